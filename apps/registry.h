@@ -1,0 +1,16 @@
+/* registry.h - which apps there are.
+ *
+ * Place:   apps, floor 2; the only header of apps/ that others include.
+ * Threads: safe, the table is constant.
+ */
+#ifndef REGISTRY_H
+#define REGISTRY_H
+
+#include <rondo/app.h>
+
+/* The app of that name, or NULL. */
+const struct rondo_app *registry_find(const char *name);
+/* The index-th app in the order of names, or NULL at the end. */
+const struct rondo_app *registry_at(int index);
+
+#endif

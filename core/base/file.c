@@ -1,0 +1,120 @@
+#include "core/base/file.h"
+
+#include "core/base/mem.h"
+
+#include <errno.h>
+#include <sha2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int failed(struct rondo_error *err, const char *path, const char *doing)
+{
+    int reason = errno;
+    return rondo_error_set(err, RONDO_EIO, path, NULL, "cannot %s: %s", doing, strerror(reason));
+}
+
+int file_begin(struct file_atomic *file, const char *dir, const char *name, struct rondo_error *err)
+{
+    file->stream = NULL;
+    int length = snprintf(file->path, sizeof file->path, "%s/%s", dir, name);
+    if (length < 0 || (size_t)length + 32 > sizeof file->path)
+        return rondo_error_set(err, RONDO_EIO, dir, NULL, "the path is too long");
+    snprintf(file->temporary, sizeof file->temporary, "%.4000s.tmp.%ld", file->path,
+             (long)getpid());
+    file->stream = fopen(file->temporary, "we");
+    if (!file->stream)
+        return failed(err, file->path, "write");
+    return RONDO_OK;
+}
+
+int file_commit(struct file_atomic *file, struct rondo_error *err)
+{
+    FILE *stream = file->stream;
+    file->stream = NULL;
+    bool bad = fflush(stream) != 0 || ferror(stream) || fsync(fileno(stream)) != 0;
+    int reason = errno;
+    bad = fclose(stream) != 0 || bad;
+    if (!bad && rename(file->temporary, file->path) == 0)
+        return RONDO_OK;
+    if (bad)
+        errno = reason;
+    int code = failed(err, file->path, "write");
+    unlink(file->temporary);
+    return code;
+}
+
+void file_abandon(struct file_atomic *file)
+{
+    if (!file->stream)
+        return;
+    fclose(file->stream);
+    file->stream = NULL;
+    unlink(file->temporary);
+}
+
+int file_read(const char *path, size_t limit, char **text, size_t *size, struct rondo_error *err)
+{
+    struct rondo_buf buf = { 0 };
+    int code = RONDO_OK;
+    FILE *stream = fopen(path, "re");
+    if (!stream)
+        return rondo_error_set(err, RONDO_EINPUT, path, NULL, "cannot read: %s", strerror(errno));
+    for (;;) {
+        code = buf_reserve(&buf, buf.size + 65536 + 1);
+        if (code)
+            break;
+        size_t got = fread(buf.data + buf.size, 1, 65536, stream);
+        buf.size += got;
+        if (buf.size > limit) {
+            code = rondo_error_set(err, RONDO_EINPUT, path, NULL,
+                                   "the file is larger than %zu bytes", limit);
+            break;
+        }
+        if (got == 0) {
+            if (ferror(stream))
+                code = rondo_error_set(err, RONDO_EINPUT, path, NULL, "cannot read: %s",
+                                       strerror(errno));
+            break;
+        }
+    }
+    fclose(stream);
+    if (code) {
+        buf_fini(&buf);
+        return rondo_error_set(err, code, path, NULL, "%s", rondo_strerror(code));
+    }
+    buf.data[buf.size] = 0;
+    *text = (char *)buf.data;
+    *size = buf.size;
+    return RONDO_OK;
+}
+
+int file_make_dir(const char *dir, struct rondo_error *err)
+{
+    char path[4096];
+    size_t length = strlen(dir);
+    if (length == 0 || length >= sizeof path)
+        return rondo_error_set(err, RONDO_EIO, dir, NULL, "the path is empty or too long");
+    memcpy(path, dir, length + 1);
+    for (char *at = path + 1;; at++) {
+        if (*at != '/' && *at != 0)
+            continue;
+        char kept = *at;
+        *at = 0;
+        struct stat info;
+        if (mkdir(path, 0777) != 0 && errno != EEXIST)
+            return failed(err, path, "make the folder");
+        if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode))
+            return rondo_error_set(err, RONDO_EIO, path, NULL, "is not a folder");
+        *at = kept;
+        if (!kept)
+            return RONDO_OK;
+    }
+}
+
+int file_sha256(const char *path, char hex[65], struct rondo_error *err)
+{
+    if (!SHA256File(path, hex))
+        return failed(err, path, "read");
+    return RONDO_OK;
+}

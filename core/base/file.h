@@ -1,0 +1,39 @@
+/* file.h - files that appear whole or not at all.
+ *
+ * Place:   core/base, floor 0.
+ * Threads: a struct file_atomic belongs to one thread.
+ * Memory:  file_read's text is owned by the caller (mem_free).
+ */
+#ifndef FILE_H
+#define FILE_H
+
+#include <rondo/err.h>
+
+#include <stdio.h>
+
+/* A file being written beside its final name; a reader sees the old one until the commit. */
+struct file_atomic {
+    FILE *stream;
+    char path[4096];
+    char temporary[4096];
+};
+
+/* Opens DIR/NAME for writing under a temporary name in the same folder. */
+int file_begin(struct file_atomic *file, const char *dir, const char *name,
+               struct rondo_error *err) RONDO_MUST_CHECK;
+/* Flushes, syncs and renames into place.  On failure the temporary file is gone. */
+int file_commit(struct file_atomic *file, struct rondo_error *err) RONDO_MUST_CHECK;
+/* Gives the file up; harmless after a commit. */
+void file_abandon(struct file_atomic *file);
+
+/* The whole of a file, NUL behind it; at most `limit` bytes, else RONDO_EINPUT. */
+int file_read(const char *path, size_t limit, char **text, size_t *size,
+              struct rondo_error *err) RONDO_MUST_CHECK;
+
+/* Makes dir and its parents where they are missing. */
+int file_make_dir(const char *dir, struct rondo_error *err) RONDO_MUST_CHECK;
+
+/* "sha256 of the file" as 64 hex digits and a NUL. */
+int file_sha256(const char *path, char hex[65], struct rondo_error *err) RONDO_MUST_CHECK;
+
+#endif

@@ -1,0 +1,126 @@
+#include "core/base/mem.h"
+
+#include <rondo/err.h>
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+enum { ALIGNMENT = 64 };
+
+static _Atomic uint64_t asked;   /* relaxed: a count, nothing is ordered by it */
+static _Atomic int64_t live;     /* relaxed */
+static _Atomic uint64_t fail_at; /* relaxed; 0: never */
+
+static bool refuse(void)
+{
+    uint64_t number = atomic_fetch_add_explicit(&asked, 1, memory_order_relaxed) + 1;
+    return number == atomic_load_explicit(&fail_at, memory_order_relaxed);
+}
+
+static void *counted(void *block)
+{
+    if (block)
+        atomic_fetch_add_explicit(&live, 1, memory_order_relaxed);
+    return block;
+}
+
+void *mem_alloc(size_t size)
+{
+    if (refuse() || size > SIZE_MAX - ALIGNMENT)
+        return NULL;
+    size_t rounded = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return counted(aligned_alloc(ALIGNMENT, rounded ? rounded : ALIGNMENT));
+}
+
+void *mem_calloc(size_t count, size_t size)
+{
+    if (size && count > SIZE_MAX / size)
+        return NULL;
+    void *block = mem_alloc(count * size);
+    if (block)
+        memset(block, 0, count * size);
+    return block;
+}
+
+void *mem_regrow(void *old, size_t old_size, size_t new_size)
+{
+    void *block = mem_alloc(new_size);
+    if (!block)
+        return NULL;
+    if (old)
+        memcpy(block, old, old_size < new_size ? old_size : new_size);
+    mem_free(old);
+    return block;
+}
+
+char *mem_strdup(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = mem_alloc(size);
+    if (copy)
+        memcpy(copy, text, size);
+    return copy;
+}
+
+void mem_free(void *block)
+{
+    if (block)
+        atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
+    free(block);
+}
+
+uint64_t mem_count(void)
+{
+    return atomic_load_explicit(&asked, memory_order_relaxed);
+}
+
+int64_t mem_live(void)
+{
+    return atomic_load_explicit(&live, memory_order_relaxed);
+}
+
+void mem_fail_at(uint64_t k)
+{
+    uint64_t target = k ? mem_count() + k : 0;
+    atomic_store_explicit(&fail_at, target, memory_order_relaxed);
+}
+
+int64_t mem_peak_rss_bytes(void)
+{
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage))
+        return 0;
+    return (int64_t)usage.ru_maxrss * 1024;
+}
+
+int buf_reserve(struct rondo_buf *buf, size_t size)
+{
+    if (size <= buf->capacity)
+        return RONDO_OK;
+    size_t capacity = buf->capacity < SIZE_MAX / 2 && buf->capacity * 2 > size ? buf->capacity * 2
+                                                                               : size;
+    unsigned char *data = mem_regrow(buf->data, buf->size, capacity);
+    if (!data)
+        return RONDO_ENOMEM;
+    buf->data = data;
+    buf->capacity = capacity;
+    return RONDO_OK;
+}
+
+int buf_append(struct rondo_buf *buf, const void *bytes, size_t size)
+{
+    if (size > SIZE_MAX - buf->size || buf_reserve(buf, buf->size + size))
+        return RONDO_ENOMEM;
+    if (size)
+        memcpy(buf->data + buf->size, bytes, size);
+    buf->size += size;
+    return RONDO_OK;
+}
+
+void buf_fini(struct rondo_buf *buf)
+{
+    mem_free(buf->data);
+    *buf = (struct rondo_buf){ 0 };
+}

@@ -1,0 +1,79 @@
+/* data.h - from a file's name to an immutable matrix.
+ *
+ * Place:   core/data, floor 1; used by core/job's callers, coordinator, workers and tools.
+ * Threads: loading is one thread's; what was loaded is immutable and shared.
+ * Memory:  data_load gives owned data, freed by data_free.  Peak memory while loading is at most
+ *          1.1 times the matrix as stored plus 16 MiB: text is read twice (count, then fill).
+ *
+ * Formats, told by content first and by name second, plain or gzip or zstd:
+ *   svmlight (.svm .libsvm .txt)   "label index:value ... # comment", indices ascending
+ *   Matrix Market (.mtx)           coordinate or array; real, integer or pattern; general, symmetric
+ *   NumPy (.npy)                   <f4 <f8, C or Fortran order, one or two dimensions
+ */
+#ifndef DATA_H
+#define DATA_H
+
+#include <rondo/err.h>
+#include <rondo/matrix.h>
+
+enum data_format { DATA_UNKNOWN, DATA_SVMLIGHT, DATA_MTX, DATA_NPY };
+
+struct data_options {
+    int index_base; /* svmlight: 0 or 1 (the first column's index); Matrix Market is always 1 */
+    bool vector;    /* the file must hold one column (or one row, which is turned) */
+};
+
+/* What a header, or for svmlight one pass over the text, tells. */
+struct data_info {
+    enum data_format format;
+    const char *compression; /* "none", "gzip", "zstd" */
+    int64_t rows, cols, nnz; /* nnz: stored entries */
+    bool sparse;
+    bool labels;             /* the file bears y (svmlight) */
+    size_t bytes;            /* of the matrix once loaded */
+};
+
+struct data_set {
+    struct data_info info;
+    struct rondo_matrix x;
+    struct rondo_matrix labels; /* rows x 1 where info.labels; else rows = 0 */
+};
+
+const char *data_format_name(enum data_format format);
+
+/* Reads as little as tells the shape.  Errors: RONDO_EINPUT with "file" or "file:line". */
+int data_inspect(const char *path, const struct data_options *options, struct data_info *info,
+                 struct rondo_error *err) RONDO_MUST_CHECK;
+
+/* Reads the whole file.  Every value is checked to be finite.  Cost: two passes over text. */
+int data_load(const char *path, const struct data_options *options, struct data_set **set,
+              struct rondo_error *err) RONDO_MUST_CHECK;
+void data_free(struct data_set *set); /* NULL allowed */
+
+/* Writes a matrix as .npy (Fortran order, f8), .mtx or .svm (with labels [rows], or NULL), chosen
+ * by the name; a trailing .gz compresses.  The file appears whole or not at all. */
+int data_write(const char *path, const struct rondo_matrix *x, const double *labels,
+               struct rondo_error *err) RONDO_MUST_CHECK;
+
+/* ---- made data -------------------------------------------------------------------------- */
+
+enum data_design { DATA_DESIGN_AR, DATA_DESIGN_GENOTYPE, DATA_DESIGN_SPARSE };
+
+struct data_recipe {
+    enum data_design design;
+    int64_t rows, cols;
+    double rho;        /* ar: correlation of neighbours within a block */
+    int64_t block;     /* ar: columns in a block; cols: one block */
+    double density;    /* sparse: share of non-zeros */
+    int64_t causes;    /* columns with a true coefficient */
+    double amplitude;  /* of true coefficients (ar, sparse) */
+    double noise;      /* standard deviation of the noise (ar, sparse) */
+    double heritability; /* genotype: share of y's variance that the causes explain */
+    uint64_t seed;
+};
+
+/* Makes X, y and the true coefficients; a pure function of the recipe. */
+int data_generate(const struct data_recipe *recipe, struct data_set **set, double **truth,
+                  struct rondo_error *err) RONDO_MUST_CHECK;
+
+#endif

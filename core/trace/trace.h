@@ -1,0 +1,69 @@
+/* trace.h - what a run leaves behind: records, the writer, the reader.
+ *
+ * Place:   core/trace, floor 1; SQLite is included here (and later in the job store) alone.
+ * Threads: a writer belongs to one thread.
+ * Memory:  a writer keeps one batch of rows; records are borrowed while they are written.
+ *
+ * Tables are documented in docs/formats/trace.md; the file is an SQLite database that a user's own
+ * tools open.  Times are nanoseconds since the job began solving and change no result.
+ */
+#ifndef TRACE_H
+#define TRACE_H
+
+#include <rondo/err.h>
+
+enum trace_level { TRACE_OFF, TRACE_ROUNDS, TRACE_BLOCKS, TRACE_ALL };
+
+struct trace_conflict {
+    int64_t candidate, other;
+    double coupling;
+    int64_t other_round;
+};
+
+struct trace_block {
+    int32_t block;
+    int64_t count;
+    double cost;
+    const int64_t *variables; /* [count]; NULL for chunks of a sweep and fixed plans */
+};
+
+struct trace_task {
+    int32_t phase, block, shard; /* shard -1: none */
+    int32_t worker;
+    int64_t sent_ns, done_ns; /* since the job began solving */
+};
+
+/* One committed round. */
+struct trace_round {
+    int64_t round;
+    const char *kind; /* "sampled", "sweep", "plan" */
+    int32_t phases, blocks;
+    int64_t wanted, drawn, refused, taken;
+    int64_t pairs_needed, pairs_computed, coupled_pairs;
+    double weight_sum, weight_taken;
+    double cost_max, cost_mean; /* over blocks; their ratio is the imbalance */
+    double objective;           /* after the commit; NAN where the app did not say */
+    int64_t plan_ns, push_ns, commit_ns; /* spent planning; from first task to last result; settling */
+    int64_t begin_ns, end_ns;
+    const char *note; /* the ladder's step ("full", "line search", "joint", ...), or "" */
+    const struct trace_block *block;       /* [blocks] from TRACE_BLOCKS on, else NULL */
+    const struct trace_conflict *conflict; /* [conflicts] from TRACE_ALL on */
+    int32_t conflicts;
+    const struct trace_task *task;         /* [tasks] from TRACE_BLOCKS on */
+    int32_t tasks;
+};
+
+struct trace_writer;
+
+/* Makes DIR/trace.db anew (resume: goes on with the one that is there, dropping rounds after
+ * `after`).  meta: NULL-ended pairs of key and value for the table meta. */
+int trace_create(const char *dir, enum trace_level level, int64_t after, const char *const *meta,
+                 struct trace_writer **writer, struct rondo_error *err) RONDO_MUST_CHECK;
+int trace_write(struct trace_writer *writer, const struct trace_round *round,
+                struct rondo_error *err) RONDO_MUST_CHECK;
+/* Makes all that was written visible to readers. */
+int trace_flush(struct trace_writer *writer, struct rondo_error *err) RONDO_MUST_CHECK;
+/* Flushes and closes; NULL allowed. */
+int trace_close(struct trace_writer *writer, struct rondo_error *err);
+
+#endif

@@ -1,0 +1,284 @@
+/* app.h - schedule, push, pull: the contract between Rondo and a model.
+ *
+ * Place:   include/rondo.  An app includes <rondo/...> and its own folder alone; a built-in app and
+ *          a plug-in are the same source.
+ * Threads: open, close, head and schedule, settle, report and save: one thread at a time, the
+ *          coordinator's.  push, pull, couple, apply: many threads at once, each with its own
+ *          scratch and its own common or shard; the problem is immutable and shared.
+ * Memory:  the app allocates by host->alloc and frees by host->free.  What a callback receives is
+ *          borrowed until it returns, unless a word says otherwise.
+ *
+ * One round, in the order in which an app meets it (Rondo calls, the app answers):
+ *
+ *     schedule   coordinator   what kind of round: sampled variables, a sweep, a fixed plan
+ *     couple     workers       partial couplings of pairs, summed in shard order by Rondo
+ *     brief      coordinator   what a block's workers must know beyond its variables
+ *     push       workers       (block, shard) -> partial
+ *     pull       any worker    [partials of a block, in shard order] -> the block's result
+ *     settle     coordinator   [results, in block order] -> another phase, or the commit
+ *     apply      workers       the commit, once to every common state and shard
+ *
+ * Three patterns of movement come out of it:
+ *   reduce   the data are cut by rows into shards, each holding its slice of the state; a task is
+ *            (block, shard); pull sums the partials of a block in shard order.
+ *   rotate   a plan pairs blocks that carry a state (topic counts, item factors) with shards, no
+ *            block and no shard twice; push owns both and changes them in place.
+ *   gather   there are no shards; every task reads the common state, frozen for the round, and
+ *            answers with its own slice.
+ *
+ * Determinism is the app's duty too: a callback's result is a pure function of its arguments and
+ * of rng.h; no clock, no address, no thread number, no global.
+ */
+#ifndef RONDO_APP_H
+#define RONDO_APP_H
+
+#include <rondo/err.h>
+#include <rondo/matrix.h>
+#include <rondo/rng.h>
+#include <rondo/types.h>
+
+#include <stdio.h>
+
+#define RONDO_APP_ABI 1u
+
+struct rondo_job; /* a validated job spec, immutable */
+
+/* ---- what an app declares --------------------------------------------------------------- */
+
+enum rondo_type { RONDO_REAL, RONDO_INTEGER, RONDO_BOOL, RONDO_CHOICE, RONDO_TEXT };
+
+/* One row gives the validator, `rondo help`, `rondo apps`, the man page and the JSON Schema. */
+struct rondo_param {
+    const char *key;      /* under /params, or "stop.gap" for a bound of the app's own */
+    enum rondo_type type;
+    const char *fallback; /* as it would stand in JSON; NULL: absent unless given */
+    double least, most;   /* numbers: the closed range; NAN: no bound on that side */
+    bool above_least;     /* the lower bound is excluded */
+    const char *choices;  /* RONDO_CHOICE: "squared|logistic" */
+    const char *unit;     /* "" where there is none */
+    const char *help;     /* one line */
+};
+
+enum rondo_role_kind { RONDO_ROLE_MATRIX, RONDO_ROLE_VECTOR };
+
+/* A data file that a job of this app names under /data. */
+struct rondo_role {
+    const char *key; /* "x" */
+    enum rondo_role_kind kind;
+    bool required;
+    const char *labels_of; /* this vector may come with that matrix's file (svmlight); NULL: never */
+    const char *help;
+};
+
+/* The cut, chosen from the data's shape and the spec alone, never from the workers. */
+struct rondo_layout {
+    int64_t variables;  /* what can be sampled, 0 .. variables-1; 0: nothing is */
+    const double *cost; /* [variables] counted work of one update; NULL: all 1.  Lives with the problem */
+    int32_t shards;     /* 0: gather, tasks read the common state; else reduce or rotate */
+    int32_t chunks;     /* the parts of a sweep, at least 1 */
+    int32_t blocks;     /* rotate: blocks that carry a state; else 0 */
+};
+
+/* ---- states ------------------------------------------------------------------------------ */
+
+/* A state that Rondo creates, moves, saves and restores, but does not look into.  pack appends to
+ * `out`; unpack replaces the whole of a created state and refuses bytes that do not fit
+ * (RONDO_ESTATE).  packed bytes must restore the same bits.  Create and unpack of block states run
+ * on the coordinator; shards and commons on their worker. */
+struct rondo_state_ops {
+    int (*create)(const void *problem, int32_t index, void **state, struct rondo_error *err);
+    void (*destroy)(const void *problem, void *state);
+    int (*pack)(const void *problem, const void *state, struct rondo_buf *out);
+    int (*unpack)(const void *problem, void *state, struct rondo_bytes in);
+};
+
+/* ---- a round ----------------------------------------------------------------------------- */
+
+enum rondo_kind {
+    RONDO_SAMPLED, /* schedule: Rondo samples, checks and cuts blocks of variables */
+    RONDO_SWEEP,   /* every chunk once */
+    RONDO_PLAN,    /* the listed (block, shard) pairs, no block and no shard twice */
+    RONDO_AGAIN,   /* settle only: the blocks of the phase before, once more */
+    RONDO_JOIN,    /* settle only: one block made of the listed variables */
+    RONDO_REST,    /* settle only: no further phase, commit */
+};
+
+struct rondo_pair {
+    int32_t block, shard;
+};
+
+/* What schedule and settle ask for.  Rondo hands it over zeroed but for the defaults said here;
+ * lists are owned by the app and must live until the next call of schedule or settle. */
+struct rondo_order {
+    enum rondo_kind kind;
+    uint32_t tag;        /* the app's own word, travels with every task of the phase */
+    int64_t want;        /* SAMPLED: at most so many variables; default blocks x block_size */
+    bool couplings;      /* SAMPLED, JOIN: tasks bring the couplings of their block */
+    bool no_pull;        /* partials go to settle as results, shard order within block order */
+    const int64_t *variables;       /* JOIN: [count], distinct */
+    const struct rondo_pair *pairs; /* PLAN: [count] */
+    int64_t count;
+    struct rondo_bytes commit; /* REST: what apply gets */
+    const char *stop;          /* REST: the job is done, and why ("gap"); NULL: go on */
+    bool report;               /* REST: have report() called, a line of progress */
+};
+
+/* What a worker is asked to do.  All is borrowed. */
+struct rondo_task {
+    int64_t round;
+    int32_t phase;           /* 0, 1, ... within the round */
+    uint32_t tag;            /* from the order */
+    enum rondo_kind kind;    /* SAMPLED, SWEEP, PLAN or JOIN; AGAIN shows the kind it repeats */
+    int32_t block;           /* block or chunk number */
+    int32_t shard;           /* -1 where there are none, and in pull */
+    uint64_t seed;
+    int64_t count;           /* variables in the block */
+    const int64_t *variables; /* [count] */
+    struct rondo_bytes brief;
+    /* [count x count] symmetric, unit diagonal, as couple gave them; NULL unless asked for.
+     * A pair whose coupling was never needed (check "none") is computed when asked for. */
+    const double *couplings;
+};
+
+/* Pairs to couple: for each column c, the rows ptr[c] .. ptr[c+1]-1. */
+struct rondo_pairs {
+    int64_t columns;
+    const int64_t *column; /* [columns] */
+    const int64_t *ptr;    /* [columns + 1] */
+    const int64_t *row;    /* [ptr[columns]] */
+};
+
+struct rondo_metric {
+    const char *name;
+    double value;
+    bool whole; /* written as an integer */
+};
+
+enum { RONDO_METRICS_MAX = 16 };
+
+/* The state of the solution, as the head knows it. */
+struct rondo_report {
+    double objective;
+    const char *goal;  /* the metric that a stop rule watches, "gap"; NULL: none */
+    int32_t count;
+    struct rondo_metric metric[RONDO_METRICS_MAX];
+};
+
+/* ---- upcalls ------------------------------------------------------------------------------ */
+
+struct rondo_head_link; /* Rondo's end of a head, passed back with upcalls */
+struct rondo_output;    /* a job's output directory */
+
+struct rondo_host {
+    uint32_t abi; /* RONDO_APP_ABI */
+    uint32_t size;
+
+    void *(*alloc)(size_t size);               /* aligned to 64, not zeroed; NULL: none */
+    void *(*zalloc)(size_t count, size_t size); /* zeroed */
+    void (*free)(void *block);                 /* NULL allowed */
+    int (*reserve)(struct rondo_buf *buf, size_t capacity); /* keeps buf->size bytes */
+
+    /* The spec, by dotted key ("params.lambda", "schedule.priority.rule"), defaults filled in.
+     * `given` tells a key that is absent; the others return the zero of their type for it. */
+    bool (*given)(const struct rondo_job *job, const char *key);
+    double (*real)(const struct rondo_job *job, const char *key);
+    int64_t (*integer)(const struct rondo_job *job, const char *key);
+    bool (*flag)(const struct rondo_job *job, const char *key);
+    const char *(*text)(const struct rondo_job *job, const char *key); /* borrowed from the job */
+    /* The JSON pointer of a key, with file, line and column, for an error about its value. */
+    void (*where)(const struct rondo_job *job, const char *key, char *out, size_t size);
+
+    /* A role's data; NULL where the job names none.  Vectors are n x 1 dense. */
+    const struct rondo_matrix *(*matrix)(const struct rondo_job *job, const char *role);
+
+    /* The instruction set that this job's kernels shall use: "x86-64-v2", "-v3" or "-v4". */
+    const char *(*isa)(const struct rondo_job *job);
+
+    /* A line for the person who runs the job ("17 columns are constant"), also kept in result.json. */
+    void (*say)(const struct rondo_job *job, const char *text);
+
+    /* Feedback, from settle alone, takes effect with this round's commit: variable j moved by
+     * delta (its last change; NAN: it did not move, keep) and now violates its optimality
+     * condition by `violation` >= 0 (NAN: not known, keep).  The priority rule makes weights. */
+    void (*feed)(struct rondo_head_link *link, int64_t count, const int64_t *variables,
+                 const double *delta, const double *violation);
+    /* The same for all variables 0 .. M-1 at once. */
+    void (*feed_all)(struct rondo_head_link *link, const double *violation);
+
+    /* A file of the model in the output directory; it appears when save has returned 0. */
+    int (*create)(struct rondo_output *output, const char *name, FILE **stream,
+                  struct rondo_error *err);
+};
+
+/* ---- the app ------------------------------------------------------------------------------- */
+
+struct rondo_app {
+    uint32_t abi;  /* RONDO_APP_ABI, first in the struct for ever */
+    uint32_t size; /* sizeof(struct rondo_app) */
+    const char *name;    /* [a-z][a-z0-9_-]* */
+    const char *summary; /* one line */
+    const struct rondo_param *params; /* ends with a NULL key */
+    const struct rondo_role *roles;   /* ends with a NULL key */
+
+    /* The problem: data, parameters and what derives from them; once per process, immutable after.
+     * Bad parameters or data: RONDO_EINPUT with the place. */
+    int (*open)(const struct rondo_host *host, const struct rondo_job *job, void **problem,
+                struct rondo_error *err);
+    void (*close)(void *problem);
+    void (*layout)(const void *problem, struct rondo_layout *layout);
+
+    struct rondo_state_ops head;   /* the model; one, on the coordinator */
+    struct rondo_state_ops common; /* read by all tasks, a replica for every worker; create NULL: none */
+    struct rondo_state_ops shard;  /* layout.shards of them; create NULL: none */
+    struct rondo_state_ops block;  /* layout.blocks of them; create NULL: none */
+    /* Working memory of one worker thread; never saved, its content must not change a result. */
+    int (*scratch)(const void *problem, void **scratch, struct rondo_error *err); /* NULL: none */
+    void (*scratch_free)(const void *problem, void *scratch);
+
+    /* What shall this round be?  Called for round 1, 2, ... in order, planned `pipeline` rounds
+     * ahead: the head shows the commits up to round - pipeline. */
+    int (*schedule)(void *head, int64_t round, struct rondo_order *order);
+
+    /* Partial couplings over one shard's rows (all rows where there are no shards): out[i] for the
+     * i-th pair.  The sum over shards is the coupling, in [-1, 1] and symmetric; a value must not
+     * depend on which other pairs are asked with it.  NULL: no couplings, `check` must be none. */
+    int (*couple)(const void *problem, const void *common, const void *shard, void *scratch,
+                  const struct rondo_pairs *pairs, double *out);
+
+    /* Appends what the workers of a task's block must know; called once a block and phase, the
+     * bytes are shared by its shards.  task->brief is empty.  NULL: nothing. */
+    int (*brief)(void *head, const struct rondo_task *task, struct rondo_buf *out);
+
+    int (*push)(const void *problem, const void *common, void *shard, void *block, void *scratch,
+                const struct rondo_task *task, struct rondo_buf *partial);
+
+    /* [count] partials in shard order -> result.  NULL: the partials are the results. */
+    int (*pull)(const void *problem, const void *common, void *scratch,
+                const struct rondo_task *task, const struct rondo_bytes *partials, int32_t count,
+                struct rondo_buf *result);
+
+    /* [count] results in block order; tasks[i] is what produced results[i].  Ends the phase:
+     * order->kind AGAIN, JOIN, SWEEP or PLAN opens another, REST commits.  An empty sampled round
+     * comes with count 0. */
+    int (*settle)(void *head, struct rondo_head_link *link, int64_t round, int32_t phase,
+                  const struct rondo_task *tasks, const struct rondo_bytes *results, int32_t count,
+                  struct rondo_order *order);
+
+    /* The ordered merge of what all share: folds one result into `sum` (empty at first), in block
+     * order, before settle, which then sees one result, the sum, and the first task.  For an app
+     * whose results are increments of the common state (topic totals).  NULL: settle sees all. */
+    int (*merge)(const void *problem, struct rondo_buf *sum, struct rondo_bytes result);
+
+    /* The commit: called once for the common state (shard NULL) and once for each shard, on the
+     * worker that holds it.  NULL: nothing to do. */
+    int (*apply)(const void *problem, void *common, void *shard, void *scratch, int64_t round,
+                 struct rondo_bytes commit);
+
+    void (*report)(const void *head, struct rondo_report *report);
+    /* Writes the model.  `warm` states of shards and blocks are not visible here: what the model
+     * needs of them must reach the head by results. */
+    int (*save)(const void *head, const struct rondo_host *host, struct rondo_output *output,
+                struct rondo_error *err);
+};
+
+#endif

@@ -1,0 +1,122 @@
+/* scheduler.h - one round: sample, check, cut, emit; then feedback.  START HERE.
+ *
+ * Place:   scheduler, floor 2, above priority/ and dependency/; used by the coordinator's engine,
+ *          the simulator and tests.  Knows nothing of any app.
+ * Threads: one.
+ * Memory:  allocated by scheduler_create from the configuration; none in a round.
+ *
+ *     priority/    weights w_j  ->  candidates     p(j) = (w_j + eta) / sum
+ *     dependency/  candidates   ->  couplings      answered by the app, by way of the engine
+ *     scheduler/   couplings    ->  blocks         balanced by cost, longest first
+ *
+ * Planning a round may need couplings that only workers can compute, so it is a small machine:
+ *
+ *     scheduler_begin(s, round, want);
+ *     while (scheduler_step(s, &need) == SCHEDULER_NEEDS)
+ *         ... compute need->pairs ...; scheduler_answer(s, values);
+ *     plan = scheduler_plan(s, round);
+ *
+ * Rounds are planned in order; each stays in flight until scheduler_commit(s, round), and its
+ * variables take part in the conflict test of later rounds until then.
+ *
+ * Everything is a pure function of (configuration, seed, feedback in order, couplings).  Weights
+ * live in a sum tree whose inner nodes are recomputed from their children in a fixed order, so the
+ * tree is a function of its leaves and a restored scheduler draws the same.
+ *
+ * The invariant, with COUPLED_DROP or COUPLED_GROUP: no two variables in different blocks of the
+ * rounds in flight are coupled above the threshold.  Under DROP no two variables in flight at all.
+ */
+#ifndef SCHEDULER_H
+#define SCHEDULER_H
+
+#include <rondo/app.h>
+
+enum priority_rule { RULE_GRADIENT, RULE_DELTA, RULE_UNIFORM, RULE_CYCLIC };
+enum dependency_check { CHECK_NONE, CHECK_CORRELATION };
+enum coupled_mode { COUPLED_SOLVE, COUPLED_GROUP, COUPLED_DROP };
+
+struct scheduler_config {
+    int64_t variables;   /* M */
+    const double *cost;  /* [M] counted work of one update; NULL: 1 each.  Borrowed for life */
+    int32_t blocks;      /* blocks in a round */
+    int32_t block_size;  /* most variables in one */
+    int64_t candidates;  /* most draws for a round */
+    enum priority_rule rule;
+    double eta;          /* added to every weight in the draw (gradient, delta) */
+    enum dependency_check check;
+    enum coupled_mode coupled;
+    double threshold;    /* |coupling| above it: coupled */
+    int32_t pipeline;    /* rounds planned or in flight, at least 1 */
+    uint64_t seed;
+    size_t cache_bytes;  /* budget of the coupling cache; at least scheduler_cache_floor() */
+};
+
+enum { SCHEDULER_REFUSALS_KEPT = 64 };
+
+struct scheduler_conflict {
+    int64_t candidate, other; /* refused, or joined to other */
+    double coupling;
+    int64_t other_round;      /* the round that other is in flight in */
+};
+
+struct scheduler_plan {
+    int64_t round;
+    int32_t blocks;           /* blocks that have a variable; may be 0 */
+    const int32_t *start;     /* [blocks + 1] into variables */
+    const int64_t *variables; /* [start[blocks]]; ascending within a block */
+    const double *cost;       /* [blocks] */
+    /* what happened, for the trace */
+    int64_t wanted, drawn, refused, taken;
+    int64_t pairs_needed;     /* couplings looked at */
+    int64_t pairs_computed;   /* of these, not in the cache */
+    int64_t coupled_pairs;    /* pairs above the threshold among the taken (solve, group) */
+    int32_t conflicts;        /* kept below, at most SCHEDULER_REFUSALS_KEPT */
+    const struct scheduler_conflict *conflict;
+    double weight_sum;        /* of the tree when the round was begun */
+    double weight_taken;      /* of the variables taken */
+};
+
+enum scheduler_state { SCHEDULER_READY, SCHEDULER_NEEDS };
+
+struct scheduler;
+
+/* The least cache_bytes that (blocks, block_size, pipeline, check) can work with. */
+size_t scheduler_cache_floor(const struct scheduler_config *config);
+
+/* RONDO_ENOMEM, or RONDO_EINPUT for a configuration that cannot work. */
+int scheduler_create(const struct scheduler_config *config, struct scheduler **scheduler,
+                     struct rondo_error *err) RONDO_MUST_CHECK;
+void scheduler_destroy(struct scheduler *scheduler);
+
+/* Opens the planning of a round.  want: at most so many variables, cut to blocks x block_size. */
+void scheduler_begin(struct scheduler *scheduler, int64_t round, int64_t want);
+/* NEEDS: pairs whose couplings are missing, borrowed until scheduler_answer.  READY: the plan is made. */
+enum scheduler_state scheduler_step(struct scheduler *scheduler, struct rondo_pairs *need);
+/* values [ptr[columns]] in the order of the pairs asked for. */
+void scheduler_answer(struct scheduler *scheduler, const double *values);
+/* The plan of a round that is planned and not committed; valid until its commit. */
+const struct scheduler_plan *scheduler_plan(const struct scheduler *scheduler, int64_t round);
+/* The round leaves flight. */
+void scheduler_commit(struct scheduler *scheduler, int64_t round);
+
+/* Feedback: see host->feed in <rondo/app.h>. */
+void scheduler_feed(struct scheduler *scheduler, int64_t count, const int64_t *variables,
+                    const double *delta, const double *violation);
+void scheduler_feed_all(struct scheduler *scheduler, const double *violation);
+
+/* The couplings of a block, [count x count] symmetric with unit diagonal, from the cache.  Returns
+ * SCHEDULER_NEEDS with the missing pairs, to be answered by scheduler_answer and asked again; the
+ * second call cannot miss.  Not while a round is being planned.  count at most blocks x block_size. */
+enum scheduler_state scheduler_couplings(struct scheduler *scheduler, int64_t count,
+                                         const int64_t *variables, double *out,
+                                         struct rondo_pairs *need);
+
+/* Everything that decides later rounds (weights, cursor, rounds in flight with their plans); not
+ * the cache, whose content changes no result. */
+int scheduler_pack(const struct scheduler *scheduler, struct rondo_buf *out) RONDO_MUST_CHECK;
+int scheduler_unpack(struct scheduler *scheduler, struct rondo_bytes in) RONDO_MUST_CHECK;
+
+/* Current weight of a variable, eta not included; for traces and tests. */
+double scheduler_weight(const struct scheduler *scheduler, int64_t variable);
+
+#endif

@@ -119,6 +119,8 @@ struct rondo_order {
     const struct rondo_pair *pairs; /* PLAN: [count] */
     int64_t count;
     struct rondo_bytes commit; /* REST: what apply gets */
+    int64_t updates;           /* REST: variables moved (tokens drawn, ratings visited) */
+    const char *note;          /* REST: a word for the trace ("line search"); a constant string */
     const char *stop;          /* REST: the job is done, and why ("gap"); NULL: go on */
     bool report;               /* REST: have report() called, a line of progress */
 };

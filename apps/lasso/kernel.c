@@ -1,0 +1,176 @@
+/* kernel.c - compiled once for each x86-64 level (cmake/kernels.cmake).
+ *
+ * Dense loops run over 8-lane vectors, two accumulators a column: lane l sums the rows
+ * i = l (mod 16), the tail is summed last, one by one.
+ */
+#include "kernel.h"
+
+#include <string.h>
+
+typedef double lanes __attribute__((vector_size(64), aligned(8), may_alias));
+
+#define PASTE_(a, b) a##b
+#define PASTE(a, b) PASTE_(a, b)
+#define TEXT_(a) #a
+#define TEXT(a) TEXT_(a)
+
+static inline lanes load(const double *x)
+{
+    return *(const lanes *)x;
+}
+
+static inline double fold(lanes a)
+{
+    return ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]));
+}
+
+static double dot(const double *x, const double *y, int64_t n)
+{
+    lanes a = { 0 }, b = { 0 };
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        a += load(x + i) * load(y + i);
+        b += load(x + i + 8) * load(y + i + 8);
+    }
+    double tail = 0;
+    for (; i < n; i++)
+        tail += x[i] * y[i];
+    return fold(a + b) + tail;
+}
+
+/* Four columns share each load of y. */
+static void dots4(const double *x, int64_t ld, const double *y, int64_t n, double *out)
+{
+    const double *x0 = x, *x1 = x + ld, *x2 = x + 2 * ld, *x3 = x + 3 * ld;
+    lanes a0 = { 0 }, a1 = { 0 }, a2 = { 0 }, a3 = { 0 };
+    lanes b0 = { 0 }, b1 = { 0 }, b2 = { 0 }, b3 = { 0 };
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        lanes ya = load(y + i), yb = load(y + i + 8);
+        a0 += load(x0 + i) * ya;
+        b0 += load(x0 + i + 8) * yb;
+        a1 += load(x1 + i) * ya;
+        b1 += load(x1 + i + 8) * yb;
+        a2 += load(x2 + i) * ya;
+        b2 += load(x2 + i + 8) * yb;
+        a3 += load(x3 + i) * ya;
+        b3 += load(x3 + i + 8) * yb;
+    }
+    double t0 = 0, t1 = 0, t2 = 0, t3 = 0;
+    for (; i < n; i++) {
+        t0 += x0[i] * y[i];
+        t1 += x1[i] * y[i];
+        t2 += x2[i] * y[i];
+        t3 += x3[i] * y[i];
+    }
+    out[0] = fold(a0 + b0) + t0;
+    out[1] = fold(a1 + b1) + t1;
+    out[2] = fold(a2 + b2) + t2;
+    out[3] = fold(a3 + b3) + t3;
+}
+
+static void dots(const double *x, int64_t ld, int64_t columns, const double *y, int64_t n,
+                 double *out)
+{
+    int64_t j = 0;
+    for (; j + 4 <= columns; j += 4)
+        dots4(x + j * ld, ld, y, n, out + j);
+    for (; j < columns; j++)
+        out[j] = dot(x + j * ld, y, n);
+}
+
+static void axpy(double a, const double *x, double *y, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] += a * x[i];
+}
+
+static double gather(const double *value, const int32_t *index, int64_t count, const double *y)
+{
+    double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+    int64_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+        s0 += value[i] * y[index[i]];
+        s1 += value[i + 1] * y[index[i + 1]];
+        s2 += value[i + 2] * y[index[i + 2]];
+        s3 += value[i + 3] * y[index[i + 3]];
+    }
+    for (; i < count; i++)
+        s0 += value[i] * y[index[i]];
+    return (s0 + s1) + (s2 + s3);
+}
+
+static void scatter(double a, const double *value, const int32_t *index, int64_t count, double *y)
+{
+    for (int64_t i = 0; i < count; i++)
+        y[index[i]] += a * value[i];
+}
+
+static double merge(const double *x, const int32_t *xi, int64_t nx, const double *y,
+                    const int32_t *yi, int64_t ny)
+{
+    double sum = 0;
+    for (int64_t i = 0, k = 0; i < nx && k < ny;) {
+        int32_t a = xi[i], b = yi[k];
+        if (a == b)
+            sum += x[i] * y[k];
+        i += a <= b;
+        k += b <= a;
+    }
+    return sum;
+}
+
+static void step(double a, const double *x, double *y, const double *z, int64_t n, double sums[3])
+{
+    lanes sum = { 0 }, yy = { 0 }, yz = { 0 };
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        lanes v = load(y + i) - a * load(x + i);
+        memcpy(y + i, &v, sizeof v);
+        sum += v;
+        yy += v * v;
+        yz += v * load(z + i);
+    }
+    double tail = 0, tail_yy = 0, tail_yz = 0;
+    for (; i < n; i++) {
+        y[i] -= a * x[i];
+        tail += y[i];
+        tail_yy += y[i] * y[i];
+        tail_yz += y[i] * z[i];
+    }
+    sums[0] = fold(sum) + tail;
+    sums[1] = fold(yy) + tail_yy;
+    sums[2] = fold(yz) + tail_yz;
+}
+
+static void shift(double by, double *x, const double *y, int64_t n, double sums[2])
+{
+    lanes xx = { 0 }, xy = { 0 };
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        lanes v = load(x + i) - by;
+        memcpy(x + i, &v, sizeof v);
+        xx += v * v;
+        xy += v * load(y + i);
+    }
+    double tail_xx = 0, tail_xy = 0;
+    for (; i < n; i++) {
+        x[i] -= by;
+        tail_xx += x[i] * x[i];
+        tail_xy += x[i] * y[i];
+    }
+    sums[0] = fold(xx) + tail_xx;
+    sums[1] = fold(xy) + tail_xy;
+}
+
+const struct kernel PASTE(lasso_kernel_, KERNEL_ISA) = {
+    .isa = "x86-64-" TEXT(KERNEL_ISA),
+    .dot = dot,
+    .dots = dots,
+    .axpy = axpy,
+    .gather = gather,
+    .scatter = scatter,
+    .merge = merge,
+    .step = step,
+    .shift = shift,
+};

@@ -1,0 +1,39 @@
+/* kernel.h - the inner loops of lasso, once for each instruction set.
+ *
+ * Place:   apps/lasso, private to it.
+ * Threads: pure functions.
+ * Memory:  none.
+ *
+ * Each sum is taken in one fixed order that depends on the length alone, so the bits of a result do
+ * not depend on which other columns are computed beside it.  Among instruction sets bits differ.
+ */
+#ifndef KERNEL_H
+#define KERNEL_H
+
+#include <stdint.h>
+
+struct kernel {
+    const char *isa;
+    /* x'y over n rows. */
+    double (*dot)(const double *x, const double *y, int64_t n);
+    /* out[j] = x_j'y, columns ld apart; out[j] has the bits of dot(x_j, y). */
+    void (*dots)(const double *x, int64_t ld, int64_t columns, const double *y, int64_t n,
+                 double *out);
+    /* y += a x */
+    void (*axpy)(double a, const double *x, double *y, int64_t n);
+    /* sum of value[i] y[index[i]] */
+    double (*gather)(const double *value, const int32_t *index, int64_t count, const double *y);
+    /* y[index[i]] += a value[i] */
+    void (*scatter)(double a, const double *value, const int32_t *index, int64_t count, double *y);
+    /* x'y of two sparse columns, rows ascending. */
+    double (*merge)(const double *x, const int32_t *xi, int64_t nx, const double *y,
+                    const int32_t *yi, int64_t ny);
+    /* y -= a x; returns in sums: sum y, y'y, y'z of the new y. */
+    void (*step)(double a, const double *x, double *y, const double *z, int64_t n, double sums[3]);
+    /* x -= shift; returns in sums: x'x, x'y. */
+    void (*shift)(double shift, double *x, const double *y, int64_t n, double sums[2]);
+};
+
+extern const struct kernel lasso_kernel_v2, lasso_kernel_v3, lasso_kernel_v4;
+
+#endif

@@ -1,0 +1,273 @@
+/* lasso.c - the app's table, its parameters, and the problem that all parts share. */
+#include "lasso.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+    SHARD_ROWS = 262144,  /* rows from which on the residual is cut into shards of about this size */
+    SHARDS_MOST = 64,
+    CHUNK_ENTRIES = 65536, /* stored entries in one part of a sweep */
+    CHUNKS_MOST = 256,
+    FRESH_ROUNDS = 4096,  /* rounds between two fresh residuals */
+};
+
+static const struct rondo_param params[] = {
+    { "loss", RONDO_CHOICE, "\"squared\"", NAN, NAN, false, "squared|logistic", "",
+      "the loss; logistic is not in this version" },
+    { "lambda", RONDO_REAL, NULL, 0, NAN, true, NULL, "", "strength of the penalty" },
+    { "lambda_ratio", RONDO_REAL, NULL, 0, NAN, true, NULL, "of lambda_max",
+      "strength of the penalty as a share of lambda_max; 0.1 where neither is given" },
+    { "l1_ratio", RONDO_REAL, "1", 0, 1, false, NULL, "", "share of the 1-norm in the penalty" },
+    { "intercept", RONDO_BOOL, "true", NAN, NAN, false, NULL, "", "fit an unpenalised constant" },
+    { "standardize", RONDO_BOOL, "false", NAN, NAN, false, NULL, "",
+      "scale columns to deviation 1; true is not in this version" },
+    { "row_shards", RONDO_INTEGER, NULL, 0, 1024, false, NULL, "shards",
+      "cut the rows into so many shards; by default none below 524288 rows" },
+    { "stop.gap", RONDO_REAL, "1e-6", 0, NAN, false, NULL, "of the objective at b = 0",
+      "stop when the duality gap is at most this" },
+    { .key = NULL },
+};
+
+static const struct rondo_role roles[] = {
+    { "x", RONDO_ROLE_MATRIX, true, NULL, "the design, n x p" },
+    { "y", RONDO_ROLE_VECTOR, false, "x", "the response, n; not needed where x's file bears it" },
+    { .key = NULL },
+};
+
+/* ---- what the spec says ---------------------------------------------------------------------------- */
+
+static int refuse(const struct lasso *lasso, struct rondo_error *err, const char *key,
+                  const char *what, const char *hint)
+{
+    char where[256];
+    lasso->host->where(lasso->job, key, where, sizeof where);
+    return rondo_error_set(err, RONDO_EINPUT, where, hint, "%s", what);
+}
+
+static int read_params(struct lasso *lasso, struct rondo_error *err)
+{
+    const struct rondo_host *host = lasso->host;
+    const struct rondo_job *job = lasso->job;
+    if (strcmp(host->text(job, "params.loss"), "squared") != 0)
+        return refuse(lasso, err, "params.loss", "the logistic loss is not in this version", NULL);
+    if (host->flag(job, "params.standardize"))
+        return refuse(lasso, err, "params.standardize", "standardize is not in this version",
+                      "scale the columns of x beforehand");
+    bool absolute = host->given(job, "params.lambda"), ratio = host->given(job, "params.lambda_ratio");
+    if (absolute && ratio)
+        return refuse(lasso, err, "params.lambda_ratio", "lambda and lambda_ratio are both given",
+                      "give one of them");
+    lasso->lambda = absolute ? host->real(job, "params.lambda") : -1;
+    lasso->lambda_ratio = ratio ? host->real(job, "params.lambda_ratio") : 0.1;
+    lasso->l1_ratio = host->real(job, "params.l1_ratio");
+    if (!absolute && lasso->l1_ratio == 0)
+        return refuse(lasso, err, ratio ? "params.lambda_ratio" : "params.l1_ratio",
+                      "lambda_max is infinite where l1_ratio is 0", "give lambda");
+    lasso->intercept = host->flag(job, "params.intercept");
+    lasso->gap = host->real(job, "stop.gap");
+    const char *coupled = host->text(job, "schedule.dependency.coupled");
+    lasso->couples = strcmp(host->text(job, "schedule.dependency.check"), "none") != 0;
+    lasso->mode = !lasso->couples || strcmp(coupled, "drop") == 0 ? LASSO_ALONE
+                  : strcmp(coupled, "group") == 0                 ? LASSO_GROUP
+                                                                  : LASSO_SOLVE;
+    lasso->by_violation = strcmp(host->text(job, "schedule.priority.rule"), "gradient") == 0;
+    lasso->most = host->integer(job, "schedule.blocks") * host->integer(job, "schedule.block_size");
+    lasso->fresh_rounds = FRESH_ROUNDS;
+    return RONDO_OK;
+}
+
+static int read_kernel(struct lasso *lasso)
+{
+    const char *isa = lasso->host->isa(lasso->job);
+    lasso->kernel = strcmp(isa, "x86-64-v4") == 0   ? &lasso_kernel_v4
+                    : strcmp(isa, "x86-64-v3") == 0 ? &lasso_kernel_v3
+                                                    : &lasso_kernel_v2;
+    return RONDO_OK;
+}
+
+/* ---- what the data say ------------------------------------------------------------------------------- */
+
+static int read_y(struct lasso *lasso, struct rondo_error *err)
+{
+    const struct rondo_matrix *y = lasso->host->matrix(lasso->job, "y");
+    char where[256];
+    if (!y)
+        return refuse(lasso, err, "data.x", "there is no y, and x's file bears none",
+                      "name one under /data/y");
+    lasso->host->where(lasso->job, "data.y", where, sizeof where);
+    if (y->rows != lasso->n)
+        return rondo_error_set(err, RONDO_EINPUT, where, NULL, "y has %lld rows and x has %lld",
+                               (long long)y->rows, (long long)lasso->n);
+    double sum = 0;
+    for (int64_t i = 0; i < lasso->n; i++)
+        sum += y->dense[i];
+    lasso->y_mean = lasso->intercept ? sum / (double)lasso->n : 0;
+    double square = 0;
+    for (int64_t i = 0; i < lasso->n; i++) {
+        lasso->y[i] = y->dense[i] - lasso->y_mean;
+        square += lasso->y[i] * lasso->y[i];
+    }
+    lasso->null_objective = square / (2 * (double)lasso->n);
+    return RONDO_OK;
+}
+
+/* Mean and |x_j - m_j| of one column; 0 where all its values are equal (with an intercept). */
+static void read_column(struct lasso *lasso, int64_t j)
+{
+    const struct rondo_matrix *x = lasso->x;
+    const double *value = x->sparse ? x->values + x->colptr[j] : x->dense + j * x->ld;
+    int64_t count = x->sparse ? x->colptr[j + 1] - x->colptr[j] : x->rows;
+    double n = (double)lasso->n, absent = (double)(lasso->n - count);
+    double sum = 0, least = absent > 0 ? 0 : HUGE_VAL, most = absent > 0 ? 0 : -HUGE_VAL;
+    for (int64_t i = 0; i < count; i++) {
+        sum += value[i];
+        least = value[i] < least ? value[i] : least;
+        most = value[i] > most ? value[i] : most;
+    }
+    double mean = lasso->intercept ? sum / n : 0;
+    double square = absent * mean * mean;
+    for (int64_t i = 0; i < count; i++)
+        square += (value[i] - mean) * (value[i] - mean);
+    bool idle = lasso->intercept ? most <= least : square == 0;
+    lasso->mean[j] = idle ? 0 : mean;
+    lasso->scale[j] = idle ? 0 : sqrt(square);
+    lasso->scale_most = fmax(lasso->scale_most, lasso->scale[j]);
+    lasso->cost[j] = (double)count + 1;
+    lasso->idle += idle;
+}
+
+/* Cuts the columns into parts of about CHUNK_ENTRIES stored entries. */
+static void cut_chunks(struct lasso *lasso)
+{
+    int64_t entries = lasso->x->nnz, chunks = entries / CHUNK_ENTRIES + 1, part = 0;
+    chunks = chunks > CHUNKS_MOST ? CHUNKS_MOST : chunks;
+    chunks = chunks > lasso->p ? lasso->p : chunks;
+    double done = 0, total = 0;
+    for (int64_t j = 0; j < lasso->p; j++)
+        total += lasso->cost[j];
+    lasso->chunk[0] = 0;
+    for (int64_t j = 0; j < lasso->p; j++) {
+        done += lasso->cost[j];
+        if (done * (double)chunks >= (double)(part + 1) * total && part + 1 < chunks)
+            lasso->chunk[++part] = j + 1;
+    }
+    lasso->chunk[++part] = lasso->p;
+    lasso->chunks = (int32_t)part;
+}
+
+static void cut_rows(struct lasso *lasso)
+{
+    int64_t shards = 0;
+    if (lasso->host->given(lasso->job, "params.row_shards"))
+        shards = lasso->host->integer(lasso->job, "params.row_shards");
+    else if (lasso->n >= 2 * SHARD_ROWS)
+        shards = lasso->n / SHARD_ROWS > SHARDS_MOST ? SHARDS_MOST : lasso->n / SHARD_ROWS;
+    lasso->shards = (int32_t)(shards > lasso->n ? lasso->n : shards);
+}
+
+static void tell_idle(const struct lasso *lasso)
+{
+    char text[128];
+    if (!lasso->idle)
+        return;
+    snprintf(text, sizeof text, "%lld of %lld columns are constant or empty; their coefficient is 0",
+             (long long)lasso->idle, (long long)lasso->p);
+    lasso->host->say(lasso->job, text);
+}
+
+static int read_data(struct lasso *lasso, struct rondo_error *err)
+{
+    const struct rondo_host *host = lasso->host;
+    lasso->x = host->matrix(lasso->job, "x");
+    lasso->n = lasso->x->rows;
+    lasso->p = lasso->x->cols;
+    if (lasso->n < 2)
+        return refuse(lasso, err, "data.x", "x has fewer than 2 rows", NULL);
+    if (lasso->p < 1)
+        return refuse(lasso, err, "data.x", "x has no columns", NULL);
+    size_t n = (size_t)lasso->n, p = (size_t)lasso->p;
+    lasso->y = host->alloc(n * sizeof(double));
+    lasso->mean = host->alloc(p * sizeof(double));
+    lasso->scale = host->alloc(p * sizeof(double));
+    lasso->cost = host->alloc(p * sizeof(double));
+    lasso->chunk = host->alloc((CHUNKS_MOST + 1) * sizeof(int64_t));
+    if (!lasso->y || !lasso->mean || !lasso->scale || !lasso->cost || !lasso->chunk)
+        return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for the columns' norms");
+    int code = read_y(lasso, err);
+    if (code)
+        return code;
+    for (int64_t j = 0; j < lasso->p; j++)
+        read_column(lasso, j);
+    cut_chunks(lasso);
+    cut_rows(lasso);
+    tell_idle(lasso);
+    return RONDO_OK;
+}
+
+static void close_problem(void *problem)
+{
+    struct lasso *lasso = problem;
+    if (!lasso)
+        return;
+    lasso->host->free(lasso->y);
+    lasso->host->free(lasso->mean);
+    lasso->host->free(lasso->scale);
+    lasso->host->free(lasso->cost);
+    lasso->host->free(lasso->chunk);
+    lasso->host->free(lasso);
+}
+
+static int open_problem(const struct rondo_host *host, const struct rondo_job *job, void **problem,
+                        struct rondo_error *err)
+{
+    struct lasso *lasso = host->zalloc(1, sizeof *lasso);
+    if (!lasso)
+        return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for lasso");
+    lasso->host = host;
+    lasso->job = job;
+    int code = read_params(lasso, err);
+    if (!code)
+        code = read_kernel(lasso);
+    if (!code)
+        code = read_data(lasso, err);
+    if (code) {
+        close_problem(lasso);
+        return code;
+    }
+    *problem = lasso;
+    return RONDO_OK;
+}
+
+static void layout(const void *problem, struct rondo_layout *out)
+{
+    const struct lasso *lasso = problem;
+    *out = (struct rondo_layout){ .variables = lasso->p, .cost = lasso->cost,
+                                  .shards = lasso->shards, .chunks = lasso->chunks };
+}
+
+const struct rondo_app lasso_app = {
+    .abi = RONDO_APP_ABI,
+    .size = sizeof(struct rondo_app),
+    .name = "lasso",
+    .summary = "linear regression with a 1-norm or elastic net penalty, to a duality gap",
+    .params = params,
+    .roles = roles,
+    .open = open_problem,
+    .close = close_problem,
+    .layout = layout,
+    .head = { lasso_head_create, lasso_head_destroy, lasso_head_pack, lasso_head_unpack },
+    .common = { lasso_common_create, lasso_slice_destroy, lasso_slice_pack, lasso_slice_unpack },
+    .shard = { lasso_shard_create, lasso_slice_destroy, lasso_slice_pack, lasso_slice_unpack },
+    .scratch = lasso_scratch_create,
+    .scratch_free = lasso_scratch_free,
+    .schedule = lasso_schedule,
+    .couple = lasso_couple,
+    .brief = lasso_brief,
+    .push = lasso_push,
+    .pull = lasso_pull,
+    .settle = lasso_settle,
+    .apply = lasso_apply,
+    .report = lasso_report,
+    .save = lasso_save,
+};

@@ -1,0 +1,163 @@
+/* lasso.h - the parts of the lasso app, seen by its own files and tests alone.
+ *
+ * Place:   apps/lasso.
+ * Threads: struct lasso is immutable after open; the head is the coordinator's; a slice and a
+ *          scratch belong to one worker.
+ *
+ *     minimise over b, b0   F = 1/(2n) |y - X b - b0|^2 + l1 |b|_1 + l2/2 |b|^2
+ *     l1 = lambda l1_ratio,   l2 = lambda (1 - l1_ratio)
+ *
+ * With an intercept the columns are centred implicitly: X stands for X - 1 m', y for y - mean(y),
+ * and b0 = mean(y) - m'b is the best one.  Without, m = 0.
+ */
+#ifndef LASSO_H
+#define LASSO_H
+
+#include "kernel.h"
+
+#include <rondo/app.h>
+
+enum lasso_mode { LASSO_ALONE, LASSO_GROUP, LASSO_SOLVE };
+
+/* The problem: data and what derives from them. */
+struct lasso {
+    const struct rondo_host *host;
+    const struct rondo_job *job;
+    const struct kernel *kernel;
+    const struct rondo_matrix *x;
+    int64_t n, p;
+    double *y;       /* [n] centred where there is an intercept */
+    double *mean;    /* [p] m; zeros without an intercept */
+    double *scale;   /* [p] |x_j - m_j|; 0: the column says nothing and its coefficient is 0 */
+    double *cost;    /* [p] stored entries of the column, for balancing */
+    int64_t *chunk;  /* [chunks + 1] first column of each part of a sweep */
+    int32_t chunks, shards;
+    double y_mean, null_objective; /* |y|^2 / 2n */
+    double lambda, lambda_ratio;   /* lambda < 0: from the ratio, at the first sweep */
+    double l1_ratio, gap;
+    bool intercept, by_violation;  /* priority rule `gradient` */
+    bool couples;                  /* dependency.check is not none */
+    enum lasso_mode mode;
+    int64_t most;    /* variables in a round */
+    double scale_most;
+    int64_t idle;    /* columns that say nothing */
+    int64_t fresh_rounds; /* rounds after which the residual is computed afresh */
+};
+
+/* What a task is, in rondo_task.tag. */
+enum lasso_tag {
+    LASSO_GRADIENT = 1, /* sweep: x_j'r for a chunk */
+    LASSO_BLOCK,        /* gradient of the block, then its solution */
+    LASSO_JOINT,        /* the same for the union of the blocks */
+    LASSO_STEP,         /* |X d|^2 and r'X d of the union */
+};
+
+/* ---- slice.c: rows [lo, hi) of the residual, and what workers do with them */
+struct lasso_slice {
+    int64_t lo, hi;
+    double *r;      /* [hi - lo] */
+    double sums[3]; /* sum r, r'r, r'y over the slice */
+    double *u;      /* shards: X d of the last LASSO_STEP, else NULL (the scratch has it) */
+    int64_t round;  /* of u; -1: none */
+    int32_t phase;
+};
+
+struct lasso_scratch {
+    double *u;
+    int64_t round;
+    int32_t phase;
+    struct rondo_buf room; /* for pull */
+    struct rondo_buf list; /* for solve */
+};
+
+int lasso_common_create(const void *problem, int32_t index, void **state, struct rondo_error *err);
+int lasso_shard_create(const void *problem, int32_t index, void **state, struct rondo_error *err);
+void lasso_slice_destroy(const void *problem, void *state);
+int lasso_slice_pack(const void *problem, const void *state, struct rondo_buf *out);
+int lasso_slice_unpack(const void *problem, void *state, struct rondo_bytes in);
+int lasso_scratch_create(const void *problem, void **scratch, struct rondo_error *err);
+void lasso_scratch_free(const void *problem, void *scratch);
+int lasso_couple(const void *problem, const void *common, const void *shard, void *scratch,
+                 const struct rondo_pairs *pairs, double *out);
+int lasso_push(const void *problem, const void *common, void *shard, void *block, void *scratch,
+               const struct rondo_task *task, struct rondo_buf *partial);
+int lasso_apply(const void *problem, void *common, void *shard, void *scratch, int64_t round,
+                struct rondo_bytes commit);
+
+/* The bytes of a commit.  STEP: r -= t X d.  FRESH: r = y - X b.  NOTHING: no change. */
+enum lasso_commit_kind { LASSO_NOTHING, LASSO_MOVE, LASSO_FRESH };
+struct lasso_commit {
+    int32_t kind, phase; /* phase: of the LASSO_STEP whose X d it is */
+    double t;
+    int64_t count;       /* then int64 variable [count], double value [count] */
+};
+
+/* ---- solve.c: a block's subproblem */
+/* The block in coordinates in which every column has length sqrt(n): w_j = b_j scale_j / sqrt(n).
+ *     minimise over w   q'(w - w0) + 1/2 (w - w0)'C(w - w0) + sum_j l1_j |w_j| + l2_j/2 w_j^2 */
+struct lasso_block {
+    int64_t count;
+    const double *couplings; /* C [count x count], unit diagonal; NULL: the identity */
+    double *w;               /* [count] w0 in, the solution out */
+    double *q;               /* [count] gradient at w0 in, at w out */
+    double *l1, *l2;         /* [count] */
+    double tolerance;        /* on the violation of the optimality conditions */
+    enum lasso_mode mode;
+};
+
+/* Solves (LASSO_SOLVE), goes over the variables once in order (LASSO_GROUP), or moves each as if
+ * it were alone (LASSO_ALONE).  Returns the steps taken, or a negative code.  room: working memory. */
+int64_t lasso_solve(const struct lasso *lasso, struct lasso_block *block, struct rondo_buf *room);
+
+/* The violation of the optimality condition at w, with gradient q: the distance of 0 from the
+ * subdifferential. */
+double lasso_violation(double w, double q, double l1, double l2);
+
+int lasso_pull(const void *problem, const void *common, void *scratch,
+               const struct rondo_task *task, const struct rondo_bytes *partials, int32_t count,
+               struct rondo_buf *result);
+
+/* What a block's workers are told: the header, then b_j [count]. */
+struct lasso_brief {
+    double l1, l2, tolerance;
+    int64_t mode;
+};
+/* What pull answers: the header, then for each variable the new b_j, the violation before, and the
+ * gradient before in the block's coordinates: three arrays [count]. */
+struct lasso_answer {
+    double descent; /* the promised -(change of F) if this block moved alone */
+    int64_t steps;
+};
+
+/* ---- search.c: how far to go along d */
+/* F(b + t d) - F(b) = -t ru/n + t^2 uu/2n + penalty(b + t d) - penalty(b), exactly, for
+ * u = X d, ru = r'u, uu = u'u. */
+struct lasso_line {
+    int64_t count;
+    const double *b, *d; /* [count] */
+    double ru, uu, n, l1, l2;
+};
+double lasso_change(const struct lasso_line *line, double t);
+/* The minimiser of lasso_change over [0, 1]: bisection on its monotone derivative. */
+double lasso_search(const struct lasso_line *line);
+
+/* ---- head.c: the model, on the coordinator */
+struct lasso_head;
+int lasso_head_create(const void *problem, int32_t index, void **state, struct rondo_error *err);
+void lasso_head_destroy(const void *problem, void *state);
+int lasso_head_pack(const void *problem, const void *state, struct rondo_buf *out);
+int lasso_head_unpack(const void *problem, void *state, struct rondo_bytes in);
+int lasso_schedule(void *head, int64_t round, struct rondo_order *order);
+int lasso_brief(void *head, const struct rondo_task *task, struct rondo_buf *out);
+int lasso_settle(void *head, struct rondo_head_link *link, int64_t round, int32_t phase,
+                 const struct rondo_task *tasks, const struct rondo_bytes *results, int32_t count,
+                 struct rondo_order *order);
+void lasso_report(const void *head, struct rondo_report *report);
+int lasso_save(const void *head, const struct rondo_host *host, struct rondo_output *output,
+               struct rondo_error *err);
+/* For tests: the coefficients [p] as committed. */
+const double *lasso_coefficients(const struct lasso_head *head);
+
+extern const struct rondo_app lasso_app;
+
+#endif

@@ -1,0 +1,307 @@
+/* slice.c - rows [lo, hi) of the residual r = y - X b, and what workers do with them.
+ *
+ * Few rows: one slice of all of them is the common state, a replica for each worker.  Many rows:
+ * each shard is a slice.  The algebra is the same; partials of shards are summed in shard order.
+ */
+#include "lasso.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- a column's part in the slice --------------------------------------------------------------- */
+
+struct span {
+    const double *value;
+    const int32_t *index; /* sparse: absolute rows */
+    int64_t count;
+};
+
+static int64_t first_row(const int32_t *index, int64_t count, int64_t row)
+{
+    int64_t low = 0;
+    while (low < count) {
+        int64_t middle = low + (count - low) / 2;
+        if (index[middle] < row)
+            low = middle + 1;
+        else
+            count = middle;
+    }
+    return low;
+}
+
+static struct span span_of(const struct lasso *lasso, const struct lasso_slice *slice, int64_t j)
+{
+    const struct rondo_matrix *x = lasso->x;
+    if (!x->sparse)
+        return (struct span){ x->dense + j * x->ld + slice->lo, NULL, slice->hi - slice->lo };
+    int64_t begin = x->colptr[j], count = x->colptr[j + 1] - begin;
+    if (slice->lo > 0 || slice->hi < lasso->n) {
+        int64_t first = first_row(x->rowidx + begin, count, slice->lo);
+        int64_t last = first_row(x->rowidx + begin, count, slice->hi);
+        begin += first;
+        count = last - first;
+    }
+    return (struct span){ x->values + begin, x->rowidx + begin, count };
+}
+
+/* (x_j - m_j)'r over the slice. */
+static double gradient(const struct lasso *lasso, const struct lasso_slice *slice, int64_t j)
+{
+    struct span span = span_of(lasso, slice, j);
+    double dot = span.index
+                     ? lasso->kernel->gather(span.value, span.index, span.count, slice->r - slice->lo)
+                     : lasso->kernel->dot(span.value, slice->r, span.count);
+    return dot - lasso->mean[j] * slice->sums[0];
+}
+
+static void add_column(const struct lasso *lasso, const struct lasso_slice *slice, double a,
+                       int64_t j, double *to)
+{
+    struct span span = span_of(lasso, slice, j);
+    if (span.index)
+        lasso->kernel->scatter(a, span.value, span.index, span.count, to - slice->lo);
+    else
+        lasso->kernel->axpy(a, span.value, to, span.count);
+}
+
+/* u = (X - 1 m')d over the slice; sums: u'u, u'r. */
+static void product(const struct lasso *lasso, const struct lasso_slice *slice, int64_t count,
+                    const int64_t *variables, const double *d, double *u, double sums[2])
+{
+    double shift = 0;
+    memset(u, 0, (size_t)(slice->hi - slice->lo) * sizeof *u);
+    for (int64_t i = 0; i < count; i++) {
+        if (d[i] == 0)
+            continue;
+        add_column(lasso, slice, d[i], variables[i], u);
+        shift += d[i] * lasso->mean[variables[i]];
+    }
+    lasso->kernel->shift(shift, u, slice->r, slice->hi - slice->lo, sums);
+}
+
+/* ---- states --------------------------------------------------------------------------------------- */
+
+static void measure(const struct lasso *lasso, struct lasso_slice *slice)
+{
+    const double *y = lasso->y + slice->lo;
+    lasso->kernel->step(0, y, slice->r, y, slice->hi - slice->lo, slice->sums);
+}
+
+void lasso_slice_destroy(const void *problem, void *state)
+{
+    const struct lasso *lasso = problem;
+    struct lasso_slice *slice = state;
+    lasso->host->free(slice->r);
+    lasso->host->free(slice->u);
+    lasso->host->free(slice);
+}
+
+static int slice_create(const struct lasso *lasso, int64_t lo, int64_t hi, bool own_u, void **state,
+                        struct rondo_error *err)
+{
+    size_t bytes = (size_t)(hi - lo) * sizeof(double);
+    struct lasso_slice *slice = lasso->host->zalloc(1, sizeof *slice);
+    if (slice) {
+        *slice = (struct lasso_slice){ .lo = lo, .hi = hi, .round = -1 };
+        slice->r = lasso->host->alloc(bytes);
+        slice->u = own_u ? lasso->host->alloc(bytes) : NULL;
+    }
+    if (!slice || !slice->r || (own_u && !slice->u)) {
+        if (slice)
+            lasso_slice_destroy(lasso, slice);
+        return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for the residual");
+    }
+    memcpy(slice->r, lasso->y + lo, bytes);
+    measure(lasso, slice);
+    *state = slice;
+    return RONDO_OK;
+}
+
+int lasso_common_create(const void *problem, int32_t index RONDO_UNUSED, void **state,
+                        struct rondo_error *err)
+{
+    const struct lasso *lasso = problem;
+    return slice_create(lasso, 0, lasso->shards ? 0 : lasso->n, false, state, err);
+}
+
+int lasso_shard_create(const void *problem, int32_t index, void **state, struct rondo_error *err)
+{
+    const struct lasso *lasso = problem;
+    return slice_create(lasso, index * lasso->n / lasso->shards,
+                        (index + 1) * lasso->n / lasso->shards, true, state, err);
+}
+
+int lasso_slice_pack(const void *problem, const void *state, struct rondo_buf *out)
+{
+    const struct lasso *lasso = problem;
+    const struct lasso_slice *slice = state;
+    size_t bytes = (size_t)(slice->hi - slice->lo) * sizeof(double);
+    int code = lasso->host->reserve(out, out->size + bytes);
+    if (code)
+        return code;
+    memcpy(out->data + out->size, slice->r, bytes);
+    out->size += bytes;
+    return RONDO_OK;
+}
+
+int lasso_slice_unpack(const void *problem, void *state, struct rondo_bytes in)
+{
+    struct lasso_slice *slice = state;
+    size_t bytes = (size_t)(slice->hi - slice->lo) * sizeof(double);
+    if (in.size != bytes)
+        return RONDO_ESTATE;
+    memcpy(slice->r, in.data, bytes);
+    slice->round = -1;
+    measure(problem, slice);
+    return RONDO_OK;
+}
+
+int lasso_scratch_create(const void *problem, void **out, struct rondo_error *err)
+{
+    const struct lasso *lasso = problem;
+    struct lasso_scratch *scratch = lasso->host->zalloc(1, sizeof *scratch);
+    if (scratch) {
+        scratch->round = -1;
+        scratch->u = lasso->host->alloc((size_t)lasso->n * sizeof *scratch->u);
+    }
+    if (!scratch || !scratch->u) {
+        lasso->host->free(scratch);
+        return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for a worker");
+    }
+    *out = scratch;
+    return RONDO_OK;
+}
+
+void lasso_scratch_free(const void *problem, void *state)
+{
+    const struct lasso *lasso = problem;
+    struct lasso_scratch *scratch = state;
+    lasso->host->free(scratch->u);
+    lasso->host->free(scratch->room.data);
+    lasso->host->free(scratch->list.data);
+    lasso->host->free(scratch);
+}
+
+/* ---- couple: (x_j - m_j)'(x_k - m_k) / (scale_j scale_k), this slice's part ----------------------- */
+
+int lasso_couple(const void *problem, const void *common, const void *shard,
+                 void *scratch RONDO_UNUSED, const struct rondo_pairs *pairs, double *out)
+{
+    const struct lasso *lasso = problem;
+    const struct lasso_slice *slice = shard ? shard : common;
+    /* The means enter once, with the rows from the first. */
+    double rows = slice->lo == 0 ? (double)lasso->n : 0;
+    for (int64_t c = 0; c < pairs->columns; c++) {
+        int64_t j = pairs->column[c];
+        struct span x = span_of(lasso, slice, j);
+        for (int64_t i = pairs->ptr[c]; i < pairs->ptr[c + 1]; i++) {
+            int64_t k = pairs->row[i];
+            double scales = lasso->scale[j] * lasso->scale[k];
+            struct span y = span_of(lasso, slice, k);
+            double dot = x.index ? lasso->kernel->merge(x.value, x.index, x.count, y.value, y.index,
+                                                        y.count)
+                                 : lasso->kernel->dot(x.value, y.value, x.count);
+            out[i] = scales > 0 ? (dot - rows * lasso->mean[j] * lasso->mean[k]) / scales : 0;
+        }
+    }
+    return RONDO_OK;
+}
+
+/* ---- push ------------------------------------------------------------------------------------------- */
+
+static int push_sweep(const struct lasso *lasso, const struct lasso_slice *slice,
+                      const struct rondo_task *task, struct rondo_buf *partial)
+{
+    int64_t from = lasso->chunk[task->block], to = lasso->chunk[task->block + 1];
+    size_t count = (size_t)(to - from) + (task->block == 0 ? 2 : 0);
+    int code = lasso->host->reserve(partial, count * sizeof(double));
+    if (code)
+        return code;
+    partial->size = count * sizeof(double);
+    double *out = (double *)(void *)partial->data;
+    const struct rondo_matrix *x = lasso->x;
+    if (x->sparse) {
+        for (int64_t j = from; j < to; j++)
+            out[j - from] = gradient(lasso, slice, j);
+    } else {
+        lasso->kernel->dots(x->dense + from * x->ld + slice->lo, x->ld, to - from, slice->r,
+                            slice->hi - slice->lo, out);
+        for (int64_t j = from; j < to; j++)
+            out[j - from] -= lasso->mean[j] * slice->sums[0];
+    }
+    if (task->block == 0) { /* r'r and r'y travel with the first chunk */
+        out[to - from] = slice->sums[1];
+        out[to - from + 1] = slice->sums[2];
+    }
+    return RONDO_OK;
+}
+
+static int push_step(const struct lasso *lasso, struct lasso_slice *slice,
+                     struct lasso_scratch *scratch, const struct rondo_task *task,
+                     struct rondo_buf *partial)
+{
+    const double *d = task->brief.data;
+    int code = lasso->host->reserve(partial, 2 * sizeof(double));
+    if (code || task->brief.size != (size_t)task->count * sizeof *d)
+        return code ? code : RONDO_EAPP;
+    partial->size = 2 * sizeof(double);
+    product(lasso, slice, task->count, task->variables, d, slice->u ? slice->u : scratch->u,
+            (double *)(void *)partial->data);
+    *(slice->u ? &slice->round : &scratch->round) = task->round;
+    *(slice->u ? &slice->phase : &scratch->phase) = task->phase;
+    return RONDO_OK;
+}
+
+int lasso_push(const void *problem, const void *common, void *shard, void *block RONDO_UNUSED,
+               void *scratch, const struct rondo_task *task, struct rondo_buf *partial)
+{
+    const struct lasso *lasso = problem;
+    /* A replica is read; only a shard keeps X d for its apply. */
+    union { const void *read; void *own; } state = { .read = common };
+    struct lasso_slice *slice = shard ? shard : state.own;
+    if (task->tag == LASSO_GRADIENT)
+        return push_sweep(lasso, slice, task, partial);
+    if (task->tag == LASSO_STEP)
+        return push_step(lasso, slice, scratch, task, partial);
+    size_t bytes = (size_t)task->count * sizeof(double);
+    int code = lasso->host->reserve(partial, bytes);
+    if (code)
+        return code;
+    partial->size = bytes;
+    double *out = (double *)(void *)partial->data;
+    for (int64_t i = 0; i < task->count; i++)
+        out[i] = gradient(lasso, slice, task->variables[i]);
+    return RONDO_OK;
+}
+
+/* ---- apply ------------------------------------------------------------------------------------------ */
+
+int lasso_apply(const void *problem, void *common, void *shard, void *scratch_, int64_t round,
+                struct rondo_bytes bytes)
+{
+    const struct lasso *lasso = problem;
+    struct lasso_scratch *scratch = scratch_;
+    struct lasso_slice *slice = shard ? shard : common;
+    const struct lasso_commit *commit = bytes.data;
+    if (bytes.size < sizeof *commit)
+        return RONDO_EAPP;
+    int64_t rows = slice->hi - slice->lo;
+    if (commit->kind == LASSO_NOTHING || rows == 0)
+        return RONDO_OK;
+    const int64_t *variables = (const int64_t *)(commit + 1);
+    const double *value = (const double *)(variables + commit->count);
+    const double *y = lasso->y + slice->lo;
+    double *u = slice->u ? slice->u : scratch->u, sums[2];
+    bool at_hand = slice->u ? slice->round == round && slice->phase == commit->phase
+                            : scratch->round == round && scratch->phase == commit->phase;
+    if (commit->kind == LASSO_FRESH) {
+        memcpy(slice->r, y, (size_t)rows * sizeof *y);
+        at_hand = false;
+    }
+    if (!at_hand)
+        product(lasso, slice, commit->count, variables, value, u, sums);
+    slice->round = -1;
+    scratch->round = -1;
+    lasso->kernel->step(commit->t, u, slice->r, y, rows, slice->sums);
+    return RONDO_OK;
+}

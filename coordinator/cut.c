@@ -1,0 +1,388 @@
+/* cut.c - the whole state of a job at the boundary between two rounds.
+ *
+ * A cut is made behind the commit of round k, before round k + d is planned: the head, the
+ * scheduler with the rounds already planned, the blocks' states, and what the workers hold.  It
+ * serves a lost shard (the job goes back to it), a worker that joins, and a checkpoint on disk.
+ * Since every later round is a function of it, going back costs time and no bits.
+ */
+#include "core/base/cursor.h"
+#include "core/base/mem.h"
+#include "coordinator/engine_i.h"
+
+enum { CUT_VERSION = 1 };
+
+int cut_init(struct cut *cut, int32_t shards)
+{
+    *cut = (struct cut){ 0 };
+    cut->state = mem_calloc((size_t)shards + 1, sizeof *cut->state);
+    cut->have = mem_calloc((size_t)shards + 1, sizeof *cut->have);
+    return cut->state && cut->have ? RONDO_OK : RONDO_ENOMEM;
+}
+
+void cut_fini(struct cut *cut, int32_t shards)
+{
+    for (int32_t i = 0; cut->state && i <= shards; i++)
+        buf_fini(&cut->state[i]);
+    mem_free(cut->state);
+    mem_free(cut->have);
+    buf_fini(&cut->core);
+}
+
+/* ---- the coordinator's part ------------------------------------------------------------------ */
+
+static void put_order(struct cursor_writer *out, const struct rondo_order *order)
+{
+    cursor_put_u8(out, (uint8_t)order->kind);
+    cursor_put_u32(out, order->tag);
+    cursor_put_i64(out, order->want);
+    cursor_put_u8(out, order->couplings);
+    cursor_put_u8(out, order->no_pull);
+    int64_t pairs = order->kind == RONDO_PLAN ? order->count : 0;
+    cursor_put_i64(out, pairs);
+    if (pairs)
+        cursor_put_bytes(out, order->pairs, (size_t)pairs * sizeof *order->pairs);
+}
+
+static int put_packed(struct engine *engine, struct cursor_writer *out,
+                      const struct rondo_state_ops *ops, const void *state)
+{
+    engine->packed.size = 0;
+    int code = ops->pack(engine->problem, state, &engine->packed);
+    cursor_put_block(out, engine->packed.data, engine->packed.size);
+    return code;
+}
+
+static int pack_core(struct engine *engine, struct rondo_buf *core)
+{
+    struct cursor_writer out = cursor_writer(core);
+    core->size = 0;
+    cursor_put_i64(&out, engine->committed);
+    cursor_put_i64(&out, engine->planned);
+    cursor_put_i64(&out, engine->updates);
+    cursor_put_i64(&out, engine->pair_dots);
+    int code = put_packed(engine, &out, &engine->app->head, engine->head);
+    engine->packed.size = 0;
+    if (!code && engine->scheduler)
+        code = scheduler_pack(engine->scheduler, &engine->packed);
+    cursor_put_block(&out, engine->packed.data, engine->packed.size);
+    for (int32_t b = 0; b < engine->layout.blocks && engine->block_state && !code; b++)
+        code = put_packed(engine, &out, &engine->app->block, engine->block_state[b]);
+    for (int64_t round = engine->committed + 1; round <= engine->planned; round++)
+        put_order(&out, &flight_of(engine, round)->order);
+    return code ? code : out.failed ? RONDO_ENOMEM : RONDO_OK;
+}
+
+static int get_order(struct engine *engine, struct cursor_reader *in, struct flight *flight)
+{
+    struct rondo_order *order = &flight->order;
+    *order = (struct rondo_order){ .kind = (enum rondo_kind)cursor_get_u8(in) };
+    order->tag = cursor_get_u32(in);
+    order->want = cursor_get_i64(in);
+    order->couplings = cursor_get_u8(in);
+    order->no_pull = cursor_get_u8(in);
+    int64_t pairs = cursor_get_i64(in);
+    flight->pairs_computed = 0;
+    if (in->failed || order->kind > RONDO_PLAN || pairs < 0 || pairs > INT32_MAX)
+        return RONDO_ESTATE;
+    if (order->kind != RONDO_PLAN)
+        return RONDO_OK;
+    order->count = pairs;
+    order->pairs = cursor_get_bytes(in, (size_t)pairs * sizeof *order->pairs);
+    if (in->failed)
+        return RONDO_ESTATE;
+    for (int64_t i = 0; i < pairs; i++)
+        if (order->pairs[i].block < 0 || order->pairs[i].shard < -1
+            || order->pairs[i].shard >= engine->layout.shards
+            || (engine->layout.blocks && order->pairs[i].block >= engine->layout.blocks))
+            return RONDO_ESTATE;
+    return flight_keep_pairs(flight);
+}
+
+static int unpack_core(struct engine *engine, const struct rondo_buf *core)
+{
+    struct cursor_reader in = cursor_reader(core->data, core->size);
+    const struct rondo_app *app = engine->app;
+    engine->committed = cursor_get_i64(&in);
+    engine->planned = cursor_get_i64(&in);
+    engine->updates = cursor_get_i64(&in);
+    engine->pair_dots = cursor_get_i64(&in);
+    if (in.failed || engine->committed < 0 || engine->planned < engine->committed
+        || engine->planned - engine->committed > engine->options.schedule.pipeline)
+        return RONDO_ESTATE;
+    int code = app->head.unpack(engine->problem, engine->head, cursor_get_block(&in));
+    struct rondo_bytes packed = cursor_get_block(&in);
+    if (!code && engine->scheduler)
+        code = scheduler_unpack(engine->scheduler, packed);
+    for (int32_t b = 0; b < engine->layout.blocks && engine->block_state && !code; b++)
+        code = app->block.unpack(engine->problem, engine->block_state[b], cursor_get_block(&in));
+    for (int64_t round = engine->committed + 1; round <= engine->planned && !code; round++) {
+        struct flight *flight = flight_of(engine, round);
+        code = get_order(engine, &in, flight);
+        if (!code && flight->order.kind == RONDO_SAMPLED
+            && (!engine->scheduler || !scheduler_plan(engine->scheduler, round)))
+            code = RONDO_ESTATE;
+    }
+    return code ? code : cursor_at_end(&in) ? RONDO_OK : RONDO_ESTATE;
+}
+
+/* ---- as bytes, for a file -------------------------------------------------------------------- */
+
+static int tell_checkpoint(struct engine *engine, const struct cut *cut)
+{
+    struct rondo_buf bytes = { 0 };
+    struct cursor_writer out = cursor_writer(&bytes);
+    cursor_put_u32(&out, CUT_VERSION);
+    cursor_put_i64(&out, cut->round);
+    cursor_put_block(&out, cut->core.data, cut->core.size);
+    cursor_put_u32(&out, (uint32_t)engine->layout.shards);
+    for (int32_t i = 0; i <= engine->layout.shards; i++)
+        cursor_put_block(&out, cut->state[i].data, cut->state[i].size);
+    int code = out.failed ? RONDO_ENOMEM : RONDO_OK;
+    if (!code && engine->observer.checkpoint)
+        engine->observer.checkpoint(engine->observer.context, cut->round,
+                                    (struct rondo_bytes){ bytes.data, bytes.size });
+    buf_fini(&bytes);
+    return code;
+}
+
+static int keep_block(struct cursor_reader *in, struct rondo_buf *into)
+{
+    struct rondo_bytes bytes = cursor_get_block(in);
+    into->size = 0;
+    return in->failed ? RONDO_ESTATE : buf_append(into, bytes.data, bytes.size);
+}
+
+int cut_parse(struct engine *engine, struct rondo_bytes bytes)
+{
+    struct cursor_reader in = cursor_reader(bytes.data, bytes.size);
+    struct cut *cut = &engine->safe;
+    if (cursor_get_u32(&in) != CUT_VERSION)
+        return RONDO_ESTATE;
+    cut->round = cursor_get_i64(&in);
+    int code = keep_block(&in, &cut->core);
+    if (!code && cursor_get_u32(&in) != (uint32_t)engine->layout.shards)
+        code = RONDO_ESTATE;
+    for (int32_t i = 0; i <= engine->layout.shards && !code; i++) {
+        code = keep_block(&in, &cut->state[i]);
+        cut->have[i] = cut->state[i].size > 0;
+    }
+    cut->complete = !code && cursor_at_end(&in);
+    return cut->complete ? RONDO_OK : code ? code : RONDO_ESTATE;
+}
+
+/* ---- making one -------------------------------------------------------------------------------- */
+
+static bool holding(const struct engine *engine, int32_t worker)
+{
+    return engine->seat[worker].holds && !engine->seat[worker].left;
+}
+
+static int finish(struct engine *engine)
+{
+    struct cut old = engine->safe;
+    engine->safe = engine->making;
+    engine->safe.complete = true;
+    engine->making = old;
+    engine->making_cut = false;
+    if (engine->cut_told || engine->stop_keeps) {
+        engine->cut_told = false;
+        if (tell_checkpoint(engine, &engine->safe))
+            return engine_fail(engine, RONDO_ENOMEM, "no memory for a checkpoint");
+    }
+    if (engine->stop_asked) {
+        engine->state = ENGINE_DONE;
+        engine->stop_reason = engine->stop_asked;
+        return RONDO_OK;
+    }
+    if (engine->rebalance) {
+        engine->rebalance = false;
+        return cut_rollback(engine);
+    }
+    return RONDO_OK;
+}
+
+/* Asks whoever holds states: all where there are shards, one where all hold the same. */
+static int ask_workers(struct engine *engine)
+{
+    bool states = engine->app->common.create || engine->layout.shards;
+    engine->making.missing = 0;
+    for (int32_t worker = 0; worker < engine->seats && states; worker++) {
+        if (!holding(engine, worker))
+            continue;
+        struct message message = { .type = MESSAGE_SNAP, .epoch = engine->epoch,
+                                   .round = engine->committed, .shard = -1 };
+        engine->seat[worker].snap_due = true;
+        engine->making.missing++;
+        int code = engine_post(engine, worker, &message);
+        if (code || !engine->layout.shards)
+            return code;
+    }
+    return RONDO_OK;
+}
+
+static int make(struct engine *engine)
+{
+    struct cut *cut = &engine->making;
+    cut->round = engine->committed;
+    cut->complete = false;
+    for (int32_t i = 0; i <= engine->layout.shards; i++) {
+        cut->have[i] = false;
+        cut->state[i].size = 0;
+    }
+    int code = pack_core(engine, &cut->core);
+    if (code)
+        return engine_fail(engine, code, "the state cannot be packed");
+    engine->making_cut = true;
+    code = ask_workers(engine);
+    return code || cut->missing ? code : finish(engine);
+}
+
+int cut_boundary(struct engine *engine)
+{
+    bool due = engine->committed - engine->safe.round >= engine->options.snapshot_rounds;
+    bool keep = engine->stop_asked && engine->stop_keeps;
+    if (engine->committed >= engine->options.round_limit) {
+        engine->state = ENGINE_DONE;
+        engine->stop_reason = "rounds";
+        return RONDO_OK;
+    }
+    if (engine->stop_asked && !keep) {
+        engine->state = ENGINE_DONE;
+        engine->stop_reason = engine->stop_asked;
+        return RONDO_OK;
+    }
+    if (!due && !keep && !engine->cut_wanted && !engine->rebalance)
+        return RONDO_OK;
+    engine->cut_told = engine->cut_wanted;
+    engine->cut_wanted = false;
+    return make(engine);
+}
+
+int cut_snapped(struct engine *engine, int32_t worker, const struct message *message)
+{
+    if (!engine->making_cut || !engine->seat[worker].snap_due)
+        return RONDO_OK;
+    struct cut *cut = &engine->making;
+    struct cursor_reader in = cursor_reader(message->body->buf.data, message->body->buf.size);
+    engine->seat[worker].snap_due = false;
+    while (!in.failed && in.at < in.end) {
+        int32_t index = (int32_t)cursor_get_u32(&in);
+        if (index < -1 || index >= engine->layout.shards)
+            return engine_fail(engine, RONDO_ESTATE, "a snapshot names a state that is not there");
+        int code = keep_block(&in, &cut->state[index + 1]);
+        if (code)
+            return engine_fail(engine, code, "a snapshot cannot be kept");
+        cut->have[index + 1] = true;
+    }
+    if (in.failed)
+        return engine_fail(engine, RONDO_ESTATE, "a snapshot is cut short");
+    return --cut->missing ? RONDO_OK : finish(engine);
+}
+
+/* ---- going back ---------------------------------------------------------------------------------- */
+
+static void destroy_models(struct engine *engine)
+{
+    if (engine->head)
+        engine->app->head.destroy(engine->problem, engine->head);
+    engine->head = NULL;
+    for (int32_t b = 0; b < engine->layout.blocks && engine->block_state; b++) {
+        if (engine->block_state[b])
+            engine->app->block.destroy(engine->problem, engine->block_state[b]);
+        engine->block_state[b] = NULL;
+    }
+    scheduler_destroy(engine->scheduler);
+    engine->scheduler = NULL;
+}
+
+static int create_models(struct engine *engine)
+{
+    struct rondo_error *err = &engine->error;
+    int code = RONDO_OK;
+    if (engine->layout.variables > 0)
+        code = scheduler_create(&engine->options.schedule, &engine->scheduler, err);
+    if (!code)
+        code = engine->app->head.create(engine->problem, 0, &engine->head, err);
+    for (int32_t b = 0; b < engine->layout.blocks && engine->block_state && !code; b++)
+        code = engine->app->block.create(engine->problem, b, &engine->block_state[b], err);
+    return code;
+}
+
+static int send_state(struct engine *engine, int32_t worker, int32_t index)
+{
+    const struct cut *cut = &engine->safe;
+    struct message message = { .type = MESSAGE_STATE, .epoch = engine->epoch, .shard = index,
+                               .round = engine->committed };
+    if (!cut->have[index + 1]) {
+        message.flags = MESSAGE_FRESH;
+    } else {
+        const struct rondo_buf *state = &cut->state[index + 1];
+        message.body = parcel_take(&engine->pool, state->size);
+        if (!message.body || buf_append(&message.body->buf, state->data, state->size)) {
+            parcel_drop(message.body);
+            return engine_fail(engine, RONDO_ENOMEM, "no memory for a state");
+        }
+    }
+    return engine_post(engine, worker, &message);
+}
+
+/* Shard s of S goes to the (s W / S)-th of the W workers that there are. */
+static int hand_out_states(struct engine *engine)
+{
+    int32_t number = 0, workers = engine->joined, shards = engine->layout.shards, shard = 0;
+    int code = RONDO_OK;
+    for (int32_t worker = 0; worker < engine->seats && !code; worker++) {
+        if (!engine->seat[worker].joined || engine->seat[worker].left)
+            continue;
+        engine->seat[worker].holds = true;
+        if (engine->app->common.create)
+            code = send_state(engine, worker, -1);
+        number++;
+        for (; shard < (int64_t)number * shards / workers && !code; shard++) {
+            engine->owner[shard] = worker;
+            code = send_state(engine, worker, shard);
+        }
+    }
+    return code;
+}
+
+int cut_rollback(struct engine *engine)
+{
+    const struct cut *cut = &engine->safe;
+    engine->epoch++;
+    engine->making_cut = false;
+    flight_reset(engine);
+    dispatch_reset(engine);
+    destroy_models(engine);
+    int code = create_models(engine);
+    if (code)
+        return engine_fail(engine, code, "the job cannot begin");
+    engine->committed = engine->planned = 0;
+    engine->updates = engine->pair_dots = 0;
+    if (cut->core.size) {
+        code = unpack_core(engine, &cut->core);
+        if (code)
+            return engine_fail(engine, code, "the checkpoint does not fit this job");
+    }
+    engine->refetch = engine->committed + 1;
+    if (!engine->joined)
+        return engine_fail(engine, RONDO_EWORKERS, "no worker is left");
+    engine->state = ENGINE_RUNNING;
+    return hand_out_states(engine);
+}
+
+int cut_lost(struct engine *engine, int32_t worker)
+{
+    if (!engine->joined)
+        return engine_fail(engine, RONDO_EWORKERS, "no worker is left");
+    if (engine->layout.shards && engine->seat[worker].holds)
+        return cut_rollback(engine);
+    int code = dispatch_requeue(engine, worker);
+    if (code)
+        return engine_fail(engine, code, "no memory to hand work over");
+    if (engine->making_cut && engine->seat[worker].snap_due) {
+        engine->seat[worker].snap_due = false;
+        code = ask_workers(engine);
+    }
+    return code;
+}

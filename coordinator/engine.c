@@ -1,0 +1,337 @@
+#include "coordinator/engine.h"
+
+#include "core/base/mem.h"
+#include "coordinator/engine_i.h"
+
+#include <string.h>
+
+int engine_fail(struct engine *engine, int code, const char *what)
+{
+    rondo_error_set(&engine->error, code, NULL, NULL, "%s", what);
+    engine->state = ENGINE_FAILED;
+    engine->stop_reason = "error";
+    return code;
+}
+
+void engine_told(struct engine *engine, enum engine_moment what, int64_t round, int32_t phase,
+                 int32_t block, int32_t shard, int32_t worker)
+{
+    if (engine->observer.moment)
+        engine->observer.moment(engine->observer.context, what, round, phase, block, shard, worker);
+}
+
+/* ---- the outbox -------------------------------------------------------------------------------- */
+
+static void discard(struct engine *engine, struct message *message)
+{
+    struct message_codec codec = { engine->app, engine->problem, &engine->pool };
+    message_discard(message, &codec);
+}
+
+int engine_post(struct engine *engine, int32_t worker, const struct message *message)
+{
+    int64_t capacity = engine->outbox_capacity;
+    if (engine->outbox_count == capacity) {
+        int64_t larger = capacity ? capacity * 2 : 64;
+        struct outbox_item *grown = mem_alloc((size_t)larger * sizeof *grown);
+        if (!grown) {
+            struct message lost = *message;
+            discard(engine, &lost);
+            return engine_fail(engine, RONDO_ENOMEM, "no memory for a message");
+        }
+        for (int64_t i = 0; i < engine->outbox_count; i++)
+            grown[i] = engine->outbox[(engine->outbox_head + i) & (capacity - 1)];
+        mem_free(engine->outbox);
+        engine->outbox = grown;
+        engine->outbox_head = 0;
+        engine->outbox_capacity = larger;
+    }
+    int64_t at = (engine->outbox_head + engine->outbox_count++) & (engine->outbox_capacity - 1);
+    engine->outbox[at] = (struct outbox_item){ worker, *message };
+    return RONDO_OK;
+}
+
+bool engine_outgoing(struct engine *engine, int32_t *worker, struct message *message)
+{
+    if (!engine->outbox_count)
+        return false;
+    struct outbox_item *item = &engine->outbox[engine->outbox_head];
+    *worker = item->worker;
+    *message = item->message;
+    engine->outbox_head = (engine->outbox_head + 1) & (engine->outbox_capacity - 1);
+    engine->outbox_count--;
+    return true;
+}
+
+/* ---- life ---------------------------------------------------------------------------------------- */
+
+static int allocate(struct engine *engine)
+{
+    const struct rondo_layout *layout = &engine->layout;
+    size_t pipeline = (size_t)engine->options.schedule.pipeline;
+    engine->flight = mem_calloc(pipeline, sizeof *engine->flight);
+    engine->owner = mem_calloc((size_t)layout->shards + 1, sizeof *engine->owner);
+    int code = engine->flight && engine->owner ? RONDO_OK : RONDO_ENOMEM;
+    if (layout->blocks > 0 && engine->app->block.create) {
+        engine->block_state = mem_calloc((size_t)layout->blocks, sizeof *engine->block_state);
+        code = engine->block_state ? code : RONDO_ENOMEM;
+    }
+    if (!code)
+        code = cut_init(&engine->safe, layout->shards);
+    if (!code)
+        code = cut_init(&engine->making, layout->shards);
+    engine->safe.complete = true;
+    return code;
+}
+
+int engine_create(const struct engine_options *options, const struct engine_observer *observer,
+                  struct engine **out, struct rondo_error *err)
+{
+    struct engine *engine = mem_calloc(1, sizeof *engine);
+    if (!engine)
+        return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for a job");
+    engine->options = *options;
+    engine->app = options->app;
+    engine->problem = options->problem;
+    if (observer)
+        engine->observer = *observer;
+    engine->stop_reason = "";
+    engine->refetch = INT64_MAX;
+    parcel_pool_init(&engine->pool);
+    engine->app->layout(engine->problem, &engine->layout);
+    engine->options.schedule.variables = engine->layout.variables;
+    engine->options.schedule.cost = engine->layout.cost;
+    int code = allocate(engine);
+    if (!code && engine->layout.variables > 0) {
+        /* A configuration that cannot work is found out now, not in the first round. */
+        code = scheduler_create(&engine->options.schedule, &engine->scheduler, err);
+    }
+    if (code) {
+        engine_destroy(engine);
+        return rondo_error_set(err, code, NULL, NULL, "the job cannot begin: %s",
+                               rondo_strerror(code));
+    }
+    *out = engine;
+    return RONDO_OK;
+}
+
+static void destroy_seats(struct engine *engine)
+{
+    for (int32_t i = 0; i < engine->seats; i++)
+        mem_free(engine->seat[i].queue);
+    mem_free(engine->seat);
+}
+
+static void destroy_flights(struct engine *engine)
+{
+    if (!engine->flight)
+        return;
+    flight_reset(engine);
+    for (int32_t i = 0; i < engine->options.schedule.pipeline; i++) {
+        mem_free(engine->flight[i].pairs);
+        mem_free(engine->flight[i].couplings);
+    }
+    mem_free(engine->flight);
+}
+
+void engine_destroy(struct engine *engine)
+{
+    if (!engine)
+        return;
+    struct message message;
+    int32_t worker;
+    while (engine_outgoing(engine, &worker, &message))
+        discard(engine, &message);
+    destroy_flights(engine);
+    mem_free(engine->phase.block);
+    mem_free(engine->phase.push.item);
+    mem_free(engine->phase.pull.item);
+    mem_free(engine->phase.task);
+    mem_free(engine->phase.result);
+    mem_free(engine->couple.tile);
+    mem_free(engine->couple.tile_at);
+    mem_free(engine->couple.tile_columns);
+    mem_free(engine->couple.value);
+    mem_free(engine->couple.works.item);
+    if (engine->head)
+        engine->app->head.destroy(engine->problem, engine->head);
+    for (int32_t b = 0; engine->block_state && b < engine->layout.blocks; b++)
+        if (engine->block_state[b])
+            engine->app->block.destroy(engine->problem, engine->block_state[b]);
+    mem_free(engine->block_state);
+    scheduler_destroy(engine->scheduler);
+    cut_fini(&engine->safe, engine->layout.shards);
+    cut_fini(&engine->making, engine->layout.shards);
+    destroy_seats(engine);
+    mem_free(engine->owner);
+    mem_free(engine->queue);
+    mem_free(engine->outbox);
+    buf_fini(&engine->packed);
+    parcel_pool_fini(&engine->pool);
+    mem_free(engine);
+}
+
+int engine_restore(struct engine *engine, struct rondo_bytes cut, struct rondo_error *err)
+{
+    int code = cut_parse(engine, cut);
+    if (code)
+        return rondo_error_set(err, code, NULL, NULL, "the checkpoint does not fit this job");
+    engine->told = engine->safe.round;
+    return RONDO_OK;
+}
+
+/* ---- events --------------------------------------------------------------------------------------- */
+
+static bool ended(const struct engine *engine)
+{
+    return engine->state == ENGINE_DONE || engine->state == ENGINE_FAILED;
+}
+
+static void advance(struct engine *engine)
+{
+    if (engine->state == ENGINE_RUNNING && !flight_advance(engine)
+        && engine->state == ENGINE_RUNNING && dispatch_offer(engine))
+        engine_fail(engine, RONDO_ENOMEM, "no memory for a message");
+}
+
+static int seat_for(struct engine *engine, int32_t worker)
+{
+    if (worker < engine->seats)
+        return RONDO_OK;
+    struct worker_seat *grown = mem_calloc((size_t)worker + 1, sizeof *grown);
+    if (!grown)
+        return engine_fail(engine, RONDO_ENOMEM, "no memory for a worker");
+    if (engine->seats)
+        memcpy(grown, engine->seat, (size_t)engine->seats * sizeof *grown);
+    mem_free(engine->seat);
+    engine->seat = grown;
+    engine->seats = worker + 1;
+    return RONDO_OK;
+}
+
+void engine_join(struct engine *engine, int32_t worker)
+{
+    if (ended(engine) || seat_for(engine, worker))
+        return;
+    engine->seat[worker].joined = true;
+    engine->joined++;
+    if (engine->state == ENGINE_RUNNING)
+        engine->rebalance = true;
+    else if (engine->joined >= engine->options.workers)
+        cut_rollback(engine);
+    advance(engine);
+}
+
+void engine_leave(struct engine *engine, int32_t worker)
+{
+    if (ended(engine) || worker >= engine->seats || engine->seat[worker].left)
+        return;
+    engine->seat[worker].left = true;
+    engine->joined--;
+    engine->seat[worker].queue_count = 0;
+    if (engine->state == ENGINE_RUNNING)
+        cut_lost(engine, worker);
+    advance(engine);
+}
+
+static void receive(struct engine *engine, int32_t worker, struct message *message)
+{
+    struct worker_seat *seat = &engine->seat[worker];
+    struct work *work;
+    switch (message->type) {
+    case MESSAGE_DONE:
+        work = dispatch_find(engine, message->ticket);
+        if (!work || work->state != WORK_SENT || work->worker != worker)
+            return;
+        seat->outstanding--;
+        engine_told(engine, ENGINE_TASK_DONE, message->round, message->phase, message->block,
+                    message->shard, worker);
+        if (flight_answer(engine, message->ticket, message))
+            engine_fail(engine, RONDO_ENOMEM, "no memory for a message");
+        return;
+    case MESSAGE_SNAPPED: cut_snapped(engine, worker, message); return;
+    case MESSAGE_FAILED:
+        engine_fail(engine, message->code,
+                    message->body && message->body->buf.size
+                        ? (const char *)message->body->buf.data : rondo_strerror(message->code));
+        return;
+    default: engine_fail(engine, RONDO_ESTATE, "a worker sent a message that only workers get");
+    }
+}
+
+void engine_message(struct engine *engine, int32_t worker, struct message *message)
+{
+    if (!ended(engine) && worker < engine->seats && !engine->seat[worker].left
+        && message->epoch == engine->epoch)
+        receive(engine, worker, message);
+    discard(engine, message);
+    advance(engine);
+}
+
+void engine_stop(struct engine *engine, const char *reason, bool keep)
+{
+    if (ended(engine) || engine->stop_asked)
+        return;
+    engine->stop_asked = reason;
+    engine->stop_keeps = keep;
+    if (engine->state == ENGINE_WAITING) {
+        engine->state = ENGINE_DONE;
+        engine->stop_reason = reason;
+    }
+}
+
+void engine_checkpoint(struct engine *engine)
+{
+    engine->cut_wanted = true;
+}
+
+/* The link is the engine itself; only the app's settle calls, when no round is being planned. */
+void engine_feed(struct rondo_head_link *link, int64_t count, const int64_t *variables,
+                 const double *delta, const double *violation)
+{
+    struct engine *engine = (struct engine *)link;
+    scheduler_feed(engine->scheduler, count, variables, delta, violation);
+}
+
+void engine_feed_all(struct rondo_head_link *link, const double *violation)
+{
+    struct engine *engine = (struct engine *)link;
+    scheduler_feed_all(engine->scheduler, violation);
+}
+
+/* ---- what it says ----------------------------------------------------------------------------------- */
+
+enum engine_state engine_state(const struct engine *engine)
+{
+    return engine->state;
+}
+
+const char *engine_stop_reason(const struct engine *engine)
+{
+    return engine->stop_reason;
+}
+
+const struct rondo_error *engine_error(const struct engine *engine)
+{
+    return &engine->error;
+}
+
+const void *engine_head(const struct engine *engine)
+{
+    return engine->head;
+}
+
+int64_t engine_rounds(const struct engine *engine)
+{
+    return engine->committed;
+}
+
+int64_t engine_updates(const struct engine *engine)
+{
+    return engine->updates;
+}
+
+int64_t engine_pair_dots(const struct engine *engine)
+{
+    return engine->pair_dots;
+}

@@ -1,0 +1,111 @@
+/* engine.h - a job's life as a pure function of events.
+ *
+ * Place:   coordinator, floor 3; driven by server.c, and by the simulator.  Reads no clock and no
+ *          socket, and knows no app by name.
+ * Threads: one.
+ * Memory:  the engine owns the head, the scheduler and the blocks' states; steady rounds allocate
+ *          nothing.
+ *
+ * Events come in by engine_join, _leave, _message, _stop, _checkpoint; messages go out by
+ * engine_outgoing; what happened is told to an observer.  The order of planning, settling and
+ * commits depends on round numbers alone, never on which worker was faster:
+ *
+ *     plan(1) .. plan(d)   commit(1)   plan(d+1)   commit(2)   plan(d+2)   ...      d = pipeline
+ *
+ * Round t is settled only when plan(t + d - 1) is made, so the head and the scheduler see the same
+ * calls in the same order in every run.  A cut is the whole state at the boundary behind a commit;
+ * a lost shard rolls the job back to the last one, a checkpoint writes one down.
+ */
+#ifndef ENGINE_H
+#define ENGINE_H
+
+#include "core/wire/message.h"
+#include "scheduler/scheduler.h"
+
+#include <rondo/app.h>
+
+struct engine;
+
+struct engine_options {
+    const struct rondo_app *app;
+    const struct rondo_host *host;
+    const void *problem;              /* borrowed, outlives the engine */
+    struct scheduler_config schedule; /* variables and cost are filled in from the app's layout */
+    int32_t workers;                  /* the first round begins when so many have joined */
+    int64_t round_limit;              /* stop.rounds */
+    int64_t snapshot_rounds;          /* a cut every so many rounds, where there are shards */
+};
+
+enum engine_moment {
+    ENGINE_PLAN_BEGIN, ENGINE_PLAN_END, ENGINE_PUSH_BEGIN, ENGINE_PUSH_END, ENGINE_TASK_SENT,
+    ENGINE_TASK_DONE,
+};
+
+/* A committed round; borrowed. */
+struct engine_round {
+    int64_t round;
+    enum rondo_kind kind;
+    int32_t phases;
+    int64_t updates;
+    const char *note;                  /* the app's, or "" */
+    const struct scheduler_plan *plan; /* sampled rounds; else NULL */
+    int32_t blocks;
+    int64_t pairs_computed;            /* in all phases */
+    const struct rondo_report *report; /* NULL unless asked for */
+    bool progress;                     /* the app wants a line of progress */
+};
+
+/* Every member may be NULL. */
+struct engine_observer {
+    void *context;
+    bool reports; /* fill engine_round.report on every commit, not only where progress is asked */
+    void (*round)(void *context, const struct engine_round *round);
+    void (*moment)(void *context, enum engine_moment what, int64_t round, int32_t phase,
+                   int32_t block, int32_t shard, int32_t worker);
+    /* A cut that was asked for by engine_checkpoint or a stop that keeps one. */
+    void (*checkpoint)(void *context, int64_t round, struct rondo_bytes cut);
+};
+
+enum engine_state { ENGINE_WAITING, ENGINE_RUNNING, ENGINE_DONE, ENGINE_FAILED };
+
+int engine_create(const struct engine_options *options, const struct engine_observer *observer,
+                  struct engine **engine, struct rondo_error *err) RONDO_MUST_CHECK;
+/* When nobody holds a parcel that it made. */
+void engine_destroy(struct engine *engine);
+
+/* Goes on from a checkpoint instead of round 1; before any other event. */
+int engine_restore(struct engine *engine, struct rondo_bytes cut,
+                   struct rondo_error *err) RONDO_MUST_CHECK;
+
+/* ---- events ------------------------------------------------------------------------------- */
+
+/* Workers are numbered from 0 by the transport; a number is not used again. */
+void engine_join(struct engine *engine, int32_t worker);
+void engine_leave(struct engine *engine, int32_t worker);
+/* The message is moved. */
+void engine_message(struct engine *engine, int32_t worker, struct message *message);
+/* Ends the job at the next boundary between rounds.  keep: hand a checkpoint to the observer. */
+void engine_stop(struct engine *engine, const char *reason, bool keep);
+/* Hands a checkpoint of the next boundary to the observer; the job goes on. */
+void engine_checkpoint(struct engine *engine);
+
+/* ---- upcalls: what host->feed and host->feed_all do ---------------------------------------- */
+
+void engine_feed(struct rondo_head_link *link, int64_t count, const int64_t *variables,
+                 const double *delta, const double *violation);
+void engine_feed_all(struct rondo_head_link *link, const double *violation);
+
+/* ---- what it wants ------------------------------------------------------------------------- */
+
+/* The next message to send; false: none.  The caller moves it on. */
+bool engine_outgoing(struct engine *engine, int32_t *worker, struct message *message);
+
+enum engine_state engine_state(const struct engine *engine);
+const char *engine_stop_reason(const struct engine *engine); /* "gap", ...; "error" where it failed */
+const struct rondo_error *engine_error(const struct engine *engine);
+const void *engine_head(const struct engine *engine);
+int64_t engine_rounds(const struct engine *engine);    /* committed */
+int64_t engine_updates(const struct engine *engine);
+int64_t engine_pair_dots(const struct engine *engine); /* couplings computed */
+
+#endif

@@ -1,0 +1,177 @@
+/* engine_i.h - the engine's parts, seen by its own files alone.
+ *
+ * Place:   coordinator, floor 3, private: engine.c, flight.c, dispatch.c, cut.c.
+ * Threads: one.
+ */
+#ifndef ENGINE_I_H
+#define ENGINE_I_H
+
+#include "coordinator/engine.h"
+
+enum { WINDOW = 3 }; /* pieces of work that a worker may have at once */
+
+enum work_state { WORK_IDLE, WORK_QUEUED, WORK_SENT, WORK_DONE };
+enum work_set { SET_PUSH, SET_PULL, SET_COUPLE };
+
+/* One message's worth of work. */
+struct work {
+    enum work_state state;
+    int32_t worker;  /* SENT: who has it */
+    int32_t owner;   /* who must have it; -1: any */
+    int32_t block;   /* index into phase.block; COUPLE: tile */
+    int32_t shard;
+    struct parcel *answer;
+};
+
+struct works {
+    struct work *item; /* [count] */
+    int64_t count, capacity, open; /* open: not yet done */
+};
+
+/* A block of the phase under way. */
+struct block {
+    int32_t id; /* number of the block or chunk */
+    int64_t count;
+    struct parcel *variables, *brief, *couplings;
+    int64_t first, pieces; /* in the works of SET_PUSH */
+    int64_t open;          /* pushes not done */
+};
+
+/* The phase under way: every block's pushes, then its pull. */
+struct phase {
+    bool active;
+    int32_t number;
+    enum rondo_kind kind; /* SAMPLED, SWEEP, PLAN, JOIN */
+    uint32_t tag;
+    bool no_pull, fused;
+    struct block *block; /* [blocks] */
+    int32_t blocks, capacity;
+    struct works push, pull;
+    struct rondo_task *task;   /* [results], for settle */
+    struct rondo_bytes *result;
+    int64_t results_capacity;
+};
+
+/* A set of couplings under way. */
+struct couple {
+    bool active, answered;
+    struct rondo_pairs need;
+    struct parcel **tile; /* [tiles]: column, ptr, row */
+    int64_t *tile_at;     /* [tiles + 1]: first pair of each */
+    int64_t tiles, tiles_capacity;
+    int64_t *tile_columns; /* [tiles] */
+    double *value;
+    int64_t value_capacity;
+    struct works works;
+};
+
+/* A round that is planned and not committed. */
+struct flight {
+    struct rondo_order order;  /* its pairs point into `pairs` */
+    struct rondo_pair *pairs;
+    int64_t pairs_capacity;
+    struct parcel **couplings; /* [blocks of the plan], where the order asks for them */
+    int32_t couplings_count, couplings_capacity;
+    int64_t pairs_computed;
+};
+
+struct worker_seat {
+    bool joined, left, holds; /* holds: has its states, takes part */
+    int32_t outstanding;
+    bool snap_due;            /* a SNAP was sent and not answered */
+    int64_t *queue;           /* tickets that only this worker can do: a ring */
+    int64_t queue_head, queue_count, queue_capacity;
+};
+
+/* The whole state at the boundary behind a round's commit. */
+struct cut {
+    bool complete;
+    int64_t round;
+    struct rondo_buf core;     /* head, scheduler, blocks, planned rounds, counts */
+    struct rondo_buf *state;   /* [1 + shards], the common state first; empty: fresh */
+    bool *have;                /* [1 + shards] */
+    int32_t missing;           /* workers that have not answered */
+};
+
+struct outbox_item {
+    int32_t worker;
+    struct message message;
+};
+
+struct engine {
+    struct engine_options options;
+    const struct rondo_app *app;
+    const void *problem;
+    struct engine_observer observer;
+    struct rondo_layout layout;
+    struct parcel_pool pool;
+
+    enum engine_state state;
+    struct rondo_error error;
+    const char *stop_reason; /* a constant string */
+    const char *stop_asked;  /* by engine_stop; NULL: not */
+    bool stop_keeps;
+
+    void *head;
+    struct scheduler *scheduler; /* NULL where nothing is sampled */
+    void **block_state;          /* [layout.blocks] */
+    int64_t committed, planned;  /* last round of each kind */
+    int64_t updates, pair_dots;
+    int64_t refetch; /* first restored plan whose couplings are to be fetched; beyond planned: none */
+    int64_t told; /* the last round that the observer heard of */
+
+    bool planning;        /* round planned + 1 is being planned */
+    bool plan_made;       /* its blocks are cut, their couplings are being fetched */
+    struct flight *flight; /* [pipeline], by round modulo pipeline */
+    struct phase phase;
+    struct couple couple;
+    bool join_waits;      /* the phase waits for the couplings of its one block */
+
+    uint32_t epoch;
+    struct worker_seat *seat; /* [seats] */
+    int32_t seats, joined;    /* joined: here and not left */
+    int32_t *owner;           /* [shards]: which worker holds it */
+    int64_t *queue;           /* tickets that any worker can do: a ring */
+    int64_t queue_head, queue_count, queue_capacity;
+    int32_t turn;             /* who is offered work first */
+
+    struct cut safe, making;
+    bool making_cut, cut_wanted, cut_told, rebalance;
+
+    struct outbox_item *outbox; /* a ring */
+    int64_t outbox_head, outbox_count, outbox_capacity;
+    struct rondo_buf packed;    /* room for packing */
+};
+
+/* ---- engine.c */
+int engine_fail(struct engine *engine, int code, const char *what);
+int engine_post(struct engine *engine, int32_t worker, const struct message *message);
+void engine_told(struct engine *engine, enum engine_moment what, int64_t round, int32_t phase,
+                 int32_t block, int32_t shard, int32_t worker);
+
+/* ---- dispatch.c: who does what */
+int works_resize(struct works *works, int64_t count);
+void works_clear(struct works *works); /* drops answers */
+int dispatch_queue(struct engine *engine, enum work_set set, int64_t index);
+int dispatch_offer(struct engine *engine);           /* hands queued work to workers with room */
+int dispatch_requeue(struct engine *engine, int32_t worker); /* takes back what it had */
+void dispatch_reset(struct engine *engine);          /* forgets all queues */
+struct work *dispatch_find(struct engine *engine, int64_t ticket);
+
+/* ---- flight.c: one round */
+int flight_advance(struct engine *engine);  /* as far as it goes without an answer */
+int flight_answer(struct engine *engine, int64_t ticket, struct message *message);
+void flight_reset(struct engine *engine);   /* forgets rounds in flight */
+int flight_keep_pairs(struct flight *flight);
+struct flight *flight_of(struct engine *engine, int64_t round);
+
+/* ---- cut.c: boundaries, rollback */
+int cut_boundary(struct engine *engine);    /* behind a commit, before the next plan */
+int cut_snapped(struct engine *engine, int32_t worker, const struct message *message);
+int cut_lost(struct engine *engine, int32_t worker); /* a worker left */
+int cut_rollback(struct engine *engine);    /* to the safe cut, with the workers that there are */
+int cut_parse(struct engine *engine, struct rondo_bytes in);
+void cut_fini(struct cut *cut, int32_t shards);
+int cut_init(struct cut *cut, int32_t shards);
+
+#endif

@@ -1,0 +1,399 @@
+#include "core/net/loop.h"
+
+#include "core/base/clock.h"
+#include "core/base/mem.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    RING_SLOTS = 256,     /* a power of two */
+    SPIN_TURNS = 4000,    /* about 0.2 ms, where every thread has a core */
+    SPIN_TURNS_CROWDED = 20,
+    ENCODED = 0xff,       /* the type of a message whose body is another, as bytes */
+};
+
+/* One writer, one reader.  head is the reader's, tail the writer's; each publishes by release. */
+struct ring {
+    _Alignas(64) _Atomic uint64_t tail;
+    uint64_t head_seen; /* the writer's copy of head */
+    _Alignas(64) _Atomic uint64_t head;
+    uint64_t tail_seen; /* the reader's copy of tail */
+    _Alignas(64) struct message slot[RING_SLOTS];
+};
+
+/* Where a thread sleeps.  asleep is set before the last look and read after each publication, both
+ * sequentially consistent, so that no publication is missed. */
+struct bed {
+    _Alignas(64) _Atomic bool asleep;
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;
+};
+
+struct seat {
+    struct net_link link; /* first: a link is its seat */
+    struct loop *loop;
+    struct ring down, up;
+    struct bed bed;
+    struct parcel_pool pool; /* decoding, on the worker's thread */
+    _Atomic bool gone;
+    bool announced, left; /* the hub's: JOINED and LEFT were told */
+    int32_t number;
+};
+
+struct loop {
+    struct net_hub hub; /* first: a hub is its loop */
+    struct loop_options options;
+    struct seat *seats;
+    struct bed bed;
+    struct parcel_pool pool; /* the hub's: encoding and decoding */
+    int (*step)(void *);
+    void *step_context;
+    int32_t next; /* where the hub looks first */
+    int spin;
+};
+
+static void pause_briefly(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+/* ---- rings ------------------------------------------------------------------------------- */
+
+static bool ring_put(struct ring *ring, const struct message *message)
+{
+    uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+    if (tail - ring->head_seen == RING_SLOTS) {
+        ring->head_seen = atomic_load_explicit(&ring->head, memory_order_acquire);
+        if (tail - ring->head_seen == RING_SLOTS)
+            return false;
+    }
+    ring->slot[tail % RING_SLOTS] = *message;
+    atomic_store(&ring->tail, tail + 1);
+    return true;
+}
+
+static bool ring_ready(struct ring *ring)
+{
+    uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+    if (head != ring->tail_seen)
+        return true;
+    ring->tail_seen = atomic_load(&ring->tail);
+    return head != ring->tail_seen;
+}
+
+static bool ring_get(struct ring *ring, struct message *message)
+{
+    if (!ring_ready(ring))
+        return false;
+    uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+    *message = ring->slot[head % RING_SLOTS];
+    atomic_store_explicit(&ring->head, head + 1, memory_order_release);
+    return true;
+}
+
+/* ---- beds -------------------------------------------------------------------------------- */
+
+static void bed_init(struct bed *bed)
+{
+    pthread_condattr_t attributes;
+    atomic_init(&bed->asleep, false);
+    pthread_mutex_init(&bed->mutex, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&bed->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+static void bed_fini(struct bed *bed)
+{
+    pthread_cond_destroy(&bed->wake);
+    pthread_mutex_destroy(&bed->mutex);
+}
+
+static void bed_wake(struct bed *bed)
+{
+    if (!atomic_load(&bed->asleep))
+        return;
+    pthread_mutex_lock(&bed->mutex);
+    atomic_store(&bed->asleep, false);
+    pthread_cond_signal(&bed->wake);
+    pthread_mutex_unlock(&bed->mutex);
+}
+
+/* Spins, then sleeps until ready(context) or the time is up. */
+static void bed_rest(struct bed *bed, int spin, int64_t timeout_ns, bool (*ready)(void *),
+                     void *context)
+{
+    for (int turn = 0; turn < spin; turn++) {
+        if (ready(context))
+            return;
+        pause_briefly();
+    }
+    int64_t until = clock_now_ns() + timeout_ns;
+    struct timespec when = { .tv_sec = until / 1000000000, .tv_nsec = until % 1000000000 };
+    pthread_mutex_lock(&bed->mutex);
+    atomic_store(&bed->asleep, true);
+    if (!ready(context))
+        while (atomic_load(&bed->asleep)
+               && pthread_cond_timedwait(&bed->wake, &bed->mutex, &when) != ETIMEDOUT)
+            ;
+    atomic_store(&bed->asleep, false);
+    pthread_mutex_unlock(&bed->mutex);
+}
+
+/* ---- bytes, where they are asked for ------------------------------------------------------- */
+
+/* Turns the message into its bytes, in place. */
+static int encode(struct message *message, const struct message_codec *codec)
+{
+    struct parcel *bytes = parcel_take(codec->pool, 256);
+    if (!bytes)
+        return RONDO_ENOMEM;
+    int code = message_encode(message, codec, &bytes->buf);
+    if (code) {
+        parcel_drop(bytes);
+        return code;
+    }
+    message_discard(message, codec);
+    message->type = ENCODED;
+    message->body = bytes;
+    return RONDO_OK;
+}
+
+static int decode(struct message *message, const struct message_codec *codec)
+{
+    if (message->type != ENCODED)
+        return RONDO_OK;
+    struct parcel *bytes = message->body;
+    int code = message_decode((struct rondo_bytes){ bytes->buf.data, bytes->buf.size }, codec,
+                              message);
+    parcel_drop(bytes);
+    return code;
+}
+
+static struct message_codec codec_of(const struct loop *loop, struct parcel_pool *pool)
+{
+    return (struct message_codec){ loop->options.app, loop->options.problem, pool };
+}
+
+/* ---- the hub ------------------------------------------------------------------------------- */
+
+static int hub_send(struct net_hub *hub, int32_t worker, struct message *message)
+{
+    struct loop *loop = (struct loop *)hub;
+    struct seat *seat = &loop->seats[worker];
+    struct message_codec codec = codec_of(loop, &loop->pool);
+    int code = loop->options.encoded ? encode(message, &codec) : RONDO_OK;
+    if (code) {
+        message_discard(message, &codec);
+        return code;
+    }
+    /* The reader never waits for the hub, but for room in `up`, which holds a whole window. */
+    while (!ring_put(&seat->down, message)) {
+        if (atomic_load(&seat->gone)) {
+            message_discard(message, &codec);
+            return RONDO_OK;
+        }
+        if (worker == 0 && loop->step)
+            loop->step(loop->step_context);
+        else
+            pause_briefly();
+    }
+    bed_wake(&seat->bed);
+    return RONDO_OK;
+}
+
+static int hub_receive(struct net_hub *hub, struct net_event *event)
+{
+    struct loop *loop = (struct loop *)hub;
+    for (int32_t i = 0; i < loop->options.workers; i++) {
+        struct seat *seat = &loop->seats[loop->next];
+        loop->next = loop->next + 1 == loop->options.workers ? 0 : loop->next + 1;
+        event->worker = seat->number;
+        if (!seat->announced) {
+            seat->announced = true;
+            event->type = NET_JOINED;
+            return RONDO_OK;
+        }
+        if (atomic_load_explicit(&seat->gone, memory_order_acquire)) {
+            if (seat->left)
+                continue;
+            seat->left = true;
+            event->type = NET_LEFT;
+            return RONDO_OK;
+        }
+        if (ring_get(&seat->up, &event->message)) {
+            struct message_codec codec = codec_of(loop, &loop->pool);
+            event->type = NET_MESSAGE;
+            return decode(&event->message, &codec);
+        }
+    }
+    event->type = NET_NOTHING;
+    return RONDO_OK;
+}
+
+static bool hub_ready(void *context)
+{
+    struct loop *loop = context;
+    for (int32_t i = 0; i < loop->options.workers; i++) {
+        struct seat *seat = &loop->seats[i];
+        bool gone = atomic_load_explicit(&seat->gone, memory_order_acquire);
+        if (gone ? !seat->left : !seat->announced || ring_ready(&seat->up))
+            return true;
+    }
+    return false;
+}
+
+static void hub_wait(struct net_hub *hub, int64_t timeout_ns)
+{
+    struct loop *loop = (struct loop *)hub;
+    if (loop->step && loop->step(loop->step_context) != 0)
+        return;
+    bed_rest(&loop->bed, loop->spin, timeout_ns, hub_ready, loop);
+}
+
+static const struct net_hub_ops hub_ops = { hub_send, hub_receive, hub_wait };
+
+/* ---- a link -------------------------------------------------------------------------------- */
+
+static int link_receive(struct net_link *link, struct message *message)
+{
+    struct seat *seat = (struct seat *)link;
+    if (atomic_load_explicit(&seat->gone, memory_order_acquire))
+        return RONDO_ECANCELED;
+    if (!ring_get(&seat->down, message))
+        return 0;
+    struct message_codec codec = codec_of(seat->loop, &seat->pool);
+    int code = decode(message, &codec);
+    if (code)
+        loop_take_away(seat->loop, seat->number); /* a worker that cannot hear is lost */
+    return code ? code : 1;
+}
+
+static int link_send(struct net_link *link, struct message *message)
+{
+    struct seat *seat = (struct seat *)link;
+    struct message_codec codec = codec_of(seat->loop, &seat->pool);
+    int code = seat->loop->options.encoded ? encode(message, &codec) : RONDO_OK;
+    if (code) {
+        message_discard(message, &codec);
+        loop_take_away(seat->loop, seat->number); /* nor one that cannot speak */
+        return code;
+    }
+    while (!ring_put(&seat->up, message)) {
+        if (atomic_load(&seat->gone)) {
+            message_discard(message, &codec);
+            return RONDO_ECANCELED;
+        }
+        pause_briefly();
+    }
+    bed_wake(&seat->loop->bed);
+    return RONDO_OK;
+}
+
+static bool link_ready(void *context)
+{
+    struct seat *seat = context;
+    return ring_ready(&seat->down) || atomic_load_explicit(&seat->gone, memory_order_acquire);
+}
+
+static void link_wait(struct net_link *link)
+{
+    struct seat *seat = (struct seat *)link;
+    bed_rest(&seat->bed, seat->loop->spin, INT64_C(1000000000), link_ready, seat);
+}
+
+static const struct net_link_ops link_ops = { link_receive, link_send, link_wait };
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+int loop_create(const struct loop_options *options, struct loop **out, struct rondo_error *err)
+{
+    struct loop *loop = mem_calloc(1, sizeof *loop);
+    struct seat *seats = mem_calloc((size_t)options->workers, sizeof *seats);
+    if (!loop || !seats) {
+        mem_free(loop);
+        mem_free(seats);
+        return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for %d workers",
+                               options->workers);
+    }
+    loop->hub.ops = &hub_ops;
+    loop->options = *options;
+    loop->seats = seats;
+    loop->spin = sysconf(_SC_NPROCESSORS_ONLN) >= options->workers ? SPIN_TURNS
+                                                                   : SPIN_TURNS_CROWDED;
+    bed_init(&loop->bed);
+    parcel_pool_init(&loop->pool);
+    for (int32_t i = 0; i < options->workers; i++) {
+        seats[i].link.ops = &link_ops;
+        seats[i].loop = loop;
+        seats[i].number = i;
+        bed_init(&seats[i].bed);
+        parcel_pool_init(&seats[i].pool);
+    }
+    *out = loop;
+    return RONDO_OK;
+}
+
+void loop_drain(struct loop *loop)
+{
+    struct message_codec codec = codec_of(loop, &loop->pool);
+    struct message message;
+    for (int32_t i = 0; i < loop->options.workers; i++) {
+        struct seat *seat = &loop->seats[i];
+        while (ring_get(&seat->down, &message) || ring_get(&seat->up, &message))
+            message_discard(&message, &codec);
+    }
+}
+
+void loop_destroy(struct loop *loop)
+{
+    if (!loop)
+        return;
+    for (int32_t i = 0; i < loop->options.workers; i++) {
+        bed_fini(&loop->seats[i].bed);
+        parcel_pool_fini(&loop->seats[i].pool);
+    }
+    parcel_pool_fini(&loop->pool);
+    bed_fini(&loop->bed);
+    mem_free(loop->seats);
+    mem_free(loop);
+}
+
+struct net_hub *loop_hub(struct loop *loop)
+{
+    return &loop->hub;
+}
+
+struct net_link *loop_link(struct loop *loop, int32_t worker)
+{
+    return &loop->seats[worker].link;
+}
+
+void loop_lend(struct loop *loop, int (*step)(void *context), void *context)
+{
+    loop->step = step;
+    loop->step_context = context;
+}
+
+void loop_take_away(struct loop *loop, int32_t worker)
+{
+    struct seat *seat = &loop->seats[worker];
+    atomic_store(&seat->gone, true);
+    bed_wake(&seat->bed);
+    bed_wake(&loop->bed);
+}
+
+void loop_close(struct loop *loop)
+{
+    for (int32_t i = 0; i < loop->options.workers; i++) {
+        loop->seats[i].left = true;
+        atomic_store(&loop->seats[i].gone, true);
+        bed_wake(&loop->seats[i].bed);
+    }
+}

@@ -1,0 +1,49 @@
+/* net.h - the transport between one coordinator and its workers, as an interface.
+ *
+ * Place:   core/net, floor 2; used by coordinator/server.c and workers/worker.c.
+ * Threads: a net_hub belongs to the coordinator's thread, a net_link to its worker's.
+ * Memory:  messages are moved by send on success and on failure alike.
+ *
+ * A transport delivers in order, each message once, from one hub to each link and back, or reports
+ * that the worker left.  It knows nothing of rounds.
+ */
+#ifndef NET_H
+#define NET_H
+
+#include "core/wire/message.h"
+
+enum net_event_type { NET_NOTHING, NET_JOINED, NET_LEFT, NET_MESSAGE };
+
+struct net_event {
+    enum net_event_type type;
+    int32_t worker;
+    struct message message; /* NET_MESSAGE: owned by the receiver */
+};
+
+struct net_hub {
+    const struct net_hub_ops *ops;
+};
+
+struct net_hub_ops {
+    /* Queues the message for a worker, with back-pressure; a message to a worker that has left is
+     * dropped.  RONDO_ENOMEM, or what encoding said. */
+    int (*send)(struct net_hub *hub, int32_t worker, struct message *message);
+    /* The next event, or NET_NOTHING at once. */
+    int (*receive)(struct net_hub *hub, struct net_event *event);
+    /* Rests until there may be an event, at most timeout_ns. */
+    void (*wait)(struct net_hub *hub, int64_t timeout_ns);
+};
+
+struct net_link {
+    const struct net_link_ops *ops;
+};
+
+struct net_link_ops {
+    /* 1: a message; 0: none now; negative: the link is gone. */
+    int (*receive)(struct net_link *link, struct message *message);
+    int (*send)(struct net_link *link, struct message *message);
+    /* Rests until there may be a message. */
+    void (*wait)(struct net_link *link);
+};
+
+#endif

@@ -1,0 +1,164 @@
+#include "core/wire/message.h"
+
+#include "core/base/cursor.h"
+#include "core/base/mem.h"
+
+enum { WIRE_MAGIC = 0x316f6452 }; /* "Rdo1" */
+
+void message_fini(struct message *message)
+{
+    parcel_drop(message->variables);
+    parcel_drop(message->brief);
+    parcel_drop(message->couplings);
+    parcel_drop(message->body);
+    for (struct parcel *partial = message->partials; partial;) {
+        struct parcel *next = partial->next;
+        parcel_drop(partial);
+        partial = next;
+    }
+    *message = (struct message){ 0 };
+}
+
+void message_discard(struct message *message, const struct message_codec *codec)
+{
+    if (message->object)
+        codec->app->block.destroy(codec->problem, message->object);
+    message_fini(message);
+}
+
+static void put_parcel(struct cursor_writer *out, const struct parcel *parcel)
+{
+    cursor_put_u8(out, parcel != NULL);
+    if (parcel)
+        cursor_put_block(out, parcel->buf.data, parcel->buf.size);
+}
+
+static int put_object(struct cursor_writer *out, const struct message *message,
+                      const struct message_codec *codec)
+{
+    cursor_put_u8(out, message->object != NULL);
+    if (!message->object || out->failed)
+        return RONDO_OK;
+    struct rondo_buf packed = { 0 };
+    int code = codec->app->block.pack(codec->problem, message->object, &packed);
+    if (!code)
+        cursor_put_block(out, packed.data, packed.size);
+    buf_fini(&packed);
+    return code;
+}
+
+int message_encode(const struct message *message, const struct message_codec *codec,
+                   struct rondo_buf *buf)
+{
+    struct cursor_writer out = cursor_writer(buf);
+    cursor_put_u32(&out, WIRE_MAGIC);
+    cursor_put_u8(&out, message->type);
+    cursor_put_u8(&out, message->flags);
+    cursor_put_u8(&out, message->kind);
+    cursor_put_u32(&out, message->epoch);
+    cursor_put_u32(&out, message->tag);
+    cursor_put_u32(&out, (uint32_t)message->code);
+    cursor_put_u32(&out, (uint32_t)message->phase);
+    cursor_put_u32(&out, (uint32_t)message->block);
+    cursor_put_u32(&out, (uint32_t)message->shard);
+    cursor_put_i64(&out, message->round);
+    cursor_put_i64(&out, message->ticket);
+    cursor_put_i64(&out, message->count);
+    put_parcel(&out, message->variables);
+    put_parcel(&out, message->brief);
+    put_parcel(&out, message->couplings);
+    put_parcel(&out, message->body);
+    for (const struct parcel *partial = message->partials; partial; partial = partial->next)
+        put_parcel(&out, partial);
+    cursor_put_u8(&out, 0); /* the chain's end */
+    int code = put_object(&out, message, codec);
+    if (code)
+        return code;
+    return out.failed ? RONDO_ENOMEM : RONDO_OK;
+}
+
+/* NULL both for "no parcel" and, with *code set, for a failure. */
+static struct parcel *get_parcel(struct cursor_reader *in, struct parcel_pool *pool, int *code)
+{
+    uint8_t there = cursor_get_u8(in);
+    if (there > 1)
+        in->failed = true;
+    if (!there || in->failed || *code)
+        return NULL;
+    struct rondo_bytes bytes = cursor_get_block(in);
+    if (in->failed)
+        return NULL;
+    struct parcel *parcel = parcel_take(pool, bytes.size);
+    if (!parcel || buf_append(&parcel->buf, bytes.data, bytes.size)) {
+        parcel_drop(parcel);
+        *code = RONDO_ENOMEM;
+        return NULL;
+    }
+    return parcel;
+}
+
+static int get_object(struct cursor_reader *in, const struct message_codec *codec,
+                      struct message *message)
+{
+    uint8_t there = cursor_get_u8(in);
+    if (!there || in->failed)
+        return RONDO_OK;
+    struct rondo_bytes packed = cursor_get_block(in);
+    if (in->failed || !codec->app->block.create)
+        return RONDO_ESTATE;
+    void *object = NULL;
+    int code = codec->app->block.create(codec->problem, message->block, &object, NULL);
+    if (code)
+        return code;
+    code = codec->app->block.unpack(codec->problem, object, packed);
+    if (code)
+        codec->app->block.destroy(codec->problem, object);
+    else
+        message->object = object;
+    return code;
+}
+
+int message_decode(struct rondo_bytes bytes, const struct message_codec *codec,
+                   struct message *message)
+{
+    struct cursor_reader in = cursor_reader(bytes.data, bytes.size);
+    int code = RONDO_OK;
+
+    *message = (struct message){ 0 };
+    if (cursor_get_u32(&in) != WIRE_MAGIC)
+        return RONDO_ESTATE;
+    message->type = cursor_get_u8(&in);
+    message->flags = cursor_get_u8(&in);
+    message->kind = cursor_get_u8(&in);
+    message->epoch = cursor_get_u32(&in);
+    message->tag = cursor_get_u32(&in);
+    message->code = (int32_t)cursor_get_u32(&in);
+    message->phase = (int32_t)cursor_get_u32(&in);
+    message->block = (int32_t)cursor_get_u32(&in);
+    message->shard = (int32_t)cursor_get_u32(&in);
+    message->round = cursor_get_i64(&in);
+    message->ticket = cursor_get_i64(&in);
+    message->count = cursor_get_i64(&in);
+    message->variables = get_parcel(&in, codec->pool, &code);
+    message->brief = get_parcel(&in, codec->pool, &code);
+    message->couplings = get_parcel(&in, codec->pool, &code);
+    message->body = get_parcel(&in, codec->pool, &code);
+    for (struct parcel **tail = &message->partials;;) {
+        struct parcel *partial = get_parcel(&in, codec->pool, &code);
+        if (!partial)
+            break;
+        *tail = partial;
+        tail = &partial->next;
+    }
+    if (!code)
+        code = get_object(&in, codec, message);
+    if (!code && (!cursor_at_end(&in) || message->type < MESSAGE_STATE
+                  || message->type > MESSAGE_FAILED || message->count < 0))
+        code = RONDO_ESTATE;
+    if (code) {
+        if (message->object)
+            codec->app->block.destroy(codec->problem, message->object);
+        message_fini(message);
+    }
+    return code;
+}

@@ -1,0 +1,32 @@
+/* states.h - the common state and the shards that one worker holds.
+ *
+ * Place:   workers, floor 3, private to it.
+ * Threads: the worker's.
+ */
+#ifndef STATES_H
+#define STATES_H
+
+#include <rondo/app.h>
+
+struct states {
+    const struct rondo_app *app;
+    const void *problem;
+    void *common;    /* NULL: none, or not given yet */
+    void **shard;    /* [shards], NULL where another worker holds it */
+    int32_t shards;
+};
+
+int states_init(struct states *states, const struct rondo_app *app, const void *problem);
+void states_fini(struct states *states);
+
+/* Holds shard `index` (-1: the common state) from now on, fresh or as packed. */
+int states_hold(struct states *states, int32_t index, bool fresh, struct rondo_bytes packed,
+                struct rondo_error *err) RONDO_MUST_CHECK;
+
+/* Appends every held state: i32 index, then a block of bytes; the common state first. */
+int states_pack(const struct states *states, struct rondo_buf *out) RONDO_MUST_CHECK;
+
+/* The commit, to the common state and then to each shard in order. */
+int states_apply(struct states *states, void *scratch, int64_t round, struct rondo_bytes commit);
+
+#endif

@@ -1,0 +1,243 @@
+#include "workers/worker.h"
+
+#include "core/base/mem.h"
+#include "workers/states.h"
+
+#include <string.h>
+
+/* Pulls rarely have more partials than this at hand without asking for memory. */
+enum { PARTIALS_AT_HAND = 64 };
+
+struct worker {
+    const struct rondo_app *app;
+    const void *problem;
+    struct net_link *link;
+    uint64_t seed;
+    void *scratch;
+    struct states states;
+    struct parcel_pool pool;
+    struct rondo_buf partial; /* of a fused push */
+};
+
+int worker_create(const struct worker_options *options, struct worker **out,
+                  struct rondo_error *err)
+{
+    struct worker *worker = mem_calloc(1, sizeof *worker);
+    if (!worker)
+        return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for a worker");
+    worker->app = options->app;
+    worker->problem = options->problem;
+    worker->link = options->link;
+    worker->seed = options->seed;
+    parcel_pool_init(&worker->pool);
+    int code = states_init(&worker->states, options->app, options->problem);
+    if (!code && options->app->scratch)
+        code = options->app->scratch(options->problem, &worker->scratch, err);
+    if (code) {
+        worker_destroy(worker);
+        return rondo_error_set(err, code, NULL, NULL, "a worker cannot begin: %s",
+                               rondo_strerror(code));
+    }
+    *out = worker;
+    return RONDO_OK;
+}
+
+void worker_destroy(struct worker *worker)
+{
+    if (!worker)
+        return;
+    states_fini(&worker->states);
+    if (worker->scratch)
+        worker->app->scratch_free(worker->problem, worker->scratch);
+    buf_fini(&worker->partial);
+    parcel_pool_fini(&worker->pool);
+    mem_free(worker);
+}
+
+static struct rondo_bytes bytes_of(const struct parcel *parcel)
+{
+    return parcel ? (struct rondo_bytes){ parcel->buf.data, parcel->buf.size }
+                  : (struct rondo_bytes){ 0 };
+}
+
+static void *data_of(const struct parcel *parcel)
+{
+    return parcel ? parcel->buf.data : NULL;
+}
+
+static struct rondo_task task_of(const struct worker *worker, const struct message *message)
+{
+    return (struct rondo_task){
+        .round = message->round,
+        .phase = message->phase,
+        .tag = message->tag,
+        .kind = (enum rondo_kind)message->kind,
+        .block = message->block,
+        .shard = message->shard,
+        .seed = worker->seed,
+        .count = message->count,
+        .variables = data_of(message->variables),
+        .brief = bytes_of(message->brief),
+        .couplings = data_of(message->couplings),
+    };
+}
+
+/* ---- one verb, one function ---------------------------------------------------------------- */
+
+static int do_pull(struct worker *worker, const struct message *message, struct rondo_task *task,
+                   struct rondo_buf *out)
+{
+    struct rondo_bytes at_hand[PARTIALS_AT_HAND];
+    struct rondo_bytes *partials = at_hand;
+    int32_t count = 0;
+    for (const struct parcel *p = message->partials; p; p = p->next)
+        count++;
+    if (count > PARTIALS_AT_HAND) {
+        partials = mem_alloc((size_t)count * sizeof *partials);
+        if (!partials)
+            return RONDO_ENOMEM;
+    }
+    count = 0;
+    for (const struct parcel *p = message->partials; p; p = p->next)
+        partials[count++] = bytes_of(p);
+    task->shard = -1;
+    int code = worker->app->pull(worker->problem, worker->states.common, worker->scratch, task,
+                                 partials, count, out);
+    if (partials != at_hand)
+        mem_free(partials);
+    return code;
+}
+
+static int do_push(struct worker *worker, const struct message *message, struct rondo_task *task,
+                   struct rondo_buf *out)
+{
+    const struct rondo_app *app = worker->app;
+    bool fused = message->flags & MESSAGE_FUSED;
+    struct rondo_buf *partial = fused ? &worker->partial : out;
+    void *shard = NULL;
+    if (task->shard >= 0) {
+        shard = task->shard < worker->states.shards ? worker->states.shard[task->shard] : NULL;
+        if (!shard)
+            return RONDO_ESTATE;
+    }
+    partial->size = 0;
+    int code = app->push(worker->problem, worker->states.common, shard, message->object,
+                         worker->scratch, task, partial);
+    if (code || !fused)
+        return code;
+    task->shard = -1;
+    struct rondo_bytes only = { partial->data, partial->size };
+    return app->pull(worker->problem, worker->states.common, worker->scratch, task, &only, 1, out);
+}
+
+/* The body holds column [count], ptr [count + 1] and row [ptr[count]], all int64. */
+static int do_couple(struct worker *worker, const struct message *message, struct rondo_buf *out)
+{
+    const int64_t *words = data_of(message->variables);
+    int64_t columns = message->count;
+    size_t have = bytes_of(message->variables).size / sizeof *words;
+    if (columns < 0 || have < 2 * (size_t)columns + 1)
+        return RONDO_ESTATE;
+    struct rondo_pairs pairs = {
+        .columns = columns, .column = words, .ptr = words + columns, .row = words + 2 * columns + 1,
+    };
+    int64_t count = pairs.ptr[columns];
+    if (count < 0 || have - 2 * (size_t)columns - 1 != (size_t)count)
+        return RONDO_ESTATE;
+    void *shard = message->shard >= 0 && message->shard < worker->states.shards
+                      ? worker->states.shard[message->shard] : NULL;
+    if (message->shard >= 0 && !shard)
+        return RONDO_ESTATE;
+    int code = buf_reserve(out, (size_t)count * sizeof(double));
+    if (code)
+        return code;
+    out->size = (size_t)count * sizeof(double);
+    return worker->app->couple(worker->problem, worker->states.common, shard, worker->scratch,
+                               &pairs, (double *)(void *)out->data);
+}
+
+static int answer(struct worker *worker, struct message *message, struct rondo_buf *out,
+                  struct rondo_error *err)
+{
+    struct rondo_task task = task_of(worker, message);
+    switch (message->type) {
+    case MESSAGE_PUSH: return do_push(worker, message, &task, out);
+    case MESSAGE_PULL: return do_pull(worker, message, &task, out);
+    case MESSAGE_COUPLE: return do_couple(worker, message, out);
+    case MESSAGE_SNAP: return states_pack(&worker->states, out);
+    default:
+        return rondo_error_set(err, RONDO_ESTATE, NULL, NULL, "unknown message %d", message->type);
+    }
+}
+
+/* ---- the loop -------------------------------------------------------------------------------- */
+
+static int reply(struct worker *worker, struct message *message, enum message_type type,
+                 struct parcel *body)
+{
+    struct message back = {
+        .type = (uint8_t)type, .epoch = message->epoch, .ticket = message->ticket,
+        .round = message->round, .phase = message->phase, .block = message->block,
+        .shard = message->shard, .object = message->object, .body = body,
+    };
+    message->object = NULL;
+    return worker->link->ops->send(worker->link, &back);
+}
+
+static int fail(struct worker *worker, struct message *message, int code, struct rondo_error *err)
+{
+    rondo_error_set(err, code, NULL, NULL, "%s", rondo_strerror(code));
+    struct message back = { .type = MESSAGE_FAILED, .epoch = message->epoch, .code = code,
+                            .ticket = message->ticket, .round = message->round };
+    back.body = parcel_take(&worker->pool, sizeof err->what);
+    if (back.body && buf_append(&back.body->buf, err->what, strlen(err->what) + 1))
+        back.body->buf.size = 0;
+    return worker->link->ops->send(worker->link, &back);
+}
+
+static int handle(struct worker *worker, struct message *message)
+{
+    struct rondo_error err = { 0 };
+    int code;
+    if (message->type == MESSAGE_COMMIT) {
+        code = states_apply(&worker->states, worker->scratch, message->round,
+                            bytes_of(message->body));
+        return code ? fail(worker, message, code, &err) : RONDO_OK;
+    }
+    if (message->type == MESSAGE_STATE) {
+        code = states_hold(&worker->states, message->shard, message->flags & MESSAGE_FRESH,
+                           bytes_of(message->body), &err);
+        return code ? fail(worker, message, code, &err) : RONDO_OK;
+    }
+    struct parcel *body = parcel_take(&worker->pool, 0);
+    code = body ? answer(worker, message, &body->buf, &err) : RONDO_ENOMEM;
+    if (code) {
+        parcel_drop(body);
+        return fail(worker, message, code, &err);
+    }
+    return reply(worker, message, message->type == MESSAGE_SNAP ? MESSAGE_SNAPPED : MESSAGE_DONE,
+                 body);
+}
+
+int worker_step(struct worker *worker)
+{
+    struct message message;
+    int code = worker->link->ops->receive(worker->link, &message);
+    if (code <= 0)
+        return code;
+    struct message_codec codec = { worker->app, worker->problem, &worker->pool };
+    code = handle(worker, &message);
+    message_discard(&message, &codec);
+    return code < 0 ? code : 1;
+}
+
+void worker_loop(struct worker *worker)
+{
+    for (;;) {
+        int did = worker_step(worker);
+        if (did < 0)
+            return;
+        if (did == 0)
+            worker->link->ops->wait(worker->link);
+    }
+}

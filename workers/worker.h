@@ -1,0 +1,33 @@
+/* worker.h - a worker's life: take a message, do it, answer.
+ *
+ * Place:   workers, floor 3; driven by embed/ (a thread of one process) and, later, by a process of
+ *          its own.  Never includes the coordinator.
+ * Threads: a worker belongs to one thread at a time.
+ * Memory:  the problem is shared and immutable; states and scratch are the worker's own.
+ */
+#ifndef WORKER_H
+#define WORKER_H
+
+#include "core/net/net.h"
+
+struct worker;
+
+struct worker_options {
+    const struct rondo_app *app;
+    const void *problem; /* borrowed, outlives the worker */
+    uint64_t seed;
+    struct net_link *link;
+};
+
+int worker_create(const struct worker_options *options, struct worker **worker,
+                  struct rondo_error *err) RONDO_MUST_CHECK;
+/* When nobody holds a parcel that it made. */
+void worker_destroy(struct worker *worker);
+
+/* Does the next message: 1 done, 0 there is none, negative: the link is gone. */
+int worker_step(struct worker *worker);
+
+/* Steps and rests until the link is gone. */
+void worker_loop(struct worker *worker);
+
+#endif

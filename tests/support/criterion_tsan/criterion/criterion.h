@@ -6,7 +6,7 @@
  * Memory:  none; a test runs in a child process, as Criterion's do.
  *
  * Test and TestSuite with init, fini, signal, exit_code, timeout, disabled and description; the
- * cr_assert and cr_expect families of <criterion/assert.h> (not those of new/assert.h); cr_fail,
+ * cr_assert and cr_expect families of <criterion/assert.h> (not those of new/assert.h); cr_assert_fail,
  * cr_skip_test, cr_log_*.  Parameterized tests, theories and redirections are not here.
  */
 #ifndef CRITERION_TSAN_H
@@ -96,6 +96,8 @@ void crt_log(const char *level, const char *format, ...);
 #define CRT_str_neq(a, b) (strcmp(a, b) != 0)
 #define CRT_str_lt(a, b) (strcmp(a, b) < 0)
 #define CRT_str_gt(a, b) (strcmp(a, b) > 0)
+#define CRT_str_leq(a, b) (strcmp(a, b) <= 0)
+#define CRT_str_geq(a, b) (strcmp(a, b) >= 0)
 #define CRT_float_eq(a, b, c) (fabs((double)(a) - (double)(b)) <= (double)(c))
 #define CRT_float_neq(a, b, c) (!CRT_float_eq(a, b, c))
 #define CRT_arr_eq(a, b, c) (memcmp(a, b, c) == 0)
@@ -117,6 +119,8 @@ void crt_log(const char *level, const char *format, ...);
 #define cr_assert_str_neq(...) CRT_2(true, CRT_str_neq, __VA_ARGS__)
 #define cr_assert_str_lt(...) CRT_2(true, CRT_str_lt, __VA_ARGS__)
 #define cr_assert_str_gt(...) CRT_2(true, CRT_str_gt, __VA_ARGS__)
+#define cr_assert_str_leq(...) CRT_2(true, CRT_str_leq, __VA_ARGS__)
+#define cr_assert_str_geq(...) CRT_2(true, CRT_str_geq, __VA_ARGS__)
 #define cr_assert_float_eq(...) CRT_3(true, CRT_float_eq, __VA_ARGS__)
 #define cr_assert_float_neq(...) CRT_3(true, CRT_float_neq, __VA_ARGS__)
 #define cr_assert_arr_eq(...) CRT_3(true, CRT_arr_eq, __VA_ARGS__)
@@ -139,14 +143,14 @@ void crt_log(const char *level, const char *format, ...);
 #define cr_expect_str_neq(...) CRT_2(false, CRT_str_neq, __VA_ARGS__)
 #define cr_expect_str_lt(...) CRT_2(false, CRT_str_lt, __VA_ARGS__)
 #define cr_expect_str_gt(...) CRT_2(false, CRT_str_gt, __VA_ARGS__)
+#define cr_expect_str_leq(...) CRT_2(false, CRT_str_leq, __VA_ARGS__)
+#define cr_expect_str_geq(...) CRT_2(false, CRT_str_geq, __VA_ARGS__)
 #define cr_expect_float_eq(...) CRT_3(false, CRT_float_eq, __VA_ARGS__)
 #define cr_expect_float_neq(...) CRT_3(false, CRT_float_neq, __VA_ARGS__)
 #define cr_expect_arr_eq(...) CRT_3(false, CRT_arr_eq, __VA_ARGS__)
 #define cr_expect_arr_neq(...) CRT_3(false, CRT_arr_neq, __VA_ARGS__)
 #define cr_expect_fail(...) CRT_1_(false, CRT_not, true, "" __VA_ARGS__)
 
-#define cr_fail(...) cr_expect_fail(__VA_ARGS__)
-#define cr_fatal(...) cr_assert_fail(__VA_ARGS__)
 #define cr_skip_test(...) crt_skip("" __VA_ARGS__)
 #define cr_skip(...) crt_skip("" __VA_ARGS__)
 #define cr_log_info(...) crt_log("info", __VA_ARGS__)

@@ -2,8 +2,8 @@
  *
  * Place: tests/support.   Threads, memory: as there.
  */
-#ifndef CRITERION_TSAN_ASSERT_H
-#define CRITERION_TSAN_ASSERT_H
+#ifndef TSAN_ASSERT_H
+#define TSAN_ASSERT_H
 
 #include <criterion/criterion.h>
 

@@ -9,8 +9,8 @@
  * cr_assert and cr_expect families of <criterion/assert.h> (not those of new/assert.h); cr_assert_fail,
  * cr_skip_test, cr_log_*.  Parameterized tests, theories and redirections are not here.
  */
-#ifndef CRITERION_TSAN_H
-#define CRITERION_TSAN_H
+#ifndef TSAN_CRITERION_H
+#define TSAN_CRITERION_H
 
 #include <math.h>
 #include <stdbool.h>

@@ -2,8 +2,8 @@
  *
  * Place: tests/support.   Threads, memory: as there.
  */
-#ifndef CRITERION_TSAN_LOGGING_H
-#define CRITERION_TSAN_LOGGING_H
+#ifndef TSAN_LOGGING_H
+#define TSAN_LOGGING_H
 
 #include <criterion/criterion.h>
 

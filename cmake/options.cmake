@@ -8,6 +8,11 @@ if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
 endif()
 
+# Programmer errors assert in release too.
+foreach(config RELEASE RELWITHDEBINFO MINSIZEREL)
+  string(REPLACE "-DNDEBUG" "" CMAKE_C_FLAGS_${config} "${CMAKE_C_FLAGS_${config}}")
+endforeach()
+
 option(RONDO_TESTS "build the tests (needs Criterion)" ON)
 option(RONDO_WERROR "warnings are errors" OFF)
 set(RONDO_SANITIZE "" CACHE STRING "address or thread: build with that sanitizer")

@@ -75,7 +75,7 @@ void cursor_get_array(struct cursor_reader *in, void *into, size_t count, size_t
         in->failed = true;
         return;
     }
-    if (count * size)
+    if (count && size)
         get(in, into, count * size);
 }
 

@@ -38,8 +38,7 @@ const char *data_format_name(enum data_format format)
 
 /* ---- which format -------------------------------------------------------------------------- */
 
-/* The format by the file's name, .gz and .zst left aside. */
-static enum data_format by_name(const char *path)
+enum data_format data_format_by_name(const char *path)
 {
     size_t length = strlen(path);
     if (length > 3 && strcasecmp(path + length - 3, ".gz") == 0)
@@ -76,7 +75,7 @@ static enum data_format by_content(const struct stream *s)
         return DATA_NPY;
     if (size >= 14 && strncasecmp(s->at, "%%MatrixMarket", 14) == 0)
         return DATA_MTX;
-    enum data_format format = by_name(s->path);
+    enum data_format format = data_format_by_name(s->path);
     if (format == DATA_UNKNOWN && looks_numeric(s))
         format = DATA_SVMLIGHT;
     return format;
@@ -158,18 +157,23 @@ int data_load(const char *path, const struct data_options *options, struct data_
     code = reader->load(&s, options ? options : &usual, loaded, err);
     if (code)
         goto out;
-    loaded->info.rows = loaded->x.rows;
-    loaded->info.cols = loaded->x.cols;
-    loaded->info.nnz = loaded->x.nnz;
-    loaded->info.sparse = loaded->x.sparse;
-    loaded->info.labels = loaded->labels.rows > 0;
-    loaded->info.bytes = loaded->x.bytes;
+    data_describe(loaded);
     *set = loaded;
     loaded = NULL;
 out:
     data_free(loaded);
     stream_close(&s);
     return code;
+}
+
+void data_describe(struct data_set *set)
+{
+    set->info.rows = set->x.rows;
+    set->info.cols = set->x.cols;
+    set->info.nnz = set->x.nnz;
+    set->info.sparse = set->x.sparse;
+    set->info.labels = set->labels.rows > 0;
+    set->info.bytes = set->x.bytes;
 }
 
 void data_free(struct data_set *set)

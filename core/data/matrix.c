@@ -28,8 +28,7 @@ size_t matrix_dense_bytes(int64_t rows, int64_t cols)
     return ld * (uint64_t)cols * sizeof(double);
 }
 
-/* Said before the kernel would have to say it by killing. */
-static int enough_memory(size_t bytes, const char *name, struct rondo_error *err)
+int matrix_enough_memory(size_t bytes, const char *name, struct rondo_error *err)
 {
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     double have = pages > 0 && page > 0 ? (double)pages * (double)page : 0;
@@ -51,7 +50,7 @@ int matrix_dense(struct rondo_matrix *m, int64_t rows, int64_t cols, double **va
 {
     int64_t ld = leading(rows);
     size_t bytes = matrix_dense_bytes(rows, cols);
-    int code = enough_memory(bytes, name, err);
+    int code = matrix_enough_memory(bytes, name, err);
     if (code)
         return code;
     double *dense = mem_alloc(bytes);
@@ -111,7 +110,7 @@ int matrix_sparse_begin(struct matrix_sparse *m, struct matrix_counts *counts, i
         return rondo_error_set(err, RONDO_EINPUT, name, NULL,
                                "%lld columns for %lld entries: a mistaken header or index",
                                (long long)cols, (long long)nnz);
-    int code = enough_memory(bytes, name, err);
+    int code = matrix_enough_memory(bytes, name, err);
     if (code)
         return code;
     m->colptr = mem_alloc(((size_t)cols + 1) * sizeof *m->colptr);

@@ -38,6 +38,9 @@ struct matrix_sparse {
 size_t matrix_dense_bytes(int64_t rows, int64_t cols);
 size_t matrix_sparse_bytes(int64_t cols, int64_t nnz);
 
+/* Refuses more than the machine has (RONDO_ENOMEM), before the kernel says so by killing. */
+int matrix_enough_memory(size_t bytes, const char *name, struct rondo_error *err) RONDO_MUST_CHECK;
+
 /* A dense matrix, its padding zeroed and its values not; *values is where to write them.  `name`
  * stands in errors: RONDO_ENOMEM. */
 int matrix_dense(struct rondo_matrix *m, int64_t rows, int64_t cols, double **values,

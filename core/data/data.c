@@ -1,0 +1,186 @@
+#include "core/data/data.h"
+
+#include "core/base/mem.h"
+#include "core/data/matrix.h"
+#include "core/data/readers.h"
+
+#include <string.h>
+#include <strings.h>
+
+static const struct reader {
+    enum data_format format;
+    const char *name;
+    const char *suffixes; /* each ends with a space */
+    int (*inspect)(struct stream *, const struct data_options *, struct data_info *,
+                   struct rondo_error *);
+    int (*load)(struct stream *, const struct data_options *, struct data_set *,
+                struct rondo_error *);
+} readers[] = {
+    { DATA_NPY, "npy", ".npy ", npy_inspect, npy_load },
+    { DATA_MTX, "mtx", ".mtx ", mtx_inspect, mtx_load },
+    { DATA_SVMLIGHT, "svmlight", ".svm .libsvm .svmlight .txt ", svmlight_inspect, svmlight_load },
+};
+enum { READERS = sizeof readers / sizeof readers[0] };
+
+static const struct reader *reader_of(enum data_format format)
+{
+    for (int i = 0; i < READERS; i++)
+        if (readers[i].format == format)
+            return &readers[i];
+    return NULL;
+}
+
+const char *data_format_name(enum data_format format)
+{
+    const struct reader *reader = reader_of(format);
+    return reader ? reader->name : "unknown";
+}
+
+/* ---- which format -------------------------------------------------------------------------- */
+
+enum data_format data_format_by_name(const char *path)
+{
+    size_t length = strlen(path);
+    if (length > 3 && strcasecmp(path + length - 3, ".gz") == 0)
+        length -= 3;
+    else if (length > 4 && strcasecmp(path + length - 4, ".zst") == 0)
+        length -= 4;
+    for (int i = 0; i < READERS; i++)
+        for (const char *suffix = readers[i].suffixes; *suffix;) {
+            size_t size = strcspn(suffix, " ");
+            if (length > size && strncasecmp(path + length - size, suffix, size) == 0)
+                return readers[i].format;
+            suffix += size + 1;
+        }
+    return DATA_UNKNOWN;
+}
+
+/* Whether the first line that says anything begins as a number does. */
+static bool looks_numeric(const struct stream *s)
+{
+    const char *at = s->at;
+    while (stream_is_blank(*at) || *at == '\n' || *at == '#')
+        if (*at++ == '#')
+            at += strcspn(at, "\n");
+    if (*at == '+' || *at == '-')
+        at++;
+    at += *at == '.';
+    return *at >= '0' && *at <= '9';
+}
+
+static enum data_format by_content(const struct stream *s)
+{
+    size_t size = (size_t)(s->end - s->at);
+    if (size >= 6 && memcmp(s->at, "\x93NUMPY", 6) == 0)
+        return DATA_NPY;
+    if (size >= 14 && strncasecmp(s->at, "%%MatrixMarket", 14) == 0)
+        return DATA_MTX;
+    enum data_format format = data_format_by_name(s->path);
+    if (format == DATA_UNKNOWN && looks_numeric(s))
+        format = DATA_SVMLIGHT;
+    return format;
+}
+
+static int open_reader(struct stream *s, const char *path, const struct reader **reader,
+                       struct rondo_error *err)
+{
+    int code = stream_open(s, path, err);
+    if (code)
+        return code;
+    *reader = reader_of(by_content(s));
+    if (*reader)
+        return RONDO_OK;
+    stream_close(s);
+    return rondo_error_set(err, RONDO_EINPUT, path, NULL,
+                           "the format is not known: looked for NumPy (.npy), Matrix Market "
+                           "(%%MatrixMarket) and svmlight (label index:value ...), "
+                           "plain or gzip or zstd");
+}
+
+int data_check_shape(const char *path, const struct data_options *options, int64_t rows,
+                     int64_t cols, struct rondo_error *err)
+{
+    if (rows == 0 || cols == 0)
+        return rondo_error_set(err, RONDO_EINPUT, path, NULL, "the matrix is empty (%lld x %lld)",
+                               (long long)rows, (long long)cols);
+    if (options->vector ? rows > MATRIX_ROWS_MAX || cols > MATRIX_ROWS_MAX
+                        : rows > MATRIX_ROWS_MAX || cols > MATRIX_COLS_MAX)
+        return rondo_error_set(err, RONDO_EINPUT, path, NULL,
+                               "%lld x %lld is too large: at most 2147483647 rows and columns are read",
+                               (long long)rows, (long long)cols);
+    if (options->vector && rows != 1 && cols != 1)
+        return rondo_error_set(err, RONDO_EINPUT, path, NULL,
+                               "a vector is wanted, the file holds a %lld x %lld matrix",
+                               (long long)rows, (long long)cols);
+    return RONDO_OK;
+}
+
+/* ---- the doors ----------------------------------------------------------------------------- */
+
+static const struct data_options usual = { .index_base = 1 };
+
+static void begin_info(struct data_info *info, const struct reader *reader, const struct stream *s)
+{
+    *info = (struct data_info){ .format = reader->format,
+                                .compression = stream_coding_name(s->coding) };
+}
+
+int data_inspect(const char *path, const struct data_options *options, struct data_info *info,
+                 struct rondo_error *err)
+{
+    struct stream s;
+    const struct reader *reader;
+    int code = open_reader(&s, path, &reader, err);
+    if (code)
+        return code;
+    begin_info(info, reader, &s);
+    code = reader->inspect(&s, options ? options : &usual, info, err);
+    stream_close(&s);
+    return code;
+}
+
+int data_load(const char *path, const struct data_options *options, struct data_set **set,
+              struct rondo_error *err)
+{
+    struct stream s;
+    const struct reader *reader;
+    struct data_set *loaded = NULL;
+    int code = open_reader(&s, path, &reader, err);
+    if (code)
+        return code;
+    loaded = mem_calloc(1, sizeof *loaded);
+    if (!loaded) {
+        code = rondo_error_set(err, RONDO_ENOMEM, path, NULL, "out of memory");
+        goto out;
+    }
+    begin_info(&loaded->info, reader, &s);
+    code = reader->load(&s, options ? options : &usual, loaded, err);
+    if (code)
+        goto out;
+    data_describe(loaded);
+    *set = loaded;
+    loaded = NULL;
+out:
+    data_free(loaded);
+    stream_close(&s);
+    return code;
+}
+
+void data_describe(struct data_set *set)
+{
+    set->info.rows = set->x.rows;
+    set->info.cols = set->x.cols;
+    set->info.nnz = set->x.nnz;
+    set->info.sparse = set->x.sparse;
+    set->info.labels = set->labels.rows > 0;
+    set->info.bytes = set->x.bytes;
+}
+
+void data_free(struct data_set *set)
+{
+    if (!set)
+        return;
+    matrix_free(&set->x);
+    matrix_free(&set->labels);
+    mem_free(set);
+}

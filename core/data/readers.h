@@ -1,0 +1,38 @@
+/* readers.h - what a format's reader gives to data.c: a header at the least, the matrix in full.
+ *
+ * Place:   core/data, floor 1; npy.c, svmlight.c and mtx.c implement it, data.c calls it.
+ * Threads: one.
+ * Memory:  a load fills *set as it goes; after an error data_free cleans up what is there.
+ */
+#ifndef READERS_H
+#define READERS_H
+
+#include "core/data/data.h"
+#include "core/data/stream.h"
+
+/* Each begins at the first byte of the stream.  inspect fills rows, cols, nnz, sparse, labels and
+ * bytes of *info. */
+int npy_inspect(struct stream *s, const struct data_options *options, struct data_info *info,
+                struct rondo_error *err);
+int npy_load(struct stream *s, const struct data_options *options, struct data_set *set,
+             struct rondo_error *err);
+int svmlight_inspect(struct stream *s, const struct data_options *options, struct data_info *info,
+                     struct rondo_error *err);
+int svmlight_load(struct stream *s, const struct data_options *options, struct data_set *set,
+                  struct rondo_error *err);
+int mtx_inspect(struct stream *s, const struct data_options *options, struct data_info *info,
+                struct rondo_error *err);
+int mtx_load(struct stream *s, const struct data_options *options, struct data_set *set,
+             struct rondo_error *err);
+
+/* Refuses a shape that is empty, too large, or no vector where one is wanted. */
+int data_check_shape(const char *path, const struct data_options *options, int64_t rows,
+                     int64_t cols, struct rondo_error *err) RONDO_MUST_CHECK;
+
+/* The format that a name tells, .gz and .zst left aside. */
+enum data_format data_format_by_name(const char *path);
+
+/* Says the loaded matrix's shape in set->info. */
+void data_describe(struct data_set *set);
+
+#endif

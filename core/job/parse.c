@@ -258,6 +258,8 @@ static int read_tree(struct parse *parse, json_t *root, const char *base)
     field_table_free(parse->job);
     code = code ? code : field_table(parse->job, app, parse->err);
     code = code ? code : walk(parse, root);
+    if (!code && !json_object_get(root, "data"))
+        code = missing(parse, "data", "the files of the job: \"data\": { ... }");
     code = code ? code : fill(parse);
     return code ? code : paths_absolute(parse->job, base, parse->err);
 }

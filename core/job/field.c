@@ -52,8 +52,7 @@ static bool add_app(struct rondo_job *job, const struct rondo_app *app)
         field->rule = &role_rule;
         field->role = role;
         field->own = true;
-        int length = snprintf(field->key, sizeof field->key, "data.%s", role->key);
-        fits = length > 0 && (size_t)length < sizeof field->key && fits;
+        fits = keys_of_role(role->key, field->key, sizeof field->key) && fits;
     }
     return fits;
 }

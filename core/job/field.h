@@ -19,7 +19,7 @@ enum field_source { FIELD_ABSENT, FIELD_DEFAULT, FIELD_SPEC, FIELD_SET };
 struct field {
     char key[FIELD_KEY_MAX]; /* dotted, in full */
     const struct rondo_param *rule;
-    const struct rondo_role *role; /* under /data; else NULL */
+    const struct rondo_role *role; /* a data file; else NULL */
     bool own;                      /* of the app, not the host's */
     enum field_source source;
     int line, column;  /* FIELD_SPEC: of the value */

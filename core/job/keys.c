@@ -114,6 +114,13 @@ bool keys_of_app(const char *key, char *out, size_t size)
     return length > 0 && (size_t)length < size;
 }
 
+bool keys_of_role(const char *role, char *out, size_t size)
+{
+    bool whole = strncmp(role, "params.", 7) == 0;
+    int length = snprintf(out, size, "%s%s", whole ? "" : "data.", role);
+    return length > 0 && (size_t)length < size;
+}
+
 bool keys_choice(const char *choices, int word, char *out, size_t size)
 {
     for (; choices && word > 0; word--) {
@@ -144,7 +151,9 @@ static void range_of_numbers(const struct rondo_param *rule, char *out, size_t s
 {
     bool low = !isnan(rule->least), high = !isnan(rule->most);
     int digits = rule->type == RONDO_INTEGER ? 17 : 15;
-    if (low && high && !rule->above_least)
+    if (low && high && rule->least == rule->most)
+        snprintf(out, size, "%.*g", digits, rule->least);
+    else if (low && high && !rule->above_least)
         snprintf(out, size, "%.*g to %.*g", digits, rule->least, digits, rule->most);
     else if (low && high)
         snprintf(out, size, "above %.*g, at most %.*g", digits, rule->least, digits, rule->most);

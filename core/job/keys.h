@@ -31,6 +31,9 @@ const struct keys_extra *keys_extra(const char *key);
  * false where it does not fit. */
 bool keys_of_app(const char *key, char *out, size_t size);
 
+/* The dotted key of an app's role: "x" -> "data.x", "params.weights" as it is. */
+bool keys_of_role(const char *role, char *out, size_t size);
+
 /* "1 to 65536", "above 0", "gradient, delta, uniform or cyclic", "true or false", "text". */
 void keys_range(const struct rondo_param *rule, char *out, size_t size);
 /* "whole number", "number", "word", "text", "true or false". */

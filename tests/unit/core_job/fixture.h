@@ -29,6 +29,7 @@ static const struct rondo_param fixture_params[] = {
 static const struct rondo_role fixture_roles[] = {
     { "x", RONDO_ROLE_MATRIX, true, NULL, "the design matrix" },
     { "y", RONDO_ROLE_VECTOR, true, "x", "the response" },
+    { "params.weights", RONDO_ROLE_VECTOR, false, NULL, "a weight for each row" },
     { NULL, RONDO_ROLE_MATRIX, false, NULL, NULL },
 };
 

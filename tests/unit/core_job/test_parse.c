@@ -12,7 +12,7 @@ static const char full[] =
     "  \"data\": { \"x\": \"news20.svm.gz\", \"y\": \"/abs/./y.npy\", \"index_base\": 0 },\n"
     "  \"params\": {\n"
     "    \"lambda\": 2, \"path\": { \"count\": 7.0 },\n"
-    "    \"intercept\": false, \"loss\": \"logistic\" },\n"
+    "    \"weights\": \"w.npy\", \"intercept\": false, \"loss\": \"logistic\" },\n"
     "  \"schedule\": { \"priority\": { \"rule\": \"delta\", \"eta\": 1e-6 }, \"blocks\": 2e3 },\n"
     "  \"stop\": { \"gap\": 1e-9, \"seconds\": 600 },\n"
     "  \"limits\": { \"memory\": \"2GiB\" }, \"output\": { \"dir\": \"out\" }\n"
@@ -87,6 +87,7 @@ Test(parse, paths_are_absolute_against_the_specs_folder)
     cr_expect_str_eq(job_text(job, "data.x"), "/data/here/news20.svm.gz");
     cr_expect_str_eq(job_text(job, "data.y"), "/abs/y.npy");
     cr_expect_str_eq(job_text(job, "output.dir"), "/data/here/out");
+    cr_expect_str_eq(job_text(job, "params.weights"), "/data/here/w.npy");
     job_free(job);
 }
 

@@ -1,0 +1,104 @@
+#include "core/job/job.h"
+
+#include "core/base/mem.h"
+#include "core/job/field.h"
+#include "core/job/rule.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void job_free(struct rondo_job *job)
+{
+    if (!job)
+        return;
+    field_table_free(job);
+    mem_free(job->origin);
+    mem_free(job);
+}
+
+const struct rondo_app *job_app(const struct rondo_job *job)
+{
+    return job->app;
+}
+
+const char *job_path(const struct rondo_job *job)
+{
+    return job->origin;
+}
+
+/* A key that is in no table, or asked for as what it is not, is a programmer's error. */
+static const struct field *demand(const struct rondo_job *job, const char *key, const char *type,
+                                  bool (*fits)(enum rondo_type type))
+{
+    const struct field *field = field_find(job, key);
+    if (field && (!fits || fits(field->rule->type)))
+        return field;
+    fprintf(stderr, "rondo: programmer's error: the job has no %s \"%s\"\n", type, key);
+    abort();
+}
+
+static bool is_number(enum rondo_type type)
+{
+    return type == RONDO_REAL || type == RONDO_INTEGER;
+}
+
+static bool is_integer(enum rondo_type type)
+{
+    return type == RONDO_INTEGER;
+}
+
+static bool is_flag(enum rondo_type type)
+{
+    return type == RONDO_BOOL;
+}
+
+static bool is_text(enum rondo_type type)
+{
+    return type == RONDO_TEXT || type == RONDO_CHOICE;
+}
+
+bool job_given(const struct rondo_job *job, const char *key)
+{
+    return demand(job, key, "key", NULL)->source != FIELD_ABSENT;
+}
+
+double job_real(const struct rondo_job *job, const char *key)
+{
+    const struct field *field = demand(job, key, "number", is_number);
+    return field->rule->type == RONDO_REAL ? field->real : (double)field->integer;
+}
+
+int64_t job_integer(const struct rondo_job *job, const char *key)
+{
+    return demand(job, key, "whole number", is_integer)->integer;
+}
+
+bool job_flag(const struct rondo_job *job, const char *key)
+{
+    return demand(job, key, "flag", is_flag)->integer != 0;
+}
+
+const char *job_text(const struct rondo_job *job, const char *key)
+{
+    const char *text = demand(job, key, "text", is_text)->text;
+    return text ? text : "";
+}
+
+void job_where(const struct rondo_job *job, const char *key, char *out, size_t size)
+{
+    const struct field *field = field_find(job, key);
+    char pointer[FIELD_KEY_MAX + 1];
+    if (field && field->source == FIELD_SET) {
+        snprintf(out, size, "--set %.*s", (int)field->set_length, key);
+        return;
+    }
+    field_pointer(key, pointer, sizeof pointer);
+    field_place(pointer, job->origin, field ? field->line : 0, field ? field->column : 0, out, size);
+}
+
+int64_t job_memory_bytes(const struct rondo_job *job)
+{
+    int64_t bytes = 0;
+    rule_bytes(job_text(job, "limits.memory"), &bytes); /* checked when the job was parsed */
+    return bytes;
+}

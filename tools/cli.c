@@ -1,0 +1,102 @@
+#include "tools/cli.h"
+
+#include "apps/registry.h"
+#include "core/job/nearest.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Commands of a later version. */
+static const char *const later[] = { "coordinator", "worker", "submit",  "list",    "status", "watch",
+                                     "cancel",      "fetch",  "workers", "predict", "simulate" };
+
+const struct cli_command *cli_find(const char *name)
+{
+    for (const struct cli_command *command = cli_commands; command->name; command++)
+        if (strcmp(command->name, name) == 0)
+            return command;
+    return NULL;
+}
+
+/* One line whatever is in it: a person's words may hold newlines and terminal controls. */
+static void put_line(char *line)
+{
+    for (char *at = line; *at; at++)
+        if ((unsigned char)*at < 0x20 || *at == 0x7f)
+            *at = ' ';
+    fprintf(stderr, "%s\n", line);
+}
+
+int cli_unknown(const char *name)
+{
+    struct nearest nearest;
+    char line[512];
+    nearest_begin(&nearest, name);
+    for (const struct cli_command *command = cli_commands; command->name; command++)
+        nearest_offer(&nearest, command->name, command->name);
+    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++)
+        if (strcmp(later[i], name) == 0) {
+            fprintf(stderr, "rondo: %s: not in this version\n", name);
+            return 2;
+        }
+    if (nearest_found(&nearest))
+        snprintf(line, sizeof line, "rondo: %.100s: unknown command (did you mean \"%s\"?)", name,
+                 nearest.best);
+    else
+        snprintf(line, sizeof line, "rondo: %.100s: unknown command (rondo help lists them)", name);
+    put_line(line);
+    return 2;
+}
+
+int cli_fail(const struct rondo_error *err)
+{
+    char line[1024];
+    const char *what = *err->what ? err->what : rondo_strerror(err->code);
+    snprintf(line, sizeof line, "rondo: %s%s%s%s%s%s", err->where, *err->where ? ": " : "", what,
+             *err->hint ? " (" : "", err->hint, *err->hint ? ")" : "");
+    put_line(line);
+    switch (err->code) {
+    case RONDO_EINPUT:
+    case RONDO_ESTATE: return 2;
+    case RONDO_ECANCELED: return 4;
+    default: return 1;
+    }
+}
+
+int cli_usage(const char *command, const char *format, ...)
+{
+    char what[512], line[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    snprintf(line, sizeof line, "rondo %s: %s; see rondo help %s", command, what, command);
+    put_line(line);
+    return 2;
+}
+
+int cli_option(const char *command, const char *name, int argc, char **argv, int *at,
+               const char **value)
+{
+    const char *word = argv[*at];
+    size_t length = strlen(name);
+    if (strncmp(word, name, length) != 0 || (word[length] && word[length] != '='))
+        return 0;
+    if (word[length] == '=') {
+        *value = word + length + 1;
+        return 1;
+    }
+    if (*at + 1 >= argc) {
+        cli_usage(command, "%s needs a value", name);
+        return -1;
+    }
+    *value = argv[++*at];
+    return 1;
+}
+
+const struct job_apps *cli_apps(void)
+{
+    static const struct job_apps apps = { registry_find, registry_at };
+    return &apps;
+}

@@ -1,0 +1,52 @@
+/* cli.h - what the subcommands of rondo share: their table, their errors, their options.
+ *
+ * Place:   tools, floor 4; used by tools/cmd_*.c alone.
+ * Threads: the main thread.
+ * Memory:  none is kept.
+ *
+ * A command gets its own name as argv[0] and returns the exit status of INTERFACE: 0 done, 1 the
+ * job failed, 2 usage, bad spec or bad data, 4 cancelled.  Data goes to stdout, the rest to stderr;
+ * main() turns a stdout that could not be written into exit 1.
+ */
+#ifndef CLI_H
+#define CLI_H
+
+#include "core/job/job.h"
+
+struct cli_command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary; /* one line, for rondo help */
+    const char *usage;   /* synopsis, options, example; ends with a newline */
+};
+
+/* Ends with a NULL name.  In main.c. */
+extern const struct cli_command cli_commands[];
+
+int cmd_apps(int argc, char **argv);
+int cmd_data(int argc, char **argv);
+int cmd_help(int argc, char **argv);
+int cmd_run(int argc, char **argv);
+int cmd_trace(int argc, char **argv);
+int cmd_validate(int argc, char **argv);
+
+/* The command of that name, or NULL. */
+const struct cli_command *cli_find(const char *name);
+/* Says on stderr why there is no such command (later version, or the nearest one); returns 2. */
+int cli_unknown(const char *name);
+
+/* Prints `rondo: WHERE: WHAT (HINT)`, without the parts that are empty, and returns the exit
+ * status that the error's code asks for. */
+int cli_fail(const struct rondo_error *err);
+/* Prints `rondo: COMMAND: WHAT; see rondo help COMMAND` and returns 2. */
+int cli_usage(const char *command, const char *format, ...) RONDO_PRINTF(2, 3);
+
+/* Is argv[*at] the option `name`, which needs a value ("--set V" or "--set=V")?  1: yes, *value is
+ * set and *at stands on the option's last word; 0: another word; -1: its value is missing, said. */
+int cli_option(const char *command, const char *name, int argc, char **argv, int *at,
+               const char **value);
+
+/* The apps of this build, for core/job. */
+const struct job_apps *cli_apps(void);
+
+#endif

@@ -1,0 +1,169 @@
+/* cmd_apps.c - rondo apps: the apps of this build, with every parameter, default and unit. */
+#include "core/base/mem.h"
+#include "core/job/jsonout.h"
+#include "core/job/keys.h"
+#include "tools/cli.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { KEY_MAX = 128 };
+
+/* ---- for people ------------------------------------------------------------------------- */
+
+static void print_param(const struct rondo_param *rule)
+{
+    char key[KEY_MAX] = "", range[160];
+    keys_of_app(rule->key, key, sizeof key);
+    keys_range(rule, range, sizeof range);
+    bool number = rule->type == RONDO_REAL || rule->type == RONDO_INTEGER;
+    printf("  %s\n      %s%s%s%s%s", key, number ? keys_type(rule->type) : "", number ? ", " : "",
+           range, *rule->unit ? " " : "", rule->unit);
+    if (rule->fallback)
+        printf("; default %s", rule->fallback);
+    printf("\n      %s\n", rule->help);
+}
+
+static void print_role(const struct rondo_role *role)
+{
+    char key[KEY_MAX] = "";
+    const char *kind = role->kind == RONDO_ROLE_MATRIX ? "matrix" : "vector";
+    keys_of_role(role->key, key, sizeof key);
+    printf("  %s\n      file, %s, %s", key, kind, role->required ? "required" : "optional");
+    if (role->labels_of)
+        printf("; may come with %s's file", role->labels_of);
+    printf("\n      %s\n", role->help);
+}
+
+static void print_app(const struct rondo_app *app)
+{
+    printf("%s - %s\n\n", app->name, app->summary);
+    for (const struct rondo_role *role = app->roles; role && role->key; role++)
+        print_role(role);
+    for (const struct rondo_param *rule = app->params; rule && rule->key; rule++)
+        print_param(rule);
+}
+
+/* ---- for programs ----------------------------------------------------------------------- */
+
+static void put_number(struct jsonout *out, const char *key, double value)
+{
+    if (!isnan(value))
+        jsonout_real_at(out, key, value);
+}
+
+static void put_choices(struct jsonout *out, const char *choices)
+{
+    char word[64];
+    jsonout_key(out, "choices");
+    jsonout_open(out, '[');
+    for (int i = 0; keys_choice(choices, i, word, sizeof word); i++)
+        jsonout_text(out, word);
+    jsonout_close(out, ']');
+}
+
+static void put_param(struct jsonout *out, const struct rondo_param *rule)
+{
+    static const char *const types[] = { [RONDO_REAL] = "real", [RONDO_INTEGER] = "integer",
+                                         [RONDO_BOOL] = "boolean", [RONDO_CHOICE] = "choice",
+                                         [RONDO_TEXT] = "text" };
+    char key[KEY_MAX] = "";
+    bool words = rule->type == RONDO_TEXT || rule->type == RONDO_CHOICE;
+    keys_of_app(rule->key, key, sizeof key);
+    jsonout_open(out, '{');
+    jsonout_text_at(out, "key", key);
+    jsonout_text_at(out, "type", types[rule->type]);
+    jsonout_key(out, "default");
+    if (!rule->fallback || (words && rule->fallback[0] != '"'))
+        jsonout_text(out, rule->fallback);
+    else
+        jsonout_raw(out, rule->fallback);
+    put_number(out, rule->above_least ? "above" : "least", rule->least);
+    put_number(out, "most", rule->most);
+    if (rule->type == RONDO_CHOICE)
+        put_choices(out, rule->choices);
+    jsonout_text_at(out, "unit", rule->unit);
+    jsonout_text_at(out, "help", rule->help);
+    jsonout_close(out, '}');
+}
+
+static void put_role(struct jsonout *out, const struct rondo_role *role)
+{
+    char key[KEY_MAX] = "";
+    keys_of_role(role->key, key, sizeof key);
+    jsonout_open(out, '{');
+    jsonout_text_at(out, "key", key);
+    jsonout_text_at(out, "kind", role->kind == RONDO_ROLE_MATRIX ? "matrix" : "vector");
+    jsonout_flag_at(out, "required", role->required);
+    jsonout_text_at(out, "labels_of", role->labels_of);
+    jsonout_text_at(out, "help", role->help);
+    jsonout_close(out, '}');
+}
+
+static void put_app(struct jsonout *out, const struct rondo_app *app)
+{
+    jsonout_open(out, '{');
+    jsonout_text_at(out, "name", app->name);
+    jsonout_text_at(out, "summary", app->summary);
+    jsonout_key(out, "data");
+    jsonout_open(out, '[');
+    for (const struct rondo_role *role = app->roles; role && role->key; role++)
+        put_role(out, role);
+    jsonout_close(out, ']');
+    jsonout_key(out, "params");
+    jsonout_open(out, '[');
+    for (const struct rondo_param *rule = app->params; rule && rule->key; rule++)
+        put_param(out, rule);
+    jsonout_close(out, ']');
+    jsonout_close(out, '}');
+}
+
+/* One app, or the list of all where app is NULL. */
+static int print_json(const struct rondo_app *app)
+{
+    struct rondo_buf buf = { 0 };
+    struct jsonout out = jsonout_begin(&buf, true);
+    if (app) {
+        put_app(&out, app);
+    } else {
+        jsonout_open(&out, '[');
+        for (int i = 0; cli_apps()->at(i); i++)
+            put_app(&out, cli_apps()->at(i));
+        jsonout_close(&out, ']');
+    }
+    struct rondo_error err = { .code = RONDO_ENOMEM };
+    int status = out.failed ? cli_fail(&err) : 0;
+    if (!status)
+        printf("%.*s\n", (int)buf.size, (const char *)buf.data);
+    buf_fini(&buf);
+    return status;
+}
+
+/* ---- the command ------------------------------------------------------------------------ */
+
+int cmd_apps(int argc, char **argv)
+{
+    const char *name = NULL;
+    bool json = false;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--json") == 0)
+            json = true;
+        else if (argv[i][0] == '-')
+            return cli_usage("apps", "there is no option %s", argv[i]);
+        else if (name)
+            return cli_usage("apps", "one app at a time, not \"%s\" too", argv[i]);
+        else
+            name = argv[i];
+    }
+    const struct rondo_app *app = name ? cli_apps()->find(name) : NULL;
+    if (name && !app)
+        return cli_usage("apps", "there is no app \"%s\"; rondo apps lists them", name);
+    if (json)
+        return print_json(app);
+    if (app)
+        print_app(app);
+    for (int i = 0; !app && cli_apps()->at(i); i++)
+        printf("%-10s %s\n", cli_apps()->at(i)->name, cli_apps()->at(i)->summary);
+    return 0;
+}

@@ -29,9 +29,10 @@
 #ifndef SCHEDULER_H
 #define SCHEDULER_H
 
+#include "priority/rule.h"
+
 #include <rondo/app.h>
 
-enum priority_rule { RULE_GRADIENT, RULE_DELTA, RULE_UNIFORM, RULE_CYCLIC };
 enum dependency_check { CHECK_NONE, CHECK_CORRELATION };
 enum coupled_mode { COUPLED_SOLVE, COUPLED_GROUP, COUPLED_DROP };
 
@@ -66,10 +67,11 @@ struct scheduler_plan {
     const int64_t *variables; /* [start[blocks]]; ascending within a block */
     const double *cost;       /* [blocks] */
     /* what happened, for the trace */
-    int64_t wanted, drawn, refused, taken;
+    int64_t wanted, drawn, refused, taken; /* drawn = refused + taken */
     int64_t pairs_needed;     /* couplings looked at */
     int64_t pairs_computed;   /* of these, not in the cache */
-    int64_t coupled_pairs;    /* pairs above the threshold among the taken (solve, group) */
+    int64_t coupled_pairs;    /* pairs above the threshold among the taken (group; solve where
+                               * there is more than one block) */
     int32_t conflicts;        /* kept below, at most SCHEDULER_REFUSALS_KEPT */
     const struct scheduler_conflict *conflict;
     double weight_sum;        /* of the tree when the round was begun */
@@ -104,15 +106,21 @@ void scheduler_feed(struct scheduler *scheduler, int64_t count, const int64_t *v
                     const double *delta, const double *violation);
 void scheduler_feed_all(struct scheduler *scheduler, const double *violation);
 
+/* The most variables that scheduler_couplings can take: min(M, blocks x block_size), or less where
+ * check is CHECK_NONE and cache_bytes has no room for as many. */
+int64_t scheduler_couplings_most(const struct scheduler *scheduler);
+
 /* The couplings of a block, [count x count] symmetric with unit diagonal, from the cache.  Returns
  * SCHEDULER_NEEDS with the missing pairs, to be answered by scheduler_answer and asked again; the
- * second call cannot miss.  Not while a round is being planned.  count at most blocks x block_size. */
+ * second call cannot miss.  Not while a round is being planned.  Distinct variables, count at most
+ * scheduler_couplings_most. */
 enum scheduler_state scheduler_couplings(struct scheduler *scheduler, int64_t count,
                                          const int64_t *variables, double *out,
                                          struct rondo_pairs *need);
 
 /* Everything that decides later rounds (weights, cursor, rounds in flight with their plans); not
- * the cache, whose content changes no result. */
+ * the cache, whose content changes no result.  Not while a round is being planned.  unpack refuses
+ * bytes that do not fit with RONDO_ESTATE; the scheduler is then as scheduler_create left it. */
 int scheduler_pack(const struct scheduler *scheduler, struct rondo_buf *out) RONDO_MUST_CHECK;
 int scheduler_unpack(struct scheduler *scheduler, struct rondo_bytes in) RONDO_MUST_CHECK;
 

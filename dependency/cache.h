@@ -1,0 +1,81 @@
+/* cache.h - the couplings computed so far, of the variables that were looked at last.
+ * READ THIS FIRST.
+ *
+ * Place:   dependency, floor 1; used by request.c and by scheduler/.
+ * Threads: one.
+ * Memory:  cache_bytes(slots) and four bytes a variable, from init to fini; pages are touched only
+ *          when a slot is first used.
+ *
+ * A variable that is looked at gets a slot.  Over slots stand a lower triangle of couplings and a
+ * square of bits; the coupling of slots a and b is known where both bits (a,b) and (b,a) are set.
+ * A slot that changes hands clears its own row of bits alone: bit (a,b) says "computed since a was
+ * last given away", so both together say that the value is of the present two.
+ *
+ * A slot is given away by a clock (second chance), never one pinned since cache_turn.  What is in
+ * the cache decides what is computed anew, and nothing else: a coupling has the same bits always.
+ */
+#ifndef CACHE_H
+#define CACHE_H
+
+#include "core/base/bitset.h"
+
+#include <rondo/types.h>
+
+struct cache {
+    int64_t variables;
+    int32_t slots, used, hand;
+    int32_t *slot_of;    /* [variables] -1: none */
+    int64_t *owner;      /* [slots] the variable */
+    uint64_t *pinned;    /* [slots] the turn it is pinned in */
+    uint64_t turn;
+    uint8_t *recent;     /* [slots] looked at since the hand passed */
+    double *value;       /* [slots (slots - 1) / 2] lower triangle by rows, no diagonal */
+    uint64_t *known;     /* [slots x row_words] */
+    size_t row_words;
+    bool evicted;        /* ever; until then one bit tells */
+};
+
+/* Bytes that so many slots take; SIZE_MAX where that is beyond counting. */
+size_t cache_bytes(int64_t slots);
+/* The most slots, at most `most`, that fit in so many bytes. */
+int64_t cache_slots_in(size_t bytes, int64_t most);
+
+/* RONDO_ENOMEM. */
+int cache_init(struct cache *cache, int64_t variables, int64_t slots) RONDO_MUST_CHECK;
+void cache_fini(struct cache *cache);
+
+/* Unpins all. */
+void cache_turn(struct cache *cache);
+/* The variable's slot, pinned; another's is taken where it has none.  At most `slots` may be pinned.
+ * O(1) on a hit, else O(slots / 64) and the clock's steps. */
+int32_t cache_enter(struct cache *cache, int64_t variable);
+void cache_unpin(struct cache *cache, int32_t slot);
+
+/* -1 where the variable has none. */
+static inline int32_t cache_slot(const struct cache *cache, int64_t variable)
+{
+    return cache->slot_of[variable];
+}
+
+static inline double *cache_at(const struct cache *cache, int32_t a, int32_t b)
+{
+    size_t row = (size_t)(a > b ? a : b), column = (size_t)(a > b ? b : a);
+    return &cache->value[row * (row - 1) / 2 + column];
+}
+
+/* a != b; both must be in use. */
+static inline bool cache_knows(const struct cache *cache, int32_t a, int32_t b)
+{
+    if (!bitset_has(cache->known + (size_t)a * cache->row_words, b))
+        return false;
+    return !cache->evicted || bitset_has(cache->known + (size_t)b * cache->row_words, a);
+}
+
+static inline void cache_put(struct cache *cache, int32_t a, int32_t b, double coupling)
+{
+    *cache_at(cache, a, b) = coupling;
+    bitset_add(cache->known + (size_t)a * cache->row_words, b);
+    bitset_add(cache->known + (size_t)b * cache->row_words, a);
+}
+
+#endif

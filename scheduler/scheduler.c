@@ -1,0 +1,386 @@
+#include "scheduler/parts.h"
+
+#include <assert.h>
+
+/* ---- conflicts ----------------------------------------------------------------------------- */
+
+void parts_record(struct scheduler *s, int64_t candidate, int64_t near, double coupling)
+{
+    struct scheduler_plan *plan = &s->flight->plan;
+    if (plan->conflicts == SCHEDULER_REFUSALS_KEPT)
+        return;
+    s->flight->conflict[plan->conflicts++] = (struct scheduler_conflict){
+        .candidate = candidate,
+        .other = s->cache.owner[s->near_slot[near]],
+        .coupling = coupling,
+        .other_round = near < s->flying ? s->near_round[near] : plan->round,
+    };
+}
+
+int64_t parts_first_coupled(struct scheduler *s, int64_t i, int64_t from, int64_t to)
+{
+    for (int64_t near = from; near < to; near++) {
+        double coupling = parts_coupling(s, i, near);
+        if (parts_coupled(s, coupling)) {
+            parts_record(s, s->batch_variable[i], near, coupling);
+            return near;
+        }
+    }
+    return -1;
+}
+
+/* ---- candidates ----------------------------------------------------------------------------- */
+
+static void take(struct scheduler *s, int64_t variable)
+{
+    if (s->taken_cost)
+        s->taken_cost[s->taken] = s->config.cost[variable];
+    s->flight->plan.weight_taken += sampler_share(&s->sampler, variable);
+    s->taken_variable[s->taken++] = variable;
+}
+
+static void take_candidate(struct scheduler *s, int64_t i)
+{
+    s->near_slot[s->flying + s->taken] = s->batch_slot[i];
+    take(s, s->batch_variable[i]);
+}
+
+/* The candidate goes back to the sampler when the plan is made, and stays out of it until then. */
+static void hand_back(struct scheduler *s, int64_t i)
+{
+    cache_unpin(&s->cache, s->batch_slot[i]);
+    s->returned_variable[s->returned++] = s->batch_variable[i];
+}
+
+static void refuse(struct scheduler *s, int64_t i)
+{
+    s->flight->plan.refused++;
+    hand_back(s, i);
+}
+
+/* As many as there are places, where all may be taken.  Where most may be refused, growing with what
+ * was taken: on crowded data a large batch asks for many couplings of which few matter.  The size of
+ * the batch changes what is asked for, not what is taken. */
+static int64_t batch_size(const struct scheduler *s)
+{
+    int64_t size = s->want - s->taken, left = s->config.candidates - s->flight->plan.drawn;
+    if (s->policy->sieve_taken) {
+        int64_t grown = s->taken > BATCH_FIRST / BATCH_GROWTH ? s->taken * BATCH_GROWTH : BATCH_FIRST;
+        size = size < grown ? size : grown;
+    }
+    size = size > BATCH_LEAST ? size : BATCH_LEAST;
+    size = size < s->sizes.batch ? size : s->sizes.batch;
+    return size < left ? size : left;
+}
+
+static void draw_batch(struct scheduler *s)
+{
+    int64_t size = batch_size(s);
+    s->batch = 0;
+    s->newly = s->taken;
+    while (s->batch < size) {
+        int64_t variable = sampler_draw(&s->sampler);
+        if (variable < 0)
+            break;
+        s->batch_variable[s->batch] = variable;
+        s->batch_slot[s->batch] = cache_enter(&s->cache, variable);
+        s->batch++;
+    }
+    s->flight->plan.drawn += s->batch;
+}
+
+/* No couplings: no batches. */
+static void draw_all(struct scheduler *s)
+{
+    int64_t left = s->config.candidates;
+    for (; s->taken < s->want && left > 0; left--) {
+        int64_t variable = sampler_draw(&s->sampler);
+        if (variable < 0)
+            break;
+        take(s, variable);
+    }
+    s->flight->plan.drawn = s->taken;
+}
+
+/* ---- the stages ----------------------------------------------------------------------------- */
+
+/* Opens this stage's walk over so many pairs, once. */
+static void walk(struct scheduler *s, int64_t pairs)
+{
+    if (s->opened)
+        return;
+    s->opened = true;
+    s->flight->plan.pairs_needed += pairs;
+    request_open(&s->request);
+}
+
+static bool ask_nothing(struct scheduler *s, struct rondo_pairs *need)
+{
+    (void)s;
+    (void)need;
+    return false;
+}
+
+static bool ask_sieve(struct scheduler *s, struct rondo_pairs *need)
+{
+    int64_t near = s->flying + (s->policy->sieve_taken ? s->taken : 0);
+    walk(s, s->batch * near);
+    return request_rectangle(&s->request, &s->cache, s->batch_slot, s->batch, s->near_slot, near,
+                             need);
+}
+
+static bool ask_judge(struct scheduler *s, struct rondo_pairs *need)
+{
+    if (!s->policy->judge_batch || s->batch == 0)
+        return false;
+    walk(s, s->batch * (s->batch - 1) / 2);
+    return request_triangle(&s->request, &s->cache, s->batch_slot, s->batch, need);
+}
+
+static bool ask_join(struct scheduler *s, struct rondo_pairs *need)
+{
+    if (!s->policy->join_taken || s->config.blocks == 1 || s->taken == 0)
+        return false;
+    walk(s, s->taken * (s->taken - 1) / 2);
+    return request_triangle(&s->request, &s->cache, s->near_slot + s->flying, s->taken, need);
+}
+
+static enum stage_name act_draw(struct scheduler *s)
+{
+    if (s->policy == &policy_none) {
+        draw_all(s);
+        return STAGE_PACK;
+    }
+    if (s->taken == s->want || s->flight->plan.drawn == s->config.candidates)
+        return STAGE_JOIN;
+    draw_batch(s);
+    return s->batch > 0 ? STAGE_SIEVE : STAGE_JOIN;
+}
+
+static enum stage_name act_sieve(struct scheduler *s)
+{
+    int64_t kept = 0;
+    for (int64_t i = 0; i < s->batch; i++) {
+        if (!s->policy->sieve(s, i)) {
+            refuse(s, i);
+            continue;
+        }
+        s->batch_variable[kept] = s->batch_variable[i];
+        s->batch_slot[kept++] = s->batch_slot[i];
+    }
+    s->batch = kept;
+    return STAGE_JUDGE;
+}
+
+static enum stage_name act_judge(struct scheduler *s)
+{
+    int64_t i = 0;
+    for (; i < s->batch && s->taken < s->want; i++) {
+        if (!s->policy->judge || s->policy->judge(s, i))
+            take_candidate(s, i);
+        else
+            refuse(s, i);
+    }
+    s->flight->plan.drawn -= s->batch - i; /* full: the rest was not drawn after all */
+    for (; i < s->batch; i++)
+        hand_back(s, i);
+    return STAGE_DRAW;
+}
+
+static enum stage_name act_join(struct scheduler *s)
+{
+    (void)s;
+    return STAGE_PACK;
+}
+
+/* Variables ascending in each block, the blocks that have any in their order. */
+static void emit(struct scheduler *s)
+{
+    struct balance *balance = &s->balance;
+    struct flight *flight = s->flight;
+    int32_t *number = balance->heap, *next = balance->room, blocks = 0, at = 0;
+    for (int64_t i = 0; i < s->taken; i++)
+        balance->order[i] = (struct radix_item){ (uint64_t)s->taken_variable[i], s->block_of[i] };
+    radix_sort(balance->order, balance->scratch, s->taken);
+    for (int32_t b = 0; b < s->sizes.bins; b++)
+        next[b] = 0;
+    for (int64_t i = 0; i < s->taken; i++)
+        next[s->block_of[i]]++;
+    for (int32_t b = 0; b < s->sizes.bins; b++) {
+        int32_t size = next[b];
+        if (size == 0)
+            continue;
+        number[b] = blocks;
+        next[b] = at;
+        flight->cost[blocks] = 0;
+        flight->start[blocks++] = at;
+        at += size;
+    }
+    flight->start[blocks] = at;
+    for (int64_t i = 0; i < s->taken; i++) {
+        int64_t variable = (int64_t)balance->order[i].key, b = balance->order[i].value;
+        flight->variables[next[b]++] = variable;
+        flight->cost[number[b]] += s->config.cost ? s->config.cost[variable] : 1.0;
+    }
+    flight->plan.blocks = blocks;
+    flight->plan.taken = s->taken;
+}
+
+static enum stage_name act_pack(struct scheduler *s)
+{
+    if (s->taken > 0) {
+        s->policy->pack(s);
+        emit(s);
+    }
+    sampler_put_back(&s->sampler, s->returned, s->returned_variable);
+    s->in_flight++;
+    return STAGE_IDLE;
+}
+
+/* What a stage must know first, what it then does; act names the stage that follows. */
+static const struct {
+    bool (*ask)(struct scheduler *s, struct rondo_pairs *need);
+    enum stage_name (*act)(struct scheduler *s);
+} stages[] = {
+    [STAGE_DRAW] = { ask_nothing, act_draw },
+    [STAGE_SIEVE] = { ask_sieve, act_sieve },
+    [STAGE_JUDGE] = { ask_judge, act_judge },
+    [STAGE_JOIN] = { ask_join, act_join },
+    [STAGE_PACK] = { ask_nothing, act_pack },
+};
+
+enum scheduler_state scheduler_step(struct scheduler *s, struct rondo_pairs *need)
+{
+    while (s->stage != STAGE_IDLE) {
+        if (stages[s->stage].ask(s, need)) {
+            s->flight->plan.pairs_computed += need->ptr[need->columns];
+            return SCHEDULER_NEEDS;
+        }
+        s->opened = false;
+        s->stage = stages[s->stage].act(s);
+    }
+    return SCHEDULER_READY;
+}
+
+/* ---- a round's life ------------------------------------------------------------------------- */
+
+/* All that is in flight takes part in the conflict test, the earliest round first. */
+static void gather_flying(struct scheduler *s)
+{
+    cache_turn(&s->cache);
+    for (int32_t f = 0; f < s->in_flight; f++) {
+        const struct scheduler_plan *plan = &s->queue[f]->plan;
+        for (int64_t i = 0; i < plan->taken; i++) {
+            s->near_round[s->flying] = plan->round;
+            s->near_slot[s->flying++] = cache_enter(&s->cache, plan->variables[i]);
+        }
+    }
+}
+
+void scheduler_begin(struct scheduler *s, int64_t round, int64_t want)
+{
+    assert(s->stage == STAGE_IDLE && round > s->last_round);
+    assert(s->in_flight < s->config.pipeline);
+    int64_t room = (int64_t)s->config.blocks * s->config.block_size;
+    want = want < 0 ? 0 : want < room ? want : room;
+    s->last_round = round;
+    s->flight = s->queue[s->in_flight];
+    s->flight->start[0] = 0;
+    s->flight->plan = (struct scheduler_plan){
+        .round = round,
+        .start = s->flight->start,
+        .variables = s->flight->variables,
+        .cost = s->flight->cost,
+        .conflict = s->flight->conflict,
+        .wanted = want,
+        .weight_sum = sampler_sum(&s->sampler),
+    };
+    s->want = want < s->sizes.places ? want : s->sizes.places;
+    s->flying = s->taken = s->batch = s->newly = s->returned = 0;
+    s->opened = false;
+    s->stage = s->want > 0 ? STAGE_DRAW : STAGE_PACK;
+    sampler_open(&s->sampler, round);
+    if (s->want > 0 && s->policy != &policy_none)
+        gather_flying(s);
+}
+
+void scheduler_answer(struct scheduler *s, const double *values)
+{
+    request_answer(&s->request, &s->cache, values);
+}
+
+static int32_t find_round(const struct scheduler *s, int64_t round)
+{
+    for (int32_t f = 0; f < s->in_flight; f++) {
+        if (s->queue[f]->plan.round == round)
+            return f;
+    }
+    return -1;
+}
+
+const struct scheduler_plan *scheduler_plan(const struct scheduler *s, int64_t round)
+{
+    int32_t found = find_round(s, round);
+    return found < 0 ? NULL : &s->queue[found]->plan;
+}
+
+void scheduler_commit(struct scheduler *s, int64_t round)
+{
+    int32_t found = find_round(s, round);
+    assert(s->stage == STAGE_IDLE && found >= 0);
+    if (found < 0)
+        return;
+    struct flight *flight = s->queue[found];
+    sampler_release(&s->sampler, flight->plan.taken, flight->variables);
+    s->in_flight--;
+    for (int32_t f = found; f < s->in_flight; f++)
+        s->queue[f] = s->queue[f + 1];
+    s->queue[s->in_flight] = flight;
+}
+
+/* ---- feedback, weights, the couplings of a block ---------------------------------------------- */
+
+void scheduler_feed(struct scheduler *s, int64_t count, const int64_t *variables,
+                    const double *delta, const double *violation)
+{
+    sampler_feed(&s->sampler, count, variables, delta, violation);
+}
+
+void scheduler_feed_all(struct scheduler *s, const double *violation)
+{
+    sampler_feed_all(&s->sampler, violation);
+}
+
+double scheduler_weight(const struct scheduler *s, int64_t variable)
+{
+    return sampler_weight(&s->sampler, variable);
+}
+
+int64_t scheduler_couplings_most(const struct scheduler *s)
+{
+    return s->sizes.joinable;
+}
+
+enum scheduler_state scheduler_couplings(struct scheduler *s, int64_t count,
+                                         const int64_t *variables, double *out,
+                                         struct rondo_pairs *need)
+{
+    assert(s->stage == STAGE_IDLE && (count <= 1 || count <= s->sizes.joinable));
+    if (count == 1)
+        out[0] = 1;
+    if (count <= 1)
+        return SCHEDULER_READY;
+    cache_turn(&s->cache);
+    for (int64_t i = 0; i < count; i++)
+        s->block_slot[i] = cache_enter(&s->cache, variables[i]);
+    request_open(&s->request);
+    if (request_triangle(&s->request, &s->cache, s->block_slot, count, need))
+        return SCHEDULER_NEEDS;
+    for (int64_t i = 0; i < count; i++) {
+        out[i * count + i] = 1;
+        for (int64_t j = 0; j < i; j++)
+            out[i * count + j] = out[j * count + i] =
+                *cache_at(&s->cache, s->block_slot[i], s->block_slot[j]);
+    }
+    return SCHEDULER_READY;
+}

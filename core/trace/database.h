@@ -23,7 +23,7 @@ enum {
 };
 
 enum database_kind {
-    DATABASE_EMPTY,         /* no table and no mark: a file just made, or one whose making was killed */
+    DATABASE_EMPTY,         /* no table, no mark: just made, or killed while it was made */
     DATABASE_OURS,
     DATABASE_OTHER_VERSION, /* a Rondo trace of another version */
     DATABASE_FOREIGN,       /* an SQLite file of somebody else */

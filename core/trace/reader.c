@@ -34,6 +34,21 @@ static int find_file(struct trace_reader *reader, const char *path, struct rondo
     return RONDO_OK;
 }
 
+/* SQLite fills up a last page that was cut; what a -wal beside the file still mends is let pass. */
+static int check_size(struct trace_reader *reader, struct rondo_error *err)
+{
+    struct stat info, wal;
+    char path[sizeof reader->path + 8];
+    int64_t page = 0;
+    int rc = database_integer(reader->db, "PRAGMA page_size", &page);
+    if (rc != SQLITE_OK)
+        return query_refuse(reader, rc, err);
+    snprintf(path, sizeof path, "%s-wal", reader->path);
+    bool mended = stat(path, &wal) == 0 && wal.st_size > 0;
+    bool cut = page > 0 && stat(reader->path, &info) == 0 && info.st_size % page != 0;
+    return cut && !mended ? query_refuse(reader, SQLITE_CORRUPT, err) : RONDO_OK;
+}
+
 static int identify(struct trace_reader *reader, struct rondo_error *err)
 {
     enum database_kind kind;
@@ -42,7 +57,7 @@ static int identify(struct trace_reader *reader, struct rondo_error *err)
     if (rc != SQLITE_OK)
         return query_refuse(reader, rc, err);
     switch (kind) {
-    case DATABASE_OURS: return RONDO_OK;
+    case DATABASE_OURS: return check_size(reader, err);
     case DATABASE_OTHER_VERSION:
         return rondo_error_set(err, RONDO_EINPUT, reader->path, NULL,
                                "is a trace of version %lld, this program reads version %d",
@@ -248,7 +263,8 @@ int reader_blocks(struct trace_reader *reader, struct reader_window window,
                       " WHERE b.round BETWEEN ?1 AND ?2 ORDER BY b.round, b.rowid";
     int code = query_ask(&query, reader, sql, window, err);
     while (query_next(&query, &code, err)) {
-        struct reader_block found = { .round = query_whole(&query, 0), .cost_mean = query_real(&query, 5) };
+        struct reader_block found = { .round = query_whole(&query, 0),
+                                      .cost_mean = query_real(&query, 5) };
         found.block.block = query_small(&query, 1);
         found.block.count = query_whole(&query, 2);
         found.block.cost = query_real(&query, 3);
@@ -269,8 +285,14 @@ int reader_tasks(struct trace_reader *reader, struct reader_window window,
                       " WHERE round BETWEEN ?1 AND ?2 ORDER BY round, rowid";
     int code = query_ask(&query, reader, sql, window, err);
     while (query_next(&query, &code, err)) {
-        struct trace_task task = { query_small(&query, 1), query_small(&query, 2), query_small(&query, 3),
-                                   query_small(&query, 4), query_whole(&query, 5), query_whole(&query, 6) };
+        struct trace_task task = {
+            .phase = query_small(&query, 1),
+            .block = query_small(&query, 2),
+            .shard = query_small(&query, 3),
+            .worker = query_small(&query, 4),
+            .sent_ns = query_whole(&query, 5),
+            .done_ns = query_whole(&query, 6),
+        };
         code = each(context, query_whole(&query, 0), &task);
     }
     query_done(&query);
@@ -287,8 +309,12 @@ int reader_conflicts(struct trace_reader *reader, struct reader_window window,
                       " WHERE round BETWEEN ?1 AND ?2 ORDER BY round, rowid";
     int code = query_ask(&query, reader, sql, window, err);
     while (query_next(&query, &code, err)) {
-        struct trace_conflict conflict = { query_whole(&query, 1), query_whole(&query, 2), query_real(&query, 3),
-                                           query_whole(&query, 4) };
+        struct trace_conflict conflict = {
+            .candidate = query_whole(&query, 1),
+            .other = query_whole(&query, 2),
+            .coupling = query_real(&query, 3),
+            .other_round = query_whole(&query, 4),
+        };
         code = each(context, query_whole(&query, 0), &conflict);
     }
     query_done(&query);

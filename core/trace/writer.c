@@ -1,9 +1,9 @@
 /* writer.c - rounds become rows.
  *
  * The file is in WAL mode while the job runs: readers neither wait nor are waited for, and after a
- * kill what was committed is there to be read.  It is not synced on the way (only a power loss could
- * tell), and leaves WAL mode at the end, so that a finished trace is one file.  A round's rows are
- * committed together or not at all.
+ * kill what was committed is there to be read.  It is not synced on the way (only a power loss
+ * could tell), and leaves WAL mode at the end, so that a finished trace is one file.  A round's
+ * rows are committed together or not at all.
  */
 #include "core/trace/trace.h"
 
@@ -191,7 +191,8 @@ int trace_create(const char *dir, enum trace_level level, int64_t after, const c
         return RONDO_OK;
     struct trace_writer *writer = mem_calloc(1, sizeof *writer);
     if (!writer)
-        return rondo_error_set(err, RONDO_ENOMEM, dir, NULL, "cannot open the trace: out of memory");
+        return rondo_error_set(err, RONDO_ENOMEM, dir, NULL,
+                               "cannot open the trace: out of memory");
     writer->level = level;
     writer->last = after < 0 ? INT64_MIN : after;
     writer->committed_ns = clock_now_ns();

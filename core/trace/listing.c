@@ -1,0 +1,175 @@
+#include "core/trace/listing.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+/* ---- cells --------------------------------------------------------------------------------- */
+
+/* Bytes of the UTF-8 character at `at`; 0 where there is none. */
+static size_t utf8_size(const unsigned char *at)
+{
+    unsigned first = *at;
+    size_t size = first < 0x80   ? 1
+                  : first < 0xC2 ? 0
+                  : first < 0xE0 ? 2
+                  : first < 0xF0 ? 3
+                  : first < 0xF5 ? 4
+                                 : 0;
+    for (size_t i = 1; i < size; i++)
+        if ((at[i] & 0xC0) != 0x80)
+            return 0;
+    bool outside = (first == 0xE0 && at[1] < 0xA0) || (first == 0xED && at[1] >= 0xA0) ||
+                   (first == 0xF0 && at[1] < 0x90) || (first == 0xF4 && at[1] >= 0x90);
+    return outside ? 0 : size;
+}
+
+void listing_json_text(FILE *out, const char *text)
+{
+    putc('"', out);
+    for (const unsigned char *at = (const unsigned char *)text; *at;) {
+        size_t size = utf8_size(at);
+        if (size == 0)
+            fputs("\\ufffd", out);
+        else if (*at < 0x20 || *at == 0x7f)
+            fprintf(out, "\\u%04x", (unsigned)*at);
+        else if (*at == '"' || *at == '\\')
+            fprintf(out, "\\%c", *at);
+        else
+            fwrite(at, 1, size, out);
+        at += size ? size : 1;
+    }
+    putc('"', out);
+}
+
+static void json_variables(FILE *out, const struct listing_variables *variables)
+{
+    if (!variables->list) {
+        fputs("null", out);
+        return;
+    }
+    putc('[', out);
+    for (int64_t i = 0; i < variables->count; i++)
+        fprintf(out, "%s%" PRId64, i ? "," : "", variables->list[i]);
+    putc(']', out);
+}
+
+static void json_cell(FILE *out, enum listing_cell cell, const void *at)
+{
+    if (cell == LISTING_INT32)
+        fprintf(out, "%" PRId32, *(const int32_t *)at);
+    else if (cell == LISTING_INT64 || cell == LISTING_NS)
+        fprintf(out, "%" PRId64, *(const int64_t *)at);
+    else if (cell == LISTING_TEXT)
+        listing_json_text(out, *(const char *const *)at);
+    else if (cell == LISTING_VARIABLES)
+        json_variables(out, at);
+    else if (isfinite(*(const double *)at))
+        fprintf(out, "%.17g", *(const double *)at);
+    else
+        fputs("null", out);
+}
+
+void listing_json_members(FILE *out, const struct listing_column *column, const void *row)
+{
+    for (int i = 0; column[i].key; i++) {
+        fprintf(out, "%s\"%s\":", i ? "," : "", column[i].key);
+        json_cell(out, column[i].cell, (const char *)row + column[i].offset);
+    }
+}
+
+void listing_plain_text(char *out, size_t size, const char *text)
+{
+    size_t i = 0;
+    for (; text[i] && i + 1 < size; i++)
+        out[i] = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? '?' : text[i];
+    out[i] = 0;
+}
+
+static void plain_variables(char *out, size_t size, const struct listing_variables *variables)
+{
+    enum { SHOWN = 8 };
+    size_t used = 0;
+    snprintf(out, size, "-");
+    for (int64_t i = 0; variables->list && i < variables->count && i < SHOWN; i++)
+        used += (size_t)snprintf(out + used, size - used, "%s%" PRId64, i ? " " : "",
+                                 variables->list[i]);
+    if (variables->list && variables->count > SHOWN)
+        snprintf(out + used, size - used, " and %" PRId64 " more", variables->count - SHOWN);
+}
+
+void listing_plain_real(char *out, size_t size, enum listing_cell cell, double value)
+{
+    if (!isfinite(value))
+        snprintf(out, size, "-");
+    else if (cell == LISTING_PERCENT)
+        snprintf(out, size, "%.1f", 100 * value);
+    else if (cell == LISTING_TIMES)
+        snprintf(out, size, "%.2f", value);
+    else
+        snprintf(out, size, "%.6g", value);
+}
+
+static void plain_cell(char *out, size_t size, enum listing_cell cell, const void *at)
+{
+    if (cell == LISTING_INT32)
+        snprintf(out, size, "%" PRId32, *(const int32_t *)at);
+    else if (cell == LISTING_INT64)
+        snprintf(out, size, "%" PRId64, *(const int64_t *)at);
+    else if (cell == LISTING_NS)
+        snprintf(out, size, "%.3f", (double)*(const int64_t *)at / 1e6);
+    else if (cell == LISTING_TEXT)
+        listing_plain_text(out, size, *(const char *const *)at);
+    else if (cell == LISTING_VARIABLES)
+        plain_variables(out, size, at);
+    else
+        listing_plain_real(out, size, cell, *(const double *)at);
+}
+
+/* ---- listings ------------------------------------------------------------------------------ */
+
+/* The line of headings, or, with a row, of its cells. */
+static void plain_line(const struct listing *listing, const void *row)
+{
+    char cell[256];
+    const char *gap = "";
+    for (const struct listing_column *column = listing->columns; column->key; column++) {
+        if (!column->heading)
+            continue;
+        if (row)
+            plain_cell(cell, sizeof cell, column->cell, (const char *)row + column->offset);
+        fprintf(listing->out, "%s%*s", gap, column->width, row ? cell : column->heading);
+        gap = "  ";
+    }
+    putc('\n', listing->out);
+}
+
+static void head(const struct listing *listing)
+{
+    if (listing->json)
+        fprintf(listing->out, "{\"%s\":[", listing->name);
+    else
+        plain_line(listing, NULL);
+}
+
+int listing_row(struct listing *listing, const void *row)
+{
+    FILE *out = listing->out;
+    if (listing->rows++ == 0)
+        head(listing);
+    if (listing->json) {
+        fputs(listing->rows > 1 ? ",\n{" : "\n{", out);
+        listing_json_members(out, listing->columns, row);
+        putc('}', out);
+    } else {
+        plain_line(listing, row);
+    }
+    return ferror(out) ? RONDO_EIO : RONDO_OK;
+}
+
+void listing_end(struct listing *listing)
+{
+    if (listing->rows == 0)
+        head(listing);
+    if (listing->json)
+        fputs("\n]}\n", listing->out);
+}

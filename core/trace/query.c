@@ -1,0 +1,82 @@
+#include "core/trace/query.h"
+
+#include "core/trace/database.h"
+
+#include <math.h>
+
+int query_refuse(const struct trace_reader *reader, int rc, struct rondo_error *err)
+{
+    char words[DATABASE_WORDS];
+    const char *path = reader->path;
+    switch (rc & 0xff) {
+    case SQLITE_NOMEM:
+        return rondo_error_set(err, RONDO_ENOMEM, path, NULL, "out of memory");
+    case SQLITE_NOTADB:
+        return rondo_error_set(err, RONDO_EINPUT, path, NULL,
+                               "is not a Rondo trace: not an SQLite file");
+    case SQLITE_CORRUPT:
+        return rondo_error_set(err, RONDO_EINPUT, path, NULL, "is truncated or damaged");
+    case SQLITE_CANTOPEN:
+        database_reason(reader->db, words);
+        return rondo_error_set(err, RONDO_EINPUT, path,
+                               "the trace of a job that was killed needs a folder that may be "
+                               "written; copy its trace.db and trace.db-wal to one",
+                               "cannot read: %s", words);
+    default:
+        database_reason(reader->db, words);
+        return rondo_error_set(err, RONDO_EINPUT, path, NULL, "cannot read: %s", words);
+    }
+}
+
+int query_ask(struct query *query, struct trace_reader *reader, const char *sql,
+              struct reader_window window, struct rondo_error *err)
+{
+    *query = (struct query){ .reader = reader };
+    int rc = sqlite3_prepare_v2(reader->db, sql, -1, &query->row, NULL);
+    if (rc != SQLITE_OK)
+        return query_refuse(reader, rc, err);
+    if (sqlite3_bind_parameter_count(query->row) == 2) {
+        sqlite3_bind_int64(query->row, 1, window.from);
+        sqlite3_bind_int64(query->row, 2, window.to);
+    }
+    return RONDO_OK;
+}
+
+bool query_next(struct query *query, int *code, struct rondo_error *err)
+{
+    if (*code)
+        return false;
+    int rc = sqlite3_step(query->row);
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+        *code = query_refuse(query->reader, rc, err);
+    return rc == SQLITE_ROW;
+}
+
+void query_done(struct query *query)
+{
+    sqlite3_finalize(query->row);
+}
+
+int64_t query_whole(const struct query *query, int column)
+{
+    return sqlite3_column_int64(query->row, column);
+}
+
+int32_t query_small(const struct query *query, int column)
+{
+    int64_t value = sqlite3_column_int64(query->row, column);
+    return value > INT32_MAX ? INT32_MAX : value < INT32_MIN ? INT32_MIN : (int32_t)value;
+}
+
+double query_real(const struct query *query, int column)
+{
+    return sqlite3_column_type(query->row, column) == SQLITE_NULL
+               ? (double)NAN
+               : sqlite3_column_double(query->row, column);
+}
+
+const char *query_text(const struct query *query, int column)
+{
+    const unsigned char *found = sqlite3_column_text(query->row, column);
+    return found ? (const char *)found : "";
+}

@@ -1,0 +1,43 @@
+/* query.h - one question to a trace: ask, next ... next, done.
+ *
+ * Place:   core/trace only, used by reader.c and totals.c.
+ * Threads: one.
+ * Memory:  a query is embedded; texts are borrowed until the next row.
+ */
+#ifndef QUERY_H
+#define QUERY_H
+
+#include "core/trace/reader.h"
+
+#include <sqlite3.h>
+
+struct trace_reader {
+    sqlite3 *db;
+    enum trace_level level;
+    struct rondo_buf variables; /* one block's, decoded */
+    char path[4096];
+};
+
+struct query {
+    struct trace_reader *reader;
+    sqlite3_stmt *row;
+};
+
+/* Says why SQLite's code rc ended the reading; returns RONDO_EINPUT or RONDO_ENOMEM. */
+int query_refuse(const struct trace_reader *reader, int rc, struct rondo_error *err);
+
+/* The window's ends are the parameters ?1 and ?2, where the text has two.  Failed or not, the query
+ * wants query_done. */
+int query_ask(struct query *query, struct trace_reader *reader, const char *sql,
+              struct reader_window window, struct rondo_error *err) RONDO_MUST_CHECK;
+/* Whether there is another row; false too where *code is set, or is set here: reading failed. */
+bool query_next(struct query *query, int *code, struct rondo_error *err);
+void query_done(struct query *query);
+
+/* A column of the row, counted from 0.  NULL reads as 0, NAN and "". */
+int64_t query_whole(const struct query *query, int column);
+int32_t query_small(const struct query *query, int column); /* cut to the range of int32 */
+double query_real(const struct query *query, int column);
+const char *query_text(const struct query *query, int column);
+
+#endif

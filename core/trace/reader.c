@@ -1,0 +1,322 @@
+#include "core/trace/reader.h"
+
+#include "core/base/mem.h"
+#include "core/trace/database.h"
+#include "core/trace/query.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { BUSY_MS = 5000 };
+
+/* ---- opening ------------------------------------------------------------------------------ */
+
+static int find_file(struct trace_reader *reader, const char *path, struct rondo_error *err)
+{
+    struct stat info;
+    int length = snprintf(reader->path, sizeof reader->path, "%s", path);
+    bool folder = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+    if (folder)
+        length = snprintf(reader->path, sizeof reader->path, "%s/" DATABASE_FILE, path);
+    if (length < 0 || (size_t)length >= sizeof reader->path)
+        return rondo_error_set(err, RONDO_EINPUT, path, NULL, "the path is too long");
+    if (stat(reader->path, &info) != 0 || access(reader->path, R_OK) != 0)
+        return rondo_error_set(err, RONDO_EINPUT, reader->path,
+                               folder && errno == ENOENT
+                                   ? "a job leaves one unless its trace is \"off\""
+                                   : NULL,
+                               "cannot read: %s", strerror(errno));
+    if (!S_ISREG(info.st_mode))
+        return rondo_error_set(err, RONDO_EINPUT, reader->path, NULL, "is not a file");
+    return RONDO_OK;
+}
+
+/* SQLite fills up a last page that was cut; what a -wal beside the file still mends is let pass. */
+static int check_size(struct trace_reader *reader, struct rondo_error *err)
+{
+    struct stat info, wal;
+    char path[sizeof reader->path + 8];
+    int64_t page = 0;
+    int rc = database_integer(reader->db, "PRAGMA page_size", &page);
+    if (rc != SQLITE_OK)
+        return query_refuse(reader, rc, err);
+    snprintf(path, sizeof path, "%s-wal", reader->path);
+    bool mended = stat(path, &wal) == 0 && wal.st_size > 0;
+    bool cut = page > 0 && stat(reader->path, &info) == 0 && info.st_size % page != 0;
+    return cut && !mended ? query_refuse(reader, SQLITE_CORRUPT, err) : RONDO_OK;
+}
+
+static int identify(struct trace_reader *reader, struct rondo_error *err)
+{
+    enum database_kind kind;
+    int64_t version = 0;
+    int rc = database_identify(reader->db, &kind, &version);
+    if (rc != SQLITE_OK)
+        return query_refuse(reader, rc, err);
+    switch (kind) {
+    case DATABASE_OURS: return check_size(reader, err);
+    case DATABASE_OTHER_VERSION:
+        return rondo_error_set(err, RONDO_EINPUT, reader->path, NULL,
+                               "is a trace of version %lld, this program reads version %d",
+                               (long long)version, DATABASE_VERSION);
+    case DATABASE_EMPTY:
+        return rondo_error_set(err, RONDO_EINPUT, reader->path, NULL,
+                               "is not a Rondo trace: nothing is in it");
+    default:
+        return rondo_error_set(err, RONDO_EINPUT, reader->path, NULL,
+                               "is not a Rondo trace: an SQLite file of another program");
+    }
+}
+
+static int read_level(struct trace_reader *reader, struct rondo_error *err)
+{
+    struct query query;
+    const char *sql = "SELECT value FROM meta WHERE key = 'level'";
+    int code = query_ask(&query, reader, sql, (struct reader_window){ 0 }, err);
+    reader->level = TRACE_ROUNDS;
+    if (query_next(&query, &code, err)) {
+        const char *level = query_text(&query, 0);
+        reader->level = strcmp(level, "all") == 0      ? TRACE_ALL
+                        : strcmp(level, "blocks") == 0 ? TRACE_BLOCKS
+                                                       : TRACE_ROUNDS;
+    }
+    query_done(&query);
+    return code;
+}
+
+static int open_database(struct trace_reader *reader, struct rondo_error *err)
+{
+    int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    int rc = sqlite3_open_v2(reader->path, &reader->db, flags, NULL);
+    if (!reader->db)
+        return query_refuse(reader, SQLITE_NOMEM, err);
+    if (rc == SQLITE_OK) {
+        sqlite3_busy_timeout(reader->db, BUSY_MS);
+        sqlite3_db_config(reader->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+        rc = sqlite3_exec(reader->db, "PRAGMA cell_size_check = ON; BEGIN", NULL, NULL, NULL);
+    }
+    int code = rc == SQLITE_OK ? identify(reader, err) : query_refuse(reader, rc, err);
+    return code ? code : read_level(reader, err);
+}
+
+int reader_open(const char *path, struct trace_reader **out, struct rondo_error *err)
+{
+    *out = NULL;
+    struct trace_reader *reader = mem_calloc(1, sizeof *reader);
+    if (!reader)
+        return rondo_error_set(err, RONDO_ENOMEM, path, NULL, "out of memory");
+    int code = find_file(reader, path, err);
+    if (!code)
+        code = open_database(reader, err);
+    if (code)
+        reader_close(reader);
+    else
+        *out = reader;
+    return code;
+}
+
+void reader_close(struct trace_reader *reader)
+{
+    if (!reader)
+        return;
+    sqlite3_close(reader->db);
+    buf_fini(&reader->variables);
+    mem_free(reader);
+}
+
+const char *reader_path(const struct trace_reader *reader)
+{
+    return reader->path;
+}
+
+enum trace_level reader_level(const struct trace_reader *reader)
+{
+    return reader->level;
+}
+
+/* ---- rows ---------------------------------------------------------------------------------- */
+
+/* The round that `count` rounds in the query's order end with; `fallback` where there are fewer. */
+static int find_end(struct trace_reader *reader, const char *sql, int64_t count, int64_t *end,
+                    struct rondo_error *err)
+{
+    struct query query;
+    int code = query_ask(&query, reader, sql, (struct reader_window){ 0 }, err);
+    if (!code)
+        sqlite3_bind_int64(query.row, 1, count - 1);
+    if (query_next(&query, &code, err))
+        *end = query_whole(&query, 0);
+    query_done(&query);
+    return code;
+}
+
+int reader_first(struct trace_reader *reader, int64_t count, struct reader_window *window,
+                 struct rondo_error *err)
+{
+    *window = (struct reader_window){ INT64_MIN, INT64_MAX };
+    const char *sql = "SELECT round FROM rounds ORDER BY round LIMIT 1 OFFSET ?";
+    return count <= 0 ? RONDO_OK : find_end(reader, sql, count, &window->to, err);
+}
+
+int reader_last(struct trace_reader *reader, int64_t count, struct reader_window *window,
+                struct rondo_error *err)
+{
+    *window = (struct reader_window){ INT64_MIN, INT64_MAX };
+    const char *sql = "SELECT round FROM rounds ORDER BY round DESC LIMIT 1 OFFSET ?";
+    return count <= 0 ? RONDO_OK : find_end(reader, sql, count, &window->from, err);
+}
+
+int reader_meta(struct trace_reader *reader,
+                int (*each)(void *context, const char *key, const char *value), void *context,
+                struct rondo_error *err)
+{
+    struct query query;
+    const char *sql = "SELECT key, value FROM meta ORDER BY key";
+    int code = query_ask(&query, reader, sql, (struct reader_window){ 0 }, err);
+    while (query_next(&query, &code, err))
+        code = each(context, query_text(&query, 0), query_text(&query, 1));
+    query_done(&query);
+    return code;
+}
+
+static struct trace_round round_of(const struct query *query)
+{
+    return (struct trace_round){
+        .round = query_whole(query, 0),
+        .kind = query_text(query, 1),
+        .phases = query_small(query, 2),
+        .blocks = query_small(query, 3),
+        .wanted = query_whole(query, 4),
+        .drawn = query_whole(query, 5),
+        .refused = query_whole(query, 6),
+        .taken = query_whole(query, 7),
+        .pairs_needed = query_whole(query, 8),
+        .pairs_computed = query_whole(query, 9),
+        .coupled_pairs = query_whole(query, 10),
+        .weight_sum = query_real(query, 11),
+        .weight_taken = query_real(query, 12),
+        .cost_max = query_real(query, 13),
+        .cost_mean = query_real(query, 14),
+        .objective = query_real(query, 15),
+        .plan_ns = query_whole(query, 16),
+        .push_ns = query_whole(query, 17),
+        .commit_ns = query_whole(query, 18),
+        .begin_ns = query_whole(query, 19),
+        .end_ns = query_whole(query, 20),
+        .note = query_text(query, 21),
+    };
+}
+
+int reader_rounds(struct trace_reader *reader, struct reader_window window,
+                  int (*each)(void *context, const struct trace_round *round), void *context,
+                  struct rondo_error *err)
+{
+    struct query query;
+    const char *sql = "SELECT round, kind, phases, blocks, wanted, drawn, refused, taken,"
+                      " pairs_needed, pairs_computed, coupled_pairs, weight_sum, weight_taken,"
+                      " cost_max, cost_mean, objective, plan_ns, push_ns, commit_ns, begin_ns,"
+                      " end_ns, note FROM rounds WHERE round BETWEEN ?1 AND ?2 ORDER BY round";
+    int code = query_ask(&query, reader, sql, window, err);
+    while (query_next(&query, &code, err)) {
+        struct trace_round round = round_of(&query);
+        code = each(context, &round);
+    }
+    query_done(&query);
+    return code;
+}
+
+/* The variables of the row's blob, decoded into the reader's buffer: 4 or 8 bytes each. */
+static int decode(const struct query *query, int column, struct trace_block *block,
+                  struct rondo_error *err)
+{
+    struct trace_reader *reader = query->reader;
+    if (sqlite3_column_type(query->row, column) == SQLITE_NULL)
+        return RONDO_OK;
+    const unsigned char *in = sqlite3_column_blob(query->row, column);
+    int64_t bytes = sqlite3_column_bytes(query->row, column);
+    int64_t width = block->count > 0 ? bytes / block->count : 4;
+    if (block->count < 0 || (width != 4 && width != 8) || bytes != block->count * width)
+        return query_refuse(reader, SQLITE_CORRUPT, err);
+    if (buf_reserve(&reader->variables, (size_t)block->count * sizeof(int64_t) + 1))
+        return query_refuse(reader, SQLITE_NOMEM, err);
+    int64_t *variables = (int64_t *)(void *)reader->variables.data;
+    for (int64_t i = 0; i < block->count; i++) {
+        uint64_t value = 0;
+        for (int64_t at = 0; at < width; at++)
+            value |= (uint64_t)*in++ << (8 * at);
+        variables[i] = (int64_t)value;
+    }
+    block->variables = variables;
+    return RONDO_OK;
+}
+
+int reader_blocks(struct trace_reader *reader, struct reader_window window,
+                  int (*each)(void *context, const struct reader_block *block), void *context,
+                  struct rondo_error *err)
+{
+    struct query query;
+    const char *sql = "SELECT b.round, b.block, b.count, b.cost, b.variables, r.cost_mean"
+                      " FROM blocks b LEFT JOIN rounds r ON r.round = b.round"
+                      " WHERE b.round BETWEEN ?1 AND ?2 ORDER BY b.round, b.rowid";
+    int code = query_ask(&query, reader, sql, window, err);
+    while (query_next(&query, &code, err)) {
+        struct reader_block found = { .round = query_whole(&query, 0),
+                                      .cost_mean = query_real(&query, 5) };
+        found.block.block = query_small(&query, 1);
+        found.block.count = query_whole(&query, 2);
+        found.block.cost = query_real(&query, 3);
+        code = decode(&query, 4, &found.block, err);
+        if (!code)
+            code = each(context, &found);
+    }
+    query_done(&query);
+    return code;
+}
+
+int reader_tasks(struct trace_reader *reader, struct reader_window window,
+                 int (*each)(void *context, int64_t round, const struct trace_task *task),
+                 void *context, struct rondo_error *err)
+{
+    struct query query;
+    const char *sql = "SELECT round, phase, block, shard, worker, sent_ns, done_ns FROM tasks"
+                      " WHERE round BETWEEN ?1 AND ?2 ORDER BY round, rowid";
+    int code = query_ask(&query, reader, sql, window, err);
+    while (query_next(&query, &code, err)) {
+        struct trace_task task = {
+            .phase = query_small(&query, 1),
+            .block = query_small(&query, 2),
+            .shard = query_small(&query, 3),
+            .worker = query_small(&query, 4),
+            .sent_ns = query_whole(&query, 5),
+            .done_ns = query_whole(&query, 6),
+        };
+        code = each(context, query_whole(&query, 0), &task);
+    }
+    query_done(&query);
+    return code;
+}
+
+int reader_conflicts(struct trace_reader *reader, struct reader_window window,
+                     int (*each)(void *context, int64_t round,
+                                 const struct trace_conflict *conflict),
+                     void *context, struct rondo_error *err)
+{
+    struct query query;
+    const char *sql = "SELECT round, candidate, other, coupling, other_round FROM conflicts"
+                      " WHERE round BETWEEN ?1 AND ?2 ORDER BY round, rowid";
+    int code = query_ask(&query, reader, sql, window, err);
+    while (query_next(&query, &code, err)) {
+        struct trace_conflict conflict = {
+            .candidate = query_whole(&query, 1),
+            .other = query_whole(&query, 2),
+            .coupling = query_real(&query, 3),
+            .other_round = query_whole(&query, 4),
+        };
+        code = each(context, query_whole(&query, 0), &conflict);
+    }
+    query_done(&query);
+    return code;
+}

@@ -1,0 +1,105 @@
+/* reader.h - what a trace says, in rows.
+ *
+ * Place:   core/trace, floor 1; used by tools/cmd_trace.c and tests.
+ * Threads: a reader belongs to one thread; it may read while a writer of any process writes, and
+ *          sees the trace as it was at its first query.
+ * Memory:  what a callback receives is borrowed until it returns; kinds and notes are never NULL.
+ *
+ * Nothing is written to the file.  A callback that returns non-zero ends the query, which returns
+ * the same.  What cannot be read is RONDO_EINPUT with the path and one line; RONDO_ENOMEM.
+ */
+#ifndef READER_H
+#define READER_H
+
+#include "core/trace/trace.h"
+
+struct trace_reader;
+
+/* Rounds from .. to, both included. */
+struct reader_window {
+    int64_t from, to;
+};
+
+/* path: the file, or the output directory that holds it. */
+int reader_open(const char *path, struct trace_reader **reader,
+                struct rondo_error *err) RONDO_MUST_CHECK;
+void reader_close(struct trace_reader *reader); /* NULL allowed */
+
+/* The file read; borrowed from the reader. */
+const char *reader_path(const struct trace_reader *reader);
+/* What the last writer kept; TRACE_ROUNDS where the trace does not say. */
+enum trace_level reader_level(const struct trace_reader *reader);
+
+/* The first or the last `count` rounds; count <= 0: all. */
+int reader_first(struct trace_reader *reader, int64_t count, struct reader_window *window,
+                 struct rondo_error *err) RONDO_MUST_CHECK;
+int reader_last(struct trace_reader *reader, int64_t count, struct reader_window *window,
+                struct rondo_error *err) RONDO_MUST_CHECK;
+
+int reader_meta(struct trace_reader *reader,
+                int (*each)(void *context, const char *key, const char *value), void *context,
+                struct rondo_error *err) RONDO_MUST_CHECK;
+
+/* Rounds ascending; their lists of blocks, conflicts and tasks are empty. */
+int reader_rounds(struct trace_reader *reader, struct reader_window window,
+                  int (*each)(void *context, const struct trace_round *round), void *context,
+                  struct rondo_error *err) RONDO_MUST_CHECK;
+
+struct reader_block {
+    int64_t round;
+    struct trace_block block;
+    double cost_mean; /* of the round's blocks; NAN where the round does not say */
+};
+
+/* By round, then as they were written. */
+int reader_blocks(struct trace_reader *reader, struct reader_window window,
+                  int (*each)(void *context, const struct reader_block *block), void *context,
+                  struct rondo_error *err) RONDO_MUST_CHECK;
+int reader_tasks(struct trace_reader *reader, struct reader_window window,
+                 int (*each)(void *context, int64_t round, const struct trace_task *task),
+                 void *context, struct rondo_error *err) RONDO_MUST_CHECK;
+int reader_conflicts(struct trace_reader *reader, struct reader_window window,
+                     int (*each)(void *context, int64_t round,
+                                 const struct trace_conflict *conflict),
+                     void *context, struct rondo_error *err) RONDO_MUST_CHECK;
+
+struct reader_worker {
+    int32_t worker;
+    int64_t tasks, rounds;
+    int64_t busy_ns;  /* with at least one task sent and not done */
+    double mean_ns;   /* of a task, from sent to done */
+    int64_t longest_ns;
+    int64_t first_ns, last_ns; /* first sent, last done */
+};
+
+/* By worker.  Cost: sorts the window's tasks. */
+int reader_workers(struct trace_reader *reader, struct reader_window window,
+                   int (*each)(void *context, const struct reader_worker *worker), void *context,
+                   struct rondo_error *err) RONDO_MUST_CHECK;
+
+/* Sums over the window; ratios are NAN where there is nothing to divide by. */
+struct reader_summary {
+    int64_t rounds, first_round, last_round; /* 0 where there are none */
+    int64_t updates;                         /* taken in sampled rounds */
+    int64_t wanted, drawn, refused;          /* in sampled rounds */
+    double fill_ratio;                       /* updates / wanted */
+    int64_t pairs_needed, pairs_computed, coupled_pairs;
+    double hit_ratio;                        /* needed and not computed / needed */
+    double imbalance_mean, imbalance_max;    /* of cost_max / cost_mean, rounds that have blocks */
+    int64_t plan_ns, push_ns, commit_ns;
+    int64_t elapsed_ns;                      /* from the first begin to the last end */
+    double objective_first, objective_last;  /* of the rounds that say one */
+};
+
+int reader_summary(struct trace_reader *reader, struct reader_window window,
+                   struct reader_summary *summary, struct rondo_error *err) RONDO_MUST_CHECK;
+
+/* How many rounds of each kind, and with each note that is not empty; the most frequent first. */
+int reader_kinds(struct trace_reader *reader, struct reader_window window,
+                 int (*each)(void *context, const char *kind, int64_t rounds), void *context,
+                 struct rondo_error *err) RONDO_MUST_CHECK;
+int reader_notes(struct trace_reader *reader, struct reader_window window,
+                 int (*each)(void *context, const char *note, int64_t rounds), void *context,
+                 struct rondo_error *err) RONDO_MUST_CHECK;
+
+#endif

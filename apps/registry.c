@@ -20,3 +20,5 @@ const struct rondo_app *registry_find(const char *name)
             return apps[i];
     return NULL;
 }
+
+const struct job_apps registry_apps = { registry_find, registry_at };

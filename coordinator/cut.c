@@ -90,12 +90,13 @@ static int get_order(struct engine *engine, struct cursor_reader *in, struct fli
     order->pairs = cursor_get_bytes(in, (size_t)pairs * sizeof *order->pairs);
     if (in->failed)
         return RONDO_ESTATE;
-    for (int64_t i = 0; i < pairs; i++)
+    int code = flight_keep_pairs(flight); /* aligned from here on */
+    for (int64_t i = 0; i < pairs && !code; i++)
         if (order->pairs[i].block < 0 || order->pairs[i].shard < -1
             || order->pairs[i].shard >= engine->layout.shards
             || (engine->layout.blocks && order->pairs[i].block >= engine->layout.blocks))
-            return RONDO_ESTATE;
-    return flight_keep_pairs(flight);
+            code = RONDO_ESTATE;
+    return code;
 }
 
 static int unpack_core(struct engine *engine, const struct rondo_buf *core)
@@ -184,7 +185,7 @@ static int finish(struct engine *engine)
     engine->safe.complete = true;
     engine->making = old;
     engine->making_cut = false;
-    if (engine->cut_told || engine->stop_keeps) {
+    if (engine->cut_told || (engine->stop_asked && engine->stop_keeps)) {
         engine->cut_told = false;
         if (tell_checkpoint(engine, &engine->safe))
             return engine_fail(engine, RONDO_ENOMEM, "no memory for a checkpoint");
@@ -239,13 +240,10 @@ static int make(struct engine *engine)
 
 int cut_boundary(struct engine *engine)
 {
+    if (engine->committed >= engine->options.round_limit)
+        engine_stop(engine, "rounds", true);
     bool due = engine->committed - engine->safe.round >= engine->options.snapshot_rounds;
-    bool keep = engine->stop_asked && engine->stop_keeps;
-    if (engine->committed >= engine->options.round_limit) {
-        engine->state = ENGINE_DONE;
-        engine->stop_reason = "rounds";
-        return RONDO_OK;
-    }
+    bool keep = engine->stop_asked && engine->stop_keeps && engine->observer.checkpoint;
     if (engine->stop_asked && !keep) {
         engine->state = ENGINE_DONE;
         engine->stop_reason = engine->stop_asked;

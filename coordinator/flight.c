@@ -300,12 +300,6 @@ static int plan_refetch(struct engine *engine)
     return RONDO_OK;
 }
 
-static int64_t plan_goal(const struct engine *engine)
-{
-    int64_t goal = engine->committed + engine->options.schedule.pipeline;
-    return goal < engine->options.round_limit ? goal : engine->options.round_limit;
-}
-
 /* ---- phases ---------------------------------------------------------------------------------------- */
 
 static struct rondo_task task_of(const struct engine *engine, const struct block *block)
@@ -634,11 +628,8 @@ static int commit(struct engine *engine, const struct rondo_order *order)
     drop_answers(&engine->phase);
     drop_blocks(&engine->phase);
     engine->phase.active = false;
-    if (order->stop) {
-        engine->state = ENGINE_DONE;
-        engine->stop_reason = order->stop;
-        return RONDO_OK;
-    }
+    if (order->stop)
+        engine_stop(engine, order->stop, true);
     return cut_boundary(engine);
 }
 
@@ -696,7 +687,7 @@ int flight_advance(struct engine *engine)
         } else if (engine->refetch <= engine->planned) {
             code = plan_refetch(engine);
             continue;
-        } else if (!engine->planning && engine->planned < plan_goal(engine)) {
+        } else if (!engine->planning && engine->planned < engine->committed + engine->options.schedule.pipeline) {
             code = plan_begin(engine);
             if (!code)
                 code = plan_continue(engine);

@@ -19,29 +19,32 @@ static bool refuse(void)
     return number == atomic_load_explicit(&fail_at, memory_order_relaxed);
 }
 
-static void *counted(void *block)
+/* Room for the alignment and, just before the block, for the address that free() wants. */
+enum { SLACK = 2 * ALIGNMENT };
+
+static void *aligned(void *raw)
 {
-    if (block)
-        atomic_fetch_add_explicit(&live, 1, memory_order_relaxed);
+    if (!raw)
+        return NULL;
+    uintptr_t at = ((uintptr_t)raw + SLACK - 1) / ALIGNMENT * ALIGNMENT;
+    void **block = (void **)at;
+    block[-1] = raw;
+    atomic_fetch_add_explicit(&live, 1, memory_order_relaxed);
     return block;
 }
 
 void *mem_alloc(size_t size)
 {
-    if (refuse() || size > SIZE_MAX - ALIGNMENT)
+    if (refuse() || size > SIZE_MAX - SLACK)
         return NULL;
-    size_t rounded = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    return counted(aligned_alloc(ALIGNMENT, rounded ? rounded : ALIGNMENT));
+    return aligned(malloc(size + SLACK));
 }
 
 void *mem_calloc(size_t count, size_t size)
 {
-    if (size && count > SIZE_MAX / size)
+    if (refuse() || (size && count > (SIZE_MAX - SLACK) / size))
         return NULL;
-    void *block = mem_alloc(count * size);
-    if (block)
-        memset(block, 0, count * size);
-    return block;
+    return aligned(calloc(1, count * size + SLACK));
 }
 
 void *mem_regrow(void *old, size_t old_size, size_t new_size)
@@ -66,9 +69,10 @@ char *mem_strdup(const char *text)
 
 void mem_free(void *block)
 {
-    if (block)
-        atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
-    free(block);
+    if (!block)
+        return;
+    atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
+    free(((void **)block)[-1]);
 }
 
 uint64_t mem_count(void)

@@ -34,6 +34,7 @@ struct rondo_job {
     char *origin; /* the spec's own file, as it was named; owned */
     struct field *fields;
     int count;
+    void *bound; /* borrowed: see job_bind */
 };
 
 /* All keys that a job of this app may have, absent yet; app NULL: the host's alone. */

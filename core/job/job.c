@@ -21,6 +21,16 @@ const struct rondo_app *job_app(const struct rondo_job *job)
     return job->app;
 }
 
+void job_bind(struct rondo_job *job, void *context)
+{
+    job->bound = context;
+}
+
+void *job_bound(const struct rondo_job *job)
+{
+    return job->bound;
+}
+
 const char *job_path(const struct rondo_job *job)
 {
     return job->origin;

@@ -34,6 +34,10 @@ int job_parse(const char *text, size_t size, const char *origin, const char *bas
               struct rondo_job **job, struct rondo_error *err) RONDO_MUST_CHECK;
 void job_free(struct rondo_job *job);
 
+/* What a process keeps beside the job (its data); set once, before the job is shared. */
+void job_bind(struct rondo_job *job, void *context);
+void *job_bound(const struct rondo_job *job);
+
 const struct rondo_app *job_app(const struct rondo_job *job);
 const char *job_path(const struct rondo_job *job); /* the spec's own file */
 

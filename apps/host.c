@@ -1,0 +1,169 @@
+#include "apps/host.h"
+
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/data/data.h"
+
+#include <string.h>
+
+enum { ROLES_MOST = 16, NOTES_MOST = 16 };
+
+/* What a process keeps beside a job. */
+struct loaded {
+    struct data_set *set[ROLES_MOST]; /* in the order of the app's roles; NULL: not named */
+    char *note[NOTES_MOST + 1];       /* NULL-ended */
+    int notes;
+    const char *isa;
+};
+
+static int roles_of(const struct rondo_app *app)
+{
+    int count = 0;
+    while (app->roles[count].key)
+        count++;
+    return count;
+}
+
+static int role_at(const struct rondo_app *app, const char *key)
+{
+    for (int i = 0; app->roles[i].key; i++)
+        if (strcmp(app->roles[i].key, key) == 0)
+            return i;
+    return -1;
+}
+
+/* ---- the instruction set ------------------------------------------------------------------------- */
+
+static int level_of_machine(void)
+{
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
+              && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+    bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
+              && __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq")
+              && __builtin_cpu_supports("avx512vl");
+    return v4 ? 4 : v3 ? 3 : 2;
+#else
+    return 2;
+#endif
+}
+
+static int choose_isa(const struct rondo_job *job, struct loaded *loaded, struct rondo_error *err)
+{
+    static const char *const names[] = { "x86-64-v2", "x86-64-v3", "x86-64-v4" };
+    const char *asked = job_text(job, "workers.isa");
+    int have = level_of_machine();
+    loaded->isa = names[have - 2];
+    if (strcmp(asked, "auto") == 0)
+        return RONDO_OK;
+    for (int level = 2; level <= 4; level++) {
+        if (strcmp(asked, names[level - 2]) != 0)
+            continue;
+        loaded->isa = names[level - 2];
+        if (level <= have)
+            return RONDO_OK;
+    }
+    char where[256];
+    job_where(job, "workers.isa", where, sizeof where);
+    return rondo_error_set(err, RONDO_EINPUT, where, NULL, "this machine offers %s at most",
+                           names[have - 2]);
+}
+
+/* ---- data -------------------------------------------------------------------------------------------- */
+
+static int load_role(const struct rondo_job *job, struct loaded *loaded, int index,
+                     struct rondo_error *err)
+{
+    const struct rondo_role *role = &job_app(job)->roles[index];
+    char key[128];
+    snprintf(key, sizeof key, "data.%s", role->key);
+    if (!job_given(job, key))
+        return RONDO_OK;
+    struct data_options options = { .index_base = (int)job_integer(job, "data.index_base"),
+                                    .vector = role->kind == RONDO_ROLE_VECTOR };
+    return data_load(job_text(job, key), &options, &loaded->set[index], err);
+}
+
+int host_load(struct rondo_job *job, struct rondo_error *err)
+{
+    struct loaded *loaded = mem_calloc(1, sizeof *loaded);
+    if (!loaded)
+        return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for a job");
+    job_bind(job, loaded);
+    int roles = roles_of(job_app(job));
+    int code = roles <= ROLES_MOST
+                   ? choose_isa(job, loaded, err)
+                   : rondo_error_set(err, RONDO_EAPP, NULL, NULL, "the app has too many roles");
+    for (int i = 0; i < roles && !code; i++)
+        code = load_role(job, loaded, i, err);
+    if (code) {
+        host_unload(job);
+        return rondo_error_set(err, code, NULL, NULL, "the data cannot be loaded: %s",
+                               rondo_strerror(code));
+    }
+    return RONDO_OK;
+}
+
+void host_unload(struct rondo_job *job)
+{
+    struct loaded *loaded = job_bound(job);
+    if (!loaded)
+        return;
+    for (int i = 0; i < ROLES_MOST; i++)
+        data_free(loaded->set[i]);
+    for (int i = 0; i < loaded->notes; i++)
+        mem_free(loaded->note[i]);
+    mem_free(loaded);
+    job_bind(job, NULL);
+}
+
+const char *const *host_notes(const struct rondo_job *job)
+{
+    struct loaded *loaded = job_bound(job);
+    return (const char *const *)loaded->note;
+}
+
+const char *host_isa(const struct rondo_job *job)
+{
+    const struct loaded *loaded = job_bound(job);
+    return loaded->isa;
+}
+
+/* ---- upcalls ------------------------------------------------------------------------------------------- */
+
+static const struct rondo_matrix *matrix(const struct rondo_job *job, const char *key)
+{
+    const struct loaded *loaded = job_bound(job);
+    const struct rondo_app *app = job_app(job);
+    int index = role_at(app, key);
+    if (index < 0)
+        return NULL;
+    if (loaded->set[index])
+        return &loaded->set[index]->x;
+    const char *of = app->roles[index].labels_of;
+    int bearer = of ? role_at(app, of) : -1;
+    if (bearer < 0 || !loaded->set[bearer] || !loaded->set[bearer]->info.labels)
+        return NULL;
+    return &loaded->set[bearer]->labels;
+}
+
+static void say(const struct rondo_job *job, const char *text)
+{
+    struct loaded *loaded = job_bound(job);
+    char *copy = loaded->notes < NOTES_MOST ? mem_strdup(text) : NULL;
+    if (copy)
+        loaded->note[loaded->notes++] = copy;
+    log_line(LOG_INFO, "%s", text);
+}
+
+void host_init(struct rondo_host *host, const struct host_upcalls *upcalls)
+{
+    *host = (struct rondo_host){
+        .abi = RONDO_APP_ABI, .size = sizeof *host,
+        .alloc = mem_alloc, .zalloc = mem_calloc, .free = mem_free, .reserve = buf_reserve,
+        .given = job_given, .real = job_real, .integer = job_integer, .flag = job_flag,
+        .text = job_text, .where = job_where, .matrix = matrix, .isa = host_isa, .say = say,
+        .feed = upcalls->feed, .feed_all = upcalls->feed_all, .create = upcalls->create,
+    };
+}

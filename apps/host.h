@@ -1,0 +1,31 @@
+/* host.h - the host's side of an app: its upcalls, and the data that a job names.
+ *
+ * Place:   apps, floor 2; used by embed/ and, later, by coordinator and worker processes.
+ * Threads: host_load and host_unload one thread; what was loaded is immutable and shared.
+ * Memory:  the data are loaded once in a process, whatever the number of workers.
+ */
+#ifndef HOST_H
+#define HOST_H
+
+#include "core/job/job.h"
+
+/* Fills the table; feed, feed_all and create are those of the process that has a head, or NULL. */
+struct host_upcalls {
+    void (*feed)(struct rondo_head_link *link, int64_t count, const int64_t *variables,
+                 const double *delta, const double *violation);
+    void (*feed_all)(struct rondo_head_link *link, const double *violation);
+    int (*create)(struct rondo_output *output, const char *name, FILE **stream,
+                  struct rondo_error *err);
+};
+void host_init(struct rondo_host *host, const struct host_upcalls *upcalls);
+
+/* Loads every role's file and binds the data to the job.  Errors: those of core/data. */
+int host_load(struct rondo_job *job, struct rondo_error *err) RONDO_MUST_CHECK;
+void host_unload(struct rondo_job *job);
+
+/* What the app said while it opened, NULL-ended; borrowed until host_unload. */
+const char *const *host_notes(const struct rondo_job *job);
+/* The instruction set that the job's kernels use. */
+const char *host_isa(const struct rondo_job *job);
+
+#endif

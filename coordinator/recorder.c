@@ -1,0 +1,285 @@
+#include "coordinator/recorder.h"
+
+#include "core/base/clock.h"
+#include "core/base/mem.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Times of a round that is planned or under way, nanoseconds since the beginning. */
+struct times {
+    int64_t plan_begin, plan_end, push_begin, push_end;
+};
+
+struct recorder {
+    struct recorder_options options;
+    struct trace_writer *trace;
+    struct rondo_error error;
+    int64_t begin_ns;
+    struct times *times; /* [pipeline + 1], by round */
+    struct trace_task *task;
+    int64_t tasks, tasks_capacity;
+    struct trace_block *block;
+    int64_t blocks_capacity;
+};
+
+static int64_t now(const struct recorder *recorder)
+{
+    return clock_now_ns() - recorder->begin_ns;
+}
+
+static struct times *times_of(struct recorder *recorder, int64_t round)
+{
+    return &recorder->times[round % (recorder->options.pipeline + 1)];
+}
+
+static void keep_error(struct recorder *recorder, const struct rondo_error *err)
+{
+    if (err->code && !recorder->error.code)
+        recorder->error = *err;
+}
+
+/* ---- moments ---------------------------------------------------------------------------------------- */
+
+static void task_sent(struct recorder *recorder, int32_t phase, int32_t block, int32_t shard,
+                      int32_t worker)
+{
+    if (recorder->tasks == recorder->tasks_capacity) {
+        int64_t larger = recorder->tasks_capacity ? recorder->tasks_capacity * 2 : 64;
+        size_t each = sizeof *recorder->task;
+        struct trace_task *grown = mem_regrow(recorder->task, (size_t)recorder->tasks * each,
+                                              (size_t)larger * each);
+        if (!grown)
+            return; /* a trace that lacks a task is no reason to fail the job */
+        recorder->task = grown;
+        recorder->tasks_capacity = larger;
+    }
+    recorder->task[recorder->tasks++] = (struct trace_task){
+        .phase = phase, .block = block, .shard = shard, .worker = worker,
+        .sent_ns = now(recorder), .done_ns = -1,
+    };
+}
+
+static void task_done(struct recorder *recorder, int32_t phase, int32_t block, int32_t shard,
+                      int32_t worker)
+{
+    for (int64_t i = recorder->tasks - 1; i >= 0; i--) {
+        struct trace_task *task = &recorder->task[i];
+        if (task->worker == worker && task->phase == phase && task->block == block
+            && task->shard == shard && task->done_ns < 0) {
+            task->done_ns = now(recorder);
+            return;
+        }
+    }
+}
+
+static void moment(void *context, enum engine_moment what, int64_t round, int32_t phase,
+                   int32_t block, int32_t shard, int32_t worker)
+{
+    struct recorder *recorder = context;
+    struct times *times = times_of(recorder, round);
+    bool tasks = recorder->options.level >= TRACE_BLOCKS;
+    switch (what) {
+    case ENGINE_PLAN_BEGIN: *times = (struct times){ .plan_begin = now(recorder) }; return;
+    case ENGINE_PLAN_END: times->plan_end = now(recorder); return;
+    case ENGINE_PUSH_BEGIN: times->push_begin = now(recorder); return;
+    case ENGINE_PUSH_END: times->push_end = now(recorder); return;
+    case ENGINE_TASK_SENT:
+        if (tasks)
+            task_sent(recorder, phase, block, shard, worker);
+        return;
+    case ENGINE_TASK_DONE:
+        if (tasks)
+            task_done(recorder, phase, block, shard, worker);
+        return;
+    }
+}
+
+/* ---- rounds -------------------------------------------------------------------------------------------- */
+
+static const char *kind_name(enum rondo_kind kind)
+{
+    return kind == RONDO_SAMPLED ? "sampled" : kind == RONDO_SWEEP ? "sweep" : "plan";
+}
+
+static void lay_blocks(struct recorder *recorder, const struct engine_round *round,
+                       struct trace_round *record)
+{
+    const struct scheduler_plan *plan = round->plan;
+    if (round->blocks > recorder->blocks_capacity) {
+        mem_free(recorder->block);
+        recorder->block = mem_calloc((size_t)round->blocks, sizeof *recorder->block);
+        recorder->blocks_capacity = recorder->block ? round->blocks : 0;
+    }
+    if (round->blocks > recorder->blocks_capacity)
+        return;
+    for (int32_t b = 0; b < round->blocks; b++) {
+        struct trace_block *block = &recorder->block[b];
+        *block = (struct trace_block){ .block = b };
+        if (!plan)
+            continue;
+        block->count = plan->start[b + 1] - plan->start[b];
+        block->cost = plan->cost[b];
+        block->variables = plan->variables + plan->start[b];
+    }
+    record->block = recorder->block;
+}
+
+static void trace_plan(const struct scheduler_plan *plan, struct trace_round *record)
+{
+    record->wanted = plan->wanted;
+    record->drawn = plan->drawn;
+    record->refused = plan->refused;
+    record->taken = plan->taken;
+    record->pairs_needed = plan->pairs_needed;
+    record->coupled_pairs = plan->coupled_pairs;
+    record->weight_sum = plan->weight_sum;
+    record->weight_taken = plan->weight_taken;
+    double sum = 0;
+    for (int32_t b = 0; b < plan->blocks; b++) {
+        sum += plan->cost[b];
+        record->cost_max = fmax(record->cost_max, plan->cost[b]);
+    }
+    record->cost_mean = plan->blocks ? sum / plan->blocks : 0;
+}
+
+static void trace_one(struct recorder *recorder, const struct engine_round *round)
+{
+    struct trace_conflict conflicts[SCHEDULER_REFUSALS_KEPT];
+    const struct times *times = times_of(recorder, round->round);
+    struct rondo_error err = { 0 };
+    struct trace_round record = {
+        .round = round->round, .kind = kind_name(round->kind), .phases = round->phases,
+        .blocks = round->blocks, .pairs_computed = round->pairs_computed, .note = round->note,
+        .objective = round->report ? round->report->objective : (double)NAN,
+        .plan_ns = times->plan_end - times->plan_begin,
+        .push_ns = times->push_end - times->push_begin, .end_ns = now(recorder),
+    };
+    record.commit_ns = record.end_ns - times->push_end;
+    record.begin_ns = times->push_begin;
+    if (round->plan)
+        trace_plan(round->plan, &record);
+    if (recorder->options.level >= TRACE_BLOCKS) {
+        lay_blocks(recorder, round, &record);
+        record.task = recorder->task;
+        record.tasks = (int32_t)recorder->tasks;
+    }
+    if (recorder->options.level >= TRACE_ALL && round->plan) {
+        record.conflicts = round->plan->conflicts;
+        for (int32_t i = 0; i < record.conflicts; i++) {
+            const struct scheduler_conflict *from = &round->plan->conflict[i];
+            conflicts[i] = (struct trace_conflict){ from->candidate, from->other, from->coupling,
+                                                    from->other_round };
+        }
+        record.conflict = conflicts;
+    }
+    if (trace_write(recorder->trace, &record, &err))
+        keep_error(recorder, &err);
+}
+
+static void on_round(void *context, const struct engine_round *round)
+{
+    struct recorder *recorder = context;
+    struct rondo_error err = { 0 };
+    if (recorder->trace)
+        trace_one(recorder, round);
+    recorder->tasks = 0;
+    if (!round->progress || !round->report)
+        return;
+    double seconds = recorder_seconds(recorder);
+    if (recorder->options.store
+        && store_progress(recorder->options.store, seconds, round->round, round->updates,
+                          round->report, &err))
+        keep_error(recorder, &err);
+    if (recorder->options.progress)
+        recorder->options.progress(recorder->options.context, seconds, round);
+}
+
+static void on_checkpoint(void *context, int64_t round, struct rondo_bytes cut)
+{
+    struct recorder *recorder = context;
+    struct rondo_error err = { 0 };
+    if (recorder->trace && trace_flush(recorder->trace, &err))
+        keep_error(recorder, &err);
+    if (store_checkpoint(recorder->options.store, recorder->options.isa, round,
+                         recorder_seconds(recorder), cut, &err))
+        keep_error(recorder, &err);
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------ */
+
+int recorder_create(const struct recorder_options *options, struct recorder **out,
+                    struct rondo_error *err)
+{
+    struct recorder *recorder = mem_calloc(1, sizeof *recorder);
+    if (!recorder)
+        return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory");
+    recorder->options = *options;
+    recorder->begin_ns = clock_now_ns();
+    recorder->times = mem_calloc((size_t)options->pipeline + 1, sizeof *recorder->times);
+    int code = recorder->times ? RONDO_OK
+                               : rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory");
+    if (!code && options->store && options->level != TRACE_OFF) {
+        int64_t round = store_round(options->store);
+        const char *const meta[] = { "isa", options->isa, NULL };
+        code = trace_create(store_dir(options->store), options->level, round > 0 ? round : -1, meta,
+                            &recorder->trace, err);
+    }
+    if (code) {
+        recorder_close(recorder, NULL);
+        return code;
+    }
+    *out = recorder;
+    return RONDO_OK;
+}
+
+int recorder_close(struct recorder *recorder, struct rondo_error *err)
+{
+    if (!recorder)
+        return RONDO_OK;
+    struct rondo_error last = { 0 };
+    if (recorder->trace && trace_close(recorder->trace, &last))
+        keep_error(recorder, &last);
+    int code = recorder->error.code;
+    if (code && err && !err->code)
+        *err = recorder->error;
+    mem_free(recorder->times);
+    mem_free(recorder->task);
+    mem_free(recorder->block);
+    mem_free(recorder);
+    return code;
+}
+
+struct engine_observer recorder_observer(struct recorder *recorder)
+{
+    struct engine_observer observer = { .context = recorder, .round = on_round };
+    if (recorder->trace) {
+        observer.reports = true;
+        observer.moment = moment;
+    }
+    if (recorder->options.store)
+        observer.checkpoint = on_checkpoint;
+    return observer;
+}
+
+void recorder_start(struct recorder *recorder)
+{
+    recorder->begin_ns = clock_now_ns();
+}
+
+double recorder_seconds(const struct recorder *recorder)
+{
+    return recorder->options.solved_seconds + (double)now(recorder) * 1e-9;
+}
+
+const struct rondo_error *recorder_error(const struct recorder *recorder)
+{
+    return &recorder->error;
+}
+
+void recorder_flush(struct recorder *recorder)
+{
+    struct rondo_error err = { 0 };
+    if (recorder->trace && trace_flush(recorder->trace, &err))
+        keep_error(recorder, &err);
+}

@@ -1,0 +1,42 @@
+/* recorder.h - the engine's observer: trace, progress and checkpoints on their way to disk.
+ *
+ * Place:   coordinator, floor 3.
+ * Threads: the coordinator's.
+ * Memory:  grows to the largest round, then allocates nothing.
+ */
+#ifndef RECORDER_H
+#define RECORDER_H
+
+#include "coordinator/engine.h"
+#include "coordinator/store.h"
+#include "core/trace/trace.h"
+
+struct recorder;
+
+struct recorder_options {
+    struct store *store;       /* NULL: nothing is written down */
+    enum trace_level level;
+    const char *isa;
+    int64_t pipeline;
+    double solved_seconds;     /* before this run */
+    /* A line of progress was written; NULL: nobody listens. */
+    void (*progress)(void *context, double seconds, const struct engine_round *round);
+    void *context;
+};
+
+int recorder_create(const struct recorder_options *options, struct recorder **recorder,
+                    struct rondo_error *err) RONDO_MUST_CHECK;
+/* Flushes the trace.  The first error of writing since the beginning is in err. */
+int recorder_close(struct recorder *recorder, struct rondo_error *err);
+
+struct engine_observer recorder_observer(struct recorder *recorder);
+
+/* Solving begins now. */
+void recorder_start(struct recorder *recorder);
+double recorder_seconds(const struct recorder *recorder);
+/* The first error of writing, code 0 while there is none. */
+const struct rondo_error *recorder_error(const struct recorder *recorder);
+/* Makes what was traced visible to readers. */
+void recorder_flush(struct recorder *recorder);
+
+#endif

@@ -1,0 +1,56 @@
+/* store.h - a job's output directory: what stands in it, and how it gets there.
+ *
+ * Place:   coordinator, floor 3.
+ * Threads: one.
+ * Memory:  owned; store_close frees it.
+ *
+ * spec.json (the job as run), progress.jsonl, checkpoint.rondo, the model's files, result.json;
+ * docs/formats/output.md is normative.  Every file but progress.jsonl appears whole or not at all.
+ */
+#ifndef STORE_H
+#define STORE_H
+
+#include "core/job/result.h"
+
+struct store;
+
+struct store_options {
+    const struct rondo_job *job;
+    const char *dir;
+    bool resume; /* go on from the checkpoint that is there */
+    bool force;  /* take over a directory of another job */
+};
+
+/* Finds out before any work whether the directory can be used and written to.  RONDO_EINPUT
+ * otherwise.  With resume, *checkpoint holds the saved bytes of the engine, empty where there are
+ * none; they belong to the store. */
+int store_open(const struct store_options *options, struct store **store,
+               struct rondo_bytes *checkpoint, struct rondo_error *err) RONDO_MUST_CHECK;
+void store_close(struct store *store);
+
+const char *store_dir(const struct store *store);
+/* The seconds of solving and the round that the checkpoint speaks of; 0 without one. */
+double store_solved_seconds(const struct store *store);
+int64_t store_round(const struct store *store);
+
+/* After the data are loaded: refuses a checkpoint of other data or another instruction set. */
+int store_check(const struct store *store, const char *isa, struct rondo_error *err) RONDO_MUST_CHECK;
+
+int store_checkpoint(struct store *store, const char *isa, int64_t round, double solved_seconds,
+                     struct rondo_bytes cut, struct rondo_error *err) RONDO_MUST_CHECK;
+
+/* Appends a line to progress.jsonl. */
+int store_progress(struct store *store, double t_seconds, int64_t round, int64_t updates,
+                   const struct rondo_report *report, struct rondo_error *err) RONDO_MUST_CHECK;
+
+/* A model's file, for host->create: it is written aside. */
+int store_create(struct rondo_output *output, const char *name, FILE **stream,
+                 struct rondo_error *err);
+struct rondo_output *store_output(struct store *store);
+/* All model files appear, in the order of their making; hex is the sha256 of the first. */
+int store_publish(struct store *store, char hex[65], struct rondo_error *err) RONDO_MUST_CHECK;
+
+int store_result(struct store *store, const struct job_result *result,
+                 struct rondo_error *err) RONDO_MUST_CHECK;
+
+#endif

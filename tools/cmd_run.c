@@ -1,0 +1,189 @@
+/* cmd_run.c - rondo run: one job to its end, in this process. */
+#include "tools/cli.h"
+
+#include "core/base/log.h"
+#include "core/base/mem.h"
+
+#include <rondo/rondo.h>
+
+#include <inttypes.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SETS_MOST = 256, EXIT_INTERRUPTED = 130 };
+
+static volatile sig_atomic_t interrupted;
+
+struct arguments {
+    const char *spec, *out, *workers;
+    const char *set[SETS_MOST];
+    char trace[64], workers_set[64];
+    int sets;
+    bool resume, force, quiet;
+};
+
+/* A second signal ends the program at once. */
+static void on_signal(int number)
+{
+    interrupted = 1;
+    signal(number, SIG_DFL);
+}
+
+static int add_set(struct arguments *arguments, const char *text)
+{
+    if (arguments->sets == SETS_MOST)
+        return cli_usage("run", "more than %d --set", SETS_MOST);
+    arguments->set[arguments->sets++] = text;
+    return 0;
+}
+
+/* Options with a value; 1: taken, 0: not one of them, negative: said and done. */
+static int valued(struct arguments *arguments, int argc, char **argv, int *at)
+{
+    const char *value;
+    int is = cli_option("run", "--out", argc, argv, at, &value);
+    if (is > 0)
+        arguments->out = value;
+    if (is == 0 && (is = cli_option("run", "--set", argc, argv, at, &value)) > 0)
+        is = add_set(arguments, value) ? -1 : 1;
+    if (is == 0 && (is = cli_option("run", "--workers", argc, argv, at, &value)) > 0) {
+        snprintf(arguments->workers_set, sizeof arguments->workers_set, "workers.count=%.40s", value);
+        arguments->workers = value;
+    }
+    if (is == 0 && (is = cli_option("run", "--trace", argc, argv, at, &value)) > 0)
+        snprintf(arguments->trace, sizeof arguments->trace, "trace=\"%.40s\"", value);
+    return is;
+}
+
+static int parse(struct arguments *arguments, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        int is = valued(arguments, argc, argv, &i);
+        if (is < 0)
+            return 2;
+        if (is > 0)
+            continue;
+        if (strcmp(argv[i], "--resume") == 0)
+            arguments->resume = true;
+        else if (strcmp(argv[i], "--force") == 0)
+            arguments->force = true;
+        else if (strcmp(argv[i], "--quiet") == 0)
+            arguments->quiet = true;
+        else if (argv[i][0] == '-' && argv[i][1])
+            return cli_usage("run", "unknown option %s", argv[i]);
+        else if (arguments->spec)
+            return cli_usage("run", "one job at a time, and %s is a second", argv[i]);
+        else
+            arguments->spec = argv[i];
+    }
+    if (!arguments->spec)
+        return cli_usage("run", "which job? give the spec's file");
+    if (arguments->resume && arguments->force)
+        return cli_usage("run", "--resume keeps what --force throws away");
+    if (arguments->workers && add_set(arguments, arguments->workers_set))
+        return 2;
+    if (arguments->trace[0] && add_set(arguments, arguments->trace))
+        return 2;
+    return 0;
+}
+
+static void show_progress(void *context RONDO_UNUSED, double seconds, int64_t round,
+                          const struct rondo_report *report)
+{
+    char line[512];
+    int at = snprintf(line, sizeof line, "%8.2f s  round %-7" PRId64 " objective %-14.8g", seconds,
+                      round, report->objective);
+    for (int32_t i = 0; i < report->count && i < 2 && at < (int)sizeof line; i++)
+        at += snprintf(line + at, sizeof line - (size_t)at, " %s %.4g", report->metric[i].name,
+                       report->metric[i].value);
+    fprintf(stderr, "%s\n", line);
+}
+
+static double goal_of(const struct rondo_report *report)
+{
+    for (int32_t i = 0; report->goal && i < report->count; i++)
+        if (strcmp(report->metric[i].name, report->goal) == 0)
+            return report->metric[i].value;
+    return (double)NAN;
+}
+
+/* The hooks of the end-to-end tests (tests/README.md). */
+static void read_hooks(struct rondo_run_options *options)
+{
+    const char *lose = getenv("RONDO_TEST_LOSE_WORKER"), *wire = getenv("RONDO_TEST_WIRE");
+    int worker;
+    long long round;
+    if (lose && sscanf(lose, "%d@%lld", &worker, &round) == 2 && worker >= 0
+        && worker < options->workers) {
+        options->lose_worker = worker;
+        options->lose_round = round;
+    }
+    options->encoded = wire && strcmp(wire, "bytes") == 0;
+}
+
+static int say_end(const struct arguments *arguments, const struct rondo_run_outcome *outcome,
+                   const char *dir)
+{
+    const struct rondo_report *report = &outcome->report;
+    if (strcmp(outcome->state, "interrupted") == 0) {
+        fprintf(stderr, "rondo: interrupted after round %" PRId64 "; go on with: rondo run %s --out "
+                        "%s --resume\n", outcome->rounds, arguments->spec, dir);
+        return EXIT_INTERRUPTED;
+    }
+    bool reached = strcmp(outcome->stop_reason, "gap") == 0;
+    if (!reached)
+        log_line(LOG_WARNING, "stopped by %s before the goal; %s reached: %.3g",
+                 outcome->stop_reason, report->goal ? report->goal : "objective",
+                 report->goal ? goal_of(report) : report->objective);
+    if (!arguments->quiet)
+        fprintf(stderr, "rondo: %s by %s: objective %.10g, %s %.3g, %" PRId64 " rounds, %" PRId64
+                        " updates, %.3f s; see %s\n",
+                outcome->state, outcome->stop_reason, report->objective,
+                report->goal ? report->goal : "", goal_of(report), outcome->rounds,
+                outcome->updates, outcome->solve_seconds, dir);
+    return 0;
+}
+
+static int run_job(const struct arguments *arguments, struct rondo_job *job)
+{
+    const char *dir = arguments->out ? arguments->out : job_text(job, "output.dir");
+    if (!dir[0])
+        return cli_usage("run", "where to? give --out DIR or output.dir");
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    struct rondo_run_options options = {
+        .workers = job_given(job, "workers.count") ? (int32_t)job_integer(job, "workers.count")
+                                                   : (int32_t)(cores > 0 ? cores : 1),
+        .dir = dir, .resume = arguments->resume, .force = arguments->force,
+        .interrupted = &interrupted, .progress = arguments->quiet ? NULL : show_progress,
+    };
+    read_hooks(&options);
+    struct rondo_run_outcome outcome;
+    struct rondo_error err = { 0 };
+    if (rondo_run(job, &options, &outcome, &err))
+        return cli_fail(&err);
+    return say_end(arguments, &outcome, dir);
+}
+
+int cmd_run(int argc, char **argv)
+{
+    struct arguments arguments = { 0 };
+    int status = parse(&arguments, argc, argv);
+    if (status)
+        return status;
+    struct sigaction action = { .sa_handler = on_signal };
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    if (arguments.quiet)
+        log_set_level(LOG_WARNING);
+    struct rondo_job *job;
+    struct rondo_error err = { 0 };
+    if (job_load(arguments.spec, arguments.set, arguments.sets, cli_apps(), &job, &err))
+        return cli_fail(&err);
+    status = run_job(&arguments, job);
+    job_free(job);
+    return status;
+}

@@ -160,13 +160,13 @@ static int data_convert_command(int argc, char **argv)
             return 2;
     }
     if (argc - optind != 2)
-        return cli_usage("data convert", "IN and OUT are wanted, %d files are given", argc - optind);
+        return cli_usage("data convert", "IN and OUT are wanted, %d files are given",
+                         argc - optind);
     const char *in = argv[optind], *out = argv[optind + 1];
     if (data_load(in, &options, &set, &err))
         return cli_fail(&err);
     int status = write_matrix(out, &set->x, set->labels.dense);
-    if (!status && set->info.labels && !strstr(out, ".svm") && !strstr(out, ".libsvm") &&
-        !strstr(out, ".txt"))
+    if (!status && set->info.labels && data_format_by_name(out) != DATA_SVMLIGHT)
         status = write_labels(out, &set->labels);
     data_free(set);
     return status;
@@ -287,10 +287,12 @@ static bool take_option(struct order *order, int option)
         return choose("--format", optarg, format_names) >= 0;
     case OPTION_OUT: order->dir = optarg; return true;
     case OPTION_SEED:
-        if (!whole(optarg, &seed))
-            cli_usage(generate_name, "--seed wants a whole number, not \"%s\"", optarg);
-        order->recipe.seed = (uint64_t)seed;
-        return whole(optarg, &seed);
+        if (whole(optarg, &seed)) {
+            order->recipe.seed = (uint64_t)seed;
+            return true;
+        }
+        cli_usage(generate_name, "--seed wants a whole number, not \"%s\"", optarg);
+        return false;
     default: order->given[option] = optarg; return true;
     }
 }

@@ -106,7 +106,8 @@ int data_check_shape(const char *path, const struct data_options *options, int64
     if (options->vector ? rows > MATRIX_ROWS_MAX || cols > MATRIX_ROWS_MAX
                         : rows > MATRIX_ROWS_MAX || cols > MATRIX_COLS_MAX)
         return rondo_error_set(err, RONDO_EINPUT, path, NULL,
-                               "%lld x %lld is too large: at most 2147483647 rows and columns are read",
+                               "%lld x %lld is too large: at most 2147483647 rows and columns are "
+                               "read",
                                (long long)rows, (long long)cols);
     if (options->vector && rows != 1 && cols != 1)
         return rondo_error_set(err, RONDO_EINPUT, path, NULL,

@@ -40,6 +40,8 @@ struct data_set {
 };
 
 const char *data_format_name(enum data_format format);
+/* The format that a name tells, .gz and .zst left aside. */
+enum data_format data_format_by_name(const char *path);
 
 /* Reads as little as tells the shape.  Errors: RONDO_EINPUT with "file" or "file:line". */
 int data_inspect(const char *path, const struct data_options *options, struct data_info *info,

@@ -192,7 +192,8 @@ int matrix_sparse_end(struct matrix_sparse *m, struct rondo_matrix *out, const c
         int64_t twice = settle_column(m->rowidx + at, m->values + at, count);
         if (twice >= 0)
             return rondo_error_set(err, RONDO_EINPUT, name, NULL,
-                                   "the entry in row %lld, column %lld (counted from 1) stands twice",
+                                   "the entry in row %lld, column %lld (counted from 1) stands "
+                                   "twice",
                                    (long long)m->rowidx[at + twice] + 1, (long long)j + 1);
     }
     *out = (struct rondo_matrix){ .rows = m->rows, .cols = m->cols, .nnz = m->nnz, .sparse = true,

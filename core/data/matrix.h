@@ -6,7 +6,7 @@
  *
  * Sparse: one pass counts the entries of each column (struct matrix_counts), the next puts them
  * where they belong (struct matrix_sparse).  Beside the matrix only the counts are held, 4 bytes a
- * column in pages that exist where a column was seen, and they are gone before values are allocated.
+ * column in pages that exist where a column was seen, and gone before values are allocated.
  */
 #ifndef MATRIX_H
 #define MATRIX_H
@@ -85,7 +85,8 @@ int matrix_sparse_end(struct matrix_sparse *m, struct rondo_matrix *out, const c
 void matrix_sparse_fini(struct matrix_sparse *m); /* harmless after the end */
 
 /* A sparse n x 1 or 1 x n matrix made dense n x 1. */
-int matrix_vector(struct rondo_matrix *m, const char *name, struct rondo_error *err) RONDO_MUST_CHECK;
+int matrix_vector(struct rondo_matrix *m, const char *name,
+                  struct rondo_error *err) RONDO_MUST_CHECK;
 
 void matrix_free(struct rondo_matrix *m);
 

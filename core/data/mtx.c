@@ -71,7 +71,8 @@ static int read_banner(struct mtx *mtx, struct rondo_error *err)
     int code = banner_word(mtx->s, word, err);
     if (!code && strcmp(word, "%%matrixmarket") != 0)
         return stream_error(mtx->s, err, NULL,
-                            "expected %%%%MatrixMarket matrix coordinate|array, found \"%s\"", word);
+                            "expected %%%%MatrixMarket matrix coordinate|array, found \"%s\"",
+                            word);
     for (int i = 0; !code && i < 4; i++) {
         code = banner_word(mtx->s, word, err);
         if (!code)
@@ -126,7 +127,8 @@ static int check_entries(const struct mtx *mtx, struct rondo_error *err)
 {
     int64_t least = mtx->coordinate ? 4 : 2, limit = stream_limit(mtx->s);
     if (mtx->coordinate && mtx->entries > mtx->rows * mtx->cols)
-        return stream_error(mtx->s, err, NULL, "%lld entries are stated, a %lld x %lld matrix has %lld",
+        return stream_error(mtx->s, err, NULL,
+                            "%lld entries are stated, a %lld x %lld matrix has %lld",
                             (long long)mtx->entries, (long long)mtx->rows, (long long)mtx->cols,
                             (long long)(mtx->rows * mtx->cols));
     if (mtx->entries > limit / least + 1)
@@ -224,7 +226,8 @@ static int next_entry(struct mtx *mtx, int64_t done, struct entry *entry, struct
     if (stream_at_end(s) && done == mtx->entries)
         return 0;
     if (stream_at_end(s))
-        return stream_error(s, err, NULL, "the file ends after %lld entries; the header states %lld",
+        return stream_error(s, err, NULL,
+                            "the file ends after %lld entries; the header states %lld",
                             (long long)done, (long long)mtx->entries);
     if (done == mtx->entries)
         return stream_error(s, err, NULL, "more entries than the %lld that the header states",

@@ -88,7 +88,8 @@ static int read_shape(const struct stream *s, const char *at, struct npy *npy,
     }
     if (dimensions < 1 || dimensions > 2)
         return rondo_error_set(err, RONDO_EINPUT, s->path, NULL,
-                               "an array of %d dimensions is not read; one and two are", dimensions);
+                               "an array of %d dimensions is not read; one and two are",
+                               dimensions);
     npy->rows = shape[0];
     npy->cols = shape[1];
     return RONDO_OK;
@@ -244,7 +245,8 @@ static int not_finite(const struct values *v, int64_t row, int64_t col, double v
 {
     return rondo_error_set(err, RONDO_EINPUT, v->s->path, NULL,
                            "the value in row %lld, column %lld (counted from 0) is %s",
-                           (long long)row, (long long)col, isnan(value) ? "not a number" : "infinite");
+                           (long long)row, (long long)col,
+                           isnan(value) ? "not a number" : "infinite");
 }
 
 static int read_columns(struct values *v, struct rondo_error *err)

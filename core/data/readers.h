@@ -29,9 +29,6 @@ int mtx_load(struct stream *s, const struct data_options *options, struct data_s
 int data_check_shape(const char *path, const struct data_options *options, int64_t rows,
                      int64_t cols, struct rondo_error *err) RONDO_MUST_CHECK;
 
-/* The format that a name tells, .gz and .zst left aside. */
-enum data_format data_format_by_name(const char *path);
-
 /* Says the loaded matrix's shape in set->info. */
 void data_describe(struct data_set *set);
 

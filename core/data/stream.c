@@ -177,9 +177,10 @@ static int look(struct stream *s, struct rondo_error *err)
     if (fstat(s->fd, &info))
         return failed(s, err);
     if (!S_ISREG(info.st_mode))
-        return rondo_error_set(err, RONDO_EINPUT, s->path, NULL,
-                               S_ISDIR(info.st_mode) ? "is a folder, not a file"
-                                                     : "is not a regular file (data are read twice)");
+        return rondo_error_set(err, RONDO_EINPUT, s->path, NULL, "%s",
+                               S_ISDIR(info.st_mode)
+                                   ? "is a folder, not a file"
+                                   : "is not a regular file (data are read twice)");
     s->size = (int64_t)info.st_size;
     if (s->size == 0)
         return rondo_error_set(err, RONDO_EINPUT, s->path, NULL, "the file is empty");
@@ -327,7 +328,8 @@ int stream_skip_line(struct stream *s, struct rondo_error *err)
 
 int64_t stream_limit(const struct stream *s)
 {
-    int64_t ratio = s->coding == STREAM_GZIP ? GZIP_RATIO : s->coding == STREAM_ZSTD ? ZSTD_RATIO : 1;
+    static const int64_t ratios[] = { 1, GZIP_RATIO, ZSTD_RATIO };
+    int64_t ratio = ratios[s->coding];
     return s->size < INT64_MAX / ratio ? s->size * ratio : INT64_MAX;
 }
 

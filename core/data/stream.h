@@ -1,6 +1,6 @@
 /* stream.h - one reader of bytes and lines over plain, gzip and zstd files.
  *
- * Place:   core/data, floor 1; the readers beside it use it.  zlib and zstd are read in stream.c alone.
+ * Place:   core/data, floor 1; used by the readers.  zlib and zstd are read in stream.c alone.
  * Threads: a stream belongs to one thread.
  * Memory:  two buffers of 256 KiB and what zlib or zstd keep for themselves; never the whole text.
  *

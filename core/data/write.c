@@ -1,8 +1,8 @@
 /* write.c - a matrix as .npy, .mtx or svmlight, perhaps gzipped; whole or not at all. */
 #include "core/base/file.h"
 #include "core/base/mem.h"
+#include "core/data/data.h"
 #include "core/data/number.h"
-#include "core/data/readers.h"
 
 #include <locale.h>
 #include <math.h>
@@ -132,7 +132,8 @@ static int write_npy(struct sink *out, const struct rondo_matrix *x)
     int padded = (10 + length + 1 + NPY_ALIGN - 1) / NPY_ALIGN * NPY_ALIGN - 10;
     memset(header + length, ' ', (size_t)(padded - length));
     header[padded - 1] = '\n';
-    const char prefix[] = { '\x93', 'N', 'U', 'M', 'P', 'Y', 1, 0, (char)padded, (char)(padded >> 8) };
+    const char prefix[] = { '\x93', 'N', 'U', 'M', 'P', 'Y', 1, 0, (char)padded,
+                            (char)(padded >> 8) };
     put(out, prefix, sizeof prefix);
     put(out, header, (size_t)padded);
 

@@ -8,8 +8,9 @@
 #include <string.h>
 
 /* Commands of a later version. */
-static const char *const later[] = { "coordinator", "worker", "submit",  "list",    "status", "watch",
-                                     "cancel",      "fetch",  "workers", "predict", "simulate" };
+static const char *const later[] = { "coordinator", "worker", "submit",  "list",
+                                     "status",      "watch",  "cancel",  "fetch",
+                                     "workers",     "predict", "simulate" };
 
 const struct cli_command *cli_find(const char *name)
 {

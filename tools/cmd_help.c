@@ -49,8 +49,8 @@ static void print_key(const struct rondo_param *rule)
 
 static int help_job(void)
 {
-    printf("A job spec is a JSON object, version %d.  \"a.b\" below is the key \"b\" in the object\n"
-           "\"a\".  version, app and data are required, the rest has good defaults.\n\n",
+    printf("A job spec is a JSON object, version %d.  \"a.b\" below is the key \"b\" in the\n"
+           "object \"a\".  version, app and data are required, the rest has good defaults.\n\n",
            KEYS_VERSION);
     for (const struct rondo_param *rule = job_keys(); rule->key; rule++)
         print_key(rule);

@@ -61,7 +61,8 @@ static int inspect_all(const struct rondo_job *job, struct source *sources, int 
     *count = 0;
     for (const struct rondo_role *role = job_app(job)->roles; role && role->key; role++) {
         if (*count == ROLES_MAX)
-            return rondo_error_set(err, RONDO_EAPP, job_app(job)->name, NULL, "too many data files");
+            return rondo_error_set(err, RONDO_EAPP, job_app(job)->name, NULL,
+                                   "too many data files");
         sources[*count].role = role;
         int code = inspect(job, &sources[(*count)++], err);
         if (code)

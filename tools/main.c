@@ -46,7 +46,7 @@ const struct cli_command cli_commands[] = {
       "  --heritability H    genotype: share of y's variance that the causes explain\n\n"
       "example: rondo data generate lasso --design genotype --out data --seed 1\n" },
     { "trace", cmd_trace, "see what the scheduler did",
-      "usage: rondo trace summary|rounds|blocks|priority|conflicts|workers TRACE-or-OUT-DIR\n"
+      "usage: rondo trace summary|rounds|blocks|conflicts|workers TRACE-or-OUT-DIR\n"
       "                   [--first N | --last N] [--json]\n\n"
       "  --first N, --last N  so many rounds alone\n"
       "  --json               for programs\n\n"

@@ -10,7 +10,8 @@
 
 static bool may_change(const char *key)
 {
-    static const char *const groups[] = { "stop", "workers", "trace", "checkpoint", "output", "name" };
+    static const char *const groups[] = { "stop",       "workers", "trace",
+                                          "checkpoint", "output",  "name" };
     size_t length = strcspn(key, ".");
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
         if (strlen(groups[i]) == length && strncmp(key, groups[i], length) == 0)
@@ -63,7 +64,7 @@ static int differs(const struct field *was, const struct rondo_job *job, const s
     words(was, before);
     words(is, after);
     return rondo_error_set(err, RONDO_EINPUT, where,
-                           "--resume accepts changes under stop, workers, trace and checkpoint alone",
+                           "--resume accepts changes under stop, workers, trace, checkpoint alone",
                            "%s%s was %s when the job began and is %s now",
                            is->role ? "the data file " : "", is->key, before, after);
 }

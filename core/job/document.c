@@ -39,8 +39,8 @@ static int refuse(const json_error_t *error, const char *origin, struct rondo_er
 {
     char place[256];
     const char *hint = NULL;
-    field_place("", origin, error->line > 0 ? error->line : 1, error->column > 0 ? error->column : 1,
-                place, sizeof place);
+    int line = error->line > 0 ? error->line : 1, column = error->column > 0 ? error->column : 1;
+    field_place("", origin, line, column, place, sizeof place);
     const char *near = strstr(error->text, " near '");
     int length = near ? (int)(near - error->text) : (int)strlen(error->text);
     switch (json_error_code(error)) {
@@ -50,8 +50,8 @@ static int refuse(const json_error_t *error, const char *origin, struct rondo_er
         return rondo_error_set(err, RONDO_EINPUT, place, NULL, "the key %.*s stands twice", length,
                                near);
     case json_error_invalid_utf8:
-        return rondo_error_set(err, RONDO_EINPUT, place, NULL, "the file is not UTF-8: %.*s", length,
-                               error->text);
+        return rondo_error_set(err, RONDO_EINPUT, place, NULL, "the file is not UTF-8: %.*s",
+                               length, error->text);
     case json_error_end_of_input_expected:
         return rondo_error_set(err, RONDO_EINPUT, place, NULL,
                                "something stands behind the spec's closing brace%s",

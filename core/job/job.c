@@ -103,7 +103,8 @@ void job_where(const struct rondo_job *job, const char *key, char *out, size_t s
         return;
     }
     field_pointer(key, pointer, sizeof pointer);
-    field_place(pointer, job->origin, field ? field->line : 0, field ? field->column : 0, out, size);
+    int line = field ? field->line : 0, column = field ? field->column : 0;
+    field_place(pointer, job->origin, line, column, out, size);
 }
 
 int64_t job_memory_bytes(const struct rondo_job *job)

@@ -114,7 +114,8 @@ static int write_file(const char *dir, const struct rondo_buf *buf, struct rondo
     if (code)
         return code;
     if (fwrite(buf->data, 1, buf->size, file.stream) != buf->size) {
-        code = rondo_error_set(err, RONDO_EIO, file.path, NULL, "cannot write: %s", strerror(errno));
+        code = rondo_error_set(err, RONDO_EIO, file.path, NULL, "cannot write: %s",
+                               strerror(errno));
         file_abandon(&file);
         return code;
     }

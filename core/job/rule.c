@@ -57,10 +57,11 @@ static int wrong_type(const struct field *field, const json_t *value, const char
     return rondo_error_set(err, RONDO_EINPUT, where, NULL, "expected %s, found %s", wanted, found);
 }
 
+/* A bound that is NAN compares false, and so never refuses. */
 static bool within(const struct rondo_param *rule, double value)
 {
-    bool low = isnan(rule->least) || (rule->above_least ? value > rule->least : value >= rule->least);
-    return low && (isnan(rule->most) || value <= rule->most);
+    bool low = rule->above_least ? value <= rule->least : value < rule->least;
+    return !low && !(value > rule->most);
 }
 
 static int out_of_range(const struct field *field, const json_t *value, const char *where,
@@ -155,7 +156,7 @@ bool rule_bytes(const char *text, int64_t *bytes)
         double size;
     } units[] = {
         { "", 1 }, { "B", 1 },
-        { "KiB", 1024.0 }, { "MiB", 1048576.0 }, { "GiB", 1073741824.0 }, { "TiB", 1099511627776.0 },
+        { "KiB", 0x1p10 }, { "MiB", 0x1p20 }, { "GiB", 0x1p30 }, { "TiB", 0x1p40 },
         { "KB", 1e3 }, { "MB", 1e6 }, { "GB", 1e9 }, { "TB", 1e12 },
     };
     size_t digits = strspn(text, "0123456789.");

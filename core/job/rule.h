@@ -21,7 +21,8 @@ int rule_default(struct field *field, struct rondo_error *err) RONDO_MUST_CHECK;
 /* What was found, in words: `the text "abc"`, `3.5`, `a list`. */
 void rule_found(const json_t *value, char *out, size_t size);
 
-/* "2GiB", "512 MiB", "1.5GB", "1000000" -> bytes; false where it is none of these or over 2^63-1. */
+/* "2GiB", "512 MiB", "1.5GB", "1000000" -> bytes; false where it is none of these or beyond
+ * 2^63-1. */
 bool rule_bytes(const char *text, int64_t *bytes);
 
 #endif

@@ -149,8 +149,8 @@ Test(result, progress_is_one_line_a_report)
     report.objective = 2;
     cr_assert_eq(result_progress(&out, 1, 4, 50, &report), 0);
     static const char wanted[] =
-        "{\"t\": 0.25, \"round\": 3, \"updates\": 40, \"objective\": null, \"gap\": 0.5, \"nnz\": 3}\n"
-        "{\"t\": 1, \"round\": 4, \"updates\": 50, \"objective\": 2, \"gap\": 0.5, \"nnz\": 3}\n";
+        "{\"t\": 0.25, \"round\": 3, \"updates\": 40, \"objective\": null, \"gap\": 0.5, "
+        "\"nnz\": 3}\n{\"t\": 1, \"round\": 4, \"updates\": 50, \"objective\": 2, \"gap\": 0.5, \"nnz\": 3}\n";
     cr_assert_eq(out.size, sizeof wanted - 1);
     cr_expect_eq(memcmp(out.data, wanted, out.size), 0, "%.*s", (int)out.size,
                  (const char *)out.data);

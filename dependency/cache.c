@@ -35,7 +35,11 @@ int64_t cache_slots_in(size_t bytes, int64_t most)
 int cache_init(struct cache *cache, int64_t variables, int64_t slots)
 {
     *cache = (struct cache){
-        .variables = variables, .slots = (int32_t)slots, .turn = 1, .row_words = bitset_words(slots)
+        .variables = variables,
+        .slots = (int32_t)slots,
+        .turn = 1,
+        .row_words = bitset_words(slots),
+        .whole = slots >= variables,
     };
     size_t n = (size_t)slots;
     cache->slot_of = mem_alloc((size_t)variables * sizeof *cache->slot_of);
@@ -85,8 +89,10 @@ static int32_t give_away(struct cache *cache)
     return -1;
 }
 
-static int32_t new_slot(struct cache *cache)
+static int32_t new_slot(struct cache *cache, int64_t variable)
 {
+    if (cache->whole)
+        return (int32_t)variable;
     if (cache->used < cache->slots)
         return cache->used++;
     int32_t slot = give_away(cache);
@@ -100,7 +106,7 @@ int32_t cache_enter(struct cache *cache, int64_t variable)
 {
     int32_t slot = cache->slot_of[variable];
     if (slot < 0) {
-        slot = new_slot(cache);
+        slot = new_slot(cache, variable);
         cache->owner[slot] = variable;
         cache->slot_of[variable] = slot;
         memset(cache->known + (size_t)slot * cache->row_words, 0,

@@ -11,8 +11,10 @@
  * A slot that changes hands clears its own row of bits alone: bit (a,b) says "computed since a was
  * last given away", so both together say that the value is of the present two.
  *
- * A slot is given away by a clock (second chance), never one pinned since cache_turn.  What is in
- * the cache decides what is computed anew, and nothing else: a coupling has the same bits always.
+ * Where there is a slot for every variable its number is the variable's, so that a walk by variable is
+ * a walk along rows.  Else a slot is given away by a clock (second chance), never one pinned
+ * since cache_turn.  What is in the cache decides what is computed anew, and nothing else: a coupling
+ * has the same bits always.
  */
 #ifndef CACHE_H
 #define CACHE_H
@@ -32,6 +34,7 @@ struct cache {
     double *value;       /* [slots (slots - 1) / 2] lower triangle by rows, no diagonal */
     uint64_t *known;     /* [slots x row_words] */
     size_t row_words;
+    bool whole;          /* a slot for every variable */
     bool evicted;        /* ever; until then one bit tells */
 };
 
@@ -55,6 +58,12 @@ void cache_unpin(struct cache *cache, int32_t slot);
 static inline int32_t cache_slot(const struct cache *cache, int64_t variable)
 {
     return cache->slot_of[variable];
+}
+
+/* Couplings of slot a to the slots below it, [a]. */
+static inline const double *cache_row(const struct cache *cache, int32_t a)
+{
+    return cache->value + (size_t)a * (size_t)(a > 0 ? a - 1 : 0) / 2;
 }
 
 static inline double *cache_at(const struct cache *cache, int32_t a, int32_t b)

@@ -45,13 +45,12 @@ static int64_t relax(struct spanning *spanning, int32_t node, int64_t left_count
     for (int64_t i = 0; i < left_count; i++) {
         int32_t other = spanning->left[i];
         float strength = other < node ? row[other] : spanning_row(spanning, other)[node];
-        if (strength > best[other]) {
-            best[other] = strength;
-            spanning->to[other] = node;
-        }
-        if (best[other] > strongest ||
-            (!(best[other] < strongest) && other < spanning->left[place])) {
-            strongest = best[other];
+        bool better = strength > best[other];
+        float now = better ? strength : best[other];
+        best[other] = now;
+        spanning->to[other] = better ? node : spanning->to[other];
+        if (now > strongest || (!(now < strongest) && other < spanning->left[place])) {
+            strongest = now;
             place = i;
         }
     }

@@ -39,11 +39,9 @@ static inline float *spanning_row(const struct spanning *spanning, int64_t i)
 static inline float spanning_strength(double coupling, double threshold)
 {
     double size = coupling < 0 ? -coupling : coupling;
-    if (size <= threshold)
-        return 0;
-    if (!(size < 1))
-        return 1;
-    return size > 0x1p-120 ? (float)size : 0x1p-120f;
+    float strength = size < 1 ? (float)size : 1.0f;
+    strength = strength > 0x1p-120f ? strength : 0x1p-120f;
+    return size <= threshold ? 0.0f : strength;
 }
 
 /* At most nodes - 1 edges, in the order in which they were found; their number. */

@@ -23,6 +23,7 @@
 #include "dependency/request.h"
 #include "priority/sampler.h"
 #include "scheduler/balance.h"
+#include "scheduler/coupled.h"
 #include "scheduler/cut.h"
 #include "scheduler/scheduler.h"
 
@@ -75,6 +76,7 @@ struct scheduler {
     struct sampler sampler;
     struct cache cache;
     struct request request;
+    struct coupled coupled;
     struct balance balance;
     struct cut cut;            /* group, solve */
     struct spanning spanning;  /* solve, several blocks */
@@ -101,26 +103,22 @@ struct scheduler {
     int32_t *block_of;         /* [places] */
     int64_t *batch_variable;   /* [batch] */
     int32_t *batch_slot;       /* [batch] */
+    int64_t *batch_row;        /* [batch] its row of coupled.to_near: its place before the sieve */
+    int64_t *batch_near;       /* [batch] where it was taken: its place near */
+    uint64_t *batch_taken;     /* [bitset_words(batch)] */
     int64_t *returned_variable; /* [returned] */
 
     /* scheduler_couplings */
     int32_t *block_slot;       /* [joinable] */
+    struct lineup block;       /* [joinable] */
+    struct radix_item *block_scratch; /* [joinable] */
 };
 
-static inline bool parts_coupled(const struct scheduler *s, double coupling)
-{
-    return !(coupling <= s->config.threshold && coupling >= -s->config.threshold);
-}
-
-static inline double parts_coupling(const struct scheduler *s, int64_t i, int64_t near)
-{
-    return *cache_at(&s->cache, s->batch_slot[i], s->near_slot[near]);
-}
-
-/* The first of near[from .. to) that candidate i is coupled to, recorded as a conflict; -1: none. */
-int64_t parts_first_coupled(struct scheduler *s, int64_t i, int64_t from, int64_t to);
-/* Keeps the conflict for the trace while there is room. */
-void parts_record(struct scheduler *s, int64_t candidate, int64_t near, double coupling);
+/* Is candidate i coupled to any of near[0 .. to)?  The first is recorded as a conflict.  SIEVE. */
+bool parts_refused_for(struct scheduler *s, int64_t i, int64_t to);
+/* Keeps a conflict for the trace while there is room. */
+void parts_record(struct scheduler *s, int64_t i, int64_t near);
+void parts_record_pair(struct scheduler *s, int32_t candidate_slot, int32_t other_slot);
 /* No round in flight, nothing fed. */
 void parts_reset(struct scheduler *s);
 

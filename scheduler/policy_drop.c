@@ -3,13 +3,17 @@
 
 static bool drop_sieve(struct scheduler *s, int64_t i)
 {
-    return parts_first_coupled(s, i, 0, s->flying + s->taken) < 0;
+    return !parts_refused_for(s, i, s->flying + s->taken);
 }
 
-/* The sieve saw all but those taken in this batch. */
+/* The sieve saw all but those taken of this batch. */
 static bool drop_judge(struct scheduler *s, int64_t i)
 {
-    return parts_first_coupled(s, i, s->flying + s->newly, s->flying + s->taken) < 0;
+    int64_t j = coupled_next(coupled_to_batch(&s->coupled, i), s->batch_taken, 0, i);
+    if (j < 0)
+        return true;
+    parts_record(s, i, s->batch_near[j]);
+    return false;
 }
 
 static void drop_pack(struct scheduler *s)

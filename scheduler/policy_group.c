@@ -11,47 +11,50 @@ static int32_t root_of(struct scheduler *s, int64_t near)
 /* Refused for good: coupled to what is in flight, or to a component that is full. */
 static bool group_sieve(struct scheduler *s, int64_t i)
 {
-    if (parts_first_coupled(s, i, 0, s->flying) >= 0)
+    if (parts_refused_for(s, i, s->flying))
         return false;
-    for (int64_t near = s->flying; near < s->flying + s->taken; near++) {
-        double coupling = parts_coupling(s, i, near);
-        if (!parts_coupled(s, coupling))
-            continue;
-        if (s->cut.component.size[root_of(s, near)] < s->config.block_size)
-            continue;
-        parts_record(s, s->batch_variable[i], near, coupling);
-        return false;
+    const uint64_t *bits = coupled_to_near(&s->coupled, i);
+    int64_t end = s->flying + s->taken, near = coupled_next(bits, NULL, s->flying, end);
+    for (; near >= 0; near = coupled_next(bits, NULL, near + 1, end)) {
+        if (s->cut.component.size[root_of(s, near)] >= s->config.block_size) {
+            parts_record(s, i, near);
+            return false;
+        }
     }
     return true;
 }
 
 /* What the candidate would join. */
 struct joint {
-    int64_t size;     /* of the component it would make */
-    int64_t coupled;  /* taken variables it is coupled to */
-    int64_t first;    /* the first of these, near; -1: none */
-    double coupling;  /* to the first */
+    int64_t size;    /* of the component it would make */
+    int64_t coupled; /* taken variables it is coupled to */
+    int64_t first;   /* the first of these, near; -1: none */
 };
 
-/* Looks at all that were taken, and marks the components met as seen. */
+static void meet(struct scheduler *s, struct joint *joint, int64_t near)
+{
+    if (joint->coupled++ == 0)
+        joint->first = near;
+    int32_t root = root_of(s, near);
+    if (s->seen[root] == s->sighting)
+        return;
+    s->seen[root] = s->sighting;
+    joint->size += s->cut.component.size[root];
+}
+
+/* Looks at all that were taken, before this batch and of it, and marks the components met as seen. */
 static struct joint survey(struct scheduler *s, int64_t i)
 {
     struct joint joint = { .size = 1, .first = -1 };
     s->sighting++;
-    for (int64_t near = s->flying; near < s->flying + s->taken; near++) {
-        double coupling = parts_coupling(s, i, near);
-        if (!parts_coupled(s, coupling))
-            continue;
-        if (joint.coupled++ == 0) {
-            joint.first = near;
-            joint.coupling = coupling;
-        }
-        int32_t root = root_of(s, near);
-        if (s->seen[root] == s->sighting)
-            continue;
-        s->seen[root] = s->sighting;
-        joint.size += s->cut.component.size[root];
-    }
+    const uint64_t *bits = coupled_to_near(&s->coupled, s->batch_row[i]);
+    int64_t end = s->flying + s->newly, near = coupled_next(bits, NULL, s->flying, end);
+    for (; near >= 0; near = coupled_next(bits, NULL, near + 1, end))
+        meet(s, &joint, near);
+    bits = coupled_to_batch(&s->coupled, i);
+    int64_t j = coupled_next(bits, s->batch_taken, 0, i);
+    for (; j >= 0; j = coupled_next(bits, s->batch_taken, j + 1, i))
+        meet(s, &joint, s->batch_near[j]);
     return joint;
 }
 
@@ -96,7 +99,7 @@ static bool group_judge(struct scheduler *s, int64_t i)
     }
     struct joint joint = survey(s, i);
     if (joint.coupled > 0)
-        parts_record(s, s->batch_variable[i], joint.first, joint.coupling);
+        parts_record(s, i, joint.first);
     if (joint.size > s->config.block_size || (joint.size > 1 && !fits(s, joint.size)))
         return false;
     int32_t self = (int32_t)s->taken;

@@ -1,35 +1,41 @@
 /* Solve: all are taken but what is coupled to an earlier round in flight; components larger than a
- * block are cut at their weakest couplings, and the blocks are solved jointly. */
+ * block are cut at their weakest couplings, and the blocks are solved jointly.
+ *
+ * The nodes of the forest are the taken variables in ascending order, whatever slots they have. */
 #include "scheduler/parts.h"
 
 static bool solve_sieve(struct scheduler *s, int64_t i)
 {
-    return parts_first_coupled(s, i, 0, s->flying) < 0;
+    return !parts_refused_for(s, i, s->flying);
 }
 
-/* The strengths of all pairs of taken variables; a conflict for each that has an earlier partner:
- * the strongest. */
+/* The strengths of all pairs, read along the rows of the cache. */
 static void weigh(struct scheduler *s)
 {
-    const int32_t *slot = s->near_slot + s->flying;
+    const struct lineup *taken = &s->coupled.near;
+    double threshold = s->config.threshold;
     int64_t coupled = 0;
-    for (int64_t i = 0; i < s->taken; i++) {
-        float *row = spanning_row(&s->spanning, i);
-        float strongest = 0;
-        int64_t partner = 0;
-        for (int64_t j = 0; j < i; j++) {
-            row[j] = spanning_strength(*cache_at(&s->cache, slot[i], slot[j]), s->config.threshold);
-            coupled += row[j] > 0;
-            if (row[j] > strongest) {
-                strongest = row[j];
-                partner = j;
-            }
+    for (int64_t a = 0; a < taken->count; a++) {
+        const double *row = cache_row(&s->cache, taken->slot[a]);
+        int64_t i = taken->item[a].value;
+        for (int64_t b = 0; b < a; b++) {
+            int64_t j = taken->item[b].value;
+            float strength = spanning_strength(row[taken->slot[b]], threshold);
+            coupled += strength > 0;
+            spanning_row(&s->spanning, i > j ? i : j)[i > j ? j : i] = strength;
         }
-        if (strongest > 0)
-            parts_record(s, s->taken_variable[i], s->flying + partner,
-                         *cache_at(&s->cache, slot[i], slot[partner]));
     }
     s->flight->plan.coupled_pairs = coupled;
+}
+
+/* For the trace: the couplings that hold the clusters together, the strongest first. */
+static void record_strongest(struct scheduler *s, int64_t edges)
+{
+    for (int64_t e = 0; e < edges && e < SCHEDULER_REFUSALS_KEPT; e++) {
+        const struct spanning_edge *edge = &s->cut.edge[s->balance.order[e].value];
+        parts_record_pair(s, s->near_slot[s->flying + edge->a],
+                          s->near_slot[s->flying + edge->b]);
+    }
 }
 
 static void solve_pack(struct scheduler *s)
@@ -41,6 +47,7 @@ static void solve_pack(struct scheduler *s)
     weigh(s);
     int64_t edges = spanning_forest(&s->spanning, s->taken, s->cut.edge);
     cut_forest(&s->cut, s->taken, edges, s->config.block_size, s->balance.order, s->balance.scratch);
+    record_strongest(s, edges);
     struct balance_clusters clusters = cut_clusters(&s->cut, s->taken);
     balance_pack(&s->balance, &clusters, s->taken_cost, true, s->block_of);
 }

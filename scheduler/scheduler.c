@@ -4,29 +4,36 @@
 
 /* ---- conflicts ----------------------------------------------------------------------------- */
 
-void parts_record(struct scheduler *s, int64_t candidate, int64_t near, double coupling)
+static void record(struct scheduler *s, int32_t candidate, int32_t other, int64_t other_round)
 {
     struct scheduler_plan *plan = &s->flight->plan;
     if (plan->conflicts == SCHEDULER_REFUSALS_KEPT)
         return;
     s->flight->conflict[plan->conflicts++] = (struct scheduler_conflict){
-        .candidate = candidate,
-        .other = s->cache.owner[s->near_slot[near]],
-        .coupling = coupling,
-        .other_round = near < s->flying ? s->near_round[near] : plan->round,
+        .candidate = s->cache.owner[candidate],
+        .other = s->cache.owner[other],
+        .coupling = *cache_at(&s->cache, candidate, other),
+        .other_round = other_round,
     };
 }
 
-int64_t parts_first_coupled(struct scheduler *s, int64_t i, int64_t from, int64_t to)
+void parts_record(struct scheduler *s, int64_t i, int64_t near)
 {
-    for (int64_t near = from; near < to; near++) {
-        double coupling = parts_coupling(s, i, near);
-        if (parts_coupled(s, coupling)) {
-            parts_record(s, s->batch_variable[i], near, coupling);
-            return near;
-        }
-    }
-    return -1;
+    record(s, s->batch_slot[i], s->near_slot[near],
+           near < s->flying ? s->near_round[near] : s->flight->plan.round);
+}
+
+void parts_record_pair(struct scheduler *s, int32_t candidate_slot, int32_t other_slot)
+{
+    record(s, candidate_slot, other_slot, s->flight->plan.round);
+}
+
+bool parts_refused_for(struct scheduler *s, int64_t i, int64_t to)
+{
+    int64_t near = coupled_next(coupled_to_near(&s->coupled, i), NULL, 0, to);
+    if (near >= 0)
+        parts_record(s, i, near);
+    return near >= 0;
 }
 
 /* ---- candidates ----------------------------------------------------------------------------- */
@@ -42,6 +49,8 @@ static void take(struct scheduler *s, int64_t variable)
 static void take_candidate(struct scheduler *s, int64_t i)
 {
     s->near_slot[s->flying + s->taken] = s->batch_slot[i];
+    s->batch_near[i] = s->flying + s->taken;
+    bitset_add(s->batch_taken, i);
     take(s, s->batch_variable[i]);
 }
 
@@ -84,6 +93,7 @@ static void draw_batch(struct scheduler *s)
             break;
         s->batch_variable[s->batch] = variable;
         s->batch_slot[s->batch] = cache_enter(&s->cache, variable);
+        s->batch_row[s->batch] = s->batch;
         s->batch++;
     }
     s->flight->plan.drawn += s->batch;
@@ -104,14 +114,15 @@ static void draw_all(struct scheduler *s)
 
 /* ---- the stages ----------------------------------------------------------------------------- */
 
-/* Opens this stage's walk over so many pairs, once. */
-static void walk(struct scheduler *s, int64_t pairs)
+/* Opens this stage's walk over so many pairs; false where that was done before. */
+static bool open_walk(struct scheduler *s, int64_t pairs)
 {
     if (s->opened)
-        return;
+        return false;
     s->opened = true;
     s->flight->plan.pairs_needed += pairs;
     request_open(&s->request);
+    return true;
 }
 
 static bool ask_nothing(struct scheduler *s, struct rondo_pairs *need)
@@ -123,26 +134,52 @@ static bool ask_nothing(struct scheduler *s, struct rondo_pairs *need)
 
 static bool ask_sieve(struct scheduler *s, struct rondo_pairs *need)
 {
+    struct coupled *coupled = &s->coupled;
     int64_t near = s->flying + (s->policy->sieve_taken ? s->taken : 0);
-    walk(s, s->batch * near);
-    return request_rectangle(&s->request, &s->cache, s->batch_slot, s->batch, s->near_slot, near,
-                             need);
+    if (open_walk(s, s->batch * near)) {
+        lineup_sort(&coupled->near, s->near_slot, near, coupled->scratch);
+        lineup_sort(&coupled->batch, s->batch_slot, s->batch, coupled->scratch);
+    }
+    return request_rectangle(&s->request, &s->cache, coupled->batch.slot, s->batch,
+                             coupled->near.slot, near, need);
 }
 
 static bool ask_judge(struct scheduler *s, struct rondo_pairs *need)
 {
+    struct coupled *coupled = &s->coupled;
     if (!s->policy->judge_batch || s->batch == 0)
         return false;
-    walk(s, s->batch * (s->batch - 1) / 2);
-    return request_triangle(&s->request, &s->cache, s->batch_slot, s->batch, need);
+    if (open_walk(s, s->batch * (s->batch - 1) / 2))
+        lineup_sort(&coupled->batch, s->batch_slot, s->batch, coupled->scratch);
+    return request_triangle(&s->request, &s->cache, coupled->batch.slot, s->batch, need);
+}
+
+/* What was taken, in ascending order, so that its order does not matter to the forest. */
+static void sort_taken(struct scheduler *s)
+{
+    struct balance *balance = &s->balance;
+    for (int64_t i = 0; i < s->taken; i++)
+        balance->order[i] = (struct radix_item){ (uint64_t)s->taken_variable[i], i };
+    radix_sort(balance->order, balance->scratch, s->taken);
+    for (int64_t i = 0; i < s->taken; i++) {
+        int64_t variable = (int64_t)balance->order[i].key;
+        s->taken_variable[i] = variable;
+        s->near_slot[s->flying + i] = cache_slot(&s->cache, variable);
+        if (s->taken_cost)
+            s->taken_cost[i] = s->config.cost[variable];
+    }
 }
 
 static bool ask_join(struct scheduler *s, struct rondo_pairs *need)
 {
+    struct lineup *taken = &s->coupled.near;
     if (!s->policy->join_taken || s->config.blocks == 1 || s->taken == 0)
         return false;
-    walk(s, s->taken * (s->taken - 1) / 2);
-    return request_triangle(&s->request, &s->cache, s->near_slot + s->flying, s->taken, need);
+    if (open_walk(s, s->taken * (s->taken - 1) / 2)) {
+        sort_taken(s);
+        lineup_sort(taken, s->near_slot + s->flying, s->taken, s->coupled.scratch);
+    }
+    return request_triangle(&s->request, &s->cache, taken->slot, s->taken, need);
 }
 
 static enum stage_name act_draw(struct scheduler *s)
@@ -160,11 +197,13 @@ static enum stage_name act_draw(struct scheduler *s)
 static enum stage_name act_sieve(struct scheduler *s)
 {
     int64_t kept = 0;
+    coupled_read_near(&s->coupled, &s->cache, s->config.threshold);
     for (int64_t i = 0; i < s->batch; i++) {
         if (!s->policy->sieve(s, i)) {
             refuse(s, i);
             continue;
         }
+        s->batch_row[kept] = i;
         s->batch_variable[kept] = s->batch_variable[i];
         s->batch_slot[kept++] = s->batch_slot[i];
     }
@@ -175,6 +214,10 @@ static enum stage_name act_sieve(struct scheduler *s)
 static enum stage_name act_judge(struct scheduler *s)
 {
     int64_t i = 0;
+    if (s->policy->judge && s->batch > 0)
+        coupled_read_batch(&s->coupled, &s->cache, s->config.threshold);
+    for (size_t word = 0; word < bitset_words(s->batch); word++)
+        s->batch_taken[word] = 0;
     for (; i < s->batch && s->taken < s->want; i++) {
         if (!s->policy->judge || s->policy->judge(s, i))
             take_candidate(s, i);
@@ -373,14 +416,18 @@ enum scheduler_state scheduler_couplings(struct scheduler *s, int64_t count,
     cache_turn(&s->cache);
     for (int64_t i = 0; i < count; i++)
         s->block_slot[i] = cache_enter(&s->cache, variables[i]);
+    lineup_sort(&s->block, s->block_slot, count, s->block_scratch);
     request_open(&s->request);
-    if (request_triangle(&s->request, &s->cache, s->block_slot, count, need))
+    if (request_triangle(&s->request, &s->cache, s->block.slot, count, need))
         return SCHEDULER_NEEDS;
-    for (int64_t i = 0; i < count; i++) {
+    for (int64_t a = 0; a < count; a++) {
+        const double *row = cache_row(&s->cache, s->block.slot[a]);
+        int64_t i = s->block.item[a].value;
         out[i * count + i] = 1;
-        for (int64_t j = 0; j < i; j++)
-            out[i * count + j] = out[j * count + i] =
-                *cache_at(&s->cache, s->block_slot[i], s->block_slot[j]);
+        for (int64_t b = 0; b < a; b++) {
+            int64_t j = s->block.item[b].value;
+            out[i * count + j] = out[j * count + i] = row[s->block.slot[b]];
+        }
     }
     return SCHEDULER_READY;
 }

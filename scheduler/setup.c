@@ -58,6 +58,7 @@ static struct sizes sizes_wanted(const struct scheduler_config *config)
 static size_t extra_bytes(const struct scheduler_config *config, const struct sizes *sizes)
 {
     return request_bytes(sizes->pairs, sizes->columns) +
+           coupled_bytes(sizes->flying + sizes->places, sizes->batch) +
            (cuts_forests(config) ? spanning_bytes(sizes->places) : 0);
 }
 
@@ -179,11 +180,14 @@ static int create_lists(struct scheduler *s)
     s->near_round = mem_alloc(flying * sizeof *s->near_round);
     s->batch_variable = mem_alloc(batch * sizeof *s->batch_variable);
     s->batch_slot = mem_alloc(batch * sizeof *s->batch_slot);
+    s->batch_row = mem_alloc(batch * sizeof *s->batch_row);
+    s->batch_near = mem_alloc(batch * sizeof *s->batch_near);
+    s->batch_taken = mem_alloc(bitset_words(s->sizes.batch) * sizeof *s->batch_taken);
     s->returned_variable = mem_alloc((size_t)s->sizes.returned * sizeof *s->returned_variable);
-    if (!s->near_slot || !s->near_round || !s->batch_variable || !s->batch_slot ||
-        !s->returned_variable)
+    if (!s->near_slot || !s->near_round || !s->batch_variable || !s->batch_slot || !s->batch_row ||
+        !s->batch_near || !s->batch_taken || !s->returned_variable)
         return RONDO_ENOMEM;
-    return RONDO_OK;
+    return coupled_init(&s->coupled, s->sizes.flying + s->sizes.places, s->sizes.batch);
 }
 
 static int create_mode(struct scheduler *s)
@@ -218,11 +222,13 @@ static int create_memory(struct scheduler *s)
     s->taken_variable = mem_alloc(places * sizeof *s->taken_variable);
     s->block_of = mem_alloc(places * sizeof *s->block_of);
     s->block_slot = mem_alloc((size_t)sizes->joinable * sizeof *s->block_slot);
+    s->block_scratch = mem_alloc((size_t)sizes->joinable * sizeof *s->block_scratch);
     if (config->cost)
         s->taken_cost = mem_alloc(places * sizeof *s->taken_cost);
-    if (!s->taken_variable || !s->block_of || !s->block_slot || (config->cost && !s->taken_cost))
+    if (!s->taken_variable || !s->block_of || !s->block_slot || !s->block_scratch ||
+        (config->cost && !s->taken_cost))
         return RONDO_ENOMEM;
-    return RONDO_OK;
+    return lineup_init(&s->block, sizes->joinable);
 }
 
 static const struct policy *policy_of(const struct scheduler_config *config)
@@ -286,6 +292,7 @@ void scheduler_destroy(struct scheduler *s)
     sampler_fini(&s->sampler);
     cache_fini(&s->cache);
     request_fini(&s->request);
+    coupled_fini(&s->coupled);
     balance_fini(&s->balance);
     cut_fini(&s->cut);
     spanning_fini(&s->spanning);
@@ -299,7 +306,12 @@ void scheduler_destroy(struct scheduler *s)
     mem_free(s->block_of);
     mem_free(s->batch_variable);
     mem_free(s->batch_slot);
+    mem_free(s->batch_row);
+    mem_free(s->batch_near);
+    mem_free(s->batch_taken);
     mem_free(s->returned_variable);
     mem_free(s->block_slot);
+    mem_free(s->block_scratch);
+    lineup_fini(&s->block);
     mem_free(s);
 }

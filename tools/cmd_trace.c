@@ -153,6 +153,10 @@ static int plain_summary(struct trace_reader *reader, struct reader_window windo
 {
     struct members meta = { 0 }, kinds = meta, notes = meta;
     int code = reader_meta(reader, each_meta, &meta, err);
+    if (row->sum.rounds == 0) {
+        puts("rounds      none");
+        return code;
+    }
     printf("rounds      %s (%" PRId64 " to %" PRId64 "): ", grouped(row->sum.rounds).text,
            row->sum.first_round, row->sum.last_round);
     if (!code)

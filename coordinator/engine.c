@@ -77,9 +77,9 @@ static int allocate(struct engine *engine)
         code = engine->block_state ? code : RONDO_ENOMEM;
     }
     if (!code)
-        code = cut_init(&engine->safe, layout->shards);
+        code = snapshot_init(&engine->safe, layout->shards);
     if (!code)
-        code = cut_init(&engine->making, layout->shards);
+        code = snapshot_init(&engine->making, layout->shards);
     engine->safe.complete = true;
     return code;
 }
@@ -160,8 +160,8 @@ void engine_destroy(struct engine *engine)
             engine->app->block.destroy(engine->problem, engine->block_state[b]);
     mem_free(engine->block_state);
     scheduler_destroy(engine->scheduler);
-    cut_fini(&engine->safe, engine->layout.shards);
-    cut_fini(&engine->making, engine->layout.shards);
+    snapshot_fini(&engine->safe, engine->layout.shards);
+    snapshot_fini(&engine->making, engine->layout.shards);
     destroy_seats(engine);
     mem_free(engine->owner);
     mem_free(engine->queue);
@@ -173,7 +173,7 @@ void engine_destroy(struct engine *engine)
 
 int engine_restore(struct engine *engine, struct rondo_bytes cut, struct rondo_error *err)
 {
-    int code = cut_parse(engine, cut);
+    int code = snapshot_parse(engine, cut);
     if (code)
         return rondo_error_set(err, code, NULL, NULL, "the checkpoint does not fit this job");
     engine->told = engine->safe.round;
@@ -218,7 +218,7 @@ void engine_join(struct engine *engine, int32_t worker)
     if (engine->state == ENGINE_RUNNING)
         engine->rebalance = true;
     else if (engine->joined >= engine->options.workers)
-        cut_rollback(engine);
+        snapshot_rollback(engine);
     advance(engine);
 }
 
@@ -230,7 +230,7 @@ void engine_leave(struct engine *engine, int32_t worker)
     engine->joined--;
     engine->seat[worker].queue_count = 0;
     if (engine->state == ENGINE_RUNNING)
-        cut_lost(engine, worker);
+        snapshot_lost(engine, worker);
     advance(engine);
 }
 
@@ -249,7 +249,7 @@ static void receive(struct engine *engine, int32_t worker, struct message *messa
         if (flight_answer(engine, message->ticket, message))
             engine_fail(engine, RONDO_ENOMEM, "no memory for a message");
         return;
-    case MESSAGE_SNAPPED: cut_snapped(engine, worker, message); return;
+    case MESSAGE_SNAPPED: snapshot_snapped(engine, worker, message); return;
     case MESSAGE_FAILED:
         engine_fail(engine, message->code,
                     message->body && message->body->buf.size

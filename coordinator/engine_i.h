@@ -1,6 +1,6 @@
 /* engine_i.h - the engine's parts, seen by its own files alone.
  *
- * Place:   coordinator, floor 3, private: engine.c, flight.c, dispatch.c, cut.c.
+ * Place:   coordinator, floor 3, private: engine.c, flight.c, dispatch.c, snapshot.c.
  * Threads: one.
  */
 #ifndef ENGINE_I_H
@@ -84,7 +84,7 @@ struct worker_seat {
 };
 
 /* The whole state at the boundary behind a round's commit. */
-struct cut {
+struct snapshot {
     bool complete;
     int64_t round;
     struct rondo_buf core;     /* head, scheduler, blocks, planned rounds, counts */
@@ -135,7 +135,7 @@ struct engine {
     int64_t queue_head, queue_count, queue_capacity;
     int32_t turn;             /* who is offered work first */
 
-    struct cut safe, making;
+    struct snapshot safe, making;
     bool making_cut, cut_wanted, cut_told, rebalance;
 
     struct outbox_item *outbox; /* a ring */
@@ -165,13 +165,13 @@ void flight_reset(struct engine *engine);   /* forgets rounds in flight */
 int flight_keep_pairs(struct flight *flight);
 struct flight *flight_of(struct engine *engine, int64_t round);
 
-/* ---- cut.c: boundaries, rollback */
-int cut_boundary(struct engine *engine);    /* behind a commit, before the next plan */
-int cut_snapped(struct engine *engine, int32_t worker, const struct message *message);
-int cut_lost(struct engine *engine, int32_t worker); /* a worker left */
-int cut_rollback(struct engine *engine);    /* to the safe cut, with the workers that there are */
-int cut_parse(struct engine *engine, struct rondo_bytes in);
-void cut_fini(struct cut *cut, int32_t shards);
-int cut_init(struct cut *cut, int32_t shards);
+/* ---- snapshot.c: boundaries, rollback */
+int snapshot_boundary(struct engine *engine);    /* behind a commit, before the next plan */
+int snapshot_snapped(struct engine *engine, int32_t worker, const struct message *message);
+int snapshot_lost(struct engine *engine, int32_t worker); /* a worker left */
+int snapshot_rollback(struct engine *engine);    /* to the safe cut, with the workers that there are */
+int snapshot_parse(struct engine *engine, struct rondo_bytes in);
+void snapshot_fini(struct snapshot *cut, int32_t shards);
+int snapshot_init(struct snapshot *cut, int32_t shards);
 
 #endif

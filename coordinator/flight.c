@@ -630,7 +630,7 @@ static int commit(struct engine *engine, const struct rondo_order *order)
     engine->phase.active = false;
     if (order->stop)
         engine_stop(engine, order->stop, true);
-    return cut_boundary(engine);
+    return snapshot_boundary(engine);
 }
 
 static int settle(struct engine *engine)

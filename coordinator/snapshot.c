@@ -1,4 +1,4 @@
-/* cut.c - the whole state of a job at the boundary between two rounds.
+/* snapshot.c - the whole state of a job at the boundary between two rounds.
  *
  * A cut is made behind the commit of round k, before round k + d is planned: the head, the
  * scheduler with the rounds already planned, the blocks' states, and what the workers hold.  It
@@ -11,15 +11,15 @@
 
 enum { CUT_VERSION = 1 };
 
-int cut_init(struct cut *cut, int32_t shards)
+int snapshot_init(struct snapshot *cut, int32_t shards)
 {
-    *cut = (struct cut){ 0 };
+    *cut = (struct snapshot){ 0 };
     cut->state = mem_calloc((size_t)shards + 1, sizeof *cut->state);
     cut->have = mem_calloc((size_t)shards + 1, sizeof *cut->have);
     return cut->state && cut->have ? RONDO_OK : RONDO_ENOMEM;
 }
 
-void cut_fini(struct cut *cut, int32_t shards)
+void snapshot_fini(struct snapshot *cut, int32_t shards)
 {
     for (int32_t i = 0; cut->state && i <= shards; i++)
         buf_fini(&cut->state[i]);
@@ -128,7 +128,7 @@ static int unpack_core(struct engine *engine, const struct rondo_buf *core)
 
 /* ---- as bytes, for a file -------------------------------------------------------------------- */
 
-static int tell_checkpoint(struct engine *engine, const struct cut *cut)
+static int tell_checkpoint(struct engine *engine, const struct snapshot *cut)
 {
     struct rondo_buf bytes = { 0 };
     struct cursor_writer out = cursor_writer(&bytes);
@@ -153,10 +153,10 @@ static int keep_block(struct cursor_reader *in, struct rondo_buf *into)
     return in->failed ? RONDO_ESTATE : buf_append(into, bytes.data, bytes.size);
 }
 
-int cut_parse(struct engine *engine, struct rondo_bytes bytes)
+int snapshot_parse(struct engine *engine, struct rondo_bytes bytes)
 {
     struct cursor_reader in = cursor_reader(bytes.data, bytes.size);
-    struct cut *cut = &engine->safe;
+    struct snapshot *cut = &engine->safe;
     if (cursor_get_u32(&in) != CUT_VERSION)
         return RONDO_ESTATE;
     cut->round = cursor_get_i64(&in);
@@ -180,7 +180,7 @@ static bool holding(const struct engine *engine, int32_t worker)
 
 static int finish(struct engine *engine)
 {
-    struct cut old = engine->safe;
+    struct snapshot old = engine->safe;
     engine->safe = engine->making;
     engine->safe.complete = true;
     engine->making = old;
@@ -197,7 +197,7 @@ static int finish(struct engine *engine)
     }
     if (engine->rebalance) {
         engine->rebalance = false;
-        return cut_rollback(engine);
+        return snapshot_rollback(engine);
     }
     return RONDO_OK;
 }
@@ -223,7 +223,7 @@ static int ask_workers(struct engine *engine)
 
 static int make(struct engine *engine)
 {
-    struct cut *cut = &engine->making;
+    struct snapshot *cut = &engine->making;
     cut->round = engine->committed;
     cut->complete = false;
     for (int32_t i = 0; i <= engine->layout.shards; i++) {
@@ -238,7 +238,7 @@ static int make(struct engine *engine)
     return code || cut->missing ? code : finish(engine);
 }
 
-int cut_boundary(struct engine *engine)
+int snapshot_boundary(struct engine *engine)
 {
     if (engine->committed >= engine->options.round_limit)
         engine_stop(engine, "rounds", true);
@@ -256,11 +256,11 @@ int cut_boundary(struct engine *engine)
     return make(engine);
 }
 
-int cut_snapped(struct engine *engine, int32_t worker, const struct message *message)
+int snapshot_snapped(struct engine *engine, int32_t worker, const struct message *message)
 {
     if (!engine->making_cut || !engine->seat[worker].snap_due)
         return RONDO_OK;
-    struct cut *cut = &engine->making;
+    struct snapshot *cut = &engine->making;
     struct cursor_reader in = cursor_reader(message->body->buf.data, message->body->buf.size);
     engine->seat[worker].snap_due = false;
     while (!in.failed && in.at < in.end) {
@@ -308,7 +308,7 @@ static int create_models(struct engine *engine)
 
 static int send_state(struct engine *engine, int32_t worker, int32_t index)
 {
-    const struct cut *cut = &engine->safe;
+    const struct snapshot *cut = &engine->safe;
     struct message message = { .type = MESSAGE_STATE, .epoch = engine->epoch, .shard = index,
                                .round = engine->committed };
     if (!cut->have[index + 1]) {
@@ -344,9 +344,9 @@ static int hand_out_states(struct engine *engine)
     return code;
 }
 
-int cut_rollback(struct engine *engine)
+int snapshot_rollback(struct engine *engine)
 {
-    const struct cut *cut = &engine->safe;
+    const struct snapshot *cut = &engine->safe;
     engine->epoch++;
     engine->making_cut = false;
     flight_reset(engine);
@@ -369,12 +369,12 @@ int cut_rollback(struct engine *engine)
     return hand_out_states(engine);
 }
 
-int cut_lost(struct engine *engine, int32_t worker)
+int snapshot_lost(struct engine *engine, int32_t worker)
 {
     if (!engine->joined)
         return engine_fail(engine, RONDO_EWORKERS, "no worker is left");
     if (engine->layout.shards && engine->seat[worker].holds)
-        return cut_rollback(engine);
+        return snapshot_rollback(engine);
     int code = dispatch_requeue(engine, worker);
     if (code)
         return engine_fail(engine, code, "no memory to hand work over");

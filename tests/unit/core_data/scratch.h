@@ -1,4 +1,9 @@
-/* scratch.h - a folder of files for one test, and the two questions asked of a reader. */
+/* scratch.h - a folder of files for one test, and the two questions asked of a reader.
+ *
+ * Place:   tests/unit/core_data, header only.
+ * Threads: one.
+ * Memory:  scratch_load gives owned data (data_free); paths are static, two at a time.
+ */
 #ifndef SCRATCH_H
 #define SCRATCH_H
 

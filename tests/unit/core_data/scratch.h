@@ -40,6 +40,13 @@ static inline void scratch_end(void)
     rmdir(scratch_dir);
 }
 
+/* Skips the running test, which then never comes to its end. */
+#define scratch_skip(why)                                                                          \
+    do {                                                                                           \
+        scratch_end();                                                                             \
+        cr_skip_test(why);                                                                         \
+    } while (0)
+
 /* DIR/NAME; one of two buffers, so that two names can be held at once. */
 static inline const char *scratch_path(const char *name)
 {

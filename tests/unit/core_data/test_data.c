@@ -213,7 +213,7 @@ Test(data, real_files_have_the_shapes_and_sums_that_others_read)
     for (size_t k = 0; k < sizeof files / sizeof files[0]; k++) {
         snprintf(path, sizeof path, "%s/data/lasso/%s", folder ? folder : "", files[k].name);
         if (!folder || access(path, R_OK))
-            cr_skip_test("RONDO_SHARED names no folder with the real data");
+            scratch_skip("RONDO_SHARED names no folder with the real data");
         struct data_set *set = scratch_load(path, &scratch_one);
         double sum = 0;
         cr_expect(set->x.rows == files[k].rows && set->x.cols == files[k].cols);

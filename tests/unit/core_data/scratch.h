@@ -1,4 +1,9 @@
-/* scratch.h - a folder of files for one test, and the two questions asked of a reader. */
+/* scratch.h - a folder of files for one test, and the two questions asked of a reader.
+ *
+ * Place:   tests/unit/core_data, header only.
+ * Threads: one.
+ * Memory:  scratch_load gives owned data (data_free); paths are static, two at a time.
+ */
 #ifndef SCRATCH_H
 #define SCRATCH_H
 
@@ -34,6 +39,13 @@ static inline void scratch_end(void)
         closedir(dir);
     rmdir(scratch_dir);
 }
+
+/* Skips the running test, which then never comes to its end. */
+#define scratch_skip(why)                                                                          \
+    do {                                                                                           \
+        scratch_end();                                                                             \
+        cr_skip_test(why);                                                                         \
+    } while (0)
 
 /* DIR/NAME; one of two buffers, so that two names can be held at once. */
 static inline const char *scratch_path(const char *name)

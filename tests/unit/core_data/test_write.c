@@ -118,7 +118,7 @@ Test(write, the_locale_of_the_program_changes_nothing)
     for (int i = 0; !found && i < 4; i++)
         found = setlocale(LC_ALL, locales[i]) != NULL;
     if (!found)
-        cr_skip_test("no locale with a decimal comma is installed");
+        scratch_skip("no locale with a decimal comma is installed");
     returns("a.mtx", &dense, false);
     returns("a.svm", &sparse, true);
 }

@@ -50,7 +50,7 @@ static struct sizes sizes_wanted(const struct scheduler_config *config)
     sizes.batch = least(M, most(sizes.places, BATCH_LEAST));
     sizes.returned = least(M, config->candidates);
     sizes.slots = most(sizes.joinable, least(M, sizes.flying + sizes.places + BATCH_LEAST));
-    sizes.pairs = most(pairs_of(sizes.joinable), sizes.flying + sizes.places);
+    sizes.pairs = most(pairs_of(sizes.joinable), most(sizes.flying + sizes.places, sizes.batch));
     sizes.columns = most(sizes.joinable, sizes.batch);
     return sizes;
 }

@@ -4,6 +4,8 @@
 
 #include <rondo/err.h>
 
+#include <assert.h>
+
 size_t request_bytes(int64_t pairs, int64_t columns)
 {
     return ((size_t)pairs + 2 * (size_t)columns + 1) * sizeof(int64_t);
@@ -47,6 +49,7 @@ void request_open(struct request *request)
 static bool walk_column(struct request *request, const struct cache *cache, int32_t column,
                         const int32_t *rows, int64_t row_count)
 {
+    assert(row_count <= request->pairs_max);
     int64_t end = request->ptr[request->columns];
     if (request->columns == request->columns_max || row_count > request->pairs_max - end)
         return false;

@@ -6,7 +6,8 @@
  *
  * A request walks over all pairs of (columns x rows), or of a triangle, and lists those that the
  * cache does not know.  It holds `pairs` of them; a walk that finds more stops in front of a column
- * and goes on from there when it is called again, after the answer.
+ * and goes on from there when it is called again, after the answer.  A list of rows must not be longer
+ * than `pairs`.
  */
 #ifndef REQUEST_H
 #define REQUEST_H

@@ -24,7 +24,8 @@
  * tree is a function of its leaves and a restored scheduler draws the same.
  *
  * The invariant, with COUPLED_DROP or COUPLED_GROUP: no two variables in different blocks of the
- * rounds in flight are coupled above the threshold.  Under DROP no two variables in flight at all.
+ * rounds in flight are coupled above the threshold.  Under DROP no two variables in flight at all;
+ * under SOLVE no two of different rounds.
  */
 #ifndef SCHEDULER_H
 #define SCHEDULER_H
@@ -54,8 +55,10 @@ struct scheduler_config {
 
 enum { SCHEDULER_REFUSALS_KEPT = 64 };
 
+/* drop: refused for its coupling to other; group: refused, or joined to other; solve: refused for a
+ * round in flight, then the couplings that hold the blocks together, the strongest first. */
 struct scheduler_conflict {
-    int64_t candidate, other; /* refused, or joined to other */
+    int64_t candidate, other;
     double coupling;
     int64_t other_round;      /* the round that other is in flight in */
 };

@@ -22,9 +22,11 @@ static int64_t product(int64_t a, int64_t b, int64_t limit)
     return b > 0 && a > limit / b ? limit : least(a * b, limit);
 }
 
+/* Counted up to 2^30; more is refused before it is used. */
 static int64_t pairs_of(int64_t count)
 {
-    return count > 0 ? count * (count - 1) / 2 : 0;
+    int64_t counted = least(count, INT64_C(1) << 30);
+    return counted > 0 ? counted * (counted - 1) / 2 : 0;
 }
 
 static bool checked(const struct scheduler_config *config)
@@ -50,7 +52,7 @@ static struct sizes sizes_wanted(const struct scheduler_config *config)
     sizes.batch = least(M, most(sizes.places, BATCH_LEAST));
     sizes.returned = least(M, config->candidates);
     sizes.slots = most(sizes.joinable, least(M, sizes.flying + sizes.places + BATCH_LEAST));
-    sizes.pairs = most(pairs_of(sizes.joinable), sizes.flying + sizes.places);
+    sizes.pairs = most(pairs_of(sizes.joinable), most(sizes.flying + sizes.places, sizes.batch));
     sizes.columns = most(sizes.joinable, sizes.batch);
     return sizes;
 }

@@ -23,6 +23,7 @@ enum {
 };
 
 static const double KEPT_PROMISE = 0.5; /* share of the promised descent that a full step must keep */
+static const double JOINT_GAIN = 1.5;   /* over the blocks' promise: what a joint solve is worth */
 static const double COOLED = 0.05;      /* of the last sweep's worst violation: time for a sweep */
 
 /* What is saved as it is. */
@@ -34,6 +35,7 @@ struct numbers {
     int64_t moves;                /* commits that moved, since the residual was fresh */
     int64_t stalls, tried;        /* sweeps without descent; sampled rounds since the last sweep */
     int64_t swept, sweep_pending, closing, exhausted;
+    int64_t joint; /* the last joint solve gained much: the next round begins with one */
 };
 
 /* The round under way. */
@@ -473,6 +475,15 @@ static int64_t work_of(const struct lasso *lasso, int64_t seen)
     return 2 * seen + (lasso->couples ? seen * (seen - 1) / 2 : 0);
 }
 
+/* The round's blocks as one. */
+static int open_joint(struct lasso_head *head, struct rondo_order *order)
+{
+    head->move.joined = true;
+    *order = (struct rondo_order){ .kind = RONDO_JOIN, .tag = LASSO_JOINT, .couplings = true,
+                                   .variables = head->move.variable, .count = head->move.seen };
+    return RONDO_OK;
+}
+
 static int settle_blocks(struct lasso_head *head, struct rondo_head_link *link, int32_t phase,
                          const struct rondo_task *tasks, const struct rondo_bytes *results,
                          int32_t count, struct rondo_order *order)
@@ -492,28 +503,9 @@ static int settle_blocks(struct lasso_head *head, struct rondo_head_link *link, 
         move->count = 0; /* the residual is fresh and a sweep is about to prove the gap */
     if (move->count == 0)
         return finish(head, link, phase, 0, 0, head->at.closing ? "closing" : "still", order);
+    if (head->at.joint && move->blocks > 1)
+        return open_joint(head, order);
     return open_step(head, order);
-}
-
-/* The union of the blocks as one: what moved, and the support among what was seen. */
-static int open_joint(struct lasso_head *head, struct rondo_order *order)
-{
-    struct move *move = &head->move;
-    int64_t count = 0, next = 0;
-    /* moving is a subsequence of variable: both are in block order. */
-    for (int64_t i = 0; i < move->seen; i++) {
-        int64_t j = move->variable[i];
-        bool moves = next < move->count && move->moving[next] == j;
-        next += moves;
-        if (moves || head->b[j] != 0)
-            move->d[count++] = (double)j;
-    }
-    for (int64_t i = 0; i < count; i++)
-        move->moving[i] = (int64_t)move->d[i];
-    move->joined = true;
-    *order = (struct rondo_order){ .kind = RONDO_JOIN, .tag = LASSO_JOINT, .couplings = true,
-                                   .variables = move->moving, .count = count };
-    return RONDO_OK;
 }
 
 /* The one variable that promises most by itself. */
@@ -578,9 +570,11 @@ static int settle_joint(struct lasso_head *head, struct rondo_head_link *link, i
                         struct rondo_order *order)
 {
     struct move *move = &head->move;
+    double apart = move->promised;
     move->count = 0;
     move->promised = 0;
     take_answer(head, task, result, false);
+    head->at.joint = move->promised > JOINT_GAIN * apart || move->promised < KEPT_PROMISE * apart;
     if (move->count == 0)
         return finish(head, link, phase, 0, 0, "still", order);
     return open_step(head, order);

@@ -12,10 +12,13 @@
 #include <string.h>
 
 enum {
-    PASSES_MOST = 20000,   /* over the active variables, in all */
+    PASSES_MOST = 2000,   /* over the active variables, in all */
     PASSES_PATIENCE = 12,  /* before a Newton step is tried */
     NEWTON_MOST = 2048,    /* variables in one */
+    NEWTON_TURNS = 20,     /* in a row */
 };
+
+static const double RIDGE = 1e-8; /* of the unit diagonal */
 
 static double shrink(double a, double l)
 {
@@ -93,44 +96,88 @@ static void substitute(const struct lasso *lasso, const double *a, int64_t m, do
     }
 }
 
-/* Moves the support towards the minimiser of its orthant's quadratic, as far as the first variable
- * that would change its sign, which becomes 0.  1: the whole way; 0: cut short; -1: not possible. */
-static int newton(const struct lasso *lasso, struct lasso_block *block, const int64_t *support,
-                  int64_t m, double *room, int64_t *steps)
+/* The change of the block's objective if the listed variables moved by e; ce: room for C e. */
+static double change_of(const struct lasso *lasso, const struct lasso_block *block,
+                        const int64_t *list, int64_t m, const double *e, double *ce)
 {
-    double *a = room, *x = room + m * m;
+    double change = 0;
+    memset(ce, 0, (size_t)block->count * sizeof *ce);
+    for (int64_t i = 0; i < m; i++)
+        if (e[i] != 0)
+            lasso->kernel->axpy(e[i], block->couplings + list[i] * block->count, ce, block->count);
     for (int64_t i = 0; i < m; i++) {
-        int64_t j = support[i];
-        for (int64_t k = 0; k <= i; k++)
-            a[i * m + k] = block->couplings[j * block->count + support[k]];
-        a[i * m + i] += block->l2[j];
-        x[i] = -(block->q[j] + copysign(block->l1[j], block->w[j]) + block->l2[j] * block->w[j]);
+        int64_t j = list[i];
+        double w = block->w[j];
+        change += e[i] * (block->q[j] + 0.5 * ce[j] + block->l2[j] * (w + 0.5 * e[i]));
+        change += block->l1[j] * (fabs(w + e[i]) - fabs(w));
     }
-    if (!cholesky(lasso, a, m))
-        return -1;
-    substitute(lasso, a, m, x);
+    return change;
+}
+
+/* x: the Newton step.  Cuts it where variables would change their sign: they stop at 0.  Where that
+ * does not descend, the whole step ends at the first of them.  Returns how many were cut. */
+static int64_t cut_step(const struct lasso *lasso, const struct lasso_block *block,
+                        const int64_t *list, int64_t m, double *x, double *e, double *ce)
+{
+    int64_t cut = 0, first = -1;
     double reach = 1;
-    int64_t first = -1;
     for (int64_t i = 0; i < m; i++) {
-        double w = block->w[support[i]];
-        if (!isfinite(x[i]))
-            return -1;
-        if (w * (w + x[i]) < 0 && -w / x[i] < reach) {
+        double w = block->w[list[i]];
+        bool crosses = w * (w + x[i]) < 0;
+        e[i] = crosses ? -w : x[i];
+        cut += crosses;
+        if (crosses && -w / x[i] < reach) {
             reach = -w / x[i];
             first = i;
         }
     }
+    if (cut == 0 || change_of(lasso, block, list, m, e, ce) < 0)
+        return cut;
+    for (int64_t i = 0; i < m; i++)
+        e[i] = i == first ? -block->w[list[i]] : reach * x[i];
+    return 1;
+}
+
+/* a = C over the support + l2 + ridge, factored. */
+static bool factor(const struct lasso *lasso, const struct lasso_block *block,
+                   const int64_t *support, int64_t m, double ridge, double *a)
+{
     for (int64_t i = 0; i < m; i++) {
-        double old = block->w[support[i]];
-        double new = i == first ? 0 : old + reach * x[i];
-        if (old * new < 0)
-            new = 0; /* rounding took it past the cut */
-        block->w[support[i]] = new;
-        if (new != old)
-            spread(lasso, block, support[i], new - old);
-        ++*steps;
+        int64_t j = support[i];
+        for (int64_t k = 0; k <= i; k++)
+            a[i * m + k] = block->couplings[j * block->count + support[k]];
+        a[i * m + i] += block->l2[j] + ridge;
     }
-    return first < 0;
+    return cholesky(lasso, a, m);
+}
+
+/* Moves the support towards the minimiser of its orthant's quadratic, with a ridge where columns
+ * depend on each other (more of them than rows).  1: the whole way; 0: cut short; -1: not possible. */
+static int newton(const struct lasso *lasso, struct lasso_block *block, const int64_t *support,
+                  int64_t m, double *room, int64_t *steps)
+{
+    double *a = room, *x = room + m * m, *e = x + m, *ce = e + m;
+    for (int64_t i = 0; i < m; i++) {
+        int64_t j = support[i];
+        x[i] = -(block->q[j] + copysign(block->l1[j], block->w[j]) + block->l2[j] * block->w[j]);
+    }
+    bool definite = factor(lasso, block, support, m, 0, a);
+    if (!definite && !factor(lasso, block, support, m, RIDGE, a))
+        return -1;
+    substitute(lasso, a, m, x);
+    for (int64_t i = 0; i < m; i++)
+        if (!isfinite(x[i]))
+            return -1;
+    int64_t cut = cut_step(lasso, block, support, m, x, e, ce);
+    for (int64_t i = 0; i < m; i++) {
+        int64_t j = support[i];
+        double old = block->w[j], new = old + e[i];
+        block->w[j] = old * new < 0 ? 0 : new; /* rounding may take it past 0 */
+        if (block->w[j] != old)
+            spread(lasso, block, j, block->w[j] - old);
+    }
+    *steps += m;
+    return cut == 0 && definite;
 }
 
 static int64_t list_support(const struct lasso_block *block, int64_t *list)
@@ -142,15 +189,15 @@ static int64_t list_support(const struct lasso_block *block, int64_t *list)
     return m;
 }
 
-/* Newton steps until one goes the whole way; false where the support is not definite. */
+/* Newton steps until one goes the whole way; false where none is possible. */
 static bool finish(const struct lasso *lasso, struct lasso_block *block, int64_t *list,
                    struct rondo_buf *room, int64_t *steps, int *code)
 {
-    for (int64_t turn = 0; turn < block->count; turn++) {
+    for (int64_t turn = 0; turn < NEWTON_TURNS; turn++) {
         int64_t m = list_support(block, list);
         if (m == 0 || m > NEWTON_MOST)
             return false;
-        size_t bytes = (size_t)(m * m + m) * sizeof(double);
+        size_t bytes = (size_t)(m * m + 2 * m + block->count) * sizeof(double);
         size_t head = (size_t)block->count * sizeof *list;
         *code = lasso->host->reserve(room, head + bytes + 64);
         if (*code)
@@ -161,7 +208,7 @@ static bool finish(const struct lasso *lasso, struct lasso_block *block, int64_t
         if (done)
             return done > 0;
     }
-    return false;
+    return true;
 }
 
 static int64_t solve(const struct lasso *lasso, struct lasso_block *block, struct rondo_buf *room)

@@ -12,13 +12,11 @@
 #include <string.h>
 
 enum {
-    PASSES_MOST = 2000,   /* over the active variables, in all */
+    PASSES_MOST = 1000,  /* over the active variables, in all */
     PASSES_PATIENCE = 12,  /* before a Newton step is tried */
     NEWTON_MOST = 2048,    /* variables in one */
-    NEWTON_TURNS = 20,     /* in a row */
+    NEWTON_TURNS = 4,     /* in a row */
 };
-
-static const double RIDGE = 1e-8; /* of the unit diagonal */
 
 static double shrink(double a, double l)
 {
@@ -138,21 +136,21 @@ static int64_t cut_step(const struct lasso *lasso, const struct lasso_block *blo
     return 1;
 }
 
-/* a = C over the support + l2 + ridge, factored. */
+/* a = C over the support + l2, factored. */
 static bool factor(const struct lasso *lasso, const struct lasso_block *block,
-                   const int64_t *support, int64_t m, double ridge, double *a)
+                   const int64_t *support, int64_t m, double *a)
 {
     for (int64_t i = 0; i < m; i++) {
         int64_t j = support[i];
         for (int64_t k = 0; k <= i; k++)
             a[i * m + k] = block->couplings[j * block->count + support[k]];
-        a[i * m + i] += block->l2[j] + ridge;
+        a[i * m + i] += block->l2[j];
     }
     return cholesky(lasso, a, m);
 }
 
-/* Moves the support towards the minimiser of its orthant's quadratic, with a ridge where columns
- * depend on each other (more of them than rows).  1: the whole way; 0: cut short; -1: not possible. */
+/* Moves the support towards the minimiser of its orthant's quadratic.  1: the whole way; 0: cut
+ * short; -1: not possible, columns depend on each other. */
 static int newton(const struct lasso *lasso, struct lasso_block *block, const int64_t *support,
                   int64_t m, double *room, int64_t *steps)
 {
@@ -161,8 +159,7 @@ static int newton(const struct lasso *lasso, struct lasso_block *block, const in
         int64_t j = support[i];
         x[i] = -(block->q[j] + copysign(block->l1[j], block->w[j]) + block->l2[j] * block->w[j]);
     }
-    bool definite = factor(lasso, block, support, m, 0, a);
-    if (!definite && !factor(lasso, block, support, m, RIDGE, a))
+    if (!factor(lasso, block, support, m, a))
         return -1;
     substitute(lasso, a, m, x);
     for (int64_t i = 0; i < m; i++)
@@ -177,7 +174,7 @@ static int newton(const struct lasso *lasso, struct lasso_block *block, const in
             spread(lasso, block, j, block->w[j] - old);
     }
     *steps += m;
-    return cut == 0 && definite;
+    return cut == 0;
 }
 
 static int64_t list_support(const struct lasso_block *block, int64_t *list)

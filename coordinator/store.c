@@ -26,7 +26,7 @@ struct store {
     struct file_atomic file[FILES_MOST];
     int files;
     char *saved; /* the checkpoint's bytes */
-    char isa[32];
+    char isa[32], id[13];
     double solved_seconds;
     int64_t round;
 };
@@ -220,6 +220,11 @@ int store_open(const struct store_options *options, struct store **out,
     store->spec = job_canonical(options->job);
     int code = store->dir && store->spec
                    ? RONDO_OK : rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory");
+    if (!code) {
+        char hex[65];
+        file_sha256_of(store->spec, strlen(store->spec), hex);
+        memcpy(store->id, hex, sizeof store->id - 1);
+    }
     if (!code && file_make_dir(store->dir, err))
         code = RONDO_EINPUT;
     if (!code)
@@ -260,6 +265,11 @@ void store_close(struct store *store)
     mem_free(store->spec);
     mem_free(store->dir);
     mem_free(store);
+}
+
+const char *store_id(const struct store *store)
+{
+    return store->id;
 }
 
 const char *store_dir(const struct store *store)

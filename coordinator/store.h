@@ -28,6 +28,8 @@ int store_open(const struct store_options *options, struct store **store,
                struct rondo_bytes *checkpoint, struct rondo_error *err) RONDO_MUST_CHECK;
 void store_close(struct store *store);
 
+/* The job's id: the first 12 hex digits of the sha256 of its canonical spec. */
+const char *store_id(const struct store *store);
 const char *store_dir(const struct store *store);
 /* The seconds of solving and the round that the checkpoint speaks of; 0 without one. */
 double store_solved_seconds(const struct store *store);

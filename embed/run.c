@@ -240,12 +240,9 @@ static void conclude(struct run *run, int code)
 static int write_result(struct run *run, int code, struct rondo_error *err)
 {
     const struct rondo_run_outcome *outcome = run->outcome;
-    char id[17];
     const char *const none[] = { NULL };
-    snprintf(id, sizeof id, "%.16s", job_text(run->job, "name")[0] ? job_text(run->job, "name")
-                                                                   : run->app->name);
     struct job_result result = {
-        .job = id, .state = outcome->state, .stop_reason = outcome->stop_reason,
+        .job = store_id(run->store), .state = outcome->state, .stop_reason = outcome->stop_reason,
         .error = code ? err->what : NULL, .spec = run->job, .report = outcome->report,
         .rounds = outcome->rounds, .updates = outcome->updates,
         .pair_dots = run->engine ? engine_pair_dots(run->engine) : 0,

@@ -151,12 +151,12 @@ static int say_end(const struct arguments *arguments, const struct rondo_run_out
 static int run_job(const struct arguments *arguments, struct rondo_job *job)
 {
     const char *dir = arguments->out ? arguments->out : job_text(job, "output.dir");
-    if (!dir[0])
-        return cli_usage("run", "where to? give --out DIR or output.dir");
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    int64_t workers = job_given(job, "workers.count") ? job_integer(job, "workers.count")
+                      : cores > 0                     ? cores
+                                                      : 1;
     struct rondo_run_options options = {
-        .workers = job_given(job, "workers.count") ? (int32_t)job_integer(job, "workers.count")
-                                                   : (int32_t)(cores > 0 ? cores : 1),
+        .workers = (int32_t)(workers * job_integer(job, "workers.threads")),
         .dir = dir, .resume = arguments->resume, .force = arguments->force,
         .interrupted = &interrupted, .progress = arguments->quiet ? NULL : show_progress,
     };

@@ -118,3 +118,8 @@ int file_sha256(const char *path, char hex[65], struct rondo_error *err)
         return failed(err, path, "read");
     return RONDO_OK;
 }
+
+void file_sha256_of(const void *bytes, size_t size, char hex[65])
+{
+    SHA256Data(bytes, size, hex);
+}

@@ -35,5 +35,7 @@ int file_make_dir(const char *dir, struct rondo_error *err) RONDO_MUST_CHECK;
 
 /* "sha256 of the file" as 64 hex digits and a NUL. */
 int file_sha256(const char *path, char hex[65], struct rondo_error *err) RONDO_MUST_CHECK;
+/* The same of bytes in memory. */
+void file_sha256_of(const void *bytes, size_t size, char hex[65]);
 
 #endif

@@ -43,7 +43,7 @@ static const struct rondo_param keys[] = {
       "how far a worker may lag; only 0 in this version" },
     { "workers.count", RONDO_INTEGER, NULL, 1, 1024, false, NULL, "",
       "workers; when absent as many as there are cores; never changes a result" },
-    { "workers.threads", RONDO_INTEGER, "1", 1, 1024, false, NULL, "", "threads of one worker" },
+    { "workers.threads", RONDO_INTEGER, "1", 1, 1024, false, NULL, "", "threads of one worker; rondo run has count times threads" },
     { "workers.device", RONDO_CHOICE, "cpu", NAN, NAN, false, "cpu", "", "where blocks are run" },
     { "workers.isa", RONDO_CHOICE, "auto", NAN, NAN, false,
       "auto|x86-64-v2|x86-64-v3|x86-64-v4", "",
@@ -62,7 +62,7 @@ static const struct rondo_param keys[] = {
       "none" },
     { "trace", RONDO_CHOICE, "rounds", NAN, NAN, false, "off|rounds|blocks|all", "",
       "how much of the run trace.db keeps" },
-    { "output.dir", RONDO_TEXT, NULL, NAN, NAN, false, NULL, "",
+    { "output.dir", RONDO_TEXT, "out", NAN, NAN, false, NULL, "",
       "the folder for the results; rondo run --out goes before it" },
     { NULL, RONDO_TEXT, NULL, NAN, NAN, false, NULL, NULL, NULL },
 };

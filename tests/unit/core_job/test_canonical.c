@@ -17,6 +17,7 @@ Test(canonical, is_sorted_and_has_every_default)
         text,
         "{\"app\":\"lasso\",\"checkpoint\":{\"seconds\":30,\"snapshot_rounds\":1000},"
         "\"data\":{\"index_base\":1,\"x\":\"/data/here/x.svm\"},\"limits\":{\"memory\":\"1GiB\"},"
+        "\"output\":{\"dir\":\"/data/here/out\"},"
         "\"params\":{\"intercept\":true,\"label\":\"a \\\"word\\\"\",\"lambda_ratio\":0.01,"
         "\"loss\":\"squared\",\"tiny\":3},\"schedule\":{\"block_size\":256,\"blocks\":8,"
         "\"candidates\":4096,\"dependency\":{\"check\":\"correlation\",\"coupled\":\"solve\","

@@ -130,6 +130,55 @@ const char *host_isa(const struct rondo_job *job)
     return loaded->isa;
 }
 
+/* ---- whether the data are the same -------------------------------------------------------------------- */
+
+/* FNV-1a over 64-bit words, in four lanes; a tail shorter than a word is padded with zeros. */
+static uint64_t mix(uint64_t hash, const void *bytes, size_t size)
+{
+    const uint64_t prime = UINT64_C(0x100000001b3);
+    uint64_t lane[4] = { hash, hash + 1, hash + 2, hash + 3 }, word[4];
+    const unsigned char *at = bytes;
+    for (; size >= sizeof word; at += sizeof word, size -= sizeof word) {
+        memcpy(word, at, sizeof word);
+        for (int l = 0; l < 4; l++)
+            lane[l] = (lane[l] ^ word[l]) * prime;
+    }
+    memset(word, 0, sizeof word);
+    if (size)
+        memcpy(word, at, size);
+    for (int l = 0; l < 4; l++)
+        hash = (hash ^ ((lane[l] ^ word[l]) * prime)) * prime + (hash >> 32);
+    return hash;
+}
+
+static uint64_t mix_matrix(uint64_t hash, const struct rondo_matrix *x)
+{
+    const int64_t shape[] = { x->rows, x->cols, x->nnz, x->sparse };
+    hash = mix(hash, shape, sizeof shape);
+    if (x->sparse) {
+        hash = mix(hash, x->colptr, (size_t)(x->cols + 1) * sizeof *x->colptr);
+        hash = mix(hash, x->rowidx, (size_t)x->nnz * sizeof *x->rowidx);
+        return mix(hash, x->values, (size_t)x->nnz * sizeof *x->values);
+    }
+    for (int64_t j = 0; j < x->cols; j++)
+        hash = mix(hash, x->dense + j * x->ld, (size_t)x->rows * sizeof *x->dense);
+    return hash;
+}
+
+uint64_t host_fingerprint(const struct rondo_job *job)
+{
+    const struct loaded *loaded = job_bound(job);
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (int i = 0; i < ROLES_MOST; i++) {
+        if (!loaded->set[i])
+            continue;
+        hash = mix_matrix(hash, &loaded->set[i]->x);
+        if (loaded->set[i]->info.labels)
+            hash = mix_matrix(hash, &loaded->set[i]->labels);
+    }
+    return hash;
+}
+
 /* ---- upcalls ------------------------------------------------------------------------------------------- */
 
 static const struct rondo_matrix *matrix(const struct rondo_job *job, const char *key)

@@ -25,6 +25,8 @@ void host_unload(struct rondo_job *job);
 
 /* What the app said while it opened, NULL-ended; borrowed until host_unload. */
 const char *const *host_notes(const struct rondo_job *job);
+/* A number that tells these data from others: shapes and every stored value.  One pass over them. */
+uint64_t host_fingerprint(const struct rondo_job *job);
 /* The instruction set that the job's kernels use. */
 const char *host_isa(const struct rondo_job *job);
 

@@ -201,7 +201,7 @@ static void on_checkpoint(void *context, int64_t round, struct rondo_bytes cut)
     struct rondo_error err = { 0 };
     if (recorder->trace && trace_flush(recorder->trace, &err))
         keep_error(recorder, &err);
-    if (store_checkpoint(recorder->options.store, recorder->options.isa, round,
+    if (store_checkpoint(recorder->options.store, &recorder->options.ground, round,
                          recorder_seconds(recorder), cut, &err))
         keep_error(recorder, &err);
 }
@@ -221,7 +221,7 @@ int recorder_create(const struct recorder_options *options, struct recorder **ou
                                : rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory");
     if (!code && options->store && options->level != TRACE_OFF) {
         int64_t round = store_round(options->store);
-        const char *const meta[] = { "isa", options->isa, NULL };
+        const char *const meta[] = { "isa", options->ground.isa, NULL };
         code = trace_create(store_dir(options->store), options->level, round > 0 ? round : -1, meta,
                             &recorder->trace, err);
     }

@@ -16,7 +16,7 @@ struct recorder;
 struct recorder_options {
     struct store *store;       /* NULL: nothing is written down */
     enum trace_level level;
-    const char *isa;
+    struct store_ground ground;
     int64_t pipeline;
     double solved_seconds;     /* before this run */
     /* A line of progress was written; NULL: nobody listens. */

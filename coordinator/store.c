@@ -26,7 +26,8 @@ struct store {
     struct file_atomic file[FILES_MOST];
     int files;
     char *saved; /* the checkpoint's bytes */
-    char isa[32], id[13];
+    char isa[32], id[13]; /* isa: of the checkpoint, as is the next */
+    uint64_t fingerprint;
     double solved_seconds;
     int64_t round;
 };
@@ -120,6 +121,7 @@ static int read_checkpoint(struct store *store, struct rondo_bytes *cut, struct 
         || cursor_get_u32(&in) != CHECKPOINT_VERSION)
         return rondo_error_set(err, RONDO_ESTATE, path, NULL, "is not a checkpoint of this version");
     struct rondo_bytes isa = cursor_get_block(&in);
+    store->fingerprint = cursor_get_u64(&in);
     store->round = cursor_get_i64(&in);
     store->solved_seconds = cursor_get_f64(&in);
     struct rondo_bytes bytes = cursor_get_block(&in);
@@ -132,24 +134,31 @@ static int read_checkpoint(struct store *store, struct rondo_bytes *cut, struct 
     return RONDO_OK;
 }
 
-int store_check(const struct store *store, const char *isa, struct rondo_error *err)
+int store_check(const struct store *store, const struct store_ground *ground,
+                struct rondo_error *err)
 {
-    if (!store->isa[0] || strcmp(store->isa, isa) == 0)
+    if (!store->isa[0])
         return RONDO_OK;
-    return rondo_error_set(err, RONDO_EINPUT, store->dir, "pin workers.isa",
-                           "the checkpoint was made with %s and this run would use %s", store->isa,
-                           isa);
+    if (strcmp(store->isa, ground->isa) != 0)
+        return rondo_error_set(err, RONDO_EINPUT, store->dir, "pin workers.isa",
+                               "the checkpoint was made with %s and this run would use %s",
+                               store->isa, ground->isa);
+    if (store->fingerprint != ground->fingerprint)
+        return rondo_error_set(err, RONDO_EINPUT, store->dir, "--force starts anew",
+                               "the data are not those that the checkpoint was made with");
+    return RONDO_OK;
 }
 
-int store_checkpoint(struct store *store, const char *isa, int64_t round, double solved_seconds,
-                     struct rondo_bytes cut, struct rondo_error *err)
+int store_checkpoint(struct store *store, const struct store_ground *ground, int64_t round,
+                     double solved_seconds, struct rondo_bytes cut, struct rondo_error *err)
 {
     struct file_atomic file;
     struct rondo_buf head = { 0 };
     struct cursor_writer out = cursor_writer(&head);
     cursor_put_bytes(&out, checkpoint_magic, sizeof checkpoint_magic - 1);
     cursor_put_u32(&out, CHECKPOINT_VERSION);
-    cursor_put_block(&out, isa, strlen(isa));
+    cursor_put_block(&out, ground->isa, strlen(ground->isa));
+    cursor_put_u64(&out, ground->fingerprint);
     cursor_put_i64(&out, round);
     cursor_put_f64(&out, solved_seconds);
     cursor_put_u64(&out, cut.size);

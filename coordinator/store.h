@@ -35,11 +35,19 @@ const char *store_dir(const struct store *store);
 double store_solved_seconds(const struct store *store);
 int64_t store_round(const struct store *store);
 
-/* After the data are loaded: refuses a checkpoint of other data or another instruction set. */
-int store_check(const struct store *store, const char *isa, struct rondo_error *err) RONDO_MUST_CHECK;
+/* What the bits of a run depend on beside the spec. */
+struct store_ground {
+    const char *isa;       /* of the kernels */
+    uint64_t fingerprint;  /* of the data */
+};
 
-int store_checkpoint(struct store *store, const char *isa, int64_t round, double solved_seconds,
-                     struct rondo_bytes cut, struct rondo_error *err) RONDO_MUST_CHECK;
+/* After the data are loaded: refuses a checkpoint of other data or another instruction set. */
+int store_check(const struct store *store, const struct store_ground *ground,
+                struct rondo_error *err) RONDO_MUST_CHECK;
+
+int store_checkpoint(struct store *store, const struct store_ground *ground, int64_t round,
+                     double solved_seconds, struct rondo_bytes cut,
+                     struct rondo_error *err) RONDO_MUST_CHECK;
 
 /* Appends a line to progress.jsonl. */
 int store_progress(struct store *store, double t_seconds, int64_t round, int64_t updates,

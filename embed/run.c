@@ -30,6 +30,7 @@ struct run {
     struct rondo_host host;
     struct store *store;
     struct rondo_bytes checkpoint;
+    struct store_ground ground;
     void *problem;
     struct recorder *recorder;
     struct engine *engine;
@@ -107,9 +108,10 @@ static int prepare(struct run *run, struct rondo_error *err)
     run->loaded = true;
     static const struct host_upcalls upcalls = { engine_feed, engine_feed_all, store_create };
     host_init(&run->host, &upcalls);
+    run->ground = (struct store_ground){ host_isa(run->job), host_fingerprint(run->job) };
     code = run->app->open(&run->host, run->job, &run->problem, err);
     if (!code)
-        code = store_check(run->store, host_isa(run->job), err);
+        code = store_check(run->store, &run->ground, err);
     run->outcome->load_seconds = since(run->began_ns);
     return code;
 }
@@ -164,7 +166,7 @@ static int assemble(struct run *run, struct hook *hook, struct rondo_error *err)
 {
     const struct rondo_job *job = run->job;
     struct recorder_options recorder = {
-        .store = run->store, .level = trace_of(job), .isa = host_isa(job),
+        .store = run->store, .level = trace_of(job), .ground = run->ground,
         .pipeline = job_integer(job, "schedule.pipeline"),
         .solved_seconds = store_solved_seconds(run->store), .progress = on_progress, .context = run,
     };

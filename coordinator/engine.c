@@ -243,6 +243,10 @@ static void receive(struct engine *engine, int32_t worker, struct message *messa
         work = dispatch_find(engine, message->ticket);
         if (!work || work->state != WORK_SENT || work->worker != worker)
             return;
+        if (!message->body) {
+            engine_fail(engine, RONDO_ESTATE, "a worker's answer is empty");
+            return;
+        }
         seat->outstanding--;
         engine_told(engine, ENGINE_TASK_DONE, message->round, message->phase, message->block,
                     message->shard, worker);
@@ -274,10 +278,6 @@ void engine_stop(struct engine *engine, const char *reason, bool keep)
         return;
     engine->stop_asked = reason;
     engine->stop_keeps = keep;
-    if (engine->state == ENGINE_WAITING) {
-        engine->state = ENGINE_DONE;
-        engine->stop_reason = reason;
-    }
 }
 
 void engine_checkpoint(struct engine *engine)

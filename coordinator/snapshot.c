@@ -373,11 +373,12 @@ int snapshot_lost(struct engine *engine, int32_t worker)
 {
     if (!engine->joined)
         return engine_fail(engine, RONDO_EWORKERS, "no worker is left");
-    if (engine->layout.shards && engine->seat[worker].holds)
+    if ((engine->layout.shards || engine->block_state) && engine->seat[worker].holds)
         return snapshot_rollback(engine);
     int code = dispatch_requeue(engine, worker);
     if (code)
         return engine_fail(engine, code, "no memory to hand work over");
+    /* Else every worker holds the same, and only what it was doing is done again. */
     if (engine->making_cut && engine->seat[worker].snap_due) {
         engine->seat[worker].snap_due = false;
         code = ask_workers(engine);

@@ -238,15 +238,15 @@ static void receive(struct engine *engine, int32_t worker, struct message *messa
 {
     struct worker_seat *seat = &engine->seat[worker];
     struct work *work;
+    if (!message->body && message->type != MESSAGE_FAILED) {
+        engine_fail(engine, RONDO_ESTATE, "a worker's answer is empty");
+        return;
+    }
     switch (message->type) {
     case MESSAGE_DONE:
         work = dispatch_find(engine, message->ticket);
         if (!work || work->state != WORK_SENT || work->worker != worker)
             return;
-        if (!message->body) {
-            engine_fail(engine, RONDO_ESTATE, "a worker's answer is empty");
-            return;
-        }
         seat->outstanding--;
         engine_told(engine, ENGINE_TASK_DONE, message->round, message->phase, message->block,
                     message->shard, worker);

@@ -495,6 +495,8 @@ static int phase_next(struct engine *engine, const struct rondo_order *order)
         return phase_start(engine, order);
     if (!engine->scheduler)
         return engine_fail(engine, RONDO_EAPP, "couplings are asked for and there are no variables");
+    if (order->count > scheduler_couplings_most(engine->scheduler))
+        return engine_fail(engine, RONDO_EAPP, "settle joins more variables than it may couple");
     drop_answers(phase);
     if (cut_blocks(engine, order))
         return engine_fail(engine, RONDO_ENOMEM, "no memory for a phase");

@@ -18,23 +18,28 @@
 
 enum {
     WANT_LEAST = 64,   /* variables in the first rounds; then twice the support */
-    STALLS_FRESH = 2,  /* sweeps without descent before the residual is computed afresh */
-    STALLS_MOST = 4,   /* ... before the job ends: no further descent in floating point */
+    STALLS_MOST = 4,   /* sweeps without progress, and updates in units of the variables that */
+    PATIENCE = 16,     /* count, before the residual is computed afresh; so again, and the job ends */
 };
 
 static const double KEPT_PROMISE = 0.5; /* share of the promised descent that a full step must keep */
 static const double JOINT_GAIN = 1.5;   /* over the blocks' promise: what a joint solve is worth */
 static const double COOLED = 0.05;      /* of the last sweep's worst violation: time for a sweep */
+static const double DESCENT = 1e-15;    /* of F(0), and */
+static const double CLOSER = 0.9;       /* of the gap: either is progress */
 
 /* What is saved as it is. */
 struct numbers {
     double lambda, lambda_max, l1, l2;
-    double objective, dual, sweep_objective, worst, hot;
+    double objective, dual, worst, hot;
+    double mark_objective, mark_gap; /* at the last sweep with progress */
     int64_t nnz, sweeps, inner_steps, column_reads;
     int64_t work, updates;        /* since the last sweep: column reads; variables in rounds */
     int64_t moves;                /* commits that moved, since the residual was fresh */
-    int64_t stalls, tried;        /* sweeps without descent; sampled rounds since the last sweep */
-    int64_t swept, sweep_pending, closing, exhausted;
+    int64_t stalls, tried;        /* since the last progress: sweeps; variables in rounds */
+    int64_t fresh_tried;          /* the residual was fresh since then */
+    int64_t swept, sweep_pending, closing;
+    int64_t exhausted;            /* empty rounds in a row */
     int64_t joint; /* the last joint solve gained much: the next round begins with one */
 };
 
@@ -99,7 +104,8 @@ int lasso_head_create(const void *problem, int32_t index RONDO_UNUSED, void **st
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for the model");
     struct move *move = &head->move;
     head->lasso = lasso;
-    head->at.objective = head->at.sweep_objective = lasso->null_objective;
+    head->at.objective = head->at.mark_objective = lasso->null_objective;
+    head->at.mark_gap = HUGE_VAL;
     head->at.dual = -HUGE_VAL;
     head->at.lambda = lasso->lambda;
     head->b = lasso->host->zalloc(p, sizeof(double));
@@ -173,7 +179,8 @@ static bool sweep_due(const struct lasso_head *head)
     const struct lasso *lasso = head->lasso;
     if (at->sweep_pending)
         return false;
-    if (!at->swept || at->closing || at->exhausted)
+    /* One empty round may only be in the way of those in flight. */
+    if (!at->swept || at->closing || at->exhausted >= lasso->pipeline)
         return true;
     if (!lasso->by_violation)
         return at->updates >= lasso->p;
@@ -253,7 +260,8 @@ static int commit_fresh(struct lasso_head *head, struct rondo_order *order)
 struct sweep {
     double rr, ry;              /* r'r, r'y */
     double most;                /* max_j |x_j'r/n - l2 b_j| */
-    double b1, bb;              /* |b|_1, b'b */
+    double b1, bb;              /* |b|_1, b'b (0 where l2 is) */
+    double excess;              /* sum of (|x_j'r/n| - l1)+ ^2 */
 };
 
 /* Calls each(j, x_j'r / n) in the order of columns. */
@@ -298,8 +306,10 @@ static struct sweep read_sweep(struct lasso_head *head, const struct rondo_bytes
                 continue;
             double g = dot[j - from] / n, b = head->b[j], unit = root / lasso->scale[j];
             sums.most = fmax(sums.most, fabs(g - at->l2 * b));
+            double over = fmax(fabs(g) - at->l1, 0);
             sums.b1 += fabs(b);
-            sums.bb += b * b;
+            sums.bb += at->l2 > 0 ? b * b : 0;
+            sums.excess += over * over;
             at->nnz += b != 0;
             head->violation[j] = lasso_violation(b, -g, at->l1, at->l2) * unit;
             at->worst = fmax(at->worst, head->violation[j]);
@@ -310,7 +320,9 @@ static struct sweep read_sweep(struct lasso_head *head, const struct rondo_bytes
 
 /* The dual value at theta = s (r, -sqrt(n l2) b), the residual of the augmented problem, with the
  * best feasible s (Mairal's thesis, section 2.3; Fercoq et al. 2015, section 3):
- *     D = s r'y/n - s^2/2 (r'r/n + l2 b'b),    |s| <= l1 / max_j |x_j'r/n - l2 b_j| */
+ *     D = s r'y/n - s^2/2 (r'r/n + l2 b'b),    |s| <= l1 / max_j |x_j'r/n - l2 b_j|
+ * or, with l2, the conjugate of the elastic net, finite at r itself; the only one where l1 = 0:
+ *     D = r'y/n - r'r/2n - sum_j (|x_j'r/n| - l1)+ ^2 / 2 l2 */
 static double dual_value(const struct lasso_head *head, const struct sweep *sums)
 {
     double n = (double)head->lasso->n;
@@ -322,17 +334,27 @@ static double dual_value(const struct lasso_head *head, const struct sweep *sums
         double reach = head->at.l1 / sums->most;
         s = s > reach ? reach : s < -reach ? -reach : s;
     }
-    return s * cross - 0.5 * s * s * square;
+    double value = s * cross - 0.5 * s * s * square;
+    if (head->at.l2 > 0)
+        value = fmax(value, cross - 0.5 * sums->rr / n - 0.5 * sums->excess / head->at.l2);
+    return value;
+}
+
+/* Rounds bear the whole support and as many others: worth while where a block is solved. */
+static bool keeps_support(const struct lasso_head *head)
+{
+    const struct lasso *lasso = head->lasso;
+    return lasso->by_violation && lasso->mode == LASSO_SOLVE
+           && 5 * head->at.nnz <= 4 * lasso->most;
 }
 
 /* The support counts at least as the worst violation, so that rounds keep it together. */
 static void feed_sweep(struct lasso_head *head, struct rondo_head_link *link)
 {
     const struct lasso *lasso = head->lasso;
-    if (lasso->by_violation)
-        for (int64_t j = 0; j < lasso->p; j++)
-            if (head->b[j] != 0)
-                head->violation[j] += 1e3 * head->at.worst;
+    for (int64_t j = 0; j < lasso->p && keeps_support(head); j++)
+        if (head->b[j] != 0)
+            head->violation[j] += 1e3 * head->at.worst;
     lasso->host->feed_all(link, head->violation);
 }
 
@@ -343,15 +365,28 @@ static double relative_gap(const struct lasso_head *head)
     return zero > 0 ? fmax(gap, 0) / zero : 0;
 }
 
-/* Whether the last sweeps brought no descent; counts them. */
-static void count_stalls(struct lasso_head *head)
+/* Progress is descent of F, which is quadratic in the violations, or a smaller gap, which is linear
+ * in them.  Both are measured from the last progress, so rounding cannot make progress for ever.
+ * True where there was none for so long that everything that counts has been tried many times. */
+static bool stalled(struct lasso_head *head)
 {
+    const struct lasso *lasso = head->lasso;
     struct numbers *at = &head->at;
-    double descent = at->sweep_objective - at->objective;
-    if (at->tried)
-        at->stalls = descent > 1e-15 * head->lasso->null_objective ? 0 : at->stalls + 1;
-    at->sweep_objective = at->objective;
-    at->tried = 0;
+    double gap = at->objective - at->dual;
+    bool progress = at->mark_objective - at->objective > DESCENT * lasso->null_objective
+                    || gap < CLOSER * at->mark_gap;
+    if (progress) {
+        at->mark_objective = fmin(at->objective, at->mark_objective);
+        at->mark_gap = fmin(gap, at->mark_gap);
+        at->stalls = at->tried = at->fresh_tried = 0;
+        return false;
+    }
+    at->stalls++;
+    if (at->updates == 0 && !at->closing)
+        at->tried += lasso->p; /* nothing could be sampled */
+    int64_t counts = at->nnz + WANT_LEAST;
+    counts = lasso->by_violation && counts < lasso->p ? counts : lasso->p;
+    return at->stalls >= STALLS_MOST && at->tried >= PATIENCE * counts;
 }
 
 static int settle_sweep(struct lasso_head *head, struct rondo_head_link *link,
@@ -367,19 +402,23 @@ static int settle_sweep(struct lasso_head *head, struct rondo_head_link *link,
     at->dual = fmax(at->dual, dual_value(head, &sums));
     at->sweeps++;
     at->column_reads += lasso->p;
+    bool ends = stalled(head);
     at->work = at->updates = at->exhausted = at->sweep_pending = 0;
     at->swept = 1;
     at->hot = at->worst;
-    count_stalls(head);
     feed_sweep(head, link);
     order->report = true;
     order->note = "sweep";
     bool reached = relative_gap(head) <= lasso->gap;
-    at->closing = reached || at->stalls == STALLS_FRESH;
+    at->closing = reached || ends;
     if (reached && at->moves == 0)
         order->stop = "gap";
-    else if (at->stalls >= STALLS_MOST)
+    else if (ends && at->fresh_tried)
         order->stop = "precision";
+    if (ends) {
+        at->stalls = at->tried = 0;
+        at->fresh_tried = 1;
+    }
     if (!order->stop && (at->closing || at->moves >= lasso->fresh_rounds))
         return commit_fresh(head, order);
     int code = commit_begin(head, LASSO_NOTHING, 0, 0, 0);
@@ -425,7 +464,7 @@ static int finish(struct lasso_head *head, struct rondo_head_link *link, int32_t
         move->delta[i] += head->b[j] * (lasso->scale[j] / sqrt((double)lasso->n));
         /* Solved variables are quiet until the next sweep; where the step was cut they are not. */
         if (t == 1 || !moves)
-            move->violation[i] = head->b[j] != 0 && lasso->by_violation ? at->worst : 0;
+            move->violation[i] = head->b[j] != 0 && keeps_support(head) ? at->worst : 0;
     }
     lasso->host->feed(link, move->seen, move->variable, move->delta, move->violation);
     int code = commit_begin(head, moves ? LASSO_MOVE : LASSO_NOTHING, phase, t,
@@ -497,8 +536,8 @@ static int settle_blocks(struct lasso_head *head, struct rondo_head_link *link, 
         take_answer(head, &tasks[i], &results[i], true);
     head->at.work += work_of(head->lasso, move->seen);
     head->at.updates += move->seen;
-    head->at.tried++;
-    head->at.exhausted = move->seen == 0;
+    head->at.tried += head->at.closing ? 0 : move->seen;
+    head->at.exhausted = move->seen ? 0 : head->at.exhausted + 1;
     if (head->at.closing)
         move->count = 0; /* the residual is fresh and a sweep is about to prove the gap */
     if (move->count == 0)

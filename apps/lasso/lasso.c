@@ -12,6 +12,8 @@ enum {
     FRESH_ROUNDS = 4096,  /* rounds between two fresh residuals */
 };
 
+static const double LARGEST = 1e150; /* of all values; its inverse: the least deviation of a column */
+
 static const struct rondo_param params[] = {
     { "loss", RONDO_CHOICE, "\"squared\"", NAN, NAN, false, "squared|logistic", "",
       "the loss; logistic is not in this version" },
@@ -73,6 +75,7 @@ static int read_params(struct lasso *lasso, struct rondo_error *err)
                                                                   : LASSO_SOLVE;
     lasso->by_violation = strcmp(host->text(job, "schedule.priority.rule"), "gradient") == 0;
     lasso->most = host->integer(job, "schedule.blocks") * host->integer(job, "schedule.block_size");
+    lasso->pipeline = host->integer(job, "schedule.pipeline");
     lasso->fresh_rounds = FRESH_ROUNDS;
     return RONDO_OK;
 }
@@ -88,6 +91,12 @@ static int read_kernel(struct lasso *lasso)
 
 /* ---- what the data say ------------------------------------------------------------------------------- */
 
+/* Squares of values and of deviations, and their sums, must neither overflow nor vanish. */
+static bool in_range(double least, double most, double variance)
+{
+    return least >= -LARGEST && most <= LARGEST && variance >= 1 / (LARGEST * LARGEST);
+}
+
 static int read_y(struct lasso *lasso, struct rondo_error *err)
 {
     const struct rondo_matrix *y = lasso->host->matrix(lasso->job, "y");
@@ -99,21 +108,29 @@ static int read_y(struct lasso *lasso, struct rondo_error *err)
     if (y->rows != lasso->n)
         return rondo_error_set(err, RONDO_EINPUT, where, NULL, "y has %lld rows and x has %lld",
                                (long long)y->rows, (long long)lasso->n);
-    double sum = 0;
-    for (int64_t i = 0; i < lasso->n; i++)
+    double sum = 0, square = 0, least = HUGE_VAL, most = -HUGE_VAL;
+    for (int64_t i = 0; i < lasso->n; i++) {
         sum += y->dense[i];
-    lasso->y_mean = lasso->intercept ? sum / (double)lasso->n : 0;
-    double square = 0;
+        least = fmin(least, y->dense[i]);
+        most = fmax(most, y->dense[i]);
+    }
+    /* Where all values are equal their mean is known without rounding. */
+    lasso->y_mean = !lasso->intercept ? 0 : most <= least ? least : sum / (double)lasso->n;
     for (int64_t i = 0; i < lasso->n; i++) {
         lasso->y[i] = y->dense[i] - lasso->y_mean;
         square += lasso->y[i] * lasso->y[i];
     }
     lasso->null_objective = square / (2 * (double)lasso->n);
+    bool idle = lasso->intercept ? most <= least : most <= 0 && least >= 0;
+    if (!idle && !in_range(least, most, square / (double)lasso->n))
+        return rondo_error_set(err, RONDO_EINPUT, where, "scale y",
+                               "y is too large or varies too little for 64-bit numbers");
     return RONDO_OK;
 }
 
-/* Mean and |x_j - m_j| of one column; 0 where all its values are equal (with an intercept). */
-static void read_column(struct lasso *lasso, int64_t j)
+/* Mean and |x_j - m_j| of one column; 0 where all its values are equal (with an intercept) or 0.
+ * False where its squares are out of range. */
+static bool read_column(struct lasso *lasso, int64_t j)
 {
     const struct rondo_matrix *x = lasso->x;
     const double *value = x->sparse ? x->values + x->colptr[j] : x->dense + j * x->ld;
@@ -129,12 +146,27 @@ static void read_column(struct lasso *lasso, int64_t j)
     double square = absent * mean * mean;
     for (int64_t i = 0; i < count; i++)
         square += (value[i] - mean) * (value[i] - mean);
-    bool idle = lasso->intercept ? most <= least : square == 0;
+    bool idle = lasso->intercept ? most <= least : most <= 0 && least >= 0;
     lasso->mean[j] = idle ? 0 : mean;
     lasso->scale[j] = idle ? 0 : sqrt(square);
     lasso->scale_most = fmax(lasso->scale_most, lasso->scale[j]);
     lasso->cost[j] = (double)count + 1;
     lasso->idle += idle;
+    return idle || in_range(least, most, square / n);
+}
+
+static int read_columns(struct lasso *lasso, struct rondo_error *err)
+{
+    char what[128];
+    for (int64_t j = 0; j < lasso->p; j++) {
+        if (read_column(lasso, j))
+            continue;
+        snprintf(what, sizeof what,
+                 "column %lld of x is too large or varies too little for 64-bit numbers",
+                 (long long)j + 1);
+        return refuse(lasso, err, "data.x", what, "scale it");
+    }
+    return RONDO_OK;
 }
 
 /* Cuts the columns into parts of about CHUNK_ENTRIES stored entries. */
@@ -195,10 +227,10 @@ static int read_data(struct lasso *lasso, struct rondo_error *err)
     if (!lasso->y || !lasso->mean || !lasso->scale || !lasso->cost || !lasso->chunk)
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for the columns' norms");
     int code = read_y(lasso, err);
+    if (!code)
+        code = read_columns(lasso, err);
     if (code)
         return code;
-    for (int64_t j = 0; j < lasso->p; j++)
-        read_column(lasso, j);
     cut_chunks(lasso);
     cut_rows(lasso);
     tell_idle(lasso);

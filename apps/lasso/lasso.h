@@ -39,6 +39,7 @@ struct lasso {
     bool couples;                  /* dependency.check is not none */
     enum lasso_mode mode;
     int64_t most;    /* variables in a round */
+    int64_t pipeline;
     double scale_most;
     int64_t idle;    /* columns that say nothing */
     int64_t fresh_rounds; /* rounds after which the residual is computed afresh */

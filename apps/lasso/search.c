@@ -7,7 +7,9 @@ double lasso_change(const struct lasso_line *line, double t)
     double penalty = 0;
     for (int64_t j = 0; j < line->count; j++) {
         double b = line->b[j], moved = b + t * line->d[j];
-        penalty += line->l1 * (fabs(moved) - fabs(b));
+        /* Where the sign stays no digits cancel: the rounding is that of the step, not of b. */
+        penalty += line->l1 * (b * moved > 0 ? copysign(1, b) * t * line->d[j]
+                                             : fabs(moved) - fabs(b));
         penalty += line->l2 * (0.5 * t * line->d[j]) * (moved + b);
     }
     return (0.5 * t * t * line->uu - t * line->ru) / line->n + penalty;

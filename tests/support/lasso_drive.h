@@ -1,0 +1,113 @@
+/* lasso_drive.h - lasso problems made at random, the app run on them in this process, and what is
+ * true of an answer, in long double.
+ *
+ * Place:   tests/support; used by the tests of apps/lasso.
+ * Threads: a drive runs on the caller's thread alone.
+ * Memory:  a design is owned by its maker until design_fini; a problem borrows it.
+ *
+ * The oracle knows the data and the coefficients, and nothing of how they were found:
+ *     F(b) = min over b0 of 1/(2n) |y - X b - b0|^2 + l1 |b|_1 + l2/2 |b|^2
+ */
+#ifndef LASSO_DRIVE_H
+#define LASSO_DRIVE_H
+
+#include "apps/lasso/lasso.h"
+#include "coordinator/engine.h"
+
+/* ---- random numbers: a stream that a test carries along ------------------------------------- */
+
+struct dice {
+    uint64_t seed, draws;
+};
+double dice_unit(struct dice *dice);                   /* [0, 1) */
+int64_t dice_below(struct dice *dice, int64_t limit);  /* 0 .. limit-1 */
+double dice_normal(struct dice *dice);
+uint64_t dice_seed(uint64_t fallback);                 /* RONDO_PROP_SEED, printed */
+
+/* ---- data ------------------------------------------------------------------------------------ */
+
+struct design {
+    int64_t n, p;
+    double *x;       /* [n * p] by columns */
+    double *y;       /* [n] */
+    struct rondo_matrix matrix, response; /* the same, as the app sees them */
+    double *padded, *values;
+    int64_t *colptr;
+    int32_t *rowidx;
+};
+
+enum design_kind { DESIGN_AR, DESIGN_GENOTYPE, DESIGN_KINDS };
+
+struct design_options {
+    int64_t n, p;
+    enum design_kind kind;
+    double rho;          /* correlation of neighbours */
+    double duplicates;   /* share of columns that repeat another one, perhaps scaled */
+    double constants;    /* share that are constant */
+    double zeros;        /* share of entries set to 0 */
+    double decades;      /* columns are scaled by 10^(u decades), u in [-1/2, 1/2] */
+    double noise;
+    bool sparse;
+};
+
+void design_make(struct design *design, struct dice *dice, const struct design_options *options);
+/* x and y are filled in by the caller between _init and _bind. */
+void design_init(struct design *design, int64_t n, int64_t p);
+void design_bind(struct design *design, bool sparse);
+void design_fini(struct design *design);
+
+/* ---- a job --------------------------------------------------------------------------------------- */
+
+struct lasso_spec {
+    const struct design *design;
+    double lambda;       /* 0: by ratio */
+    double lambda_ratio, l1_ratio, gap;
+    bool intercept;
+    int64_t row_shards;  /* 0: none */
+    const char *isa;     /* NULL: x86-64-v2 */
+    int32_t blocks, block_size, pipeline;
+    int64_t candidates;
+    enum priority_rule rule;
+    enum dependency_check check;
+    enum coupled_mode coupled;
+    double threshold;
+    uint64_t seed;
+    int64_t round_limit;
+};
+
+struct lasso_spec lasso_spec_plain(const struct design *design);
+
+/* The host's table with no engine behind it, and a spec as a job. */
+const struct rondo_host *lasso_drive_host(void);
+const struct rondo_job *lasso_drive_job(const struct lasso_spec *spec);
+/* The app's problem; lasso_app.close frees it.  NULL: refused, and err says why. */
+struct lasso *lasso_drive_open(const struct lasso_spec *spec, struct rondo_error *err);
+
+struct lasso_outcome {
+    int code;                   /* of opening or running */
+    struct rondo_error err;
+    const char *stop;           /* a word of the app's, or "rounds" */
+    double gap, lambda, objective;
+    int64_t rounds, updates, sweeps;
+    double b[8192];             /* the first of the committed coefficients */
+};
+
+/* After every commit: the coefficients as committed. */
+typedef void (*lasso_watch)(void *context, const struct lasso *lasso, const double *b,
+                            const struct engine_round *round);
+
+void lasso_drive_run(const struct lasso_spec *spec, lasso_watch watch, void *context,
+                     struct lasso_outcome *outcome);
+
+/* ---- the oracle ------------------------------------------------------------------------------------ */
+
+struct truth {
+    long double objective, dual; /* D <= min F <= F */
+};
+
+/* F at b for the given penalty. */
+long double truth_objective(const struct lasso_spec *spec, double lambda, const double *b);
+/* F at b, and the best dual value along the residual of b, from scratch. */
+struct truth truth_of(const struct lasso_spec *spec, double lambda, const double *b);
+
+#endif

@@ -46,7 +46,7 @@ struct engine_round {
     int64_t round;
     enum rondo_kind kind;
     int32_t phases;
-    int64_t updates;
+    int64_t updates;                   /* so far */
     const char *note;                  /* the app's, or "" */
     const struct scheduler_plan *plan; /* sampled rounds; else NULL */
     int32_t blocks;

@@ -572,7 +572,7 @@ static void tell_round(struct engine *engine, const struct rondo_order *order, i
     if (reports && engine->app->report)
         engine->app->report(engine->head, &report);
     struct engine_round record = {
-        .round = round, .kind = flight->order.kind, .phases = phases, .updates = order->updates,
+        .round = round, .kind = flight->order.kind, .phases = phases, .updates = engine->updates,
         .note = order->note ? order->note : "",
         .plan = sampled ? scheduler_plan(engine->scheduler, round) : NULL,
         .pairs_computed = flight->pairs_computed, .report = reports ? &report : NULL,

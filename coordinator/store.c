@@ -30,6 +30,7 @@ struct store {
     uint64_t fingerprint;
     double solved_seconds;
     int64_t round;
+    bool resume;
 };
 
 static void path_of(const struct store *store, const char *name, char *out, size_t size)
@@ -94,14 +95,18 @@ static int claim(const struct store *store, const struct store_options *options,
 static int try_writing(struct store *store, struct rondo_error *err)
 {
     struct file_atomic file;
-    int code = file_begin(&file, store->dir, spec_name, err);
-    if (code)
+    if (file_begin(&file, store->dir, spec_name, err))
         return RONDO_EINPUT;
-    if (fputs(store->spec, file.stream) < 0 || fputc('\n', file.stream) < 0) {
-        file_abandon(&file);
-        return rondo_error_set(err, RONDO_EINPUT, store->dir, NULL, "cannot write: %s",
-                               strerror(errno));
-    }
+    file_abandon(&file);
+    return RONDO_OK;
+}
+
+static int write_spec(struct store *store, struct rondo_error *err)
+{
+    struct file_atomic file;
+    if (file_begin(&file, store->dir, spec_name, err))
+        return RONDO_EINPUT;
+    fprintf(file.stream, "%s\n", store->spec);
     return file_commit(&file, err) ? RONDO_EINPUT : RONDO_OK;
 }
 
@@ -176,11 +181,11 @@ int store_checkpoint(struct store *store, const struct store_ground *ground, int
 /* ---- progress ---------------------------------------------------------------------------------------- */
 
 /* Keeps the lines of rounds up to the checkpoint's: later ones will be written again. */
-static int open_progress(struct store *store, bool resume, struct rondo_error *err)
+static int open_progress(struct store *store, struct rondo_error *err)
 {
     char path[4096], line[PROGRESS_LINE];
     path_of(store, progress_name, path, sizeof path);
-    FILE *old = resume ? fopen(path, "re") : NULL;
+    FILE *old = store->resume ? fopen(path, "re") : NULL;
     struct file_atomic file;
     int code = file_begin(&file, store->dir, progress_name, err);
     while (!code && old && fgets(line, sizeof line, old)) {
@@ -225,6 +230,7 @@ int store_open(const struct store_options *options, struct store **out,
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory");
     *checkpoint = (struct rondo_bytes){ 0 };
     store->job = options->job;
+    store->resume = options->resume;
     store->dir = mem_strdup(options->dir);
     store->spec = job_canonical(options->job);
     int code = store->dir && store->spec
@@ -242,16 +248,6 @@ int store_open(const struct store_options *options, struct store **out,
         code = read_checkpoint(store, checkpoint, err);
     if (!code)
         code = try_writing(store, err);
-    if (!code)
-        code = open_progress(store, options->resume, err);
-    if (!code && !options->resume) {
-        static const char *const stale[] = { checkpoint_name, "result.json" };
-        for (size_t i = 0; i < sizeof stale / sizeof *stale; i++) {
-            char path[4096];
-            path_of(store, stale[i], path, sizeof path);
-            unlink(path);
-        }
-    }
     if (code) {
         err->code = code;
         store_close(store);
@@ -259,6 +255,25 @@ int store_open(const struct store_options *options, struct store **out,
     }
     *out = store;
     return RONDO_OK;
+}
+
+int store_begin(struct store *store, struct rondo_error *err)
+{
+    static const char *const stale[] = { checkpoint_name, "result.json" };
+    int code = write_spec(store, err);
+    if (!code)
+        code = open_progress(store, err);
+    for (size_t i = 0; i < sizeof stale / sizeof *stale && !code && !store->resume; i++) {
+        char path[4096];
+        path_of(store, stale[i], path, sizeof path);
+        unlink(path);
+    }
+    return code;
+}
+
+bool store_begun(const struct store *store)
+{
+    return store->progress != NULL;
 }
 
 void store_close(struct store *store)

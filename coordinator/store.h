@@ -21,9 +21,9 @@ struct store_options {
     bool force;  /* take over a directory of another job */
 };
 
-/* Finds out before any work whether the directory can be used and written to.  RONDO_EINPUT
- * otherwise.  With resume, *checkpoint holds the saved bytes of the engine, empty where there are
- * none; they belong to the store. */
+/* Finds out before any work whether the directory can be used and written to, and changes nothing
+ * in it.  RONDO_EINPUT otherwise.  With resume, *checkpoint holds the saved bytes of the engine,
+ * empty where there are none; they belong to the store. */
 int store_open(const struct store_options *options, struct store **store,
                struct rondo_bytes *checkpoint, struct rondo_error *err) RONDO_MUST_CHECK;
 void store_close(struct store *store);
@@ -44,6 +44,9 @@ struct store_ground {
 /* After the data are loaded: refuses a checkpoint of other data or another instruction set. */
 int store_check(const struct store *store, const struct store_ground *ground,
                 struct rondo_error *err) RONDO_MUST_CHECK;
+/* Behind store_check: from here on the directory is this job's, and what else stood there goes. */
+int store_begin(struct store *store, struct rondo_error *err) RONDO_MUST_CHECK;
+bool store_begun(const struct store *store);
 
 int store_checkpoint(struct store *store, const struct store_ground *ground, int64_t round,
                      double solved_seconds, struct rondo_bytes cut,

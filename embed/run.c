@@ -112,6 +112,8 @@ static int prepare(struct run *run, struct rondo_error *err)
     code = run->app->open(&run->host, run->job, &run->problem, err);
     if (!code)
         code = store_check(run->store, &run->ground, err);
+    if (!code)
+        code = store_begin(run->store, err);
     run->outcome->load_seconds = since(run->began_ns);
     return code;
 }
@@ -294,7 +296,7 @@ int rondo_run(struct rondo_job *job, const struct rondo_run_options *options,
     conclude(&run, code);
     int closed = recorder_close(run.recorder, err);
     code = code ? code : closed;
-    if (run.store)
+    if (run.store && store_begun(run.store))
         code = write_result(&run, code, err);
     engine_destroy(run.engine);
     cluster_destroy(run.cluster);

@@ -72,7 +72,7 @@ int cli_usage(const char *command, const char *format, ...)
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    snprintf(line, sizeof line, "rondo %s: %s; see rondo help %s", command, what, command);
+    snprintf(line, sizeof line, "rondo: %s: %s (rondo help %s says more)", command, what, command);
     put_line(line);
     return 2;
 }

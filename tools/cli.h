@@ -38,7 +38,7 @@ int cli_unknown(const char *name);
 /* Prints `rondo: WHERE: WHAT (HINT)`, without the parts that are empty, and returns the exit
  * status that the error's code asks for. */
 int cli_fail(const struct rondo_error *err);
-/* Prints `rondo: COMMAND: WHAT; see rondo help COMMAND` and returns 2. */
+/* Prints `rondo: COMMAND: WHAT (rondo help COMMAND says more)` and returns 2. */
 int cli_usage(const char *command, const char *format, ...) RONDO_PRINTF(2, 3);
 
 /* Is argv[*at] the option `name`, which needs a value ("--set V" or "--set=V")?  1: yes, *value is

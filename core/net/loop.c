@@ -10,8 +10,10 @@
 
 enum {
     RING_SLOTS = 256,     /* a power of two */
-    SPIN_TURNS = 4000,    /* about 0.2 ms, where every thread has a core */
-    SPIN_TURNS_CROWDED = 20,
+    SPIN_MOST = 4000,     /* turns, about 0.2 ms, where every thread has a core */
+    SPIN_LEAST = 32,      /* where spinning has been in vain */
+    SPIN_CROWDED = 20,    /* where threads are more than cores */
+    SPIN_AGAIN = 256,     /* rests from one full spin to the next, in vain or not */
     ENCODED = 0xff,       /* the type of a message whose body is another, as bytes */
 };
 
@@ -25,9 +27,13 @@ struct ring {
 };
 
 /* Where a thread sleeps.  asleep is set before the last look and read after each publication, both
- * sequentially consistent, so that no publication is missed. */
+ * sequentially consistent, so that no publication is missed.  Two threads that share a core, on a
+ * machine where others run too, would each spin in the other's way: who spins in vain spins half as
+ * long next time. */
 struct bed {
     _Alignas(64) _Atomic bool asleep;
+    int spin, most;  /* turns: next time, and where spinning pays; the sleeper's */
+    uint32_t rests;  /* that had to spin; the sleeper's */
     pthread_mutex_t mutex;
     pthread_cond_t wake;
 };
@@ -52,7 +58,6 @@ struct loop {
     int (*step)(void *);
     void *step_context;
     int32_t next; /* where the hub looks first */
-    int spin;
 };
 
 static void pause_briefly(void)
@@ -98,10 +103,12 @@ static bool ring_get(struct ring *ring, struct message *message)
 
 /* ---- beds -------------------------------------------------------------------------------- */
 
-static void bed_init(struct bed *bed)
+static void bed_init(struct bed *bed, int most)
 {
     pthread_condattr_t attributes;
     atomic_init(&bed->asleep, false);
+    bed->spin = bed->most = most;
+    bed->rests = 0;
     pthread_mutex_init(&bed->mutex, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -125,15 +132,28 @@ static void bed_wake(struct bed *bed)
     pthread_mutex_unlock(&bed->mutex);
 }
 
-/* Spins, then sleeps until ready(context) or the time is up. */
-static void bed_rest(struct bed *bed, int spin, int64_t timeout_ns, bool (*ready)(void *),
-                     void *context)
+/* True: ready(context) within the turns that spinning is worth. */
+static bool bed_spin(struct bed *bed, bool (*ready)(void *), void *context)
 {
-    for (int turn = 0; turn < spin; turn++) {
-        if (ready(context))
-            return;
+    int turns = ++bed->rests % SPIN_AGAIN == 0 ? bed->most : bed->spin;
+    for (int turn = 0; turn < turns; turn++) {
+        if (ready(context)) {
+            int longer = 2 * turns;
+            bed->spin = longer < bed->most ? longer : bed->most;
+            return true;
+        }
         pause_briefly();
     }
+    int shorter = bed->spin / 2, least = bed->most < SPIN_LEAST ? bed->most : SPIN_LEAST;
+    bed->spin = shorter > least ? shorter : least;
+    return false;
+}
+
+/* Spins, then sleeps until ready(context) or the time is up. */
+static void bed_rest(struct bed *bed, int64_t timeout_ns, bool (*ready)(void *), void *context)
+{
+    if (bed_spin(bed, ready, context))
+        return;
     int64_t until = clock_now_ns() + timeout_ns;
     struct timespec when = { .tv_sec = until / 1000000000, .tv_nsec = until % 1000000000 };
     pthread_mutex_lock(&bed->mutex);
@@ -254,7 +274,7 @@ static void hub_wait(struct net_hub *hub, int64_t timeout_ns)
     struct loop *loop = (struct loop *)hub;
     if (loop->step && loop->step(loop->step_context) != 0)
         return;
-    bed_rest(&loop->bed, loop->spin, timeout_ns, hub_ready, loop);
+    bed_rest(&loop->bed, timeout_ns, hub_ready, loop);
 }
 
 static const struct net_hub_ops hub_ops = { hub_send, hub_receive, hub_wait };
@@ -305,7 +325,7 @@ static bool link_ready(void *context)
 static void link_wait(struct net_link *link)
 {
     struct seat *seat = (struct seat *)link;
-    bed_rest(&seat->bed, seat->loop->spin, INT64_C(1000000000), link_ready, seat);
+    bed_rest(&seat->bed, INT64_C(1000000000), link_ready, seat);
 }
 
 static const struct net_link_ops link_ops = { link_receive, link_send, link_wait };
@@ -325,15 +345,14 @@ int loop_create(const struct loop_options *options, struct loop **out, struct ro
     loop->hub.ops = &hub_ops;
     loop->options = *options;
     loop->seats = seats;
-    loop->spin = sysconf(_SC_NPROCESSORS_ONLN) >= options->workers ? SPIN_TURNS
-                                                                   : SPIN_TURNS_CROWDED;
-    bed_init(&loop->bed);
+    int spin = sysconf(_SC_NPROCESSORS_ONLN) >= options->workers ? SPIN_MOST : SPIN_CROWDED;
+    bed_init(&loop->bed, spin);
     parcel_pool_init(&loop->pool);
     for (int32_t i = 0; i < options->workers; i++) {
         seats[i].link.ops = &link_ops;
         seats[i].loop = loop;
         seats[i].number = i;
-        bed_init(&seats[i].bed);
+        bed_init(&seats[i].bed, spin);
         parcel_pool_init(&seats[i].pool);
     }
     *out = loop;

@@ -50,7 +50,7 @@ static int solve(const struct empty_problem *problem, int32_t workers, int64_t r
 static struct ran run_empty(int32_t workers, int64_t rounds)
 {
     struct empty_problem problem = { .tasks = workers };
-    struct recorder_options recording = { .level = TRACE_OFF, .isa = "", .pipeline = 1 };
+    struct recorder_options recording = { .level = TRACE_OFF, .ground = { .isa = "" }, .pipeline = 1 };
     struct engine_options options = { .app = &empty_app, .problem = &problem, .workers = workers,
                                       .schedule = { .pipeline = 1 }, .round_limit = rounds,
                                       .snapshot_rounds = SNAPSHOT_ROUNDS };

@@ -154,13 +154,17 @@ static int do_couple(struct worker *worker, const struct message *message, struc
     const int64_t *words = data_of(message->variables);
     int64_t columns = message->count;
     size_t have = bytes_of(message->variables).size / sizeof *words;
-    if (columns < 0 || have < 2 * (size_t)columns + 1)
+    if (!worker->app->couple || columns < 0 || (size_t)columns > have
+        || have < 2 * (size_t)columns + 1)
         return RONDO_ESTATE;
     struct rondo_pairs pairs = {
         .columns = columns, .column = words, .ptr = words + columns, .row = words + 2 * columns + 1,
     };
     int64_t count = pairs.ptr[columns];
-    if (count < 0 || have - 2 * (size_t)columns - 1 != (size_t)count)
+    bool ordered = pairs.ptr[0] == 0;
+    for (int64_t c = 0; c < columns; c++)
+        ordered = ordered && pairs.ptr[c] <= pairs.ptr[c + 1];
+    if (!ordered || count < 0 || have - 2 * (size_t)columns - 1 != (size_t)count)
         return RONDO_ESTATE;
     void *shard = message->shard >= 0 && message->shard < worker->states.shards
                       ? worker->states.shard[message->shard] : NULL;
@@ -175,10 +179,24 @@ static int do_couple(struct worker *worker, const struct message *message, struc
     return app_failed(code, "couple", err);
 }
 
+/* Are there as many variables and couplings as the message says? */
+static bool fits(const struct message *message)
+{
+    size_t count = (size_t)message->count, variables = bytes_of(message->variables).size;
+    size_t couplings = bytes_of(message->couplings).size;
+    return message->count >= 0 && message->kind <= RONDO_JOIN
+           && variables / sizeof(int64_t) == count && variables % sizeof(int64_t) == 0
+           && (!message->couplings || couplings == count * count * sizeof(double));
+}
+
 static int answer(struct worker *worker, struct message *message, struct rondo_buf *out,
                   struct rondo_error *err)
 {
     struct rondo_task task = task_of(worker, message);
+    bool work = message->type == MESSAGE_PUSH || message->type == MESSAGE_PULL;
+    bool pulls = message->type == MESSAGE_PULL || (message->flags & MESSAGE_FUSED);
+    if (work && (!fits(message) || (pulls && !worker->app->pull)))
+        return rondo_error_set(err, RONDO_ESTATE, NULL, NULL, "a task that does not fit");
     switch (message->type) {
     case MESSAGE_PUSH: return do_push(worker, message, &task, out, err);
     case MESSAGE_PULL: return do_pull(worker, message, &task, out, err);

@@ -377,12 +377,21 @@ int snapshot_rollback(struct engine *engine)
     return hand_out_states(engine);
 }
 
+/* Who came late holds nothing until the next boundary, which needs one who does. */
+static bool anyone_holds(const struct engine *engine)
+{
+    for (int32_t worker = 0; worker < engine->seats; worker++)
+        if (holding(engine, worker))
+            return true;
+    return false;
+}
+
 int snapshot_lost(struct engine *engine, int32_t worker)
 {
     if (!engine->joined)
         return engine_fail(engine, RONDO_EWORKERS, "no worker is left");
     bool moves = engine->layout.shards || engine->block_state; /* it may have had the only copy */
-    if (moves && engine->seat[worker].holds)
+    if ((moves && engine->seat[worker].holds) || !anyone_holds(engine))
         return snapshot_rollback(engine);
     int code = dispatch_requeue(engine, worker);
     if (code)

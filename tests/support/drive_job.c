@@ -118,6 +118,8 @@ static int play(struct drive *drive, const void *problem)
         code = cluster_start(&cluster, &drive->cluster, &end->error);
     while (!code && running(drive))
         code = turn(drive, cluster_hub(drive->cluster));
+    if (code)
+        rondo_error_set(&end->error, code, NULL, NULL, "it ended by: %s", rondo_strerror(code));
     cluster_stop(drive->cluster);
     return code;
 }

@@ -71,7 +71,9 @@ static int allocate(struct engine *engine)
     size_t pipeline = (size_t)engine->options.schedule.pipeline;
     engine->flight = mem_calloc(pipeline, sizeof *engine->flight);
     engine->owner = mem_calloc((size_t)layout->shards + 1, sizeof *engine->owner);
-    int code = engine->flight && engine->owner ? RONDO_OK : RONDO_ENOMEM;
+    engine->seen = mem_calloc((size_t)layout->blocks + (size_t)layout->shards + 1,
+                              sizeof *engine->seen);
+    int code = engine->flight && engine->owner && engine->seen ? RONDO_OK : RONDO_ENOMEM;
     if (layout->blocks > 0 && engine->app->block.create) {
         engine->block_state = mem_calloc((size_t)layout->blocks, sizeof *engine->block_state);
         code = engine->block_state ? code : RONDO_ENOMEM;
@@ -164,6 +166,7 @@ void engine_destroy(struct engine *engine)
     snapshot_fini(&engine->making, engine->layout.shards);
     destroy_seats(engine);
     mem_free(engine->owner);
+    mem_free(engine->seen);
     mem_free(engine->queue);
     mem_free(engine->outbox);
     buf_fini(&engine->packed);
@@ -211,7 +214,7 @@ static int seat_for(struct engine *engine, int32_t worker)
 
 void engine_join(struct engine *engine, int32_t worker)
 {
-    if (ended(engine) || seat_for(engine, worker))
+    if (ended(engine) || seat_for(engine, worker) || engine->seat[worker].joined)
         return;
     engine->seat[worker].joined = true;
     engine->joined++;
@@ -224,7 +227,8 @@ void engine_join(struct engine *engine, int32_t worker)
 
 void engine_leave(struct engine *engine, int32_t worker)
 {
-    if (ended(engine) || worker >= engine->seats || engine->seat[worker].left)
+    if (ended(engine) || worker >= engine->seats || !engine->seat[worker].joined
+        || engine->seat[worker].left)
         return;
     engine->seat[worker].left = true;
     engine->joined--;
@@ -232,6 +236,18 @@ void engine_leave(struct engine *engine, int32_t worker)
     if (engine->state == ENGINE_RUNNING)
         snapshot_lost(engine, worker);
     advance(engine);
+}
+
+/* The words come from a worker: they may lack their end, or be none. */
+static void worker_failed(struct engine *engine, const struct message *message)
+{
+    int code = message->code < 0 ? message->code : RONDO_ESTATE;
+    const struct parcel *body = message->body;
+    int length = !body ? 0 : body->buf.size < sizeof engine->error.what
+                           ? (int)body->buf.size : (int)sizeof engine->error.what - 1;
+    char what[sizeof engine->error.what];
+    snprintf(what, sizeof what, "%.*s", length, body ? (const char *)body->buf.data : "");
+    engine_fail(engine, code, what[0] ? what : rondo_strerror(code));
 }
 
 static void receive(struct engine *engine, int32_t worker, struct message *message)
@@ -250,15 +266,11 @@ static void receive(struct engine *engine, int32_t worker, struct message *messa
         seat->outstanding--;
         engine_told(engine, ENGINE_TASK_DONE, message->round, message->phase, message->block,
                     message->shard, worker);
-        if (flight_answer(engine, message->ticket, message))
+        if (flight_answer(engine, message->ticket, message) && !ended(engine))
             engine_fail(engine, RONDO_ENOMEM, "no memory for a message");
         return;
     case MESSAGE_SNAPPED: snapshot_snapped(engine, worker, message); return;
-    case MESSAGE_FAILED:
-        engine_fail(engine, message->code,
-                    message->body && message->body->buf.size
-                        ? (const char *)message->body->buf.data : rondo_strerror(message->code));
-        return;
+    case MESSAGE_FAILED: worker_failed(engine, message); return;
     default: engine_fail(engine, RONDO_ESTATE, "a worker sent a message that only workers get");
     }
 }
@@ -278,6 +290,12 @@ void engine_stop(struct engine *engine, const char *reason, bool keep)
         return;
     engine->stop_asked = reason;
     engine->stop_keeps = keep;
+}
+
+void engine_stop_here(struct engine *engine, const char *reason)
+{
+    engine->stop_of_round = engine->stop_of_round || !engine->stop_asked;
+    engine_stop(engine, reason, true);
 }
 
 void engine_checkpoint(struct engine *engine)

@@ -31,6 +31,7 @@ struct works {
 /* A block of the phase under way. */
 struct block {
     int32_t id; /* number of the block or chunk */
+    int32_t shard; /* PLAN: its one shard, or -1 */
     int64_t count;
     struct parcel *variables, *brief, *couplings;
     int64_t first, pieces; /* in the works of SET_PUSH */
@@ -111,6 +112,7 @@ struct engine {
     const char *stop_reason; /* a constant string */
     const char *stop_asked;  /* by engine_stop; NULL: not */
     bool stop_keeps;
+    bool stop_of_round; /* asked by a round: forgotten where that round is rolled back */
 
     void *head;
     struct scheduler *scheduler; /* NULL where nothing is sampled */
@@ -141,11 +143,13 @@ struct engine {
     struct outbox_item *outbox; /* a ring */
     int64_t outbox_head, outbox_count, outbox_capacity;
     struct rondo_buf packed;    /* room for packing */
+    int64_t *seen, seen_stamp;  /* [blocks + shards] when a plan last named each */
 };
 
 /* ---- engine.c */
 int engine_fail(struct engine *engine, int code, const char *what);
 int engine_post(struct engine *engine, int32_t worker, const struct message *message);
+void engine_stop_here(struct engine *engine, const char *reason); /* a round ends the job */
 void engine_told(struct engine *engine, enum engine_moment what, int64_t round, int32_t phase,
                  int32_t block, int32_t shard, int32_t worker);
 
@@ -163,6 +167,8 @@ int flight_advance(struct engine *engine);  /* as far as it goes without an answ
 int flight_answer(struct engine *engine, int64_t ticket, struct message *message);
 void flight_reset(struct engine *engine);   /* forgets rounds in flight */
 int flight_keep_pairs(struct flight *flight);
+/* What is wrong with a plan's pairs, or NULL. */
+const char *flight_wrong_plan(struct engine *engine, const struct rondo_order *order);
 struct flight *flight_of(struct engine *engine, int64_t round);
 
 /* ---- snapshot.c: boundaries, rollback */

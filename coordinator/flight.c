@@ -9,7 +9,6 @@
 #include "core/base/mem.h"
 #include "coordinator/engine_i.h"
 
-#include <assert.h>
 #include <string.h>
 
 enum { TILE_PAIRS = 8192 }; /* pairs in one message */
@@ -154,23 +153,74 @@ static int couple_close(struct engine *engine)
 
 /* ---- planning ------------------------------------------------------------------------------------ */
 
-static const char *no_order(const struct engine *engine, const struct rondo_order *order)
+const char *flight_wrong_plan(struct engine *engine, const struct rondo_order *order)
+{
+    const struct rondo_layout *layout = &engine->layout;
+    int64_t stamp = ++engine->seen_stamp;
+    if (order->count < 0 || order->count > INT32_MAX || (order->count && !order->pairs))
+        return "a plan has no pairs";
+    for (int64_t i = 0; i < order->count; i++) {
+        int32_t block = order->pairs[i].block, shard = order->pairs[i].shard;
+        if (block < 0 || (layout->blocks && block >= layout->blocks) || shard < -1
+            || shard >= layout->shards)
+            return "a plan names a block or shard that is not there";
+        int64_t *seen_block = layout->blocks ? &engine->seen[block] : NULL;
+        int64_t *seen_shard = shard >= 0 ? &engine->seen[layout->blocks + shard] : NULL;
+        if ((seen_block && *seen_block == stamp) || (seen_shard && *seen_shard == stamp))
+            return "a plan names a block or shard twice";
+        if (seen_block)
+            *seen_block = stamp;
+        if (seen_shard)
+            *seen_shard = stamp;
+    }
+    return NULL;
+}
+
+static const char *wrong_couplings(const struct engine *engine, const struct rondo_order *order)
+{
+    if (!order->couplings)
+        return NULL;
+    if (!engine->scheduler)
+        return "couplings are asked for and there are no variables";
+    return engine->app->couple ? NULL : "couplings are asked for and the app has none";
+}
+
+static const char *wrong_order(struct engine *engine, const struct rondo_order *order)
 {
     switch (order->kind) {
     case RONDO_SAMPLED:
-        return engine->scheduler ? NULL : "schedule asks for a sampled round and there are no variables";
+        return engine->scheduler ? wrong_couplings(engine, order)
+                                 : "schedule asks for a sampled round and there are no variables";
     case RONDO_SWEEP: return NULL;
-    case RONDO_PLAN:
-        if (order->count < 0 || (order->count && !order->pairs))
-            return "schedule gives a plan without pairs";
-        for (int64_t i = 0; i < order->count; i++)
-            if (order->pairs[i].block < 0 || order->pairs[i].shard < -1
-                || (engine->layout.blocks && order->pairs[i].block >= engine->layout.blocks)
-                || order->pairs[i].shard >= engine->layout.shards)
-                return "a plan names a block or shard that is not there";
-        return NULL;
+    case RONDO_PLAN: return flight_wrong_plan(engine, order);
     default: return "schedule asks for a kind of round that only settle may";
     }
+}
+
+static const char *wrong_join(const struct engine *engine, const struct rondo_order *order)
+{
+    if (order->count < 1 || !order->variables)
+        return "settle joins no variables";
+    for (int64_t i = 0; i < order->count; i++)
+        if (order->variables[i] < 0 || order->variables[i] >= engine->layout.variables)
+            return "settle joins a variable that is not there";
+    if (order->couplings && engine->scheduler
+        && order->count > scheduler_couplings_most(engine->scheduler))
+        return "settle joins more variables than couplings are kept for";
+    return wrong_couplings(engine, order);
+}
+
+static const char *wrong_next(struct engine *engine, const struct rondo_order *order)
+{
+    switch (order->kind) {
+    case RONDO_REST:
+    case RONDO_AGAIN:
+    case RONDO_SWEEP: return NULL;
+    case RONDO_PLAN: return flight_wrong_plan(engine, order);
+    case RONDO_JOIN: return wrong_join(engine, order);
+    case RONDO_SAMPLED: return "settle cannot sample";
+    }
+    return "settle asks for a kind of phase that there is not";
 }
 
 int flight_keep_pairs(struct flight *flight)
@@ -210,7 +260,7 @@ static int plan_begin(struct engine *engine)
     int code = engine->app->schedule(engine->head, round, &flight->order);
     if (code)
         return app_failed(engine, code, "schedule");
-    const char *wrong = no_order(engine, &flight->order);
+    const char *wrong = wrong_order(engine, &flight->order);
     if (wrong)
         return engine_fail(engine, RONDO_EAPP, wrong);
     if (flight_keep_pairs(flight))
@@ -390,8 +440,10 @@ static int cut_blocks(struct engine *engine, const struct rondo_order *order)
         break;
     case RONDO_PLAN:
         code = phase_blocks(phase, order->count);
-        for (int64_t b = 0; b < order->count && !code; b++)
+        for (int64_t b = 0; b < order->count && !code; b++) {
             phase->block[b].id = order->pairs[b].block;
+            phase->block[b].shard = order->pairs[b].shard;
+        }
         break;
     default: code = phase_blocks(phase, engine->layout.chunks);
     }
@@ -421,7 +473,7 @@ static int brief_blocks(struct engine *engine)
 }
 
 /* Queues every push of the phase: block by block, shard by shard. */
-static int queue_pushes(struct engine *engine, const struct rondo_order *order)
+static int queue_pushes(struct engine *engine)
 {
     struct phase *phase = &engine->phase;
     bool pairs = phase->kind == RONDO_PLAN;
@@ -436,7 +488,7 @@ static int queue_pushes(struct engine *engine, const struct rondo_order *order)
         block->pieces = block->open = each;
         phase->pull.item[b] = (struct work){ .owner = -1, .block = b, .shard = -1 };
         for (int64_t i = 0; i < each && !code; i++) {
-            int32_t shard = pairs                    ? order->pairs[b].shard
+            int32_t shard = pairs                   ? block->shard
                             : engine->layout.shards ? (int32_t)i
                                                     : -1;
             phase->push.item[block->first + i] = (struct work){
@@ -458,7 +510,7 @@ static int phase_start(struct engine *engine, const struct rondo_order *order)
     phase->tag = order->tag;
     phase->no_pull = order->no_pull;
     int code = brief_blocks(engine);
-    return code ? code : queue_pushes(engine, order);
+    return code ? code : queue_pushes(engine);
 }
 
 static int phase_first(struct engine *engine)
@@ -483,8 +535,7 @@ static int join_continue(struct engine *engine)
     engine->join_waits = false;
     phase->active = true;
     code = brief_blocks(engine);
-    struct rondo_order order = { .kind = RONDO_JOIN };
-    return code ? code : queue_pushes(engine, &order);
+    return code ? code : queue_pushes(engine);
 }
 
 static int phase_next(struct engine *engine, const struct rondo_order *order)
@@ -493,10 +544,6 @@ static int phase_next(struct engine *engine, const struct rondo_order *order)
     phase->number++;
     if (order->kind != RONDO_JOIN || !order->couplings)
         return phase_start(engine, order);
-    if (!engine->scheduler)
-        return engine_fail(engine, RONDO_EAPP, "couplings are asked for and there are no variables");
-    if (order->count > scheduler_couplings_most(engine->scheduler))
-        return engine_fail(engine, RONDO_EAPP, "settle joins more variables than it may couple");
     drop_answers(phase);
     if (cut_blocks(engine, order))
         return engine_fail(engine, RONDO_ENOMEM, "no memory for a phase");
@@ -631,7 +678,7 @@ static int commit(struct engine *engine, const struct rondo_order *order)
     drop_blocks(&engine->phase);
     engine->phase.active = false;
     if (order->stop)
-        engine_stop(engine, order->stop, true);
+        engine_stop_here(engine, order->stop);
     return snapshot_boundary(engine);
 }
 
@@ -652,19 +699,10 @@ static int settle(struct engine *engine)
                                phase->number, phase->task, phase->result, (int32_t)count, &order);
     if (code)
         return app_failed(engine, code, "settle");
-    switch (order.kind) {
-    case RONDO_REST: return commit(engine, &order);
-    case RONDO_JOIN:
-        if (order.count < 1 || !order.variables)
-            return engine_fail(engine, RONDO_EAPP, "settle joins no variables");
-        return phase_next(engine, &order);
-    case RONDO_SAMPLED: return engine_fail(engine, RONDO_EAPP, "settle cannot sample");
-    case RONDO_PLAN:
-        if (no_order(engine, &order))
-            return engine_fail(engine, RONDO_EAPP, no_order(engine, &order));
-        return phase_next(engine, &order);
-    default: return phase_next(engine, &order);
-    }
+    const char *wrong = wrong_next(engine, &order);
+    if (wrong)
+        return engine_fail(engine, RONDO_EAPP, wrong);
+    return order.kind == RONDO_REST ? commit(engine, &order) : phase_next(engine, &order);
 }
 
 static bool phase_finished(const struct engine *engine)
@@ -677,9 +715,11 @@ static bool phase_finished(const struct engine *engine)
 int flight_advance(struct engine *engine)
 {
     for (int code = RONDO_OK; !code && engine->state == ENGINE_RUNNING && !engine->making_cut;) {
-        if (engine->couple.active && engine->couple.works.open)
-            ; /* wait for couplings; a phase may go on */
-        else if (engine->couple.active) {
+        if (engine->couple.active && engine->couple.works.open) {
+            /* Wait for couplings; a phase may go on, but not one whose couplings they are. */
+            if (engine->refetch <= engine->planned)
+                break;
+        } else if (engine->couple.active) {
             code = couple_close(engine);
             if (!code && engine->planning)
                 code = plan_continue(engine);
@@ -717,10 +757,11 @@ int flight_answer(struct engine *engine, int64_t ticket, struct message *message
     struct work *work = dispatch_find(engine, ticket);
     struct phase *phase = &engine->phase;
     enum work_set set = (enum work_set)(ticket >> 48);
-    if (message->object) {
-        assert(engine->block_state && message->block >= 0
-               && message->block < engine->layout.blocks);
-        engine->block_state[message->block] = message->object;
+    bool travels = set == SET_PUSH && phase->kind == RONDO_PLAN && engine->block_state;
+    if (!message->body || travels != (message->object != NULL))
+        return engine_fail(engine, RONDO_ESTATE, "an answer lacks its body or its block's state");
+    if (travels) {
+        engine->block_state[phase->block[work->block].id] = message->object;
         message->object = NULL;
     }
     work->state = WORK_DONE;

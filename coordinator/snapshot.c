@@ -90,13 +90,9 @@ static int get_order(struct engine *engine, struct cursor_reader *in, struct fli
     order->pairs = cursor_get_bytes(in, (size_t)pairs * sizeof *order->pairs);
     if (in->failed)
         return RONDO_ESTATE;
-    int code = flight_keep_pairs(flight); /* aligned from here on */
-    for (int64_t i = 0; i < pairs && !code; i++)
-        if (order->pairs[i].block < 0 || order->pairs[i].shard < -1
-            || order->pairs[i].shard >= engine->layout.shards
-            || (engine->layout.blocks && order->pairs[i].block >= engine->layout.blocks))
-            code = RONDO_ESTATE;
-    return code;
+    if (flight_keep_pairs(flight)) /* aligned from here on */
+        return RONDO_ENOMEM;
+    return flight_wrong_plan(engine, order) ? RONDO_ESTATE : RONDO_OK;
 }
 
 static int unpack_core(struct engine *engine, const struct rondo_buf *core)
@@ -241,7 +237,7 @@ static int make(struct engine *engine)
 int snapshot_boundary(struct engine *engine)
 {
     if (engine->committed >= engine->options.round_limit)
-        engine_stop(engine, "rounds", true);
+        engine_stop_here(engine, "rounds");
     bool due = engine->committed - engine->safe.round >= engine->options.snapshot_rounds;
     bool keep = engine->stop_asked && engine->stop_keeps && engine->observer.checkpoint;
     if (engine->stop_asked && !keep) {
@@ -261,6 +257,8 @@ int snapshot_snapped(struct engine *engine, int32_t worker, const struct message
     if (!engine->making_cut || !engine->seat[worker].snap_due)
         return RONDO_OK;
     struct snapshot *cut = &engine->making;
+    if (!message->body)
+        return engine_fail(engine, RONDO_ESTATE, "a snapshot is cut short");
     struct cursor_reader in = cursor_reader(message->body->buf.data, message->body->buf.size);
     engine->seat[worker].snap_due = false;
     while (!in.failed && in.at < in.end) {
@@ -349,6 +347,11 @@ int snapshot_rollback(struct engine *engine)
     const struct snapshot *cut = &engine->safe;
     engine->epoch++;
     engine->making_cut = false;
+    engine->cut_wanted = engine->cut_wanted || engine->cut_told; /* it was not made */
+    engine->cut_told = false;
+    if (engine->stop_of_round) /* that round is to come again */
+        engine->stop_asked = NULL;
+    engine->stop_of_round = false;
     flight_reset(engine);
     dispatch_reset(engine);
     destroy_models(engine);
@@ -362,6 +365,11 @@ int snapshot_rollback(struct engine *engine)
         if (code)
             return engine_fail(engine, code, "the checkpoint does not fit this job");
     }
+    if (engine->committed >= engine->options.round_limit) { /* restored, and nothing is left to do */
+        engine->state = ENGINE_DONE;
+        engine->stop_reason = "rounds";
+        return RONDO_OK;
+    }
     engine->refetch = engine->committed + 1;
     if (!engine->joined)
         return engine_fail(engine, RONDO_EWORKERS, "no worker is left");
@@ -369,11 +377,21 @@ int snapshot_rollback(struct engine *engine)
     return hand_out_states(engine);
 }
 
+/* Who came late holds nothing until the next boundary, which needs one who does. */
+static bool anyone_holds(const struct engine *engine)
+{
+    for (int32_t worker = 0; worker < engine->seats; worker++)
+        if (holding(engine, worker))
+            return true;
+    return false;
+}
+
 int snapshot_lost(struct engine *engine, int32_t worker)
 {
     if (!engine->joined)
         return engine_fail(engine, RONDO_EWORKERS, "no worker is left");
-    if ((engine->layout.shards || engine->block_state) && engine->seat[worker].holds)
+    bool moves = engine->layout.shards || engine->block_state; /* it may have had the only copy */
+    if ((moves && engine->seat[worker].holds) || !anyone_holds(engine))
         return snapshot_rollback(engine);
     int code = dispatch_requeue(engine, worker);
     if (code)

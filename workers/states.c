@@ -31,10 +31,15 @@ static void drop(struct states *states, int32_t index)
     *place = NULL;
 }
 
-void states_fini(struct states *states)
+void states_drop(struct states *states)
 {
     for (int32_t index = -1; index < states->shards && (index < 0 || states->shard); index++)
         drop(states, index);
+}
+
+void states_fini(struct states *states)
+{
+    states_drop(states);
     mem_free(states->shard);
 }
 

@@ -18,6 +18,8 @@ struct states {
 
 int states_init(struct states *states, const struct rondo_app *app, const void *problem);
 void states_fini(struct states *states);
+/* Holds nothing any more. */
+void states_drop(struct states *states);
 
 /* Holds shard `index` (-1: the common state) from now on, fresh or as packed. */
 int states_hold(struct states *states, int32_t index, bool fresh, struct rondo_bytes packed,

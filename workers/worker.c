@@ -5,18 +5,18 @@
 
 #include <string.h>
 
-/* Pulls rarely have more partials than this at hand without asking for memory. */
-enum { PARTIALS_AT_HAND = 64 };
-
 struct worker {
     const struct rondo_app *app;
     const void *problem;
     struct net_link *link;
     uint64_t seed;
+    uint32_t epoch; /* of the states held */
     void *scratch;
     struct states states;
     struct parcel_pool pool;
     struct rondo_buf partial; /* of a fused push */
+    struct rondo_bytes *partials; /* [partials_room] of a pull */
+    int32_t partials_room;
 };
 
 int worker_create(const struct worker_options *options, struct worker **out,
@@ -50,6 +50,7 @@ void worker_destroy(struct worker *worker)
     if (worker->scratch)
         worker->app->scratch_free(worker->problem, worker->scratch);
     buf_fini(&worker->partial);
+    mem_free(worker->partials);
     parcel_pool_fini(&worker->pool);
     mem_free(worker);
 }
@@ -84,32 +85,45 @@ static struct rondo_task task_of(const struct worker *worker, const struct messa
 
 /* ---- one verb, one function ---------------------------------------------------------------- */
 
-static int do_pull(struct worker *worker, const struct message *message, struct rondo_task *task,
-                   struct rondo_buf *out)
+static int app_failed(int code, const char *callback, struct rondo_error *err)
 {
-    struct rondo_bytes at_hand[PARTIALS_AT_HAND];
-    struct rondo_bytes *partials = at_hand;
+    if (!code)
+        return RONDO_OK;
+    return rondo_error_set(err, code == RONDO_ENOMEM ? code : RONDO_EAPP, NULL, NULL,
+                           "the app's %s failed: %s", callback, rondo_strerror(code));
+}
+
+static int partials_room(struct worker *worker, int32_t count)
+{
+    if (count <= worker->partials_room)
+        return RONDO_OK;
+    struct rondo_bytes *partials = mem_calloc((size_t)count, sizeof *partials);
+    if (!partials)
+        return RONDO_ENOMEM;
+    mem_free(worker->partials);
+    worker->partials = partials;
+    worker->partials_room = count;
+    return RONDO_OK;
+}
+
+static int do_pull(struct worker *worker, const struct message *message, struct rondo_task *task,
+                   struct rondo_buf *out, struct rondo_error *err)
+{
     int32_t count = 0;
     for (const struct parcel *p = message->partials; p; p = p->next)
         count++;
-    if (count > PARTIALS_AT_HAND) {
-        partials = mem_alloc((size_t)count * sizeof *partials);
-        if (!partials)
-            return RONDO_ENOMEM;
-    }
+    if (partials_room(worker, count))
+        return RONDO_ENOMEM;
     count = 0;
     for (const struct parcel *p = message->partials; p; p = p->next)
-        partials[count++] = bytes_of(p);
+        worker->partials[count++] = bytes_of(p);
     task->shard = -1;
-    int code = worker->app->pull(worker->problem, worker->states.common, worker->scratch, task,
-                                 partials, count, out);
-    if (partials != at_hand)
-        mem_free(partials);
-    return code;
+    return app_failed(worker->app->pull(worker->problem, worker->states.common, worker->scratch,
+                                        task, worker->partials, count, out), "pull", err);
 }
 
 static int do_push(struct worker *worker, const struct message *message, struct rondo_task *task,
-                   struct rondo_buf *out)
+                   struct rondo_buf *out, struct rondo_error *err)
 {
     const struct rondo_app *app = worker->app;
     bool fused = message->flags & MESSAGE_FUSED;
@@ -123,26 +137,34 @@ static int do_push(struct worker *worker, const struct message *message, struct 
     partial->size = 0;
     int code = app->push(worker->problem, worker->states.common, shard, message->object,
                          worker->scratch, task, partial);
-    if (code || !fused)
-        return code;
+    if (code)
+        return app_failed(code, "push", err);
+    if (!fused)
+        return RONDO_OK;
     task->shard = -1;
     struct rondo_bytes only = { partial->data, partial->size };
-    return app->pull(worker->problem, worker->states.common, worker->scratch, task, &only, 1, out);
+    return app_failed(app->pull(worker->problem, worker->states.common, worker->scratch, task, &only,
+                                1, out), "pull", err);
 }
 
 /* The body holds column [count], ptr [count + 1] and row [ptr[count]], all int64. */
-static int do_couple(struct worker *worker, const struct message *message, struct rondo_buf *out)
+static int do_couple(struct worker *worker, const struct message *message, struct rondo_buf *out,
+                     struct rondo_error *err)
 {
     const int64_t *words = data_of(message->variables);
     int64_t columns = message->count;
     size_t have = bytes_of(message->variables).size / sizeof *words;
-    if (columns < 0 || have < 2 * (size_t)columns + 1)
+    if (!worker->app->couple || columns < 0 || (size_t)columns > have
+        || have < 2 * (size_t)columns + 1)
         return RONDO_ESTATE;
     struct rondo_pairs pairs = {
         .columns = columns, .column = words, .ptr = words + columns, .row = words + 2 * columns + 1,
     };
     int64_t count = pairs.ptr[columns];
-    if (count < 0 || have - 2 * (size_t)columns - 1 != (size_t)count)
+    bool ordered = pairs.ptr[0] == 0;
+    for (int64_t c = 0; c < columns; c++)
+        ordered = ordered && pairs.ptr[c] <= pairs.ptr[c + 1];
+    if (!ordered || count < 0 || have - 2 * (size_t)columns - 1 != (size_t)count)
         return RONDO_ESTATE;
     void *shard = message->shard >= 0 && message->shard < worker->states.shards
                       ? worker->states.shard[message->shard] : NULL;
@@ -152,18 +174,33 @@ static int do_couple(struct worker *worker, const struct message *message, struc
     if (code)
         return code;
     out->size = (size_t)count * sizeof(double);
-    return worker->app->couple(worker->problem, worker->states.common, shard, worker->scratch,
+    code = worker->app->couple(worker->problem, worker->states.common, shard, worker->scratch,
                                &pairs, (double *)(void *)out->data);
+    return app_failed(code, "couple", err);
+}
+
+/* Are there as many variables and couplings as the message says? */
+static bool fits(const struct message *message)
+{
+    size_t count = (size_t)message->count, variables = bytes_of(message->variables).size;
+    size_t couplings = bytes_of(message->couplings).size;
+    return message->count >= 0 && message->kind <= RONDO_JOIN
+           && variables / sizeof(int64_t) == count && variables % sizeof(int64_t) == 0
+           && (!message->couplings || couplings == count * count * sizeof(double));
 }
 
 static int answer(struct worker *worker, struct message *message, struct rondo_buf *out,
                   struct rondo_error *err)
 {
     struct rondo_task task = task_of(worker, message);
+    bool work = message->type == MESSAGE_PUSH || message->type == MESSAGE_PULL;
+    bool pulls = message->type == MESSAGE_PULL || (message->flags & MESSAGE_FUSED);
+    if (work && (!fits(message) || (pulls && !worker->app->pull)))
+        return rondo_error_set(err, RONDO_ESTATE, NULL, NULL, "a task that does not fit");
     switch (message->type) {
-    case MESSAGE_PUSH: return do_push(worker, message, &task, out);
-    case MESSAGE_PULL: return do_pull(worker, message, &task, out);
-    case MESSAGE_COUPLE: return do_couple(worker, message, out);
+    case MESSAGE_PUSH: return do_push(worker, message, &task, out, err);
+    case MESSAGE_PULL: return do_pull(worker, message, &task, out, err);
+    case MESSAGE_COUPLE: return do_couple(worker, message, out, err);
     case MESSAGE_SNAP: return states_pack(&worker->states, out);
     default:
         return rondo_error_set(err, RONDO_ESTATE, NULL, NULL, "unknown message %d", message->type);
@@ -199,10 +236,14 @@ static int handle(struct worker *worker, struct message *message)
 {
     struct rondo_error err = { 0 };
     int code;
+    if (message->epoch != worker->epoch) { /* shards have new owners: ours are other's now */
+        states_drop(&worker->states);
+        worker->epoch = message->epoch;
+    }
     if (message->type == MESSAGE_COMMIT) {
         code = states_apply(&worker->states, worker->scratch, message->round,
                             bytes_of(message->body));
-        return code ? fail(worker, message, code, &err) : RONDO_OK;
+        return code ? fail(worker, message, app_failed(code, "apply", &err), &err) : RONDO_OK;
     }
     if (message->type == MESSAGE_STATE) {
         code = states_hold(&worker->states, message->shard, message->flags & MESSAGE_FRESH,

@@ -262,7 +262,7 @@ static bool hub_ready(void *context)
     struct loop *loop = context;
     for (int32_t i = 0; i < loop->options.workers; i++) {
         struct seat *seat = &loop->seats[i];
-        bool gone = atomic_load_explicit(&seat->gone, memory_order_acquire);
+        bool gone = atomic_load(&seat->gone);
         if (gone ? !seat->left : !seat->announced || ring_ready(&seat->up))
             return true;
     }
@@ -319,7 +319,7 @@ static int link_send(struct net_link *link, struct message *message)
 static bool link_ready(void *context)
 {
     struct seat *seat = context;
-    return ring_ready(&seat->down) || atomic_load_explicit(&seat->gone, memory_order_acquire);
+    return ring_ready(&seat->down) || atomic_load(&seat->gone);
 }
 
 static void link_wait(struct net_link *link)

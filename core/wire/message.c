@@ -104,7 +104,11 @@ static int get_object(struct cursor_reader *in, const struct message_codec *code
     if (!there || in->failed)
         return RONDO_OK;
     struct rondo_bytes packed = cursor_get_block(in);
-    if (in->failed || !codec->app->block.create)
+    bool carries = message->type == MESSAGE_PUSH || message->type == MESSAGE_DONE;
+    struct rondo_layout layout = { 0 };
+    codec->app->layout(codec->problem, &layout);
+    if (in->failed || there > 1 || !carries || !codec->app->block.create || message->block < 0
+        || message->block >= layout.blocks)
         return RONDO_ESTATE;
     void *object = NULL;
     int code = codec->app->block.create(codec->problem, message->block, &object, NULL);

@@ -69,7 +69,8 @@ static void on_round(void *context, const struct engine_round *round)
 static void on_checkpoint(void *context, int64_t round, struct rondo_bytes cut)
 {
     struct drive_end *end = ((struct drive *)context)->end;
-    end->cut.size = 0;
+    if (end->cut_round)
+        return;
     end->cut_round = round;
     if (buf_append(&end->cut, cut.data, cut.size))
         end->code = RONDO_ENOMEM;
@@ -117,6 +118,8 @@ static int play(struct drive *drive, const void *problem)
         code = cluster_start(&cluster, &drive->cluster, &end->error);
     while (!code && running(drive))
         code = turn(drive, cluster_hub(drive->cluster));
+    if (code)
+        rondo_error_set(&end->error, code, NULL, NULL, "it ended by: %s", rondo_strerror(code));
     cluster_stop(drive->cluster);
     return code;
 }

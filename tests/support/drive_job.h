@@ -39,7 +39,7 @@ struct drive_end {
     int64_t rounds, updates, told; /* told: rounds that the observer heard of, each once */
     int32_t phases_most;
     double objective;
-    struct rondo_buf cut; /* the last checkpoint */
+    struct rondo_buf cut; /* the first checkpoint */
     int64_t cut_round;
     uint64_t allocations;
 };

@@ -1,0 +1,220 @@
+#include "tests/support/stage.h"
+
+#include "core/base/mem.h"
+#include "workers/worker.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* Messages in one direction, first come first served. */
+struct line {
+    struct message *item; /* [capacity] */
+    size_t head, count, capacity;
+};
+
+struct actor {
+    struct net_link link; /* first */
+    struct stage *stage;
+    struct worker *worker;
+    struct line down, up;
+    bool present;
+};
+
+struct stage {
+    struct drive_job job;
+    void *problem;
+    struct engine *engine;
+    struct actor actor[STAGE_SEATS];
+    int32_t actors;
+    struct rondo_buf cut;
+    int64_t cut_round;
+    int cuts;
+};
+
+static void line_put(struct line *line, const struct message *message)
+{
+    if (line->head + line->count == line->capacity) {
+        size_t room = 2 * (line->head + line->count) + 16;
+        line->item = mem_regrow(line->item, line->capacity * sizeof *line->item,
+                                room * sizeof *line->item);
+        assert(line->item);
+        line->capacity = room;
+    }
+    line->item[line->head + line->count++] = *message;
+}
+
+static bool line_get(struct line *line, struct message *message)
+{
+    if (!line->count)
+        return false;
+    *message = line->item[line->head++];
+    if (--line->count == 0)
+        line->head = 0;
+    return true;
+}
+
+static void line_clear(struct stage *stage, struct line *line)
+{
+    struct message_codec codec = { stage->job.app, stage->problem, NULL };
+    struct message message;
+    while (line_get(line, &message))
+        message_discard(&message, &codec);
+}
+
+static int actor_receive(struct net_link *link, struct message *message)
+{
+    return line_get(&((struct actor *)link)->down, message);
+}
+
+static int actor_send(struct net_link *link, struct message *message)
+{
+    line_put(&((struct actor *)link)->up, message);
+    return RONDO_OK;
+}
+
+static void actor_wait(struct net_link *link)
+{
+    (void)link;
+}
+
+static void keep_cut(void *context, int64_t round, struct rondo_bytes cut)
+{
+    struct stage *stage = context;
+    if (stage->cuts++)
+        return;
+    stage->cut_round = round;
+    if (buf_append(&stage->cut, cut.data, cut.size))
+        stage->cut_round = -1;
+}
+
+struct stage *stage_create(const struct drive_job *job)
+{
+    struct stage *stage = mem_calloc(1, sizeof *stage);
+    assert(stage);
+    stage->job = *job;
+    int code = job->app->open(drive_host(), NULL, &stage->problem, NULL);
+    assert(!code);
+    struct engine_options options = drive_engine_options(job, stage->problem);
+    struct engine_observer observer = { .context = stage, .checkpoint = keep_cut };
+    code = engine_create(&options, &observer, &stage->engine, NULL);
+    assert(!code);
+    if (job->restore.size)
+        code = engine_restore(stage->engine, job->restore, NULL);
+    assert(!code);
+    return stage;
+}
+
+void stage_destroy(struct stage *stage)
+{
+    for (int32_t i = 0; i < stage->actors; i++) {
+        line_clear(stage, &stage->actor[i].down);
+        line_clear(stage, &stage->actor[i].up);
+        mem_free(stage->actor[i].down.item);
+        mem_free(stage->actor[i].up.item);
+    }
+    engine_destroy(stage->engine);
+    for (int32_t i = 0; i < stage->actors; i++)
+        worker_destroy(stage->actor[i].worker);
+    stage->job.app->close(stage->problem);
+    buf_fini(&stage->cut);
+    mem_free(stage);
+}
+
+struct engine *stage_engine(struct stage *stage)
+{
+    return stage->engine;
+}
+
+/* What the engine wants said goes into the workers' lines. */
+static void flush(struct stage *stage)
+{
+    struct message_codec codec = { stage->job.app, stage->problem, NULL };
+    struct message message;
+    int32_t worker;
+    while (engine_outgoing(stage->engine, &worker, &message)) {
+        if (stage->actor[worker].present)
+            line_put(&stage->actor[worker].down, &message);
+        else
+            message_discard(&message, &codec);
+    }
+}
+
+int32_t stage_join(struct stage *stage)
+{
+    static const struct net_link_ops ops = { actor_receive, actor_send, actor_wait };
+    int32_t number = stage->actors++;
+    assert(number < STAGE_SEATS);
+    struct actor *actor = &stage->actor[number];
+    struct engine_options options = drive_engine_options(&stage->job, stage->problem);
+    *actor = (struct actor){ .link = { &ops }, .stage = stage, .present = true };
+    struct worker_options worker = { .app = stage->job.app, .problem = stage->problem,
+                                     .seed = options.schedule.seed, .link = &actor->link };
+    int code = worker_create(&worker, &actor->worker, NULL);
+    assert(!code);
+    (void)code;
+    engine_join(stage->engine, number);
+    flush(stage);
+    return number;
+}
+
+void stage_leave(struct stage *stage, int32_t worker)
+{
+    struct actor *actor = &stage->actor[worker];
+    actor->present = false;
+    line_clear(stage, &actor->down);
+    line_clear(stage, &actor->up);
+    engine_leave(stage->engine, worker);
+    flush(stage);
+}
+
+bool stage_present(const struct stage *stage, int32_t worker)
+{
+    return worker < stage->actors && stage->actor[worker].present;
+}
+
+void stage_say(struct stage *stage, int32_t worker, struct message message)
+{
+    engine_message(stage->engine, worker, &message);
+    flush(stage);
+}
+
+bool stage_step(struct stage *stage, uint64_t draw)
+{
+    uint64_t choices = 0;
+    for (int32_t i = 0; i < stage->actors; i++)
+        choices += (stage->actor[i].down.count ? 1u : 0u) + (stage->actor[i].up.count ? 1u : 0u);
+    if (!choices)
+        return false;
+    uint64_t choice = draw % choices;
+    for (int32_t i = 0; i < stage->actors; i++) {
+        struct actor *actor = &stage->actor[i];
+        struct message message;
+        if (actor->down.count && choice-- == 0)
+            return worker_step(actor->worker) == 1;
+        if (actor->up.count && choice-- == 0) {
+            line_get(&actor->up, &message);
+            stage_say(stage, i, message);
+            return true;
+        }
+    }
+    return true;
+}
+
+void stage_look(struct stage *stage, struct drive_end *end)
+{
+    struct engine *engine = stage->engine;
+    *end = (struct drive_end){ .state = engine_state(engine), .rounds = engine_rounds(engine),
+                               .updates = engine_updates(engine), .cut_round = stage->cut_round };
+    snprintf(end->stop_reason, sizeof end->stop_reason, "%s", engine_stop_reason(engine));
+    end->error = *engine_error(engine);
+    end->code = end->state == ENGINE_FAILED ? end->error.code : RONDO_OK;
+    if (!end->code)
+        end->code = stage->job.app->head.pack(stage->problem, engine_head(engine), &end->head);
+    if (!end->code)
+        end->code = buf_append(&end->cut, stage->cut.data, stage->cut.size);
+}
+
+int stage_cuts(const struct stage *stage)
+{
+    return stage->cuts;
+}

@@ -21,8 +21,7 @@ static int help_command(const struct cli_command *command)
     printf("rondo %s - %s\n\n%s", command->name, command->summary, command->usage);
     printf("\nexit status: 0 done, 1 failed, 2 usage, bad spec or bad data");
     if (strcmp(command->name, "run") == 0)
-        printf(",\n  4 cancelled, 75 stopped with a checkpoint (run it again with --resume),\n"
-               "  130 interrupted (a checkpoint is kept)");
+        printf(",\n  130 interrupted (a checkpoint is kept)");
     printf("\n");
     return 0;
 }

@@ -22,7 +22,7 @@ struct arguments {
     const char *spec, *out, *workers;
     const char *set[SETS_MOST];
     char trace[64], workers_set[64];
-    int sets;
+    int sets, own_sets; /* own: given by --set */
     bool resume, force, quiet;
 };
 
@@ -84,6 +84,7 @@ static int parse(struct arguments *arguments, int argc, char **argv)
         return cli_usage("run", "which job? give the spec's file");
     if (arguments->resume && arguments->force)
         return cli_usage("run", "--resume keeps what --force throws away");
+    arguments->own_sets = arguments->sets;
     if (arguments->workers && add_set(arguments, arguments->workers_set))
         return 2;
     if (arguments->trace[0] && add_set(arguments, arguments->trace))
@@ -125,13 +126,41 @@ static void read_hooks(struct rondo_run_options *options)
     options->encoded = wire && strcmp(wire, "bytes") == 0;
 }
 
+/* A word as a shell reads it. */
+static void put_word(const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_-./=,:+@%";
+    if (*word && word[strspn(word, plain)] == 0) {
+        fprintf(stderr, " %s", word);
+        return;
+    }
+    fputs(" '", stderr);
+    for (; *word; word++)
+        fputs(*word == '\'' ? "'\\''" : (char[]){ *word, 0 }, stderr);
+    fputc('\'', stderr);
+}
+
+/* The line that, typed again, goes on with the same job. */
+static void say_resume(const struct arguments *arguments, int64_t rounds, const char *dir)
+{
+    fprintf(stderr, "rondo: interrupted after round %" PRId64 "; go on with: rondo run", rounds);
+    put_word(arguments->spec);
+    for (int i = 0; i < arguments->own_sets; i++) {
+        fputs(" --set", stderr);
+        put_word(arguments->set[i]);
+    }
+    fputs(" --out", stderr);
+    put_word(dir);
+    fputs(" --resume\n", stderr);
+}
+
 static int say_end(const struct arguments *arguments, const struct rondo_run_outcome *outcome,
                    const char *dir)
 {
     const struct rondo_report *report = &outcome->report;
     if (strcmp(outcome->state, "interrupted") == 0) {
-        fprintf(stderr, "rondo: interrupted after round %" PRId64 "; go on with: rondo run %s --out "
-                        "%s --resume\n", outcome->rounds, arguments->spec, dir);
+        say_resume(arguments, outcome->rounds, dir);
         return EXIT_INTERRUPTED;
     }
     bool reached = strcmp(outcome->stop_reason, "gap") == 0;

@@ -39,6 +39,7 @@ struct numbers {
     int64_t stalls, tried;        /* since the last progress: sweeps; variables in rounds */
     int64_t fresh_tried;          /* the residual was fresh since then */
     int64_t swept, sweep_pending, closing;
+    int64_t most_violating;       /* variable, at the last sweep */
     int64_t exhausted;            /* empty rounds in a row */
     int64_t joint; /* the last joint solve gained much: the next round begins with one */
 };
@@ -312,7 +313,10 @@ static struct sweep read_sweep(struct lasso_head *head, const struct rondo_bytes
             sums.excess += over * over;
             at->nnz += b != 0;
             head->violation[j] = lasso_violation(b, -g, at->l1, at->l2) * unit;
-            at->worst = fmax(at->worst, head->violation[j]);
+            if (head->violation[j] > at->worst) {
+                at->worst = head->violation[j];
+                at->most_violating = j;
+            }
         }
     }
     return sums;
@@ -389,6 +393,15 @@ static bool stalled(struct lasso_head *head)
     return at->stalls >= STALLS_MOST && at->tried >= PATIENCE * counts;
 }
 
+/* After a sweep without progress the variable that violates most moves, whatever the rule samples:
+ * a fixed order may pass one by for ever, where it is coupled to what is in flight. */
+static int open_worst(struct lasso_head *head, struct rondo_order *order)
+{
+    *order = (struct rondo_order){ .kind = RONDO_JOIN, .tag = LASSO_BLOCK, .count = 1,
+                                   .variables = &head->at.most_violating };
+    return RONDO_OK;
+}
+
 static int settle_sweep(struct lasso_head *head, struct rondo_head_link *link,
                         const struct rondo_bytes *results, int32_t count,
                         struct rondo_order *order)
@@ -421,6 +434,8 @@ static int settle_sweep(struct lasso_head *head, struct rondo_head_link *link,
     }
     if (!order->stop && (at->closing || at->moves >= lasso->fresh_rounds))
         return commit_fresh(head, order);
+    if (!order->stop && at->stalls > 0 && at->worst > 0)
+        return open_worst(head, order);
     int code = commit_begin(head, LASSO_NOTHING, 0, 0, 0);
     order->commit = (struct rondo_bytes){ head->commit.data, head->commit.size };
     return code;

@@ -24,6 +24,17 @@ static inline double fold(lanes a)
     return ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]));
 }
 
+/* c + a b, said outright where a level has it in one rounding: a compiler may else choose for each
+ * loop by itself, and a column would not have the same bits alone and beside others. */
+static inline double multiply_add(double a, double b, double c)
+{
+#ifdef __FMA__
+    return __builtin_fma(a, b, c);
+#else
+    return c + a * b;
+#endif
+}
+
 static double dot(const double *x, const double *y, int64_t n)
 {
     lanes a = { 0 }, b = { 0 };
@@ -34,7 +45,7 @@ static double dot(const double *x, const double *y, int64_t n)
     }
     double tail = 0;
     for (; i < n; i++)
-        tail += x[i] * y[i];
+        tail = multiply_add(x[i], y[i], tail);
     return fold(a + b) + tail;
 }
 
@@ -58,10 +69,10 @@ static void dots4(const double *x, int64_t ld, const double *y, int64_t n, doubl
     }
     double t0 = 0, t1 = 0, t2 = 0, t3 = 0;
     for (; i < n; i++) {
-        t0 += x0[i] * y[i];
-        t1 += x1[i] * y[i];
-        t2 += x2[i] * y[i];
-        t3 += x3[i] * y[i];
+        t0 = multiply_add(x0[i], y[i], t0);
+        t1 = multiply_add(x1[i], y[i], t1);
+        t2 = multiply_add(x2[i], y[i], t2);
+        t3 = multiply_add(x3[i], y[i], t3);
     }
     out[0] = fold(a0 + b0) + t0;
     out[1] = fold(a1 + b1) + t1;

@@ -201,7 +201,7 @@ int lasso_couple(const void *problem, const void *common, const void *shard,
             double dot = x.index ? lasso->kernel->merge(x.value, x.index, x.count, y.value, y.index,
                                                         y.count)
                                  : lasso->kernel->dot(x.value, y.value, x.count);
-            out[i] = scales > 0 ? (dot - rows * lasso->mean[j] * lasso->mean[k]) / scales : 0;
+            out[i] = scales > 0 ? (dot - rows * (lasso->mean[j] * lasso->mean[k])) / scales : 0;
         }
     }
     return RONDO_OK;

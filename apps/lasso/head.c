@@ -325,11 +325,17 @@ static double dual_value(const struct lasso_head *head, const struct sweep *sums
     return s * cross - 0.5 * s * s * square;
 }
 
-/* The support counts at least as the worst violation, so that rounds keep it together. */
+/* A joint solve wants the support together: it counts as more than the worst violation.  Elsewhere it
+ * would only keep its neighbours out. */
+static bool keeps_support(const struct lasso *lasso)
+{
+    return lasso->by_violation && lasso->mode == LASSO_SOLVE;
+}
+
 static void feed_sweep(struct lasso_head *head, struct rondo_head_link *link)
 {
     const struct lasso *lasso = head->lasso;
-    if (lasso->by_violation)
+    if (keeps_support(lasso))
         for (int64_t j = 0; j < lasso->p; j++)
             if (head->b[j] != 0)
                 head->violation[j] += 1e3 * head->at.worst;
@@ -425,7 +431,7 @@ static int finish(struct lasso_head *head, struct rondo_head_link *link, int32_t
         move->delta[i] += head->b[j] * (lasso->scale[j] / sqrt((double)lasso->n));
         /* Solved variables are quiet until the next sweep; where the step was cut they are not. */
         if (t == 1 || !moves)
-            move->violation[i] = head->b[j] != 0 && lasso->by_violation ? at->worst : 0;
+            move->violation[i] = head->b[j] != 0 && keeps_support(lasso) ? at->worst : 0;
     }
     lasso->host->feed(link, move->seen, move->variable, move->delta, move->violation);
     int code = commit_begin(head, moves ? LASSO_MOVE : LASSO_NOTHING, phase, t,

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { FEW = 64, VALUES = 256 };
+enum { FEW = 24, VALUES = 256 };
 
 static void insertion_sort(struct radix_item *items, int64_t count)
 {

@@ -344,7 +344,8 @@ static double dual_value(const struct lasso_head *head, const struct sweep *sums
     return value;
 }
 
-/* Rounds bear the whole support and as many others: worth while where a block is solved. */
+/* A joint solve wants the support together, and a round that can bear it: it counts as more than the
+ * worst violation.  Elsewhere it would only keep its neighbours out. */
 static bool keeps_support(const struct lasso_head *head)
 {
     const struct lasso *lasso = head->lasso;
@@ -352,7 +353,6 @@ static bool keeps_support(const struct lasso_head *head)
            && 5 * head->at.nnz <= 4 * lasso->most;
 }
 
-/* The support counts at least as the worst violation, so that rounds keep it together. */
 static void feed_sweep(struct lasso_head *head, struct rondo_head_link *link)
 {
     const struct lasso *lasso = head->lasso;

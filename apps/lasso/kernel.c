@@ -131,6 +131,31 @@ static double merge(const double *x, const int32_t *xi, int64_t nx, const double
     return sum;
 }
 
+static double follow(const double *value, const int32_t *index, int64_t count, const double *y)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < count; i++)
+        sum += value[i] * y[index[i]];
+    return sum;
+}
+
+static void follow2(const double *const value[2], const int32_t *const index[2],
+                    const int64_t count[2], const double *y, double out[2])
+{
+    int64_t both = count[0] < count[1] ? count[0] : count[1];
+    double a = 0, b = 0;
+    for (int64_t i = 0; i < both; i++) {
+        a += value[0][i] * y[index[0][i]];
+        b += value[1][i] * y[index[1][i]];
+    }
+    for (int64_t i = both; i < count[0]; i++)
+        a += value[0][i] * y[index[0][i]];
+    for (int64_t i = both; i < count[1]; i++)
+        b += value[1][i] * y[index[1][i]];
+    out[0] = a;
+    out[1] = b;
+}
+
 static void step(double a, const double *x, double *y, const double *z, int64_t n, double sums[3])
 {
     lanes sum = { 0 }, yy = { 0 }, yz = { 0 };
@@ -182,6 +207,8 @@ const struct kernel PASTE(lasso_kernel_, KERNEL_ISA) = {
     .gather = gather,
     .scatter = scatter,
     .merge = merge,
+    .follow = follow,
+    .follow2 = follow2,
     .step = step,
     .shift = shift,
 };

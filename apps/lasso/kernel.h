@@ -28,6 +28,12 @@ struct kernel {
     /* x'y of two sparse columns, rows ascending. */
     double (*merge)(const double *x, const int32_t *xi, int64_t nx, const double *y,
                     const int32_t *yi, int64_t ny);
+    /* sum of value[i] y[index[i]], one by one.  Where y is a column laid out among zeros, the bits of
+     * merge: what is not in both adds a zero. */
+    double (*follow)(const double *value, const int32_t *index, int64_t count, const double *y);
+    /* follow for two columns at once, each with its own bits. */
+    void (*follow2)(const double *const value[2], const int32_t *const index[2],
+                    const int64_t count[2], const double *y, double out[2]);
     /* y -= a x; returns in sums: sum y, y'y, y'z of the new y. */
     void (*step)(double a, const double *x, double *y, const double *z, int64_t n, double sums[3]);
     /* x -= shift; returns in sums: x'x, x'y. */

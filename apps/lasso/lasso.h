@@ -65,6 +65,7 @@ struct lasso_slice {
 
 struct lasso_scratch {
     double *u;
+    double *spread; /* [n] zeros, but for a column while its couplings are computed; sparse only */
     int64_t round;
     int32_t phase;
     struct rondo_buf room; /* for pull */

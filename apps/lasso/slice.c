@@ -44,6 +44,26 @@ static struct span span_of(const struct lasso *lasso, const struct lasso_slice *
     return (struct span){ x->values + begin, x->rowidx + begin, count };
 }
 
+enum { AHEAD = 4, LINE = 64 }; /* columns fetched ahead of their use; bytes */
+
+/* Columns of a sampled block stand anywhere in memory: asks for the first lines of those to come. */
+static void fetch_ahead(const struct lasso *lasso, const struct rondo_task *task, int64_t i)
+{
+    const struct rondo_matrix *x = lasso->x;
+    if (!x->sparse)
+        return;
+    if (i + 2 * AHEAD < task->count)
+        __builtin_prefetch(x->colptr + task->variables[i + 2 * AHEAD]);
+    if (i + AHEAD >= task->count)
+        return;
+    int64_t at = x->colptr[task->variables[i + AHEAD]];
+    const char *value = (const char *)(x->values + at), *index = (const char *)(x->rowidx + at);
+    for (int line = 0; line < 4; line++)
+        __builtin_prefetch(value + line * LINE);
+    for (int line = 0; line < 2; line++)
+        __builtin_prefetch(index + line * LINE);
+}
+
 /* (x_j - m_j)'r over the slice. */
 static double gradient(const struct lasso *lasso, const struct lasso_slice *slice, int64_t j)
 {
@@ -163,9 +183,12 @@ int lasso_scratch_create(const void *problem, void **out, struct rondo_error *er
     if (scratch) {
         scratch->round = -1;
         scratch->u = lasso->host->alloc((size_t)lasso->n * sizeof *scratch->u);
+        if (lasso->x->sparse)
+            scratch->spread = lasso->host->zalloc((size_t)lasso->n, sizeof *scratch->spread);
     }
-    if (!scratch || !scratch->u) {
-        lasso->host->free(scratch);
+    if (!scratch || !scratch->u || (lasso->x->sparse && !scratch->spread)) {
+        if (scratch)
+            lasso_scratch_free(lasso, scratch);
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for a worker");
     }
     *out = scratch;
@@ -177,6 +200,7 @@ void lasso_scratch_free(const void *problem, void *state)
     const struct lasso *lasso = problem;
     struct lasso_scratch *scratch = state;
     lasso->host->free(scratch->u);
+    lasso->host->free(scratch->spread);
     lasso->host->free(scratch->room.data);
     lasso->host->free(scratch->list.data);
     lasso->host->free(scratch);
@@ -184,23 +208,93 @@ void lasso_scratch_free(const void *problem, void *state)
 
 /* ---- couple: (x_j - m_j)'(x_k - m_k) / (scale_j scale_k), this slice's part ----------------------- */
 
-int lasso_couple(const void *problem, const void *common, const void *shard,
-                 void *scratch RONDO_UNUSED, const struct rondo_pairs *pairs, double *out)
+enum {
+    SPREAD_LEAST = 2, /* couplings of a column for which it is worth laying it out */
+    SEEK_RATIO = 24,  /* in a column so many times longer rows are sought, not followed */
+};
+
+/* x'y where y is far the longer: the bits of merge, by bisection. */
+static double seek(const struct span *x, const struct span *y)
+{
+    double sum = 0;
+    int64_t at = 0;
+    for (int64_t e = 0; e < x->count; e++) {
+        int32_t row = x->index[e];
+        const int32_t *base = y->index + at;
+        for (int64_t left = y->count - at; left > 1;) {
+            int64_t half = left / 2;
+            base += base[half - 1] < row ? half : 0;
+            left -= half;
+        }
+        at = base - y->index;
+        at += at < y->count && *base < row;
+        if (at == y->count)
+            break;
+        if (y->index[at] == row)
+            sum += x->value[e] * y->value[at];
+    }
+    return sum;
+}
+
+/* dot[i] = x'x_k for the listed k, all sparse.  One column is laid out among zeros and the others
+ * follow it; the bits are those of merge, so how pairs are grouped changes none. */
+static void sparse_dots(const struct lasso *lasso, const struct lasso_slice *slice,
+                        struct lasso_scratch *scratch, const struct span *x, int64_t count,
+                        const int64_t *rows, double *dot)
+{
+    const struct kernel *kernel = lasso->kernel;
+    bool spread = count >= SPREAD_LEAST;
+    struct span waits = { 0 };
+    int64_t waiting = -1; /* for another, to be followed with it */
+    for (int64_t e = 0; spread && e < x->count; e++)
+        scratch->spread[x->index[e]] = x->value[e];
+    for (int64_t i = 0; i < count; i++) {
+        struct span y = span_of(lasso, slice, rows[i]);
+        if (y.count / SEEK_RATIO > x->count) {
+            dot[i] = seek(x, &y);
+            continue;
+        }
+        if (!spread) {
+            dot[i] = kernel->merge(x->value, x->index, x->count, y.value, y.index, y.count);
+            continue;
+        }
+        if (waiting < 0) {
+            waits = y;
+            waiting = i;
+            continue;
+        }
+        double out[2];
+        kernel->follow2((const double *const[2]){ waits.value, y.value },
+                        (const int32_t *const[2]){ waits.index, y.index },
+                        (const int64_t[2]){ waits.count, y.count }, scratch->spread, out);
+        dot[waiting] = out[0];
+        dot[i] = out[1];
+        waiting = -1;
+    }
+    if (waiting >= 0)
+        dot[waiting] = kernel->follow(waits.value, waits.index, waits.count, scratch->spread);
+    for (int64_t e = 0; spread && e < x->count; e++)
+        scratch->spread[x->index[e]] = 0;
+}
+
+int lasso_couple(const void *problem, const void *common, const void *shard, void *scratch,
+                 const struct rondo_pairs *pairs, double *out)
 {
     const struct lasso *lasso = problem;
     const struct lasso_slice *slice = shard ? shard : common;
     /* The means enter once, with the rows from the first. */
     double rows = slice->lo == 0 ? (double)lasso->n : 0;
     for (int64_t c = 0; c < pairs->columns; c++) {
-        int64_t j = pairs->column[c];
+        int64_t j = pairs->column[c], from = pairs->ptr[c], to = pairs->ptr[c + 1];
         struct span x = span_of(lasso, slice, j);
-        for (int64_t i = pairs->ptr[c]; i < pairs->ptr[c + 1]; i++) {
+        if (x.index)
+            sparse_dots(lasso, slice, scratch, &x, to - from, pairs->row + from, out + from);
+        for (int64_t i = from; i < to; i++) {
             int64_t k = pairs->row[i];
             double scales = lasso->scale[j] * lasso->scale[k];
-            struct span y = span_of(lasso, slice, k);
-            double dot = x.index ? lasso->kernel->merge(x.value, x.index, x.count, y.value, y.index,
-                                                        y.count)
-                                 : lasso->kernel->dot(x.value, y.value, x.count);
+            double dot = x.index ? out[i]
+                                 : lasso->kernel->dot(x.value, span_of(lasso, slice, k).value,
+                                                      x.count);
             out[i] = scales > 0 ? (dot - rows * (lasso->mean[j] * lasso->mean[k])) / scales : 0;
         }
     }
@@ -269,8 +363,10 @@ int lasso_push(const void *problem, const void *common, void *shard, void *block
         return code;
     partial->size = bytes;
     double *out = (double *)(void *)partial->data;
-    for (int64_t i = 0; i < task->count; i++)
+    for (int64_t i = 0; i < task->count; i++) {
+        fetch_ahead(lasso, task, i);
         out[i] = gradient(lasso, slice, task->variables[i]);
+    }
     return RONDO_OK;
 }
 

@@ -254,10 +254,6 @@ static void receive(struct engine *engine, int32_t worker, struct message *messa
 {
     struct worker_seat *seat = &engine->seat[worker];
     struct work *work;
-    if (!message->body && message->type != MESSAGE_FAILED) {
-        engine_fail(engine, RONDO_ESTATE, "a worker's answer is empty");
-        return;
-    }
     switch (message->type) {
     case MESSAGE_DONE:
         work = dispatch_find(engine, message->ticket);

@@ -262,7 +262,7 @@ struct sweep {
     double rr, ry;              /* r'r, r'y */
     double most;                /* max_j |x_j'r/n - l2 b_j| */
     double b1, bb;              /* |b|_1, b'b (0 where l2 is) */
-    double excess;              /* sum of (|x_j'r/n| - l1)+ ^2 */
+    double square;              /* sum of (x_j'r/n)^2 */
 };
 
 /* Calls each(j, x_j'r / n) in the order of columns. */
@@ -307,10 +307,9 @@ static struct sweep read_sweep(struct lasso_head *head, const struct rondo_bytes
                 continue;
             double g = dot[j - from] / n, b = head->b[j], unit = root / lasso->scale[j];
             sums.most = fmax(sums.most, fabs(g - at->l2 * b));
-            double over = fmax(fabs(g) - at->l1, 0);
             sums.b1 += fabs(b);
             sums.bb += at->l2 > 0 ? b * b : 0;
-            sums.excess += over * over;
+            sums.square += g * g;
             at->nnz += b != 0;
             head->violation[j] = lasso_violation(b, -g, at->l1, at->l2) * unit;
             if (head->violation[j] > at->worst) {
@@ -325,23 +324,22 @@ static struct sweep read_sweep(struct lasso_head *head, const struct rondo_bytes
 /* The dual value at theta = s (r, -sqrt(n l2) b), the residual of the augmented problem, with the
  * best feasible s (Mairal's thesis, section 2.3; Fercoq et al. 2015, section 3):
  *     D = s r'y/n - s^2/2 (r'r/n + l2 b'b),    |s| <= l1 / max_j |x_j'r/n - l2 b_j|
- * or, with l2, the conjugate of the elastic net, finite at r itself; the only one where l1 = 0:
- *     D = r'y/n - r'r/2n - sum_j (|x_j'r/n| - l1)+ ^2 / 2 l2 */
+ * Where l1 = 0 no s but 0 is, and the ridge's own conjugate at r stands for it:
+ *     D = r'y/n - r'r/2n - sum_j (x_j'r/n)^2 / 2 l2 */
 static double dual_value(const struct lasso_head *head, const struct sweep *sums)
 {
     double n = (double)head->lasso->n;
     double square = sums->rr / n + head->at.l2 * sums->bb, cross = sums->ry / n;
     if (square <= 0)
         return 0;
+    if (head->at.l1 == 0 && head->at.l2 > 0)
+        return cross - 0.5 * sums->rr / n - 0.5 * sums->square / head->at.l2;
     double s = cross / square;
     if (sums->most > 0) {
         double reach = head->at.l1 / sums->most;
         s = s > reach ? reach : s < -reach ? -reach : s;
     }
-    double value = s * cross - 0.5 * s * s * square;
-    if (head->at.l2 > 0)
-        value = fmax(value, cross - 0.5 * sums->rr / n - 0.5 * sums->excess / head->at.l2);
-    return value;
+    return s * cross - 0.5 * s * s * square;
 }
 
 /* A joint solve wants the support together, and a round that can bear it: it counts as more than the

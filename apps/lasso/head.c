@@ -57,6 +57,7 @@ struct move {
     double promised;
     int32_t blocks;
     bool joined, split;
+    bool of_sweep;        /* the worst variable, after a sweep without progress */
 };
 
 struct lasso_head {
@@ -491,7 +492,8 @@ static int finish(struct lasso_head *head, struct rondo_head_link *link, int32_t
             code = append(lasso, &head->commit, move->d, (size_t)move->count * sizeof(double));
     }
     *order = (struct rondo_order){
-        .kind = RONDO_REST, .updates = move->seen, .note = note,
+        .kind = RONDO_REST, .updates = move->seen, .note = move->of_sweep ? "worst" : note,
+        .report = move->of_sweep,
         .commit = { head->commit.data, head->commit.size },
     };
     return code;
@@ -544,12 +546,13 @@ static int settle_blocks(struct lasso_head *head, struct rondo_head_link *link, 
     move->seen = move->count = 0;
     move->promised = 0;
     move->joined = move->split = false;
+    move->of_sweep = phase > 0;
     move->blocks = count;
     for (int32_t i = 0; i < count; i++)
         take_answer(head, &tasks[i], &results[i], true);
     head->at.work += work_of(head->lasso, move->seen);
-    head->at.updates += move->seen;
-    head->at.tried += head->at.closing ? 0 : move->seen;
+    head->at.updates += move->of_sweep ? 0 : move->seen;
+    head->at.tried += head->at.closing || move->of_sweep ? 0 : move->seen;
     head->at.exhausted = move->seen ? 0 : head->at.exhausted + 1;
     if (head->at.closing)
         move->count = 0; /* the residual is fresh and a sweep is about to prove the gap */

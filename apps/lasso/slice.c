@@ -159,7 +159,8 @@ int lasso_slice_pack(const void *problem, const void *state, struct rondo_buf *o
     int code = lasso->host->reserve(out, out->size + bytes);
     if (code)
         return code;
-    memcpy(out->data + out->size, slice->r, bytes);
+    if (bytes) /* a buffer that never held anything has no address */
+        memcpy(out->data + out->size, slice->r, bytes);
     out->size += bytes;
     return RONDO_OK;
 }
@@ -170,7 +171,8 @@ int lasso_slice_unpack(const void *problem, void *state, struct rondo_bytes in)
     size_t bytes = (size_t)(slice->hi - slice->lo) * sizeof(double);
     if (in.size != bytes)
         return RONDO_ESTATE;
-    memcpy(slice->r, in.data, bytes);
+    if (bytes)
+        memcpy(slice->r, in.data, bytes);
     slice->round = -1;
     measure(problem, slice);
     return RONDO_OK;

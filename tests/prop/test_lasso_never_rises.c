@@ -47,6 +47,7 @@ struct watch {
     struct oracle oracle;
     double lambda;    /* of the run, found beforehand */
     long double dual; /* the best at any sweep */
+    double *before;   /* [p] committed before */
 };
 
 static void on_commit(void *context, const struct lasso *lasso RONDO_UNUSED, const double *b,
@@ -55,10 +56,13 @@ static void on_commit(void *context, const struct lasso *lasso RONDO_UNUSED, con
     struct watch *watch = context;
     struct oracle *oracle = &watch->oracle;
     oracle->largest = round->updates > oracle->largest ? round->updates : oracle->largest;
-    if (round->kind == RONDO_SAMPLED || oracle->commits == 0)
+    if (round->kind == RONDO_SAMPLED || round->phases > 1 || oracle->commits == 0)
         oracle_see(oracle, watch->lambda, b);
-    if (round->kind == RONDO_SWEEP)
-        watch->dual = fmaxl(watch->dual, truth_of(oracle->spec, watch->lambda, b).dual);
+    if (round->kind == RONDO_SWEEP) {
+        long double dual = truth_of(oracle->spec, watch->lambda, watch->before).dual;
+        watch->dual = fmaxl(watch->dual, dual);
+    }
+    memcpy(watch->before, b, (size_t)oracle->spec->design->p * sizeof *b);
 }
 
 /* ---- instances -------------------------------------------------------------------------------------- */
@@ -139,6 +143,7 @@ static void try_instance(uint64_t seed, int64_t instance, struct tally *tally)
     design_make(&design, &dice, &options);
     struct lasso_spec spec = random_spec(&dice, &design, large);
     struct watch watch = { .oracle = { .spec = &spec }, .lambda = lambda_of(spec) };
+    watch.before = calloc((size_t)options.p, sizeof *watch.before);
     lasso_drive_run(&spec, on_commit, &watch, &outcome);
     const struct oracle *oracle = &watch.oracle;
     bool good = outcome.code == RONDO_OK && oracle_content(oracle);
@@ -170,6 +175,7 @@ static void try_instance(uint64_t seed, int64_t instance, struct tally *tally)
                 oracle->worst_rise);
     }
     cr_expect(good, "instance %lld: %s", (long long)instance, outcome.err.what);
+    free(watch.before);
     design_fini(&design);
 }
 

@@ -1,0 +1,177 @@
+/* The model's own arithmetic: lambda_max, objective and gap of a sweep, its bytes and its report. */
+#include "tests/support/lasso_drive.h"
+
+#include "core/base/mem.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+
+enum { N = 30, P = 12 };
+
+static void make(struct design *design, uint64_t seed)
+{
+    struct dice dice = { .seed = seed };
+    struct design_options options = { .n = N, .p = P, .rho = 0.6, .noise = 1, .constants = 0.1,
+                                      .decades = 2 };
+    design_make(design, &dice, &options);
+}
+
+static double metric(const struct rondo_report *report, const char *name)
+{
+    for (int32_t i = 0; i < report->count; i++)
+        if (strcmp(report->metric[i].name, name) == 0)
+            return report->metric[i].value;
+    cr_assert(false, "no %s in the report", name);
+    return 0;
+}
+
+/* max_j |(x_j - m_j)'y| / n l1_ratio in long double. */
+static long double lambda_max(const struct lasso_spec *spec)
+{
+    const struct design *design = spec->design;
+    long double most = 0, mean = 0;
+    for (int i = 0; i < N; i++)
+        mean += spec->intercept ? (long double)design->y[i] / N : 0;
+    for (int j = 0; j < P; j++) {
+        long double dot = 0;
+        for (int i = 0; i < N; i++)
+            dot += design->x[j * N + i] * (design->y[i] - mean);
+        most = fmaxl(most, fabsl(dot) / N);
+    }
+    return most / spec->l1_ratio;
+}
+
+/* What the report says after each commit of a run, beside the truth. */
+struct watch {
+    const struct lasso_spec *spec;
+    double lambda;
+    long double null, dual;
+    int64_t sweeps;
+    double before[P];
+};
+
+static void on_round(void *context, const struct lasso *lasso RONDO_UNUSED, const double *b,
+                     const struct engine_round *round)
+{
+    struct watch *watch = context;
+    long double dual = truth_of(watch->spec, watch->lambda, watch->before).dual;
+    memcpy(watch->before, b, sizeof watch->before);
+    if (round->kind != RONDO_SWEEP)
+        return;
+    cr_assert_not_null(round->report);
+    struct truth truth = truth_of(watch->spec, watch->lambda, b);
+    if (watch->sweeps++ == 0)
+        watch->null = truth.objective;
+    watch->dual = fmaxl(watch->dual, dual); /* of what the sweep saw; a worst variable moves later */
+    double gap = metric(round->report, "gap");
+    long double least = (truth.objective - watch->dual) / watch->null;
+    int64_t nnz = 0;
+    for (int j = 0; j < P; j++)
+        nnz += b[j] != 0;
+    cr_expect(fabsl(round->report->objective - truth.objective) <= 1e-13L * watch->null);
+    /* Never less than the gap of the best dual value; for the lasso exactly that. */
+    cr_expect(gap >= least - 1e-13L, "sweep %lld: %g < %Lg", (long long)watch->sweeps, gap, least);
+    cr_expect(watch->spec->l1_ratio < 1 || gap <= least + 1e-13L, "sweep %lld: %g > %Lg",
+              (long long)watch->sweeps, gap, least);
+    cr_expect_eq(metric(round->report, "nnz"), (double)nnz);
+    cr_expect_eq(metric(round->report, "sweeps"), (double)watch->sweeps);
+    cr_expect_str_eq(round->report->goal, "gap");
+}
+
+Test(head, what_a_sweep_says_is_true)
+{
+    static struct lasso_outcome outcome;
+    for (int kind = 0; kind < 16; kind++) {
+        struct design design;
+        make(&design, 80 + (uint64_t)kind);
+        struct lasso_spec spec = lasso_spec_plain(&design);
+        spec.intercept = kind & 1;
+        spec.l1_ratio = kind & 2 ? 0.4 : 1;
+        spec.row_shards = kind & 4 ? 2 : 0;
+        spec.blocks = 1;
+        spec.block_size = 3;
+        spec.lambda_ratio = kind & 8 ? 0.3 : 0.01;
+        struct watch watch = { .spec = &spec,
+                               .lambda = (double)(spec.lambda_ratio * lambda_max(&spec)) };
+        lasso_drive_run(&spec, on_round, &watch, &outcome);
+        cr_assert_str_eq(outcome.stop, "gap");
+        cr_assert_float_eq(outcome.lambda, watch.lambda, 1e-13 * watch.lambda);
+        cr_assert_eq(outcome.sweeps, watch.sweeps);
+        cr_assert_geq(watch.sweeps, 2);
+        design_fini(&design);
+    }
+}
+
+Test(head, at_lambda_max_all_is_zero_and_just_below_it_is_not)
+{
+    static struct lasso_outcome outcome;
+    struct design design;
+    make(&design, 90);
+    struct lasso_spec spec = lasso_spec_plain(&design);
+    double most = (double)lambda_max(&spec);
+    for (int k = 0; k < 2; k++) {
+        int64_t nnz = 0;
+        spec.lambda = most * (k ? 1 - 1e-6 : 1 + 1e-12);
+        spec.gap = 1e-14;
+        lasso_drive_run(&spec, NULL, NULL, &outcome);
+        for (int j = 0; j < P; j++)
+            nnz += outcome.b[j] != 0;
+        cr_assert_eq(nnz, k, "%lld", (long long)nnz);
+    }
+    design_fini(&design);
+}
+
+/* One sweep and one sampled round, played by hand; the head then holds something. */
+static struct lasso_head *moved_head(const struct lasso *lasso)
+{
+    void *head;
+    struct rondo_error err;
+    struct rondo_order order = { .want = 64 };
+    cr_assert_eq(lasso_head_create(lasso, 0, &head, &err), RONDO_OK);
+    cr_assert_eq(lasso_schedule(head, 1, &order), RONDO_OK);
+    cr_assert_eq(order.kind, RONDO_SWEEP, "the first round is a sweep");
+    return head;
+}
+
+Test(head, packed_and_unpacked_is_the_same)
+{
+    struct design design;
+    make(&design, 91);
+    struct lasso_spec spec = lasso_spec_plain(&design);
+    struct rondo_error err;
+    struct lasso *lasso = lasso_drive_open(&spec, &err);
+    struct lasso_head *head = moved_head(lasso);
+    struct rondo_buf first = { 0 }, second = { 0 };
+    void *other;
+    cr_assert_eq(lasso_head_pack(lasso, head, &first), RONDO_OK);
+    /* Two coefficients, as a later head would have. */
+    const struct { int64_t j; double b; } some[] = { { 2, 0x1.23456789abcdp-3 }, { 11, -1e-300 } };
+    cr_assert_eq(buf_append(&first, some, sizeof some), RONDO_OK);
+    cr_assert_eq(lasso_head_create(lasso, 0, &other, &err), RONDO_OK);
+    struct rondo_bytes in = { first.data, first.size };
+    cr_assert_eq(lasso_head_unpack(lasso, other, in), RONDO_OK);
+    cr_assert_eq(lasso_coefficients(other)[2], some[0].b);
+    cr_assert_eq(lasso_coefficients(other)[11], some[1].b);
+    cr_assert_eq(lasso_head_pack(lasso, other, &second), RONDO_OK);
+    cr_assert_eq(first.size, second.size);
+    cr_assert_eq(memcmp(first.data, second.data, first.size), 0);
+    struct rondo_order order = { .want = 64 };
+    cr_assert_eq(lasso_schedule(other, 2, &order), RONDO_OK);
+    cr_assert_eq(order.kind, RONDO_SAMPLED, "a sweep is on its way already");
+    /* What does not fit is refused. */
+    in.size--;
+    cr_assert_eq(lasso_head_unpack(lasso, other, in), RONDO_ESTATE);
+    in.size = 8;
+    cr_assert_eq(lasso_head_unpack(lasso, other, in), RONDO_ESTATE);
+    int64_t far = P;
+    memcpy(first.data + first.size - sizeof some[0], &far, sizeof far);
+    in.size = first.size;
+    cr_assert_eq(lasso_head_unpack(lasso, other, in), RONDO_ESTATE);
+    buf_fini(&first);
+    buf_fini(&second);
+    lasso_head_destroy(lasso, head);
+    lasso_head_destroy(lasso, other);
+    lasso_app.close(lasso);
+    design_fini(&design);
+}

@@ -197,6 +197,15 @@ static int run_job(const struct arguments *arguments, struct rondo_job *job)
     return say_end(arguments, &outcome, dir);
 }
 
+/* Options that became overrides are named as they were typed. */
+static void name_options(const struct arguments *arguments, struct rondo_error *err)
+{
+    if (arguments->workers && strcmp(err->where, "--set workers.count") == 0)
+        snprintf(err->where, sizeof err->where, "--workers");
+    if (arguments->trace[0] && strcmp(err->where, "--set trace") == 0)
+        snprintf(err->where, sizeof err->where, "--trace");
+}
+
 int cmd_run(int argc, char **argv)
 {
     struct arguments arguments = { 0 };
@@ -210,8 +219,10 @@ int cmd_run(int argc, char **argv)
         log_set_level(LOG_WARNING);
     struct rondo_job *job;
     struct rondo_error err = { 0 };
-    if (job_load(arguments.spec, arguments.set, arguments.sets, cli_apps(), &job, &err))
+    if (job_load(arguments.spec, arguments.set, arguments.sets, cli_apps(), &job, &err)) {
+        name_options(&arguments, &err);
         return cli_fail(&err);
+    }
     status = run_job(&arguments, job);
     job_free(job);
     return status;

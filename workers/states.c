@@ -54,6 +54,8 @@ int states_hold(struct states *states, int32_t index, bool fresh, struct rondo_b
     int code = ops->create(states->problem, index < 0 ? 0 : index, place, err);
     if (!code && !fresh)
         code = ops->unpack(states->problem, *place, packed);
+    if (code)
+        drop(states, index);
     return code;
 }
 

@@ -194,9 +194,12 @@ static int answer(struct worker *worker, struct message *message, struct rondo_b
 {
     struct rondo_task task = task_of(worker, message);
     bool work = message->type == MESSAGE_PUSH || message->type == MESSAGE_PULL;
+    bool lacks = worker->app->common.create && !worker->states.common;
     bool pulls = message->type == MESSAGE_PULL || (message->flags & MESSAGE_FUSED);
     if (work && (!fits(message) || (pulls && !worker->app->pull)))
         return rondo_error_set(err, RONDO_ESTATE, NULL, NULL, "a task that does not fit");
+    if ((work || message->type == MESSAGE_COUPLE) && lacks)
+        return rondo_error_set(err, RONDO_ESTATE, NULL, NULL, "the common state is not there");
     switch (message->type) {
     case MESSAGE_PUSH: return do_push(worker, message, &task, out, err);
     case MESSAGE_PULL: return do_pull(worker, message, &task, out, err);

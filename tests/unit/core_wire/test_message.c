@@ -171,7 +171,7 @@ Test(message, a_changed_byte_is_refused_or_read_as_another_message)
         for (size_t at = 0; at < bytes.size; at++)
             for (int bit = 0; bit < 9; bit++) {
                 unsigned char old = bytes.data[at];
-                bytes.data[at] ^= bit == 8 ? 0xff : (unsigned char)(1 << bit);
+                bytes.data[at] = (unsigned char)(old ^ (bit == 8 ? 0xff : 1 << bit));
                 int code = message_decode((struct rondo_bytes){ bytes.data, bytes.size },
                                           &post.codec, &message);
                 refused += code == RONDO_ESTATE;

@@ -166,6 +166,16 @@ Test(worker, forgets_states_of_an_older_epoch)
     desk_fini(&desk);
 }
 
+Test(worker, refuses_work_without_the_common_state)
+{
+    struct desk desk;
+    desk_init(&desk, &app_gather);
+    expect_failed(&desk, (struct message){ .type = MESSAGE_STATE, .shard = -1 }, "no bytes");
+    expect_failed(&desk, (struct message){ .type = MESSAGE_PUSH, .kind = RONDO_SWEEP, .shard = -1,
+                  .round = 1 }, "push");
+    desk_fini(&desk);
+}
+
 Test(worker, refuses_a_malformed_coupling)
 {
     static const struct { int64_t columns; size_t words; int64_t word[6]; } wrong[] = {
@@ -184,6 +194,7 @@ Test(worker, refuses_a_malformed_coupling)
     };
     struct desk desk;
     desk_init(&desk, &app_reduce);
+    hold(&desk, -1);
     hold(&desk, 0);
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         expect_failed(&desk, (struct message){ .type = MESSAGE_COUPLE, .count = wrong[i].columns,

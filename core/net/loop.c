@@ -32,10 +32,11 @@ struct ring {
  * long next time. */
 struct bed {
     _Alignas(64) _Atomic bool asleep;
-    int spin, most;  /* turns: next time, and where spinning pays; the sleeper's */
-    uint32_t rests;  /* that had to spin; the sleeper's */
     pthread_mutex_t mutex;
     pthread_cond_t wake;
+    _Alignas(64) int spin; /* turns next time; this line is the sleeper's alone */
+    int most;              /* where spinning pays */
+    uint32_t rests;        /* that had to spin */
 };
 
 struct seat {

@@ -675,9 +675,11 @@ static bool phase_finished(const struct engine *engine)
 int flight_advance(struct engine *engine)
 {
     for (int code = RONDO_OK; !code && engine->state == ENGINE_RUNNING && !engine->making_cut;) {
-        if (engine->couple.active && engine->couple.works.open)
-            ; /* wait for couplings; a phase may go on */
-        else if (engine->couple.active) {
+        if (engine->couple.active && engine->couple.works.open) {
+            if (engine->refetch <= engine->planned)
+                break; /* no phase begins before a restored plan has its couplings */
+            /* else a phase may go on */
+        } else if (engine->couple.active) {
             code = couple_close(engine);
             if (!code && engine->planning)
                 code = plan_continue(engine);

@@ -86,6 +86,13 @@ static int allocate(struct engine *engine)
     return code;
 }
 
+static int check_layout(const struct rondo_layout *layout, struct rondo_error *err)
+{
+    if (layout->chunks >= 1 && layout->shards >= 0 && layout->blocks >= 0 && layout->variables >= 0)
+        return RONDO_OK;
+    return rondo_error_set(err, RONDO_EAPP, NULL, NULL, "the app's layout is not possible");
+}
+
 int engine_create(const struct engine_options *options, const struct engine_observer *observer,
                   struct engine **out, struct rondo_error *err)
 {
@@ -103,7 +110,9 @@ int engine_create(const struct engine_options *options, const struct engine_obse
     engine->app->layout(engine->problem, &engine->layout);
     engine->options.schedule.variables = engine->layout.variables;
     engine->options.schedule.cost = engine->layout.cost;
-    int code = allocate(engine);
+    int code = check_layout(&engine->layout, err);
+    if (!code)
+        code = allocate(engine);
     if (!code && engine->layout.variables > 0) {
         /* A configuration that cannot work is found out now, not in the first round. */
         code = scheduler_create(&engine->options.schedule, &engine->scheduler, err);

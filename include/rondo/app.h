@@ -83,8 +83,9 @@ struct rondo_layout {
 
 /* A state that Rondo creates, moves, saves and restores, but does not look into.  pack appends to
  * `out`; unpack replaces the whole of a created state and refuses bytes that do not fit
- * (RONDO_ESTATE).  packed bytes must restore the same bits.  Create and unpack of block states run
- * on the coordinator; shards and commons on their worker. */
+ * (RONDO_ESTATE).  Packed bytes must restore the same bits.  Shards and commons are created and
+ * restored on their worker; block states on the coordinator, and wherever a message that carries one
+ * is decoded. */
 struct rondo_state_ops {
     int (*create)(const void *problem, int32_t index, void **state, struct rondo_error *err);
     void (*destroy)(const void *problem, void *state);

@@ -326,16 +326,18 @@ static double dual_value(const struct lasso_head *head, const struct sweep *sums
 }
 
 /* A joint solve wants the support together: it counts as more than the worst violation.  Elsewhere it
- * would only keep its neighbours out. */
-static bool keeps_support(const struct lasso *lasso)
+ * would only keep its neighbours out, and so would one that fills the rounds. */
+static bool keeps_support(const struct lasso_head *head)
 {
-    return lasso->by_violation && lasso->mode == LASSO_SOLVE;
+    const struct lasso *lasso = head->lasso;
+    return lasso->by_violation && lasso->mode == LASSO_SOLVE
+           && 4 * head->at.nnz <= 3 * lasso->most;
 }
 
 static void feed_sweep(struct lasso_head *head, struct rondo_head_link *link)
 {
     const struct lasso *lasso = head->lasso;
-    if (keeps_support(lasso))
+    if (keeps_support(head))
         for (int64_t j = 0; j < lasso->p; j++)
             if (head->b[j] != 0)
                 head->violation[j] += 1e3 * head->at.worst;
@@ -431,7 +433,7 @@ static int finish(struct lasso_head *head, struct rondo_head_link *link, int32_t
         move->delta[i] += head->b[j] * (lasso->scale[j] / sqrt((double)lasso->n));
         /* Solved variables are quiet until the next sweep; where the step was cut they are not. */
         if (t == 1 || !moves)
-            move->violation[i] = head->b[j] != 0 && keeps_support(lasso) ? at->worst : 0;
+            move->violation[i] = head->b[j] != 0 && keeps_support(head) ? at->worst : 0;
     }
     lasso->host->feed(link, move->seen, move->variable, move->delta, move->violation);
     int code = commit_begin(head, moves ? LASSO_MOVE : LASSO_NOTHING, phase, t,

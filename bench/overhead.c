@@ -91,10 +91,11 @@ struct row {
 static struct row measure(int32_t workers, int64_t rounds, int repetitions)
 {
     static double rondo[REPETITIONS_MOST], spin[REPETITIONS_MOST], futex[REPETITIONS_MOST];
+    bool crowded = sysconf(_SC_NPROCESSORS_ONLN) < workers;
     run_empty(workers, WARM_ROUNDS);
     for (int i = 0; i < repetitions; i++) {
         rondo[i] = run_empty(workers, rounds).rate;
-        spin[i] = workers > 1 ? baton_rate(BATON_SPIN, workers, rounds) : 0;
+        spin[i] = workers > 1 ? baton_rate(BATON_SPIN, workers, crowded ? rounds / 10 : rounds) : 0;
         futex[i] = workers > 1 ? baton_rate(BATON_FUTEX, workers, rounds / 10) : 0;
     }
     struct row row = { .rondo = median(rondo, repetitions), .spin = median(spin, repetitions),

@@ -156,8 +156,8 @@ int lasso_slice_pack(const void *problem, const void *state, struct rondo_buf *o
     const struct lasso *lasso = problem;
     const struct lasso_slice *slice = state;
     size_t bytes = (size_t)(slice->hi - slice->lo) * sizeof(double);
-    int code = lasso->host->reserve(out, out->size + bytes);
-    if (code)
+    int code = bytes ? lasso->host->reserve(out, out->size + bytes) : RONDO_OK;
+    if (code || !bytes) /* the common state has no rows where shards have them */
         return code;
     if (bytes) /* a buffer that never held anything has no address */
         memcpy(out->data + out->size, slice->r, bytes);

@@ -182,7 +182,9 @@ void lasso_scratch_free(const void *problem, void *state)
     lasso->host->free(scratch);
 }
 
-/* ---- couple: (x_j - m_j)'(x_k - m_k) / (scale_j scale_k), this slice's part ----------------------- */
+/* ---- couple: (x_j - m_j)'(x_k - m_k) / (scale_j scale_k), this slice's part -----------------------
+ *
+ * The same bits for (k, j): which of the two a cache asks for depends on what it has seen. */
 
 int lasso_couple(const void *problem, const void *common, const void *shard,
                  void *scratch RONDO_UNUSED, const struct rondo_pairs *pairs, double *out)
@@ -201,7 +203,7 @@ int lasso_couple(const void *problem, const void *common, const void *shard,
             double dot = x.index ? lasso->kernel->merge(x.value, x.index, x.count, y.value, y.index,
                                                         y.count)
                                  : lasso->kernel->dot(x.value, y.value, x.count);
-            out[i] = scales > 0 ? (dot - rows * lasso->mean[j] * lasso->mean[k]) / scales : 0;
+            out[i] = scales > 0 ? (dot - rows * (lasso->mean[j] * lasso->mean[k])) / scales : 0;
         }
     }
     return RONDO_OK;

@@ -208,7 +208,9 @@ void lasso_scratch_free(const void *problem, void *state)
     lasso->host->free(scratch);
 }
 
-/* ---- couple: (x_j - m_j)'(x_k - m_k) / (scale_j scale_k), this slice's part ----------------------- */
+/* ---- couple: (x_j - m_j)'(x_k - m_k) / (scale_j scale_k), this slice's part -----------------------
+ *
+ * The same bits for (k, j): which of the two a cache asks for depends on what it has seen. */
 
 enum {
     SPREAD_LEAST = 2, /* couplings of a column for which it is worth laying it out */

@@ -13,6 +13,13 @@ int engine_fail(struct engine *engine, int code, const char *what)
     return code;
 }
 
+int engine_app_failed(struct engine *engine, int code, const char *callback)
+{
+    char what[128];
+    snprintf(what, sizeof what, "the app's %s failed: %s", callback, rondo_strerror(code));
+    return engine_fail(engine, code == RONDO_ENOMEM ? code : RONDO_EAPP, what);
+}
+
 void engine_told(struct engine *engine, enum engine_moment what, int64_t round, int32_t phase,
                  int32_t block, int32_t shard, int32_t worker)
 {

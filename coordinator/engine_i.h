@@ -1,6 +1,7 @@
 /* engine_i.h - the engine's parts, seen by its own files alone.
  *
- * Place:   coordinator, floor 3, private: engine.c, flight.c, dispatch.c, snapshot.c.
+ * Place:   coordinator, floor 3, private: engine.c, flight.c, plan.c, phase.c, order.c,
+ *          couple.c, dispatch.c, snapshot.c.
  * Threads: one.
  */
 #ifndef ENGINE_I_H
@@ -148,6 +149,8 @@ struct engine {
 
 /* ---- engine.c */
 int engine_fail(struct engine *engine, int code, const char *what);
+/* Fails for a callback of the app that did. */
+int engine_app_failed(struct engine *engine, int code, const char *callback);
 int engine_post(struct engine *engine, int32_t worker, const struct message *message);
 void engine_stop_here(struct engine *engine, const char *reason); /* a round ends the job */
 void engine_told(struct engine *engine, enum engine_moment what, int64_t round, int32_t phase,
@@ -162,13 +165,37 @@ int dispatch_requeue(struct engine *engine, int32_t worker); /* takes back what 
 void dispatch_reset(struct engine *engine);          /* forgets all queues */
 struct work *dispatch_find(struct engine *engine, int64_t ticket);
 
+/* ---- order.c: what an app may ask for; NULL, or what is wrong with it */
+const char *order_wrong(struct engine *engine, const struct rondo_order *order);
+const char *order_wrong_next(struct engine *engine, const struct rondo_order *order);
+const char *order_wrong_plan(struct engine *engine, const struct rondo_order *order);
+int order_keep_pairs(struct flight *flight); /* the order's pairs outlive the app's call */
+
+/* ---- couple.c: couplings from workers */
+int couple_open(struct engine *engine, const struct rondo_pairs *need);
+int couple_close(struct engine *engine); /* all are answered: tells the scheduler */
+void couple_clear(struct couple *couple);
+/* The couplings of `count` variables into a new parcel; *parcel stays NULL while some are missing. */
+int couple_fetch(struct engine *engine, int64_t count, const int64_t *variables,
+                 struct parcel **parcel);
+
+/* ---- plan.c: the round after the last planned */
+int plan_begin(struct engine *engine);
+int plan_continue(struct engine *engine);
+int plan_refetch(struct engine *engine); /* couplings of restored plans */
+
+/* ---- phase.c: blocks and tasks of the round under way */
+int phase_first(struct engine *engine);
+int phase_next(struct engine *engine, const struct rondo_order *order);
+int phase_join(struct engine *engine); /* goes on when a join's couplings have come */
+struct rondo_task phase_task(const struct engine *engine, const struct block *block);
+void phase_drop_blocks(struct phase *phase);
+void phase_drop_answers(struct phase *phase);
+
 /* ---- flight.c: one round */
 int flight_advance(struct engine *engine);  /* as far as it goes without an answer */
 int flight_answer(struct engine *engine, int64_t ticket, struct message *message);
 void flight_reset(struct engine *engine);   /* forgets rounds in flight */
-int flight_keep_pairs(struct flight *flight);
-/* What is wrong with a plan's pairs, or NULL. */
-const char *flight_wrong_plan(struct engine *engine, const struct rondo_order *order);
 struct flight *flight_of(struct engine *engine, int64_t round);
 
 /* ---- snapshot.c: boundaries, rollback */

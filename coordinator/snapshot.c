@@ -90,9 +90,9 @@ static int get_order(struct engine *engine, struct cursor_reader *in, struct fli
     order->pairs = cursor_get_bytes(in, (size_t)pairs * sizeof *order->pairs);
     if (in->failed)
         return RONDO_ESTATE;
-    if (flight_keep_pairs(flight)) /* aligned from here on */
+    if (order_keep_pairs(flight)) /* aligned from here on */
         return RONDO_ENOMEM;
-    return flight_wrong_plan(engine, order) ? RONDO_ESTATE : RONDO_OK;
+    return order_wrong_plan(engine, order) ? RONDO_ESTATE : RONDO_OK;
 }
 
 static int unpack_core(struct engine *engine, const struct rondo_buf *core)

@@ -1,0 +1,76 @@
+/* head.h - the model on the coordinator, seen by head.c, sweep.c, ladder.c and tests.
+ *
+ * Place:   apps/lasso, private to it.
+ * Threads: the coordinator's.
+ */
+#ifndef HEAD_H
+#define HEAD_H
+
+#include "lasso.h"
+
+enum { LASSO_WANT_LEAST = 64 }; /* variables in the first rounds; then twice the support */
+
+/* What is saved as it is. */
+struct numbers {
+    double lambda, lambda_max, l1, l2;
+    double objective, dual, worst, hot;
+    double mark_objective, mark_gap; /* at the last sweep with progress */
+    int64_t nnz, sweeps, inner_steps, column_reads;
+    int64_t work, updates;        /* since the last sweep: column reads; variables in rounds */
+    int64_t moves;                /* commits that moved, since the residual was fresh */
+    int64_t stalls, tried;        /* since the last progress: sweeps; variables in rounds */
+    int64_t fresh_tried;          /* the residual was fresh since then */
+    int64_t swept, sweep_pending, closing;
+    int64_t most_violating;       /* variable, at the last sweep */
+    int64_t exhausted;            /* empty rounds in a row */
+    int64_t joint; /* the last joint solve gained much: the next round begins with one */
+};
+
+/* The round under way. */
+struct move {
+    int64_t seen;         /* variables in the round's blocks */
+    int64_t *variable;    /* [most] of the round */
+    double *violation;    /* [most] before */
+    double *gradient;     /* [most] before, in the block's coordinates */
+    double *delta;        /* [most] for feed */
+    int64_t count;        /* variables that move */
+    int64_t *moving;      /* [most] */
+    double *from, *to, *d; /* [most] */
+    double promised;
+    int32_t blocks;
+    bool joined, split;
+    bool of_sweep;        /* the worst variable, after a sweep without progress */
+};
+
+struct lasso_head {
+    const struct lasso *lasso;
+    struct numbers at;
+    double *b;         /* [p] */
+    double *violation; /* [p] of the last sweep, as priorities */
+    struct move move;
+    struct rondo_buf commit;
+};
+
+/* ---- head.c */
+int lasso_append(const struct lasso *lasso, struct rondo_buf *out, const void *bytes, size_t size);
+/* Begins head->commit with its header. */
+int lasso_commit_begin(struct lasso_head *head, enum lasso_commit_kind kind, int32_t phase,
+                       double t, int64_t count);
+double lasso_relative_gap(const struct lasso_head *head);
+bool lasso_keeps_support(const struct lasso_head *head);
+
+/* ---- sweep.c */
+int lasso_settle_sweep(struct lasso_head *head, struct rondo_head_link *link,
+                       const struct rondo_bytes *results, int32_t count, struct rondo_order *order);
+
+/* ---- ladder.c: the phases of a sampled round */
+int lasso_settle_blocks(struct lasso_head *head, struct rondo_head_link *link, int32_t phase,
+                        const struct rondo_task *tasks, const struct rondo_bytes *results,
+                        int32_t count, struct rondo_order *order);
+int lasso_settle_step(struct lasso_head *head, struct rondo_head_link *link, int32_t phase,
+                      const struct rondo_bytes *results, int32_t count, struct rondo_order *order);
+int lasso_settle_joint(struct lasso_head *head, struct rondo_head_link *link, int32_t phase,
+                       const struct rondo_task *task, const struct rondo_bytes *result,
+                       struct rondo_order *order);
+
+#endif

@@ -1,0 +1,208 @@
+/* ladder.c - settling a sampled round: how far the blocks' solutions may go together.
+ *
+ *     blocks   each block solves its subproblem                       promise: the sum of descents
+ *     step     |X d|^2 and r'X d for the union d                      certificate: F changes by ...
+ *     ladder   full step | line search | joint solve of the union | split to one variable
+ *
+ * The change of F along d is known exactly from two inner products (search.c), so a commit that
+ * would raise F is never made: it cannot diverge.
+ */
+#include "head.h"
+
+#include <math.h>
+
+static const double KEPT_PROMISE = 0.5; /* share of the promised descent that a full step must keep */
+static const double JOINT_GAIN = 1.5;   /* over the blocks' promise: what a joint solve is worth */
+
+static int open_step(struct lasso_head *head, struct rondo_order *order)
+{
+    struct move *move = &head->move;
+    for (int64_t i = 0; i < move->count; i++)
+        move->d[i] = move->to[i] - move->from[i];
+    head->at.column_reads += move->count;
+    *order = (struct rondo_order){ .kind = RONDO_JOIN, .tag = LASSO_STEP, .no_pull = true,
+                                   .variables = move->moving, .count = move->count };
+    return RONDO_OK;
+}
+
+/* The round ends: b moves by t d, workers apply, priorities learn. */
+static int finish(struct lasso_head *head, struct rondo_head_link *link, int32_t phase, double t,
+                  double change, const char *note, struct rondo_order *order)
+{
+    const struct lasso *lasso = head->lasso;
+    struct numbers *at = &head->at;
+    struct move *move = &head->move;
+    bool moves = t > 0 && move->count > 0;
+    for (int64_t i = 0; i < move->seen; i++) {
+        int64_t j = move->variable[i];
+        double unit = lasso->scale[j] / sqrt((double)lasso->n);
+        move->delta[i] = -head->b[j] * unit; /* completed below */
+        at->hot = i == 0 ? move->violation[0] : fmax(at->hot, move->violation[i]);
+    }
+    for (int64_t i = 0; moves && i < move->count; i++) {
+        int64_t j = move->moving[i];
+        double b = t == 1 ? move->to[i] : move->from[i] + t * move->d[i];
+        at->nnz += (b != 0) - (head->b[j] != 0);
+        head->b[j] = b;
+    }
+    for (int64_t i = 0; i < move->seen; i++) {
+        int64_t j = move->variable[i];
+        move->delta[i] += head->b[j] * (lasso->scale[j] / sqrt((double)lasso->n));
+        /* Solved variables are quiet until the next sweep; where the step was cut they are not. */
+        if (t == 1 || !moves)
+            move->violation[i] = head->b[j] != 0 && lasso_keeps_support(head) ? at->worst : 0;
+    }
+    lasso->host->feed(link, move->seen, move->variable, move->delta, move->violation);
+    int code = lasso_commit_begin(head, moves ? LASSO_MOVE : LASSO_NOTHING, phase, t,
+                            moves ? move->count : 0);
+    if (moves) {
+        at->objective += change;
+        at->moves++;
+        if (!code)
+            code = lasso_append(lasso, &head->commit, move->moving, (size_t)move->count * sizeof(int64_t));
+        if (!code)
+            code = lasso_append(lasso, &head->commit, move->d, (size_t)move->count * sizeof(double));
+    }
+    *order = (struct rondo_order){
+        .kind = RONDO_REST, .updates = move->seen, .note = move->of_sweep ? "worst" : note,
+        .report = move->of_sweep,
+        .commit = { head->commit.data, head->commit.size },
+    };
+    return code;
+}
+
+static void take_answer(struct lasso_head *head, const struct rondo_task *task,
+                        const struct rondo_bytes *result, bool first)
+{
+    struct move *move = &head->move;
+    const struct lasso_answer *answer = result->data;
+    const double *b = (const double *)(answer + 1);
+    head->at.inner_steps += answer->steps;
+    head->at.column_reads += task->count;
+    move->promised += answer->descent;
+    for (int64_t i = 0; i < task->count; i++) {
+        int64_t j = task->variables[i];
+        if (first) {
+            move->variable[move->seen] = j;
+            move->violation[move->seen] = b[task->count + i];
+            move->gradient[move->seen++] = b[2 * task->count + i];
+        }
+        if (b[i] != head->b[j]) {
+            move->moving[move->count] = j;
+            move->from[move->count] = head->b[j];
+            move->to[move->count++] = b[i];
+        }
+    }
+}
+
+/* What a round costs in column reads: the couplings of its pairs, the gradient and the step. */
+static int64_t work_of(const struct lasso *lasso, int64_t seen)
+{
+    return 2 * seen + (lasso->couples ? seen * (seen - 1) / 2 : 0);
+}
+
+/* The round's blocks as one. */
+static int open_joint(struct lasso_head *head, struct rondo_order *order)
+{
+    head->move.joined = true;
+    *order = (struct rondo_order){ .kind = RONDO_JOIN, .tag = LASSO_JOINT, .couplings = true,
+                                   .variables = head->move.variable, .count = head->move.seen };
+    return RONDO_OK;
+}
+
+int lasso_settle_blocks(struct lasso_head *head, struct rondo_head_link *link, int32_t phase,
+                         const struct rondo_task *tasks, const struct rondo_bytes *results,
+                         int32_t count, struct rondo_order *order)
+{
+    struct move *move = &head->move;
+    move->seen = move->count = 0;
+    move->promised = 0;
+    move->joined = move->split = false;
+    move->of_sweep = phase > 0;
+    move->blocks = count;
+    for (int32_t i = 0; i < count; i++)
+        take_answer(head, &tasks[i], &results[i], true);
+    head->at.work += work_of(head->lasso, move->seen);
+    head->at.updates += move->of_sweep ? 0 : move->seen;
+    head->at.tried += head->at.closing || move->of_sweep ? 0 : move->seen;
+    head->at.exhausted = move->seen ? 0 : head->at.exhausted + 1;
+    if (head->at.closing)
+        move->count = 0; /* the residual is fresh and a sweep is about to prove the gap */
+    if (move->count == 0)
+        return finish(head, link, phase, 0, 0, head->at.closing ? "closing" : "still", order);
+    if (head->at.joint && move->blocks > 1)
+        return open_joint(head, order);
+    return open_step(head, order);
+}
+
+/* The one variable that promises most by itself. */
+static int open_split(struct lasso_head *head, struct rondo_order *order)
+{
+    const struct lasso *lasso = head->lasso;
+    struct move *move = &head->move;
+    double root = sqrt((double)lasso->n), best = 0;
+    move->count = 0;
+    move->split = true;
+    for (int64_t i = 0; i < move->seen; i++) {
+        int64_t j = move->variable[i];
+        double unit = root / lasso->scale[j];
+        double w = head->b[j] / unit, q = move->gradient[i];
+        struct lasso_block alone = {
+            .count = 1, .w = &w, .q = &q, .l1 = (double[]){ head->at.l1 * unit },
+            .l2 = (double[]){ head->at.l2 * unit * unit }, .mode = LASSO_ALONE,
+        };
+        if (move->violation[i] <= best || lasso_solve(lasso, &alone, NULL) == 0)
+            continue;
+        best = move->violation[i];
+        move->count = 1;
+        move->moving[0] = j;
+        move->from[0] = head->b[j];
+        move->to[0] = w * unit;
+    }
+    return move->count ? open_step(head, order) : RONDO_OK;
+}
+
+int lasso_settle_step(struct lasso_head *head, struct rondo_head_link *link, int32_t phase,
+                       const struct rondo_bytes *results, int32_t count, struct rondo_order *order)
+{
+    const struct lasso *lasso = head->lasso;
+    struct move *move = &head->move;
+    struct lasso_line line = { .count = move->count, .b = move->from, .d = move->d,
+                               .n = (double)lasso->n, .l1 = head->at.l1, .l2 = head->at.l2 };
+    for (int32_t s = 0; s < count; s++) {
+        const double *sums = results[s].data;
+        line.uu += sums[0];
+        line.ru += sums[1];
+    }
+    double t = 1, change = lasso_change(&line, 1);
+    if (change <= -KEPT_PROMISE * move->promised && change < 0)
+        return finish(head, link, phase, 1, change,
+                      move->split ? "split" : move->joined ? "joint" : "full", order);
+    t = lasso_search(&line);
+    change = lasso_change(&line, t);
+    bool poor = change > -KEPT_PROMISE * move->promised;
+    if (poor && !move->joined && !move->split && move->blocks > 1 && lasso->mode == LASSO_SOLVE)
+        return open_joint(head, order);
+    if (change < 0)
+        return finish(head, link, phase, t, change, "line search", order);
+    if (!move->split && open_split(head, order))
+        return RONDO_ENOMEM;
+    if (order->kind == RONDO_JOIN)
+        return RONDO_OK;
+    return finish(head, link, phase, 0, 0, "none", order);
+}
+
+int lasso_settle_joint(struct lasso_head *head, struct rondo_head_link *link, int32_t phase,
+                        const struct rondo_task *task, const struct rondo_bytes *result,
+                        struct rondo_order *order)
+{
+    struct move *move = &head->move;
+    double apart = move->promised;
+    move->count = 0;
+    move->promised = 0;
+    take_answer(head, task, result, false);
+    head->at.joint = move->promised > JOINT_GAIN * apart || move->promised < KEPT_PROMISE * apart;
+    if (move->count == 0)
+        return finish(head, link, phase, 0, 0, "still", order);
+    return open_step(head, order);
+}

@@ -52,8 +52,9 @@ const struct cli_command cli_commands[] = {
       "  --json               for programs\n\n"
       "example: rondo trace summary out\n" },
     { "help", cmd_help, "this list, a command's usage, or all keys of a spec",
-      "usage: rondo help [COMMAND | job]\n\n"
-      "  job  every key of a job spec, with type, range and default\n\n"
+      "usage: rondo help [COMMAND | job | schema]\n\n"
+      "  job     every key of a job spec, with type, range and default\n"
+      "  schema  the JSON Schema of a job spec, for editors and programs\n\n"
       "example: rondo help job\n" },
     { NULL, NULL, NULL, NULL },
 };

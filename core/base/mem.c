@@ -2,7 +2,9 @@
 
 #include <rondo/err.h>
 
+#include <inttypes.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -91,12 +93,29 @@ void mem_fail_at(uint64_t k)
     atomic_store_explicit(&fail_at, target, memory_order_relaxed);
 }
 
+/* From /proc/self/status, where there is one, in KiB; 0: not found. */
+static int64_t high_water_mark(void)
+{
+    FILE *status = fopen("/proc/self/status", "re");
+    if (!status)
+        return 0;
+    char line[256];
+    int64_t kib = 0;
+    while (kib == 0 && fgets(line, sizeof line, status))
+        if (sscanf(line, "VmHWM: %" SCNd64, &kib) != 1)
+            kib = 0;
+    fclose(status);
+    return kib;
+}
+
+/* ru_maxrss is kept over exec: it may be the peak of the program that called us by vfork. */
 int64_t mem_peak_rss_bytes(void)
 {
+    int64_t kib = high_water_mark();
     struct rusage usage;
-    if (getrusage(RUSAGE_SELF, &usage))
-        return 0;
-    return (int64_t)usage.ru_maxrss * 1024;
+    if (kib <= 0 && getrusage(RUSAGE_SELF, &usage) == 0)
+        kib = usage.ru_maxrss;
+    return kib > 0 ? kib * 1024 : 0;
 }
 
 int buf_reserve(struct rondo_buf *buf, size_t size)

@@ -34,7 +34,7 @@ int64_t mem_live(void);
 /* Makes the k-th allocation from now on fail, once, counting from 1; 0 takes the order back. */
 void mem_fail_at(uint64_t k);
 
-/* Peak resident set of this process, in bytes, as the kernel counts it. */
+/* Peak resident set of this process since its exec, in bytes, as the kernel counts it; 0: unknown. */
 int64_t mem_peak_rss_bytes(void);
 
 /* Makes room for `size` bytes in all, keeping buf->size bytes of content; at least doubles.

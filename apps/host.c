@@ -213,6 +213,7 @@ void host_init(struct rondo_host *host, const struct host_upcalls *upcalls)
         .alloc = mem_alloc, .zalloc = mem_calloc, .free = mem_free, .reserve = buf_reserve,
         .given = job_given, .real = job_real, .integer = job_integer, .flag = job_flag,
         .text = job_text, .where = job_where, .matrix = matrix, .isa = host_isa, .say = say,
-        .feed = upcalls->feed, .feed_all = upcalls->feed_all, .create = upcalls->create,
+        .feed = upcalls->feed, .feed_all = upcalls->feed_all,
+        .block = upcalls->block, .create = upcalls->create,
     };
 }

@@ -14,6 +14,7 @@ struct host_upcalls {
     void (*feed)(struct rondo_head_link *link, int64_t count, const int64_t *variables,
                  const double *delta, const double *violation);
     void (*feed_all)(struct rondo_head_link *link, const double *violation);
+    const void *(*block)(const struct rondo_head_link *link, int32_t index);
     int (*create)(struct rondo_output *output, const char *name, FILE **stream,
                   struct rondo_error *err);
 };

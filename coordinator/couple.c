@@ -9,24 +9,19 @@
 
 enum { TILE_PAIRS = 8192 }; /* pairs in one message */
 
-static int couple_grow(struct couple *couple, int64_t tiles, int64_t pairs)
+static int32_t shards_of(const struct engine *engine)
+{
+    return engine->layout.shards ? engine->layout.shards : 1;
+}
+
+static int grow(struct couple *couple, int64_t tiles, int64_t pairs)
 {
     if (tiles > couple->tiles_capacity) {
-        struct parcel **tile = mem_calloc((size_t)tiles, sizeof *tile);
-        int64_t *at = mem_calloc((size_t)tiles + 1, sizeof *at);
-        int64_t *columns = mem_calloc((size_t)tiles, sizeof *columns);
-        if (!tile || !at || !columns) {
-            mem_free(tile);
-            mem_free(at);
-            mem_free(columns);
+        int64_t *tile = mem_calloc((size_t)tiles + 1, sizeof *tile);
+        if (!tile)
             return RONDO_ENOMEM;
-        }
         mem_free(couple->tile);
-        mem_free(couple->tile_at);
-        mem_free(couple->tile_columns);
         couple->tile = tile;
-        couple->tile_at = at;
-        couple->tile_columns = columns;
         couple->tiles_capacity = tiles;
     }
     if (pairs > couple->value_capacity) {
@@ -40,13 +35,29 @@ static int couple_grow(struct couple *couple, int64_t tiles, int64_t pairs)
     return RONDO_OK;
 }
 
-/* Columns [from, to) of the need as one message's words; empty columns are left in. */
-static struct parcel *tile_of(struct engine *engine, const struct rondo_pairs *need, int64_t from,
-                              int64_t to)
+/* Whole columns to a tile, as many as make TILE_PAIRS. */
+static void cut_tiles(struct couple *couple)
 {
-    int64_t columns = to - from, base = need->ptr[from], pairs = need->ptr[to] - base;
+    const struct rondo_pairs *need = &couple->need;
+    couple->tiles = 0;
+    for (int64_t from = 0; from < need->columns;) {
+        int64_t to = from + 1;
+        while (to < need->columns && need->ptr[to + 1] - need->ptr[from] <= TILE_PAIRS)
+            to++;
+        couple->tile[couple->tiles++] = from;
+        from = to;
+    }
+    couple->tile[couple->tiles] = need->columns;
+}
+
+struct parcel *couple_tile(struct engine *engine, int32_t tile, int64_t *count)
+{
+    const struct rondo_pairs *need = &engine->couple.need;
+    int64_t from = engine->couple.tile[tile], columns = engine->couple.tile[tile + 1] - from;
+    int64_t base = need->ptr[from], pairs = need->ptr[from + columns] - base;
     size_t words = (size_t)(2 * columns + 1 + pairs);
     struct parcel *parcel = parcel_take(&engine->pool, words * sizeof(int64_t));
+    *count = columns;
     if (!parcel)
         return NULL;
     int64_t *word = (int64_t *)(void *)parcel->buf.data;
@@ -58,31 +69,19 @@ static struct parcel *tile_of(struct engine *engine, const struct rondo_pairs *n
     return parcel;
 }
 
-/* Cuts the need into tiles, a message each for every shard. */
+/* The need stays the scheduler's, who lends it until it is answered. */
 int couple_open(struct engine *engine, const struct rondo_pairs *need)
 {
     struct couple *couple = &engine->couple;
-    int32_t shards = engine->layout.shards ? engine->layout.shards : 1;
+    int32_t shards = shards_of(engine);
     int64_t pairs = need->ptr[need->columns];
-    int code = couple_grow(couple, need->columns, pairs);
-    if (code)
-        return engine_fail(engine, code, "no memory for couplings");
-    couple->tiles = 0;
-    couple->tile_at[0] = 0;
-    for (int64_t from = 0; from < need->columns;) {
-        int64_t to = from + 1;
-        while (to < need->columns && need->ptr[to + 1] - need->ptr[from] <= TILE_PAIRS)
-            to++;
-        struct parcel *tile = tile_of(engine, need, from, to);
-        if (!tile)
-            return engine_fail(engine, RONDO_ENOMEM, "no memory for couplings");
-        couple->tile[couple->tiles] = tile;
-        couple->tile_columns[couple->tiles] = to - from;
-        couple->tile_at[++couple->tiles] = need->ptr[to];
-        from = to;
+    couple->need = *need;
+    int code = grow(couple, need->columns, pairs);
+    if (!code) {
+        cut_tiles(couple);
+        code = works_resize(&couple->works, couple->tiles * shards);
     }
-    code = works_resize(&couple->works, couple->tiles * shards);
-    for (int64_t i = 0; i < couple->tiles * shards && !code; i++) {
+    for (int64_t i = 0; !code && i < couple->tiles * shards; i++) {
         int32_t shard = engine->layout.shards ? (int32_t)(i % shards) : -1;
         couple->works.item[i] = (struct work){
             .owner = shard < 0 ? -1 : engine->owner[shard], .block = (int32_t)(i / shards),
@@ -93,6 +92,8 @@ int couple_open(struct engine *engine, const struct rondo_pairs *need)
     if (code)
         return engine_fail(engine, code, "no memory for couplings");
     couple->active = true;
+    if (engine->refetch <= engine->planned)
+        return RONDO_OK; /* they were counted when they were first computed */
     engine->pair_dots += pairs;
     flight_of(engine, engine->planning ? engine->planned + 1 : engine->committed + 1)
         ->pairs_computed += pairs;
@@ -101,32 +102,44 @@ int couple_open(struct engine *engine, const struct rondo_pairs *need)
 
 void couple_clear(struct couple *couple)
 {
-    for (int64_t i = 0; i < couple->tiles; i++)
-        parcel_drop(couple->tile[i]);
     couple->tiles = 0;
     works_clear(&couple->works);
     couple->active = false;
 }
 
-/* All tiles are answered: sums the shards in order and tells the scheduler. */
+/* Adds one shard's answer to its tile's values, and lets it go. */
+static int add(struct engine *engine, struct work *work)
+{
+    struct couple *couple = &engine->couple;
+    int64_t first = couple->need.ptr[couple->tile[work->block]];
+    int64_t count = couple->need.ptr[couple->tile[work->block + 1]] - first;
+    const double *partial = (const double *)(const void *)work->answer->buf.data;
+    double *value = couple->value + first;
+    if (work->answer->buf.size != (size_t)count * sizeof *partial)
+        return engine_fail(engine, RONDO_EAPP, "an answer to a coupling has a wrong length");
+    if (work->shard <= 0)
+        memcpy(value, partial, (size_t)count * sizeof *value);
+    else
+        for (int64_t i = 0; i < count; i++)
+            value[i] += partial[i];
+    parcel_drop(work->answer);
+    work->answer = NULL;
+    return RONDO_OK;
+}
+
+int couple_keep(struct engine *engine, struct work *work)
+{
+    engine->couple.works.open--;
+    return shards_of(engine) == 1 ? add(engine, work) : RONDO_OK; /* shards wait for their order */
+}
+
 int couple_close(struct engine *engine)
 {
     struct couple *couple = &engine->couple;
-    int32_t shards = engine->layout.shards ? engine->layout.shards : 1;
-    for (int64_t tile = 0; tile < couple->tiles; tile++) {
-        int64_t first = couple->tile_at[tile], count = couple->tile_at[tile + 1] - first;
-        double *value = couple->value + first;
-        for (int32_t shard = 0; shard < shards; shard++) {
-            const struct rondo_buf *buf = &couple->works.item[tile * shards + shard].answer->buf;
-            const double *partial = (const double *)(const void *)buf->data;
-            if (buf->size != (size_t)count * sizeof *partial)
-                return engine_fail(engine, RONDO_EAPP, "an answer to a coupling has a wrong length");
-            if (shard == 0)
-                memcpy(value, partial, buf->size);
-            else
-                for (int64_t i = 0; i < count; i++)
-                    value[i] += partial[i];
-        }
+    for (int64_t i = 0; shards_of(engine) > 1 && i < couple->works.count; i++) {
+        int code = add(engine, &couple->works.item[i]);
+        if (code)
+            return code;
     }
     couple_clear(couple);
     scheduler_answer(engine->scheduler, couple->value);
@@ -135,7 +148,7 @@ int couple_close(struct engine *engine)
 
 /* The couplings of `count` variables into a new parcel; *parcel stays NULL while some are missing. */
 int couple_fetch(struct engine *engine, int64_t count, const int64_t *variables,
-                           struct parcel **parcel)
+                 struct parcel **parcel)
 {
     struct rondo_pairs need;
     size_t bytes = (size_t)count * (size_t)count * sizeof(double);

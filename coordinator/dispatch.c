@@ -120,10 +120,8 @@ static void describe(struct engine *engine, int64_t ticket, const struct work *w
         .shard = work->shard,
     };
     if (set == SET_COUPLE) {
-        struct couple *couple = &engine->couple;
         message->type = MESSAGE_COUPLE;
-        message->count = couple->tile_columns[work->block];
-        message->variables = parcel_share(couple->tile[work->block]);
+        message->variables = couple_tile(engine, work->block, &message->count);
         return;
     }
     const struct block *block = &phase->block[work->block];
@@ -159,6 +157,8 @@ static int give(struct engine *engine, int32_t worker, int64_t ticket)
     struct work *work = dispatch_find(engine, ticket);
     struct message message;
     describe(engine, ticket, work, &message);
+    if (message.type == MESSAGE_COUPLE && !message.variables)
+        return engine_fail(engine, RONDO_ENOMEM, "no memory for couplings");
     work->state = WORK_SENT;
     work->worker = worker;
     engine->seat[worker].outstanding++;

@@ -93,6 +93,13 @@ static int allocate(struct engine *engine)
     return code;
 }
 
+static void share_budget(struct scheduler_config *config)
+{
+    size_t half = config->cache_bytes / 2, floor = scheduler_cache_floor(config);
+    if (floor < config->cache_bytes)
+        config->cache_bytes = half > floor ? half : floor;
+}
+
 static int check_layout(const struct rondo_layout *layout, struct rondo_error *err)
 {
     if (layout->chunks >= 1 && layout->shards >= 0 && layout->blocks >= 0 && layout->variables >= 0)
@@ -117,6 +124,7 @@ int engine_create(const struct engine_options *options, const struct engine_obse
     engine->app->layout(engine->problem, &engine->layout);
     engine->options.schedule.variables = engine->layout.variables;
     engine->options.schedule.cost = engine->layout.cost;
+    share_budget(&engine->options.schedule);
     int code = check_layout(&engine->layout, err);
     if (!code)
         code = allocate(engine);
@@ -167,8 +175,6 @@ void engine_destroy(struct engine *engine)
     mem_free(engine->phase.task);
     mem_free(engine->phase.result);
     mem_free(engine->couple.tile);
-    mem_free(engine->couple.tile_at);
-    mem_free(engine->couple.tile_columns);
     mem_free(engine->couple.value);
     mem_free(engine->couple.works.item);
     if (engine->head)
@@ -190,12 +196,14 @@ void engine_destroy(struct engine *engine)
     mem_free(engine);
 }
 
-int engine_restore(struct engine *engine, struct rondo_bytes cut, struct rondo_error *err)
+int engine_restore(struct engine *engine, struct rondo_bytes cut, const char *ended,
+                   struct rondo_error *err)
 {
     int code = snapshot_parse(engine, cut);
     if (code)
         return rondo_error_set(err, code, NULL, NULL, "the checkpoint does not fit this job");
     engine->told = engine->safe.round;
+    engine->ended = ended;
     return RONDO_OK;
 }
 
@@ -302,6 +310,10 @@ void engine_stop(struct engine *engine, const char *reason, bool keep)
         return;
     engine->stop_asked = reason;
     engine->stop_keeps = keep;
+    if (engine->state == ENGINE_WAITING) { /* nothing has begun */
+        engine->state = ENGINE_DONE;
+        engine->stop_reason = reason;
+    }
 }
 
 void engine_stop_here(struct engine *engine, const char *reason)
@@ -320,13 +332,27 @@ void engine_feed(struct rondo_head_link *link, int64_t count, const int64_t *var
                  const double *delta, const double *violation)
 {
     struct engine *engine = (struct engine *)link;
-    scheduler_feed(engine->scheduler, count, variables, delta, violation);
+    if (engine->scheduler)
+        scheduler_feed(engine->scheduler, count, variables, delta, violation);
 }
 
 void engine_feed_all(struct rondo_head_link *link, const double *violation)
 {
     struct engine *engine = (struct engine *)link;
-    scheduler_feed_all(engine->scheduler, violation);
+    if (engine->scheduler)
+        scheduler_feed_all(engine->scheduler, violation);
+}
+
+const void *engine_block(const struct rondo_head_link *link, int32_t index)
+{
+    const struct engine *engine = (const struct engine *)link;
+    return engine->block_state && index >= 0 && index < engine->layout.blocks
+               ? engine->block_state[index] : NULL;
+}
+
+struct rondo_head_link *engine_link(struct engine *engine)
+{
+    return (struct rondo_head_link *)engine;
 }
 
 /* ---- what it says ----------------------------------------------------------------------------------- */

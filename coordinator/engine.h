@@ -30,7 +30,9 @@ struct engine_options {
     const struct rondo_app *app;
     const struct rondo_host *host;
     const void *problem;              /* borrowed, outlives the engine */
-    struct scheduler_config schedule; /* variables and cost are filled in from the app's layout */
+    /* variables and cost are filled in from the app's layout; cache_bytes is the whole budget, of
+     * which the cache gets half where that suffices: the rest is for what is under way */
+    struct scheduler_config schedule;
     int32_t workers;                  /* the first round begins when so many have joined */
     int64_t round_limit;              /* stop.rounds */
     int64_t snapshot_rounds;          /* a cut every so many rounds, where there are shards */
@@ -62,8 +64,9 @@ struct engine_observer {
     void (*round)(void *context, const struct engine_round *round);
     void (*moment)(void *context, enum engine_moment what, int64_t round, int32_t phase,
                    int32_t block, int32_t shard, int32_t worker);
-    /* A cut that was asked for by engine_checkpoint or a stop that keeps one. */
-    void (*checkpoint)(void *context, int64_t round, struct rondo_bytes cut);
+    /* A cut that was asked for by engine_checkpoint or a stop that keeps one.  ended: why the job has
+     * ended where a round said so ("gap", "rounds"); else NULL, there is more to do. */
+    void (*checkpoint)(void *context, int64_t round, const char *ended, struct rondo_bytes cut);
 };
 
 enum engine_state { ENGINE_WAITING, ENGINE_RUNNING, ENGINE_DONE, ENGINE_FAILED };
@@ -73,8 +76,9 @@ int engine_create(const struct engine_options *options, const struct engine_obse
 /* When nobody holds a parcel that it made. */
 void engine_destroy(struct engine *engine);
 
-/* Goes on from a checkpoint instead of round 1; before any other event. */
-int engine_restore(struct engine *engine, struct rondo_bytes cut,
+/* Goes on from a checkpoint instead of round 1; before any other event.  ended: a constant string,
+ * why the job had ended then, and it ends again at once; NULL: there is more to do. */
+int engine_restore(struct engine *engine, struct rondo_bytes cut, const char *ended,
                    struct rondo_error *err) RONDO_MUST_CHECK;
 
 /* ---- events ------------------------------------------------------------------------------- */
@@ -94,6 +98,9 @@ void engine_checkpoint(struct engine *engine);
 void engine_feed(struct rondo_head_link *link, int64_t count, const int64_t *variables,
                  const double *delta, const double *violation);
 void engine_feed_all(struct rondo_head_link *link, const double *violation);
+const void *engine_block(const struct rondo_head_link *link, int32_t index);
+/* The link that save gets. */
+struct rondo_head_link *engine_link(struct engine *engine);
 
 /* ---- what it wants ------------------------------------------------------------------------- */
 

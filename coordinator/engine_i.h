@@ -58,10 +58,8 @@ struct phase {
 struct couple {
     bool active, answered;
     struct rondo_pairs need;
-    struct parcel **tile; /* [tiles]: column, ptr, row */
-    int64_t *tile_at;     /* [tiles + 1]: first pair of each */
+    int64_t *tile; /* [tiles + 1]: first column of each */
     int64_t tiles, tiles_capacity;
-    int64_t *tile_columns; /* [tiles] */
     double *value;
     int64_t value_capacity;
     struct works works;
@@ -113,6 +111,7 @@ struct engine {
     const char *stop_reason; /* a constant string */
     const char *stop_asked;  /* by engine_stop; NULL: not */
     bool stop_keeps;
+    const char *ended;  /* a restored job had ended already, and why; NULL: it goes on */
     bool stop_of_round; /* asked by a round: forgotten where that round is rolled back */
 
     void *head;
@@ -173,6 +172,9 @@ int order_keep_pairs(struct flight *flight); /* the order's pairs outlive the ap
 
 /* ---- couple.c: couplings from workers */
 int couple_open(struct engine *engine, const struct rondo_pairs *need);
+/* A tile as a message: column, ptr, row; made when it is sent, NULL where memory is short. */
+struct parcel *couple_tile(struct engine *engine, int32_t tile, int64_t *columns);
+int couple_keep(struct engine *engine, struct work *work); /* one is answered */
 int couple_close(struct engine *engine); /* all are answered: tells the scheduler */
 void couple_clear(struct couple *couple);
 /* The couplings of `count` variables into a new parcel; *parcel stays NULL while some are missing. */

@@ -230,10 +230,8 @@ int flight_answer(struct engine *engine, int64_t ticket, struct message *message
     work->state = WORK_DONE;
     work->answer = message->body;
     message->body = NULL;
-    if (set == SET_COUPLE) {
-        engine->couple.works.open--;
-        return RONDO_OK;
-    }
+    if (set == SET_COUPLE)
+        return couple_keep(engine, work);
     if (set == SET_PULL) {
         phase->pull.open--;
         return RONDO_OK;

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+enum { BRIEF_BYTES = 64 }; /* at first */
+
 struct rondo_task phase_task(const struct engine *engine, const struct block *block)
 {
     const struct phase *phase = &engine->phase;
@@ -115,7 +117,7 @@ static int brief_blocks(struct engine *engine)
     for (int32_t b = 0; b < phase->blocks; b++) {
         struct block *block = &phase->block[b];
         struct rondo_task task = phase_task(engine, block);
-        block->brief = parcel_take(&engine->pool, 0);
+        block->brief = parcel_take(&engine->pool, BRIEF_BYTES);
         if (!block->brief)
             return engine_fail(engine, RONDO_ENOMEM, "no memory for a block");
         int code = engine->app->brief(engine->head, &task, &block->brief->buf);

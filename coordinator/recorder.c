@@ -195,14 +195,14 @@ static void on_round(void *context, const struct engine_round *round)
         recorder->options.progress(recorder->options.context, seconds, round);
 }
 
-static void on_checkpoint(void *context, int64_t round, struct rondo_bytes cut)
+static void on_checkpoint(void *context, int64_t round, const char *ended, struct rondo_bytes cut)
 {
     struct recorder *recorder = context;
     struct rondo_error err = { 0 };
     if (recorder->trace && trace_flush(recorder->trace, &err))
         keep_error(recorder, &err);
-    if (store_checkpoint(recorder->options.store, &recorder->options.ground, round,
-                         recorder_seconds(recorder), cut, &err))
+    struct store_moment moment = { round, recorder_seconds(recorder), ended };
+    if (store_checkpoint(recorder->options.store, &recorder->options.ground, &moment, cut, &err))
         keep_error(recorder, &err);
 }
 

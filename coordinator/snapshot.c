@@ -103,7 +103,8 @@ static int unpack_core(struct engine *engine, const struct rondo_buf *core)
     engine->planned = cursor_get_i64(&in);
     engine->updates = cursor_get_i64(&in);
     engine->pair_dots = cursor_get_i64(&in);
-    if (in.failed || engine->committed < 0 || engine->planned < engine->committed
+    if (in.failed || engine->committed != engine->safe.round || engine->updates < 0
+        || engine->pair_dots < 0 || engine->committed < 0 || engine->planned < engine->committed
         || engine->planned - engine->committed > engine->options.schedule.pipeline)
         return RONDO_ESTATE;
     int code = app->head.unpack(engine->problem, engine->head, cursor_get_block(&in));
@@ -137,6 +138,7 @@ static int tell_checkpoint(struct engine *engine, const struct snapshot *cut)
     int code = out.failed ? RONDO_ENOMEM : RONDO_OK;
     if (!code && engine->observer.checkpoint)
         engine->observer.checkpoint(engine->observer.context, cut->round,
+                                    engine->stop_of_round ? engine->stop_asked : NULL,
                                     (struct rondo_bytes){ bytes.data, bytes.size });
     buf_fini(&bytes);
     return code;
@@ -365,9 +367,10 @@ int snapshot_rollback(struct engine *engine)
         if (code)
             return engine_fail(engine, code, "the checkpoint does not fit this job");
     }
-    if (engine->committed >= engine->options.round_limit) { /* restored, and nothing is left to do */
+    if (engine->ended || engine->committed >= engine->options.round_limit) {
+        /* restored, and nothing is left to do */
         engine->state = ENGINE_DONE;
-        engine->stop_reason = "rounds";
+        engine->stop_reason = engine->ended ? engine->ended : "rounds";
         return RONDO_OK;
     }
     engine->refetch = engine->committed + 1;

@@ -8,11 +8,13 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILES_MOST = 16, CHECKPOINT_VERSION = 1 };
+enum { FILES_MOST = 16, CHECKPOINT_VERSION = 2 };
 enum { SPEC_LIMIT = 1 << 24, PROGRESS_LINE = 65536 };
 
 static const char checkpoint_name[] = "checkpoint.rondo", checkpoint_magic[] = "RONDOCP1";
@@ -26,11 +28,13 @@ struct store {
     struct file_atomic file[FILES_MOST];
     int files;
     char *saved; /* the checkpoint's bytes */
-    char isa[32], id[13]; /* isa: of the checkpoint, as is the next */
+    char isa[32], id[13]; /* isa: of the checkpoint, as are the next two */
+    char ended[32];
     uint64_t fingerprint;
     double solved_seconds;
     int64_t round;
     bool resume;
+    int lock; /* the folder's, -1: none */
 };
 
 static void path_of(const struct store *store, const char *name, char *out, size_t size)
@@ -71,7 +75,7 @@ static int saved_job(const struct store *store, struct rondo_job **job, struct r
 static int claim(const struct store *store, const struct store_options *options,
                  struct rondo_error *err)
 {
-    if (is_empty(store->dir) || options->force)
+    if (is_empty(store->dir) || (options->force && !options->resume))
         return RONDO_OK;
     struct rondo_error why = { 0 };
     struct rondo_job *saved = NULL;
@@ -90,6 +94,16 @@ static int claim(const struct store *store, const struct store_options *options,
     return rondo_error_set(err, code == RONDO_ENOMEM ? code : RONDO_EINPUT, store->dir,
                            "--force takes it over, --out names another",
                            "the output directory holds another job's output");
+}
+
+/* One run at a time: the folder is locked until the store is closed. */
+static int lock_folder(struct store *store, struct rondo_error *err)
+{
+    store->lock = open(store->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (store->lock >= 0 && flock(store->lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        return rondo_error_set(err, RONDO_EINPUT, store->dir, "wait for it, or give another --out",
+                               "another run is writing to this output directory");
+    return RONDO_OK;
 }
 
 static int try_writing(struct store *store, struct rondo_error *err)
@@ -112,6 +126,53 @@ static int write_spec(struct store *store, struct rondo_error *err)
 
 /* ---- checkpoints ------------------------------------------------------------------------------------ */
 
+/* The same bounds under /stop?  Else a job that has ended may go on. */
+static bool same_bounds(const struct rondo_job *a, const struct rondo_job *b)
+{
+    const struct rondo_param *tables[] = { job_keys(), job_app(a)->params };
+    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
+        for (const struct rondo_param *param = tables[t]; param->key; param++) {
+            if (strncmp(param->key, "stop.", 5) != 0)
+                continue;
+            if (job_given(a, param->key) != job_given(b, param->key))
+                return false;
+            if (param->type == RONDO_REAL && job_real(a, param->key) != job_real(b, param->key))
+                return false;
+            if (param->type == RONDO_INTEGER
+                && job_integer(a, param->key) != job_integer(b, param->key))
+                return false;
+        }
+    return true;
+}
+
+/* The checkpoint says itself whose it is: spec.json beside it may be newer. */
+static int check_spec(struct store *store, const char *path, struct rondo_bytes spec,
+                      struct rondo_bytes ended, struct rondo_error *err)
+{
+    struct rondo_job *saved = NULL;
+    int code = job_parse(spec.data, spec.size, path, "/", NULL, 0, &registry_apps, &saved, err);
+    if (!code)
+        code = job_resumable(saved, store->job, err);
+    if (!code && ended.size < sizeof store->ended && same_bounds(saved, store->job))
+        memcpy(store->ended, ended.data, ended.size);
+    job_free(saved);
+    return code;
+}
+
+/* The bytes before the sha256 that ends the file, or an error. */
+static int unseal(const char *path, const char *text, size_t *size, struct rondo_error *err)
+{
+    char hex[65];
+    if (*size >= sizeof hex - 1) {
+        *size -= sizeof hex - 1;
+        file_sha256_of(text, *size, hex);
+        if (memcmp(hex, text + *size, sizeof hex - 1) == 0)
+            return RONDO_OK;
+    }
+    return rondo_error_set(err, RONDO_ESTATE, path, "--force starts anew",
+                           "the checkpoint is damaged");
+}
+
 static int read_checkpoint(struct store *store, struct rondo_bytes *cut, struct rondo_error *err)
 {
     char path[4096];
@@ -124,19 +185,26 @@ static int read_checkpoint(struct store *store, struct rondo_bytes *cut, struct 
     const char *magic = cursor_get_bytes(&in, sizeof checkpoint_magic - 1);
     if (!magic || memcmp(magic, checkpoint_magic, sizeof checkpoint_magic - 1) != 0
         || cursor_get_u32(&in) != CHECKPOINT_VERSION)
-        return rondo_error_set(err, RONDO_ESTATE, path, NULL, "is not a checkpoint of this version");
-    struct rondo_bytes isa = cursor_get_block(&in);
+        return rondo_error_set(err, RONDO_ESTATE, path, "--force starts anew",
+                               "is not a checkpoint of this version");
+    code = unseal(path, store->saved, &size, err);
+    if (code)
+        return code;
+    in.end = (const unsigned char *)store->saved + size;
+    struct rondo_bytes spec = cursor_get_block(&in), isa = cursor_get_block(&in);
+    struct rondo_bytes ended = cursor_get_block(&in);
     store->fingerprint = cursor_get_u64(&in);
     store->round = cursor_get_i64(&in);
     store->solved_seconds = cursor_get_f64(&in);
     struct rondo_bytes bytes = cursor_get_block(&in);
-    if (!cursor_at_end(&in) || isa.size >= sizeof store->isa)
+    if (!cursor_at_end(&in) || isa.size == 0 || isa.size >= sizeof store->isa)
         return rondo_error_set(err, RONDO_ESTATE, path, NULL, "the checkpoint is damaged");
+    code = check_spec(store, path, spec, ended, err);
     memcpy(store->isa, isa.data, isa.size);
     /* The cut wants the alignment of doubles, the file does not keep it. */
     memmove(store->saved, bytes.data, bytes.size);
     *cut = (struct rondo_bytes){ store->saved, bytes.size };
-    return RONDO_OK;
+    return code;
 }
 
 int store_check(const struct store *store, const struct store_ground *ground,
@@ -154,28 +222,49 @@ int store_check(const struct store *store, const struct store_ground *ground,
     return RONDO_OK;
 }
 
-int store_checkpoint(struct store *store, const struct store_ground *ground, int64_t round,
-                     double solved_seconds, struct rondo_bytes cut, struct rondo_error *err)
+static int pack_checkpoint(const struct store *store, const struct store_ground *ground,
+                           const struct store_moment *moment, struct rondo_bytes cut,
+                           struct rondo_buf *bytes)
 {
-    struct file_atomic file;
-    struct rondo_buf head = { 0 };
-    struct cursor_writer out = cursor_writer(&head);
+    struct cursor_writer out = cursor_writer(bytes);
+    char hex[65];
     cursor_put_bytes(&out, checkpoint_magic, sizeof checkpoint_magic - 1);
     cursor_put_u32(&out, CHECKPOINT_VERSION);
+    cursor_put_block(&out, store->spec, strlen(store->spec));
     cursor_put_block(&out, ground->isa, strlen(ground->isa));
+    cursor_put_block(&out, moment->ended ? moment->ended : "",
+                     moment->ended ? strlen(moment->ended) : 0);
     cursor_put_u64(&out, ground->fingerprint);
-    cursor_put_i64(&out, round);
-    cursor_put_f64(&out, solved_seconds);
-    cursor_put_u64(&out, cut.size);
-    int code = out.failed ? rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory")
-                          : file_begin(&file, store->dir, checkpoint_name, err);
+    cursor_put_i64(&out, moment->round);
+    cursor_put_f64(&out, moment->solved_seconds);
+    cursor_put_block(&out, cut.data, cut.size);
+    if (out.failed)
+        return RONDO_ENOMEM;
+    file_sha256_of(bytes->data, bytes->size, hex);
+    cursor_put_bytes(&out, hex, sizeof hex - 1);
+    return out.failed ? RONDO_ENOMEM : RONDO_OK;
+}
+
+int store_checkpoint(struct store *store, const struct store_ground *ground,
+                     const struct store_moment *moment, struct rondo_bytes cut,
+                     struct rondo_error *err)
+{
+    struct file_atomic file;
+    struct rondo_buf bytes = { 0 };
+    int code = pack_checkpoint(store, ground, moment, cut, &bytes)
+                   ? rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for a checkpoint")
+                   : file_begin(&file, store->dir, checkpoint_name, err);
     if (!code) {
-        fwrite(head.data, 1, head.size, file.stream);
-        fwrite(cut.data, 1, cut.size, file.stream);
+        fwrite(bytes.data, 1, bytes.size, file.stream);
         code = file_commit(&file, err);
     }
-    buf_fini(&head);
+    buf_fini(&bytes);
     return code;
+}
+
+const char *store_ended(const struct store *store)
+{
+    return store->ended;
 }
 
 /* ---- progress ---------------------------------------------------------------------------------------- */
@@ -230,6 +319,7 @@ int store_open(const struct store_options *options, struct store **out,
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory");
     *checkpoint = (struct rondo_bytes){ 0 };
     store->job = options->job;
+    store->lock = -1;
     store->resume = options->resume;
     store->dir = mem_strdup(options->dir);
     store->spec = job_canonical(options->job);
@@ -242,6 +332,8 @@ int store_open(const struct store_options *options, struct store **out,
     }
     if (!code && file_make_dir(store->dir, err))
         code = RONDO_EINPUT;
+    if (!code)
+        code = lock_folder(store, err);
     if (!code)
         code = claim(store, options, err);
     if (!code && options->resume && exists(store, checkpoint_name))
@@ -257,18 +349,29 @@ int store_open(const struct store_options *options, struct store **out,
     return RONDO_OK;
 }
 
-int store_begin(struct store *store, struct rondo_error *err)
+/* What an earlier job left, so that nothing of it stands beside this one's. */
+static void remove_stale(const struct store *store)
 {
-    static const char *const stale[] = { checkpoint_name, "result.json" };
-    int code = write_spec(store, err);
-    if (!code)
-        code = open_progress(store, err);
-    for (size_t i = 0; i < sizeof stale / sizeof *stale && !code && !store->resume; i++) {
-        char path[4096];
-        path_of(store, stale[i], path, sizeof path);
+    static const char *const ours[] = { checkpoint_name, "result.json", "trace.db" };
+    char path[4096];
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
+        path_of(store, ours[i], path, sizeof path);
         unlink(path);
     }
-    return code;
+    const struct rondo_app *app;
+    for (int a = 0; (app = registry_at(a)); a++)
+        for (int i = 0; app->files && app->files[i]; i++) {
+            path_of(store, app->files[i], path, sizeof path);
+            unlink(path);
+        }
+}
+
+int store_begin(struct store *store, struct rondo_error *err)
+{
+    if (!store->resume)
+        remove_stale(store);
+    int code = write_spec(store, err);
+    return code ? code : open_progress(store, err);
 }
 
 bool store_begun(const struct store *store)
@@ -284,6 +387,8 @@ void store_close(struct store *store)
         file_abandon(&store->file[i]);
     if (store->progress)
         fclose(store->progress);
+    if (store->lock >= 0)
+        close(store->lock);
     buf_fini(&store->line);
     mem_free(store->saved);
     mem_free(store->spec);

@@ -48,9 +48,21 @@ int store_check(const struct store *store, const struct store_ground *ground,
 int store_begin(struct store *store, struct rondo_error *err) RONDO_MUST_CHECK;
 bool store_begun(const struct store *store);
 
-int store_checkpoint(struct store *store, const struct store_ground *ground, int64_t round,
-                     double solved_seconds, struct rondo_bytes cut,
+/* When a checkpoint was made. */
+struct store_moment {
+    int64_t round;
+    double solved_seconds;
+    const char *ended; /* why the job has ended, by its own word; NULL: it goes on */
+};
+
+/* The file holds the spec it belongs to and its own sha256: a damaged one, or one of another job, is
+ * refused when it is read. */
+int store_checkpoint(struct store *store, const struct store_ground *ground,
+                     const struct store_moment *moment, struct rondo_bytes cut,
                      struct rondo_error *err) RONDO_MUST_CHECK;
+
+/* Why the resumed job has ended already, under the same bounds; "" where there is more to do. */
+const char *store_ended(const struct store *store);
 
 /* Appends a line to progress.jsonl. */
 int store_progress(struct store *store, double t_seconds, int64_t round, int64_t updates,

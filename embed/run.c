@@ -106,7 +106,8 @@ static int prepare(struct run *run, struct rondo_error *err)
     if (code)
         return code;
     run->loaded = true;
-    static const struct host_upcalls upcalls = { engine_feed, engine_feed_all, store_create };
+    static const struct host_upcalls upcalls = { engine_feed, engine_feed_all, engine_block,
+                                                 store_create };
     host_init(&run->host, &upcalls);
     run->ground = (struct store_ground){ host_isa(run->job), host_fingerprint(run->job) };
     code = run->app->open(&run->host, run->job, &run->problem, err);
@@ -147,10 +148,11 @@ static void hooked_moment(void *context, enum engine_moment what, int64_t round,
     hook->inner.moment(hook->inner.context, what, round, phase, block, shard, worker);
 }
 
-static void hooked_checkpoint(void *context, int64_t round, struct rondo_bytes cut)
+static void hooked_checkpoint(void *context, int64_t round, const char *ended,
+                              struct rondo_bytes cut)
 {
     struct hook *hook = context;
-    hook->inner.checkpoint(hook->inner.context, round, cut);
+    hook->inner.checkpoint(hook->inner.context, round, ended, cut);
 }
 
 static struct engine_observer observer_of(struct hook *hook)
@@ -162,6 +164,17 @@ static struct engine_observer observer_of(struct hook *hook)
         .moment = hook->inner.moment ? hooked_moment : NULL,
         .checkpoint = hook->inner.checkpoint ? hooked_checkpoint : NULL,
     };
+}
+
+/* The store's word as a constant, NULL where it says nothing. */
+static const char *ended_of(const struct store *store)
+{
+    static const char *const words[] = { "gap", "tolerance", "rounds", "iterations", "epochs",
+                                         "precision" };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(store_ended(store), words[i]) == 0)
+            return words[i];
+    return NULL;
 }
 
 static int assemble(struct run *run, struct hook *hook, struct rondo_error *err)
@@ -185,7 +198,7 @@ static int assemble(struct run *run, struct hook *hook, struct rondo_error *err)
     };
     code = engine_create(&options, &observer, &run->engine, err);
     if (!code && run->checkpoint.size)
-        code = engine_restore(run->engine, run->checkpoint, err);
+        code = engine_restore(run->engine, run->checkpoint, ended_of(run->store), err);
     return code;
 }
 
@@ -267,9 +280,10 @@ static int write_result(struct run *run, int code, struct rondo_error *err)
 
 static int save(struct run *run, struct rondo_error *err)
 {
-    if (strcmp(engine_stop_reason(run->engine), "interrupted") == 0)
-        return RONDO_OK; /* the checkpoint says it all */
-    int code = run->app->save(engine_head(run->engine), &run->host, store_output(run->store), err);
+    if (strcmp(engine_stop_reason(run->engine), "interrupted") == 0 || !engine_head(run->engine))
+        return RONDO_OK; /* the checkpoint says it all, where anything has begun */
+    int code = run->app->save(engine_head(run->engine), engine_link(run->engine), &run->host,
+                               store_output(run->store), err);
     if (!code)
         code = store_publish(run->store, run->outcome->model_sha256, err);
     return code ? rondo_error_set(err, code, NULL, NULL, "the model cannot be written: %s",
@@ -293,9 +307,9 @@ int rondo_run(struct rondo_job *job, const struct rondo_run_options *options,
         code = save(&run, err);
     if (code && !err->code)
         rondo_error_set(err, code, NULL, NULL, "%s", rondo_strerror(code));
-    conclude(&run, code);
     int closed = recorder_close(run.recorder, err);
     code = code ? code : closed;
+    conclude(&run, code);
     if (run.store && store_begun(run.store))
         code = write_result(&run, code, err);
     engine_destroy(run.engine);

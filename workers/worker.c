@@ -16,7 +16,8 @@ struct worker {
     struct parcel_pool pool;
     struct rondo_buf partial; /* of a fused push */
     struct rondo_bytes *partials; /* [partials_room] of a pull */
-    int32_t partials_room;
+    int32_t partials_room;    bool failed;           /* a STATE or COMMIT, and said so, in ... */
+    uint32_t failed_epoch; /* ... this epoch */
 };
 
 int worker_create(const struct worker_options *options, struct worker **out,
@@ -224,8 +225,16 @@ static int reply(struct worker *worker, struct message *message, enum message_ty
     return worker->link->ops->send(worker->link, &back);
 }
 
+/* Of messages that want no answer one failure is told in an epoch: it ends the epoch, and a
+ * coordinator that is busy sending many of them has no room for as many answers. */
 static int fail(struct worker *worker, struct message *message, int code, struct rondo_error *err)
 {
+    if (message->type == MESSAGE_STATE || message->type == MESSAGE_COMMIT) {
+        if (worker->failed && worker->failed_epoch == message->epoch)
+            return RONDO_OK;
+        worker->failed = true;
+        worker->failed_epoch = message->epoch;
+    }
     rondo_error_set(err, code, NULL, NULL, "%s", rondo_strerror(code));
     struct message back = { .type = MESSAGE_FAILED, .epoch = message->epoch, .code = code,
                             .ticket = message->ticket, .round = message->round };

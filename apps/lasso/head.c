@@ -95,6 +95,9 @@ int lasso_head_unpack(const void *problem, void *state, struct rondo_bytes in)
         return RONDO_ESTATE;
     const unsigned char *from = in.data, *end = from + in.size;
     memcpy(&head->at, from, sizeof head->at);
+    if (head->at.nnz < 0 || head->at.nnz > lasso->p || head->at.most_violating < 0
+        || head->at.most_violating >= lasso->p)
+        return RONDO_ESTATE;
     memset(head->b, 0, (size_t)lasso->p * sizeof *head->b);
     for (from += sizeof head->at; from < end; from += each) {
         int64_t j;
@@ -259,7 +262,8 @@ static int write_path(const struct lasso_head *head, FILE *out)
     return ferror(out) ? RONDO_EIO : RONDO_OK;
 }
 
-int lasso_save(const void *state, const struct rondo_host *host, struct rondo_output *output,
+int lasso_save(const void *state, struct rondo_head_link *link RONDO_UNUSED,
+               const struct rondo_host *host, struct rondo_output *output,
                struct rondo_error *err)
 {
     FILE *stream;

@@ -124,9 +124,32 @@ static double merge(const double *x, const int32_t *xi, int64_t nx, const double
     for (int64_t i = 0, k = 0; i < nx && k < ny;) {
         int32_t a = xi[i], b = yi[k];
         if (a == b)
-            sum += x[i] * y[k];
+            sum = multiply_add(x[i], y[k], sum);
         i += a <= b;
         k += b <= a;
+    }
+    return sum;
+}
+
+static double seek(const double *x, const int32_t *xi, int64_t nx, const double *y,
+                   const int32_t *yi, int64_t ny)
+{
+    double sum = 0;
+    int64_t at = 0;
+    for (int64_t e = 0; e < nx; e++) {
+        int32_t row = xi[e];
+        const int32_t *base = yi + at;
+        for (int64_t left = ny - at; left > 1;) {
+            int64_t half = left / 2;
+            base += base[half - 1] < row ? half : 0;
+            left -= half;
+        }
+        at = base - yi;
+        at += at < ny && *base < row;
+        if (at == ny)
+            break;
+        if (yi[at] == row)
+            sum = multiply_add(x[e], y[at], sum);
     }
     return sum;
 }
@@ -135,7 +158,7 @@ static double follow(const double *value, const int32_t *index, int64_t count, c
 {
     double sum = 0;
     for (int64_t i = 0; i < count; i++)
-        sum += value[i] * y[index[i]];
+        sum = multiply_add(value[i], y[index[i]], sum);
     return sum;
 }
 
@@ -145,13 +168,13 @@ static void follow2(const double *const value[2], const int32_t *const index[2],
     int64_t both = count[0] < count[1] ? count[0] : count[1];
     double a = 0, b = 0;
     for (int64_t i = 0; i < both; i++) {
-        a += value[0][i] * y[index[0][i]];
-        b += value[1][i] * y[index[1][i]];
+        a = multiply_add(value[0][i], y[index[0][i]], a);
+        b = multiply_add(value[1][i], y[index[1][i]], b);
     }
     for (int64_t i = both; i < count[0]; i++)
-        a += value[0][i] * y[index[0][i]];
+        a = multiply_add(value[0][i], y[index[0][i]], a);
     for (int64_t i = both; i < count[1]; i++)
-        b += value[1][i] * y[index[1][i]];
+        b = multiply_add(value[1][i], y[index[1][i]], b);
     out[0] = a;
     out[1] = b;
 }
@@ -207,6 +230,7 @@ const struct kernel PASTE(lasso_kernel_, KERNEL_ISA) = {
     .gather = gather,
     .scatter = scatter,
     .merge = merge,
+    .seek = seek,
     .follow = follow,
     .follow2 = follow2,
     .step = step,

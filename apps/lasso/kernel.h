@@ -28,6 +28,9 @@ struct kernel {
     /* x'y of two sparse columns, rows ascending. */
     double (*merge)(const double *x, const int32_t *xi, int64_t nx, const double *y,
                     const int32_t *yi, int64_t ny);
+    /* The same bits, by bisection in y, which is far the longer. */
+    double (*seek)(const double *x, const int32_t *xi, int64_t nx, const double *y,
+                   const int32_t *yi, int64_t ny);
     /* sum of value[i] y[index[i]], one by one.  Where y is a column laid out among zeros, the bits of
      * merge: what is not in both adds a zero. */
     double (*follow)(const double *value, const int32_t *index, int64_t count, const double *y);

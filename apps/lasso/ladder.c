@@ -101,6 +101,9 @@ static int64_t work_of(const struct lasso *lasso, int64_t seen)
     return 2 * seen + (lasso->couples ? seen * (seen - 1) / 2 : 0);
 }
 
+/* A round of more variables is not joined: its couplings and factors go with the square. */
+enum { JOINT_MOST = 1280 };
+
 /* The round's blocks as one. */
 static int open_joint(struct lasso_head *head, struct rondo_order *order)
 {
@@ -108,6 +111,12 @@ static int open_joint(struct lasso_head *head, struct rondo_order *order)
     *order = (struct rondo_order){ .kind = RONDO_JOIN, .tag = LASSO_JOINT, .couplings = true,
                                    .variables = head->move.variable, .count = head->move.seen };
     return RONDO_OK;
+}
+
+static bool may_join(const struct lasso_head *head)
+{
+    return head->lasso->mode == LASSO_SOLVE && head->move.blocks > 1
+           && head->move.seen <= JOINT_MOST;
 }
 
 int lasso_settle_blocks(struct lasso_head *head, struct rondo_head_link *link, int32_t phase,
@@ -130,7 +139,7 @@ int lasso_settle_blocks(struct lasso_head *head, struct rondo_head_link *link, i
         move->count = 0; /* the residual is fresh and a sweep is about to prove the gap */
     if (move->count == 0)
         return finish(head, link, phase, 0, 0, head->at.closing ? "closing" : "still", order);
-    if (head->at.joint && move->blocks > 1)
+    if (head->at.joint && may_join(head))
         return open_joint(head, order);
     return open_step(head, order);
 }
@@ -181,7 +190,7 @@ int lasso_settle_step(struct lasso_head *head, struct rondo_head_link *link, int
     t = lasso_search(&line);
     change = lasso_change(&line, t);
     bool poor = change > -KEPT_PROMISE * move->promised;
-    if (poor && !move->joined && !move->split && move->blocks > 1 && lasso->mode == LASSO_SOLVE)
+    if (poor && !move->joined && !move->split && may_join(head))
         return open_joint(head, order);
     if (change < 0)
         return finish(head, link, phase, t, change, "line search", order);

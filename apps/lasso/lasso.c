@@ -14,6 +14,8 @@ enum {
 
 static const double LARGEST = 1e150; /* of all values; its inverse: the least deviation of a column */
 
+static const double MEAN_MOST = 1e8; /* of a column, in its deviations */
+
 static const struct rondo_param params[] = {
     { "loss", RONDO_CHOICE, "\"squared\"", NAN, NAN, false, "squared|logistic", "",
       "the loss; logistic is not in this version" },
@@ -152,7 +154,9 @@ static bool read_column(struct lasso *lasso, int64_t j)
     lasso->scale_most = fmax(lasso->scale_most, lasso->scale[j]);
     lasso->cost[j] = (double)count + 1;
     lasso->idle += idle;
-    return idle || in_range(least, most, square / n);
+    /* Columns are centred implicitly: a mean far above the deviation would cost the gap its digits. */
+    return idle
+           || (in_range(least, most, square / n) && fabs(mean) <= MEAN_MOST * sqrt(square / n));
 }
 
 static int read_columns(struct lasso *lasso, struct rondo_error *err)
@@ -164,7 +168,7 @@ static int read_columns(struct lasso *lasso, struct rondo_error *err)
         snprintf(what, sizeof what,
                  "column %lld of x is too large or varies too little for 64-bit numbers",
                  (long long)j + 1);
-        return refuse(lasso, err, "data.x", what, "scale it");
+        return refuse(lasso, err, "data.x", what, "scale it, or subtract a constant");
     }
     return RONDO_OK;
 }
@@ -278,6 +282,8 @@ static void layout(const void *problem, struct rondo_layout *out)
                                   .shards = lasso->shards, .chunks = lasso->chunks };
 }
 
+static const char *const files[] = { "coef.mtx", "path.json", NULL };
+
 const struct rondo_app lasso_app = {
     .abi = RONDO_APP_ABI,
     .size = sizeof(struct rondo_app),
@@ -285,6 +291,7 @@ const struct rondo_app lasso_app = {
     .summary = "linear regression with a 1-norm or elastic net penalty, to a duality gap",
     .params = params,
     .roles = roles,
+    .files = files,
     .open = open_problem,
     .close = close_problem,
     .layout = layout,

@@ -155,8 +155,8 @@ int lasso_settle(void *head, struct rondo_head_link *link, int64_t round, int32_
                  const struct rondo_task *tasks, const struct rondo_bytes *results, int32_t count,
                  struct rondo_order *order);
 void lasso_report(const void *head, struct rondo_report *report);
-int lasso_save(const void *head, const struct rondo_host *host, struct rondo_output *output,
-               struct rondo_error *err);
+int lasso_save(const void *head, struct rondo_head_link *link, const struct rondo_host *host,
+               struct rondo_output *output, struct rondo_error *err);
 /* For tests: the coefficients [p] as committed. */
 const double *lasso_coefficients(const struct lasso_head *head);
 

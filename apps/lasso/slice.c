@@ -217,29 +217,6 @@ enum {
     SEEK_RATIO = 24,  /* in a column so many times longer rows are sought, not followed */
 };
 
-/* x'y where y is far the longer: the bits of merge, by bisection. */
-static double seek(const struct span *x, const struct span *y)
-{
-    double sum = 0;
-    int64_t at = 0;
-    for (int64_t e = 0; e < x->count; e++) {
-        int32_t row = x->index[e];
-        const int32_t *base = y->index + at;
-        for (int64_t left = y->count - at; left > 1;) {
-            int64_t half = left / 2;
-            base += base[half - 1] < row ? half : 0;
-            left -= half;
-        }
-        at = base - y->index;
-        at += at < y->count && *base < row;
-        if (at == y->count)
-            break;
-        if (y->index[at] == row)
-            sum += x->value[e] * y->value[at];
-    }
-    return sum;
-}
-
 /* dot[i] = x'x_k for the listed k, all sparse.  One column is laid out among zeros and the others
  * follow it; the bits are those of merge, so how pairs are grouped changes none. */
 static void sparse_dots(const struct lasso *lasso, const struct lasso_slice *slice,
@@ -255,7 +232,7 @@ static void sparse_dots(const struct lasso *lasso, const struct lasso_slice *sli
     for (int64_t i = 0; i < count; i++) {
         struct span y = span_of(lasso, slice, rows[i]);
         if (y.count / SEEK_RATIO > x->count) {
-            dot[i] = seek(x, &y);
+            dot[i] = kernel->seek(x->value, x->index, x->count, y.value, y.index, y.count);
             continue;
         }
         if (!spread) {

@@ -3,6 +3,7 @@
 #include "core/base/mem.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sha2.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -28,6 +29,19 @@ int file_begin(struct file_atomic *file, const char *dir, const char *name, stru
     return RONDO_OK;
 }
 
+/* So that the new name outlives a loss of power.  Some file systems cannot; the file is there. */
+static void sync_folder(char *path)
+{
+    char *slash = strrchr(path, '/');
+    *slash = 0;
+    int folder = open(path[0] ? path : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    *slash = '/';
+    if (folder < 0)
+        return;
+    fsync(folder);
+    close(folder);
+}
+
 int file_commit(struct file_atomic *file, struct rondo_error *err)
 {
     FILE *stream = file->stream;
@@ -35,8 +49,10 @@ int file_commit(struct file_atomic *file, struct rondo_error *err)
     bool bad = fflush(stream) != 0 || ferror(stream) || fsync(fileno(stream)) != 0;
     int reason = errno;
     bad = fclose(stream) != 0 || bad;
-    if (!bad && rename(file->temporary, file->path) == 0)
+    if (!bad && rename(file->temporary, file->path) == 0) {
+        sync_folder(file->path);
         return RONDO_OK;
+    }
     if (bad)
         errno = reason;
     int code = failed(err, file->path, "write");

@@ -4,34 +4,62 @@
 
 #include <assert.h>
 
+enum { SMALL, LARGE, LARGE_BYTES = 1 << 17 };
+
 void parcel_pool_init(struct parcel_pool *pool)
 {
-    pool->idle = NULL;
+    pool->idle[SMALL] = pool->idle[LARGE] = NULL;
     pool->made = 0;
     atomic_init(&pool->returned, NULL);
 }
 
+static int size_of(size_t capacity)
+{
+    return capacity > LARGE_BYTES ? LARGE : SMALL;
+}
+
+/* Sorts what has come back. */
 static void collect(struct parcel_pool *pool)
 {
     struct parcel *parcel = atomic_exchange_explicit(&pool->returned, NULL, memory_order_acquire);
     while (parcel) {
         struct parcel *next = parcel->next;
-        parcel->next = pool->idle;
-        pool->idle = parcel;
+        struct parcel **list = &pool->idle[size_of(parcel->buf.capacity)];
+        parcel->next = *list;
+        *list = parcel;
         parcel = next;
     }
+}
+
+static struct parcel *pop(struct parcel_pool *pool, int size)
+{
+    struct parcel *parcel = pool->idle[size];
+    if (parcel)
+        pool->idle[size] = parcel->next;
+    return parcel;
+}
+
+/* An idle parcel that suits, or NULL. */
+static struct parcel *find(struct parcel_pool *pool, size_t capacity)
+{
+    int size = size_of(capacity);
+    if (!pool->idle[size])
+        collect(pool);
+    struct parcel *parcel = pop(pool, size);
+    if (!parcel && (size == LARGE || capacity == 0))
+        parcel = pop(pool, size == LARGE ? SMALL : LARGE);
+    return parcel;
 }
 
 void parcel_pool_fini(struct parcel_pool *pool)
 {
     collect(pool);
     int64_t freed = 0;
-    while (pool->idle) {
-        struct parcel *parcel = pool->idle;
-        pool->idle = parcel->next;
-        buf_fini(&parcel->buf);
-        mem_free(parcel);
-        freed++;
+    for (int size = SMALL; size <= LARGE; size++) {
+        for (struct parcel *parcel; (parcel = pop(pool, size)); freed++) {
+            buf_fini(&parcel->buf);
+            mem_free(parcel);
+        }
     }
     assert(freed == pool->made);
     pool->made = 0;
@@ -39,12 +67,8 @@ void parcel_pool_fini(struct parcel_pool *pool)
 
 struct parcel *parcel_take(struct parcel_pool *pool, size_t capacity)
 {
-    if (!pool->idle)
-        collect(pool);
-    struct parcel *parcel = pool->idle;
-    if (parcel) {
-        pool->idle = parcel->next;
-    } else {
+    struct parcel *parcel = find(pool, capacity);
+    if (!parcel) {
         parcel = mem_calloc(1, sizeof *parcel);
         if (!parcel)
             return NULL;

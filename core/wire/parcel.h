@@ -23,7 +23,7 @@ struct parcel {
 };
 
 struct parcel_pool {
-    struct parcel *idle;               /* the owner's */
+    struct parcel *idle[2];            /* the owner's: small ones, large ones */
     struct parcel *_Atomic returned;   /* pushed by any thread, taken whole by the owner */
     int64_t made;                      /* the owner's */
 };
@@ -32,7 +32,9 @@ void parcel_pool_init(struct parcel_pool *pool);
 /* Every parcel must have come back. */
 void parcel_pool_fini(struct parcel_pool *pool);
 
-/* An empty parcel with one holder and room for `capacity` bytes; NULL where memory is short. */
+/* An empty parcel with one holder and room for `capacity` bytes; NULL where memory is short.
+ * Capacity 0: not known yet.  Small needs do not take large buffers, so that a pool keeps as many
+ * large ones as were in use at once, not as many as it has parcels. */
 struct parcel *parcel_take(struct parcel_pool *pool, size_t capacity) RONDO_MUST_CHECK;
 /* One more holder; returns the parcel.  NULL gives NULL. */
 struct parcel *parcel_share(struct parcel *parcel);

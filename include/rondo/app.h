@@ -208,6 +208,9 @@ struct rondo_host {
     /* The same for all variables 0 .. M-1 at once. */
     void (*feed_all)(struct rondo_head_link *link, const double *violation);
 
+    /* A block's state, where no task has it: in settle and save.  NULL: there is none. */
+    const void *(*block)(const struct rondo_head_link *link, int32_t index);
+
     /* A file of the model in the output directory; it appears when save has returned 0. */
     int (*create)(struct rondo_output *output, const char *name, FILE **stream,
                   struct rondo_error *err);
@@ -222,6 +225,7 @@ struct rondo_app {
     const char *summary; /* one line */
     const struct rondo_param *params; /* ends with a NULL key */
     const struct rondo_role *roles;   /* ends with a NULL key */
+    const char *const *files;         /* the names that save may write, NULL-ended; NULL: none */
 
     /* The problem: data, parameters and what derives from them; once per process, immutable after.
      * Bad parameters or data: RONDO_EINPUT with the place. */
@@ -278,10 +282,10 @@ struct rondo_app {
                  struct rondo_bytes commit);
 
     void (*report)(const void *head, struct rondo_report *report);
-    /* Writes the model.  `warm` states of shards and blocks are not visible here: what the model
-     * needs of them must reach the head by results. */
-    int (*save)(const void *head, const struct rondo_host *host, struct rondo_output *output,
-                struct rondo_error *err);
+    /* Writes the model.  host->block shows the blocks' states here; what it needs of shards must
+     * have reached the head by results. */
+    int (*save)(const void *head, struct rondo_head_link *link, const struct rondo_host *host,
+                struct rondo_output *output, struct rondo_error *err);
 };
 
 #endif

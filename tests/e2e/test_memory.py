@@ -145,7 +145,6 @@ class Memory(support.Case):
             with self.subTest(entries=name):
                 self.holds_the_matrix_once(self.path(name + ".mtx"), self.path("y.npy"), sparse=True)
 
-    @unittest.expectedFailure  # the pool of parcels grows for as long as crowded rounds go on
     def test_a_budget_that_is_used_up_stays_a_budget(self):
         """Crowded columns, many couplings: the cache of them grows to its limit and no further."""
         x, y = self.generate("data", rows=200, cols=20000, rho=0.95, block=500, causes=200, seed=2)

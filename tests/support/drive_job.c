@@ -19,7 +19,8 @@ static struct rondo_host the_host;
 
 static void fill_host(void)
 {
-    static const struct host_upcalls upcalls = { engine_feed, engine_feed_all, NULL };
+    static const struct host_upcalls upcalls = { engine_feed, engine_feed_all, engine_block,
+                                                 NULL };
     host_init(&the_host, &upcalls);
 }
 
@@ -66,7 +67,8 @@ static void on_round(void *context, const struct engine_round *round)
         engine_checkpoint(drive->engine);
 }
 
-static void on_checkpoint(void *context, int64_t round, struct rondo_bytes cut)
+static void on_checkpoint(void *context, int64_t round,
+                          const char *ended RONDO_UNUSED, struct rondo_bytes cut)
 {
     struct drive_end *end = ((struct drive *)context)->end;
     if (end->cut_round)
@@ -113,7 +115,7 @@ static int play(struct drive *drive, const void *problem)
                                        .encoded = job->encoded };
     int code = engine_create(&options, &observer, &drive->engine, &end->error);
     if (!code && job->restore.size)
-        code = engine_restore(drive->engine, job->restore, &end->error);
+        code = engine_restore(drive->engine, job->restore, NULL, &end->error);
     if (!code)
         code = cluster_start(&cluster, &drive->cluster, &end->error);
     while (!code && running(drive))

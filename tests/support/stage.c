@@ -77,7 +77,8 @@ static void actor_wait(struct net_link *link)
     (void)link;
 }
 
-static void keep_cut(void *context, int64_t round, struct rondo_bytes cut)
+static void keep_cut(void *context, int64_t round,
+                          const char *ended RONDO_UNUSED, struct rondo_bytes cut)
 {
     struct stage *stage = context;
     if (stage->cuts++)
@@ -99,7 +100,7 @@ struct stage *stage_create(const struct drive_job *job)
     code = engine_create(&options, &observer, &stage->engine, NULL);
     assert(!code);
     if (job->restore.size)
-        code = engine_restore(stage->engine, job->restore, NULL);
+        code = engine_restore(stage->engine, job->restore, NULL, NULL);
     assert(!code);
     return stage;
 }

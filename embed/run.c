@@ -101,14 +101,17 @@ static int prepare(struct run *run, struct rondo_error *err)
     if (code)
         return code;
     if (run->options->resume && !run->checkpoint.size)
-        log_line(LOG_INFO, "no checkpoint yet, starting at the beginning");
-    code = host_load(run->job, err);
-    if (code)
-        return code;
-    run->loaded = true;
+        log_line(LOG_WARNING, "no checkpoint yet, starting at the beginning");
     static const struct host_upcalls upcalls = { engine_feed, engine_feed_all, engine_block,
                                                  store_create };
     host_init(&run->host, &upcalls);
+    if (run->app->check)
+        code = run->app->check(&run->host, run->job, err);
+    if (!code)
+        code = host_load(run->job, err);
+    if (code)
+        return code;
+    run->loaded = true;
     run->ground = (struct store_ground){ host_isa(run->job), host_fingerprint(run->job) };
     code = run->app->open(&run->host, run->job, &run->problem, err);
     if (!code)
@@ -227,6 +230,8 @@ static int solve(struct run *run, struct rondo_error *err)
     if (!code && engine_state(run->engine) == ENGINE_FAILED) {
         *err = *engine_error(run->engine);
         code = err->code;
+        if (code == RONDO_ESTATE && !err->where[0])
+            snprintf(err->where, sizeof err->where, "%.200s", store_dir(run->store));
     }
     if (!code && recorder_error(run->recorder)->code) {
         *err = *recorder_error(run->recorder);

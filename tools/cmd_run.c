@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { SETS_MOST = 256, EXIT_INTERRUPTED = 130 };
@@ -26,11 +27,16 @@ struct arguments {
     bool resume, force, quiet;
 };
 
-/* A second signal ends the program at once. */
+/* A second signal, a moment later, ends the program at once. */
 static void on_signal(int number)
 {
+    static volatile sig_atomic_t first; /* seconds; a signal sent twice at once is one */
+    sig_atomic_t now = (sig_atomic_t)time(NULL);
+    if (interrupted && now - first > 1)
+        signal(number, SIG_DFL), raise(number);
+    if (!interrupted)
+        first = now;
     interrupted = 1;
-    signal(number, SIG_DFL);
 }
 
 static int add_set(struct arguments *arguments, const char *text)

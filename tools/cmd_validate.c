@@ -5,6 +5,8 @@
 #include "core/job/keys.h"
 #include "tools/cli.h"
 
+#include "apps/host.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -233,7 +235,11 @@ int cmd_validate(int argc, char **argv)
         return status;
     if (job_load(request.path, request.sets, request.count, cli_apps(), &job, &err))
         return cli_fail(&err);
-    if (inspect_all(job, sources, &count, &err)) {
+    static const struct host_upcalls none = { NULL, NULL, NULL, NULL };
+    struct rondo_host host;
+    host_init(&host, &none);
+    if ((job_app(job)->check && job_app(job)->check(&host, job, &err))
+        || inspect_all(job, sources, &count, &err)) {
         status = cli_fail(&err);
         if (err.code == RONDO_EIO)
             status = 2; /* found before any work */

@@ -82,6 +82,13 @@ static int read_params(struct lasso *lasso, struct rondo_error *err)
     return RONDO_OK;
 }
 
+static int check_params(const struct rondo_host *host, const struct rondo_job *job,
+                        struct rondo_error *err)
+{
+    struct lasso lasso = { .host = host, .job = job };
+    return read_params(&lasso, err);
+}
+
 static int read_kernel(struct lasso *lasso)
 {
     const char *isa = lasso->host->isa(lasso->job);
@@ -282,6 +289,7 @@ static void layout(const void *problem, struct rondo_layout *out)
                                   .shards = lasso->shards, .chunks = lasso->chunks };
 }
 
+static const char *const later[] = { "path", "cv", "penalty_factor", "weights", NULL };
 static const char *const files[] = { "coef.mtx", "path.json", NULL };
 
 const struct rondo_app lasso_app = {
@@ -291,7 +299,9 @@ const struct rondo_app lasso_app = {
     .summary = "linear regression with a 1-norm or elastic net penalty, to a duality gap",
     .params = params,
     .roles = roles,
+    .later = later,
     .files = files,
+    .check = check_params,
     .open = open_problem,
     .close = close_problem,
     .layout = layout,

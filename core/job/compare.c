@@ -10,8 +10,7 @@
 
 static bool may_change(const char *key)
 {
-    static const char *const groups[] = { "stop",       "workers", "trace",
-                                          "checkpoint", "output",  "name" };
+    static const char *const groups[] = { "stop", "workers", "trace", "checkpoint", "output" };
     size_t length = strcspn(key, ".");
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
         if (strlen(groups[i]) == length && strncmp(key, groups[i], length) == 0)

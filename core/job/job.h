@@ -55,8 +55,8 @@ int64_t job_memory_bytes(const struct rondo_job *job);
  * caller (mem_free).  This text is what result.json bears and what crosses the wire. */
 char *job_canonical(const struct rondo_job *job) RONDO_MUST_CHECK;
 
-/* Compares for --resume: 0 where b differs from a under /stop, /workers, /trace, /checkpoint,
- * /output and /name alone; else RONDO_EINPUT naming the first other difference. */
+/* Compares for --resume: 0 where b differs from a under /stop, /workers, /trace, /checkpoint and
+ * /output alone; else RONDO_EINPUT naming the first other difference. */
 int job_resumable(const struct rondo_job *saved, const struct rondo_job *now,
                   struct rondo_error *err) RONDO_MUST_CHECK;
 

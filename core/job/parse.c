@@ -116,6 +116,8 @@ static void suggest(const struct parse *parse, const char *key, const char *name
     hint[0] = 0;
     if (nearest_found(&nearest))
         snprintf(hint, 160, "did you mean \"%s\"?", nearest.best);
+    else if (*name && nearest.best[0])
+        snprintf(hint, 160, "the nearest known key is \"%s\"", nearest.best);
 }
 
 static int unknown(const struct parse *parse)
@@ -124,6 +126,11 @@ static int unknown(const struct parse *parse)
     const char *name = parse->names[parse->depth - 1];
     place(parse, true, NULL, where);
     dotted(parse, key);
+    const char *const *later = parse->job->app ? parse->job->app->later : NULL;
+    for (; later && *later; later++)
+        if (strncmp(key, "params.", 7) == 0 && strcmp(key + 7, *later) == 0)
+            return rondo_error_set(parse->err, RONDO_EINPUT, where, NULL,
+                                   "\"%.60s\" is not in this version", name);
     suggest(parse, key, name, set_length(parse, key) == 0, hint);
     return rondo_error_set(parse->err, RONDO_EINPUT, where, hint, "unknown key \"%.60s\"", name);
 }
@@ -215,8 +222,13 @@ static int find_app(struct parse *parse, const struct rondo_app **app)
     *app = parse->apps->find(field->text);
     if (*app)
         return RONDO_OK;
+    static const char *const later[] = { "lda", "mf" };
     list_apps(parse->apps, field->text, hint);
     job_where(parse->job, "app", where, sizeof where);
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
+        if (strcmp(field->text, later[i]) == 0)
+            return rondo_error_set(parse->err, RONDO_EINPUT, where, hint,
+                                   "the app \"%s\" is not in this version", later[i]);
     return rondo_error_set(parse->err, RONDO_EINPUT, where, hint, "unknown app \"%.60s\"",
                            field->text);
 }

@@ -225,7 +225,13 @@ struct rondo_app {
     const char *summary; /* one line */
     const struct rondo_param *params; /* ends with a NULL key */
     const struct rondo_role *roles;   /* ends with a NULL key */
+    const char *const *later;         /* keys under /params of a later version; NULL: none */
     const char *const *files;         /* the names that save may write, NULL-ended; NULL: none */
+
+    /* What the table cannot say of the parameters, found out before any data are read: RONDO_EINPUT
+     * with the place.  NULL: nothing. */
+    int (*check)(const struct rondo_host *host, const struct rondo_job *job,
+                 struct rondo_error *err);
 
     /* The problem: data, parameters and what derives from them; once per process, immutable after.
      * Bad parameters or data: RONDO_EINPUT with the place. */

@@ -28,10 +28,10 @@ Test(refusals, a_key_in_the_wrong_place_is_told_its_own)
                     "did you mean \"stop.gap\"?");
 }
 
-Test(refusals, a_key_like_no_other_gets_no_hint)
+Test(refusals, a_key_like_no_other_is_shown_the_nearest)
 {
     fixture_refused(IN("wholly_other", "1"), NULL, "/wholly_other (" LINE "59)",
-                    "unknown key \"wholly_other\"", "");
+                    "unknown key \"wholly_other\"", "the nearest known key is \"workers\"");
     fixture_refused(IN("schedule.sync", "1"), NULL, "/schedule.sync (" LINE "59)",
                     "unknown key \"schedule.sync\"", "did you mean \"schedule\"?");
     fixture_refused(IN("", "1"), NULL, "/ (" LINE "59)", "unknown key \"\"", "");
@@ -40,7 +40,8 @@ Test(refusals, a_key_like_no_other_gets_no_hint)
 Test(refusals, another_apps_parameters_are_unknown)
 {
     fixture_refused("{\"version\":1,\"app\":\"plain\",\"data\":{},\"params\":{\"lambda\":1}}", NULL,
-                    "/params/lambda (" LINE "48)", "unknown key \"lambda\"", "");
+                    "/params/lambda (" LINE "48)", "unknown key \"lambda\"",
+                    "the nearest known key is \"limits.memory\"");
 }
 
 Test(refusals, a_wrong_type_says_what_was_expected_and_found)

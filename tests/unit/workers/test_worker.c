@@ -147,7 +147,10 @@ Test(worker, refuses_a_shard_that_it_does_not_hold)
     }
     for (int i = 0; i < 4; i++)
         expect_failed(&desk, (struct message){ .type = MESSAGE_STATE, .flags = MESSAGE_FRESH,
-                      .shard = states[i] }, "state");
+                      .shard = states[i], .epoch = (uint32_t)i + 1 }, "state");
+    /* A second one in the same epoch is not told. */
+    cr_expect_eq(answer_to(&desk, (struct message){ .type = MESSAGE_STATE, .shard = -2,
+                                                    .epoch = 4 }), 0);
     hold(&desk, 2);
     expect_failed(&desk, (struct message){ .type = MESSAGE_STATE, .shard = 2 }, "no bytes");
     desk_fini(&desk);

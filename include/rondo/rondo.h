@@ -1,6 +1,7 @@
 /* rondo.h - Rondo inside another program: one job, run to its end in this process.
  *
- * Place:   include/rondo, for embedding programs; `rondo run` is its first user.
+ * Place:   include/rondo, for embedding programs; `rondo run` is its first user.  How another program
+ *          makes a struct rondo_job is not public yet.
  * Threads: rondo_run is called from one thread and starts workers - 1 others, all ended when it
  *          returns.
  * Memory:  everything is freed when it returns.

@@ -19,7 +19,7 @@ import common
 
 ROUNDS_MOST = 400000
 SECONDS_MOST = 20
-SECONDS_STRADS = 140
+SECONDS_STRADS = 300
 UPDATES_BAR, READS_BAR = 50, 10
 
 # name, priority, check, coupled

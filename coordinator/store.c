@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 enum { FILES_MOST = 16, CHECKPOINT_VERSION = 2 };
-enum { SPEC_LIMIT = 1 << 24, PROGRESS_LINE = 65536 };
+enum { PROGRESS_LINE = 65536 };
 
 static const char checkpoint_name[] = "checkpoint.rondo", checkpoint_magic[] = "RONDOCP1";
 static const char spec_name[] = "spec.json", progress_name[] = "progress.jsonl";

@@ -32,8 +32,10 @@ static void on_signal(int number)
 {
     static volatile sig_atomic_t first; /* seconds; a signal sent twice at once is one */
     sig_atomic_t now = (sig_atomic_t)time(NULL);
-    if (interrupted && now - first > 1)
-        signal(number, SIG_DFL), raise(number);
+    if (interrupted && now - first > 1) {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
     if (!interrupted)
         first = now;
     interrupted = 1;

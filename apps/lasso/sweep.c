@@ -35,7 +35,7 @@ struct sweep {
     double square;              /* sum of (x_j'r/n)^2 */
 };
 
-/* Calls each(j, x_j'r / n) in the order of columns. */
+/* At b = 0: lambda_max = max_j |x_j'y| / (n l1_ratio), and with it the penalties. */
 static void find_lambda(struct lasso_head *head, const struct rondo_bytes *results, int32_t count)
 {
     const struct lasso *lasso = head->lasso;

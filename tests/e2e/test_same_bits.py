@@ -142,6 +142,33 @@ class Made(Bits):
             "params": {"lambda_ratio": 0.02}, "stop": {"rounds": ROUNDS},
             "schedule": {"blocks": 4, "block_size": 4, "candidates": 64}}, more))
 
+    def test_a_job_that_has_ended_ends_again(self):
+        """By its own word (here: precision) and under the same bounds: the same model."""
+        spec = self.job(stop={"gap": 0, "rounds": 10 ** 6}, schedule={"blocks": 8, "block_size": 64,
+                                                                      "candidates": 4096})
+        whole, result = self.coefficients(spec, "ended", "--workers", 1)
+        self.assertIn(result["stop_reason"], ("precision", "gap"))  # by bits of the build
+        self.run_job(spec, "ended", "--resume", "--workers", 2)
+        self.assertEqual(sha256(self.path("ended", "coef.mtx")), whole)
+        self.assertEqual(self.result("ended")["rounds"], result["rounds"])
+
+    def test_a_damaged_checkpoint_is_refused(self):
+        spec = self.job(stop={"rounds": 20})
+        self.run_job(spec, "cut", "--workers", 1)
+        name = self.path("cut", "checkpoint.rondo")
+        with open(name, "rb") as file:
+            whole = file.read()
+        chance = random.Random(5)
+        for _ in range(12):
+            bad = bytearray(whole)
+            bad[chance.randrange(len(bad))] ^= 1 << chance.randrange(8)
+            with open(name, "wb") as file:
+                file.write(bad)
+            done = subprocess.run([RONDO, "run", spec, "--out", self.path("cut"), "--resume"],
+                                  capture_output=True, text=True, timeout=60)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn("checkpoint.rondo", done.stderr)
+
     def test_whatever_the_workers(self):
         for rule, coupled in (("gradient", "solve"), ("uniform", "group"), ("delta", "drop")):
             with self.subTest(rule=rule, coupled=coupled):

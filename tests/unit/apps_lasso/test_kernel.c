@@ -175,6 +175,12 @@ static void check_merge(struct fixture *f)
     double back = f->kernel->merge(f->y, yi, ny, f->x, xi, nx);
     near_dot(f, value, x, y);
     cr_assert_eq(memcmp(&value, &back, sizeof value), 0, "merge is not symmetric");
+    /* Each way to the same product has its bits: a cache may ask for either. */
+    double ways[] = { f->kernel->seek(f->x, xi, nx, f->y, yi, ny),
+                      f->kernel->seek(f->y, yi, ny, f->x, xi, nx),
+                      f->kernel->follow(f->x, xi, nx, y), f->kernel->follow(f->y, yi, ny, x) };
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        cr_assert(ways[i] == value, "way %zu: other bits", i);
 }
 
 Test(kernel, merge)

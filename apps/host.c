@@ -2,7 +2,8 @@
 
 #include "core/base/log.h"
 #include "core/base/mem.h"
-#include "core/data/data.h"
+#include "core/data/digest.h"
+#include "core/data/shelf.h"
 
 #include <string.h>
 
@@ -49,31 +50,37 @@ static int level_of_machine(void)
 #endif
 }
 
+static const char *const isa_names[] = { "x86-64-v2", "x86-64-v3", "x86-64-v4" };
+
+const char *host_isa_best(void)
+{
+    return isa_names[level_of_machine() - 2];
+}
+
+const char *host_isa_of(const struct rondo_job *job)
+{
+    const char *asked = job_text(job, "workers.isa");
+    for (size_t i = 0; i < sizeof isa_names / sizeof *isa_names; i++)
+        if (strcmp(asked, isa_names[i]) == 0)
+            return isa_names[i];
+    return host_isa_best();
+}
+
 static int choose_isa(const struct rondo_job *job, struct loaded *loaded, struct rondo_error *err)
 {
-    static const char *const names[] = { "x86-64-v2", "x86-64-v3", "x86-64-v4" };
-    const char *asked = job_text(job, "workers.isa");
-    int have = level_of_machine();
-    loaded->isa = names[have - 2];
-    if (strcmp(asked, "auto") == 0)
+    loaded->isa = host_isa_of(job);
+    if (strcmp(loaded->isa, host_isa_best()) <= 0) /* their names are in order */
         return RONDO_OK;
-    for (int level = 2; level <= 4; level++) {
-        if (strcmp(asked, names[level - 2]) != 0)
-            continue;
-        loaded->isa = names[level - 2];
-        if (level <= have)
-            return RONDO_OK;
-    }
     char where[256];
     job_where(job, "workers.isa", where, sizeof where);
     return rondo_error_set(err, RONDO_EINPUT, where, NULL, "this machine offers %s at most",
-                           names[have - 2]);
+                           host_isa_best());
 }
 
 /* ---- data -------------------------------------------------------------------------------------------- */
 
 static int load_role(const struct rondo_job *job, struct loaded *loaded, int index,
-                     struct rondo_error *err)
+                     const char *shelf, struct rondo_error *err)
 {
     const struct rondo_role *role = &job_app(job)->roles[index];
     char key[128];
@@ -82,10 +89,10 @@ static int load_role(const struct rondo_job *job, struct loaded *loaded, int ind
         return RONDO_OK;
     struct data_options options = { .index_base = (int)job_integer(job, "data.index_base"),
                                     .vector = role->kind == RONDO_ROLE_VECTOR };
-    return data_load(job_text(job, key), &options, &loaded->set[index], err);
+    return shelf_load(shelf, job_text(job, key), &options, &loaded->set[index], err);
 }
 
-int host_load(struct rondo_job *job, struct rondo_error *err)
+int host_load(struct rondo_job *job, const char *shelf, struct rondo_error *err)
 {
     struct loaded *loaded = mem_calloc(1, sizeof *loaded);
     if (!loaded)
@@ -96,7 +103,7 @@ int host_load(struct rondo_job *job, struct rondo_error *err)
                    ? choose_isa(job, loaded, err)
                    : rondo_error_set(err, RONDO_EAPP, NULL, NULL, "the app has too many roles");
     for (int i = 0; i < roles && !code; i++)
-        code = load_role(job, loaded, i, err);
+        code = load_role(job, loaded, i, shelf, err);
     if (code) {
         host_unload(job);
         return rondo_error_set(err, code, NULL, NULL, "the data cannot be loaded: %s",
@@ -132,50 +139,13 @@ const char *host_isa(const struct rondo_job *job)
 
 /* ---- whether the data are the same -------------------------------------------------------------------- */
 
-/* FNV-1a over 64-bit words, in four lanes; a tail shorter than a word is padded with zeros. */
-static uint64_t mix(uint64_t hash, const void *bytes, size_t size)
-{
-    const uint64_t prime = UINT64_C(0x100000001b3);
-    uint64_t lane[4] = { hash, hash + 1, hash + 2, hash + 3 }, word[4];
-    const unsigned char *at = bytes;
-    for (; size >= sizeof word; at += sizeof word, size -= sizeof word) {
-        memcpy(word, at, sizeof word);
-        for (int l = 0; l < 4; l++)
-            lane[l] = (lane[l] ^ word[l]) * prime;
-    }
-    memset(word, 0, sizeof word);
-    if (size)
-        memcpy(word, at, size);
-    for (int l = 0; l < 4; l++)
-        hash = (hash ^ ((lane[l] ^ word[l]) * prime)) * prime + (hash >> 32);
-    return hash;
-}
-
-static uint64_t mix_matrix(uint64_t hash, const struct rondo_matrix *x)
-{
-    const int64_t shape[] = { x->rows, x->cols, x->nnz, x->sparse };
-    hash = mix(hash, shape, sizeof shape);
-    if (x->sparse) {
-        hash = mix(hash, x->colptr, (size_t)(x->cols + 1) * sizeof *x->colptr);
-        hash = mix(hash, x->rowidx, (size_t)x->nnz * sizeof *x->rowidx);
-        return mix(hash, x->values, (size_t)x->nnz * sizeof *x->values);
-    }
-    for (int64_t j = 0; j < x->cols; j++)
-        hash = mix(hash, x->dense + j * x->ld, (size_t)x->rows * sizeof *x->dense);
-    return hash;
-}
-
 uint64_t host_fingerprint(const struct rondo_job *job)
 {
     const struct loaded *loaded = job_bound(job);
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (int i = 0; i < ROLES_MOST; i++) {
-        if (!loaded->set[i])
-            continue;
-        hash = mix_matrix(hash, &loaded->set[i]->x);
-        if (loaded->set[i]->info.labels)
-            hash = mix_matrix(hash, &loaded->set[i]->labels);
-    }
+    uint64_t hash = DIGEST_BEGIN;
+    for (int i = 0; i < ROLES_MOST; i++)
+        if (loaded->set[i])
+            hash = digest_set(hash, loaded->set[i]);
     return hash;
 }
 

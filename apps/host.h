@@ -2,7 +2,8 @@
  *
  * Place:   apps, floor 2; used by embed/ and, later, by coordinator and worker processes.
  * Threads: host_load and host_unload one thread; what was loaded is immutable and shared.
- * Memory:  the data are loaded once in a process, whatever the number of workers.
+ * Memory:  the data are loaded once in a process, whatever the number of workers; by a shelf, once in a
+ *          machine.
  */
 #ifndef HOST_H
 #define HOST_H
@@ -20,14 +21,19 @@ struct host_upcalls {
 };
 void host_init(struct rondo_host *host, const struct host_upcalls *upcalls);
 
-/* Loads every role's file and binds the data to the job.  Errors: those of core/data. */
-int host_load(struct rondo_job *job, struct rondo_error *err) RONDO_MUST_CHECK;
+/* Loads every role's file and binds the data to the job.  shelf: where matrices are kept parsed
+ * (core/data/shelf.h), or NULL.  Errors: those of core/data. */
+int host_load(struct rondo_job *job, const char *shelf, struct rondo_error *err) RONDO_MUST_CHECK;
 void host_unload(struct rondo_job *job);
 
 /* What the app said while it opened, NULL-ended; borrowed until host_unload. */
 const char *const *host_notes(const struct rondo_job *job);
-/* A number that tells these data from others: shapes and every stored value.  One pass over them. */
+/* A number that tells these data from others: shapes and every stored value.  One pass over
+ * them, which a shelf has made already for the first. */
 uint64_t host_fingerprint(const struct rondo_job *job);
+/* The instruction set that the job's kernels will use here, and the best that this machine has. */
+const char *host_isa_of(const struct rondo_job *job);
+const char *host_isa_best(void);
 /* The instruction set that the job's kernels use. */
 const char *host_isa(const struct rondo_job *job);
 

@@ -1,5 +1,7 @@
 #include "coordinator/engine.h"
 
+#include "apps/contract.h"
+#include "core/base/log.h"
 #include "core/base/mem.h"
 #include "coordinator/engine_i.h"
 
@@ -15,9 +17,15 @@ int engine_fail(struct engine *engine, int code, const char *what)
 
 int engine_app_failed(struct engine *engine, int code, const char *callback)
 {
-    char what[128];
-    snprintf(what, sizeof what, "the app's %s failed: %s", callback, rondo_strerror(code));
-    return engine_fail(engine, code == RONDO_ENOMEM ? code : RONDO_EAPP, what);
+    code = contract_answer(engine->app, callback, code, &engine->error);
+    return engine_fail(engine, code, rondo_strerror(code));
+}
+
+int engine_app_wrong(struct engine *engine, const char *what)
+{
+    rondo_error_set(&engine->error, RONDO_EAPP, NULL, NULL, "the app \"%s\": %s", engine->app->name,
+                    what);
+    return engine_fail(engine, RONDO_EAPP, what);
 }
 
 void engine_told(struct engine *engine, enum engine_moment what, int64_t round, int32_t phase,
@@ -100,13 +108,6 @@ static void share_budget(struct scheduler_config *config)
         config->cache_bytes = half > floor ? half : floor;
 }
 
-static int check_layout(const struct rondo_layout *layout, struct rondo_error *err)
-{
-    if (layout->chunks >= 1 && layout->shards >= 0 && layout->blocks >= 0 && layout->variables >= 0)
-        return RONDO_OK;
-    return rondo_error_set(err, RONDO_EAPP, NULL, NULL, "the app's layout is not possible");
-}
-
 int engine_create(const struct engine_options *options, const struct engine_observer *observer,
                   struct engine **out, struct rondo_error *err)
 {
@@ -125,8 +126,10 @@ int engine_create(const struct engine_options *options, const struct engine_obse
     engine->options.schedule.variables = engine->layout.variables;
     engine->options.schedule.cost = engine->layout.cost;
     share_budget(&engine->options.schedule);
-    int code = check_layout(&engine->layout, err);
-    if (!code)
+    int code = contract_layout(engine->app, &engine->layout, err);
+    if (code)
+        engine->layout = (struct rondo_layout){ .chunks = 1 };
+    else
         code = allocate(engine);
     if (!code && engine->layout.variables > 0) {
         /* A configuration that cannot work is found out now, not in the first round. */
@@ -249,29 +252,90 @@ void engine_join(struct engine *engine, int32_t worker)
     advance(engine);
 }
 
+static bool present(const struct engine *engine, int32_t worker)
+{
+    return worker >= 0 && worker < engine->seats && engine->seat[worker].joined
+           && !engine->seat[worker].left;
+}
+
+void engine_expect(struct engine *engine, int32_t workers)
+{
+    engine->options.workers = workers > 1 ? workers : 1;
+}
+
+/* One of those that the first round waits for will not come. */
+static void expect_less(struct engine *engine)
+{
+    if (engine->options.patient && engine->options.workers > 1)
+        engine->options.workers--;
+    if (engine->joined && engine->joined >= engine->options.workers)
+        snapshot_rollback(engine);
+}
+
 void engine_leave(struct engine *engine, int32_t worker)
 {
-    if (ended(engine) || worker >= engine->seats || !engine->seat[worker].joined
-        || engine->seat[worker].left)
+    bool came = worker >= 0 && worker < engine->seats && engine->seat[worker].joined;
+    if (ended(engine) || (came && engine->seat[worker].left))
         return;
+    if (!came) { /* nor will it: the first round need not wait for it */
+        if (engine->state == ENGINE_WAITING)
+            expect_less(engine);
+        advance(engine);
+        return;
+    }
     engine->seat[worker].left = true;
     engine->joined--;
     engine->seat[worker].queue_count = 0;
     if (engine->state == ENGINE_RUNNING)
         snapshot_lost(engine, worker);
+    else
+        expect_less(engine);
     advance(engine);
 }
 
-/* The words come from a worker: they may lack their end, or be none. */
-static void worker_failed(struct engine *engine, const struct message *message)
+void engine_let_go(struct engine *engine, int32_t worker, const char *why)
 {
-    int code = message->code < 0 ? message->code : RONDO_ESTATE;
+    engine_leave(engine, worker);
+    if (engine->observer.released)
+        engine->observer.released(engine->observer.context, worker, why);
+}
+
+void engine_release(struct engine *engine, int32_t worker)
+{
+    if (ended(engine) || !present(engine, worker) || engine->seat[worker].leaving)
+        return;
+    if (engine->state == ENGINE_RUNNING && engine->seat[worker].holds) {
+        engine->seat[worker].leaving = engine->rebalance = true;
+        advance(engine);
+    } else {
+        engine_let_go(engine, worker, "released");
+    }
+}
+
+/* A worker without memory, or one that does not understand, is one worker less, as long as others get
+ * on. */
+static void blame(struct engine *engine, int32_t worker, int code, const char *why)
+{
+    bool its_own = code == RONDO_ENOMEM || code == RONDO_ESTATE;
+    if (engine->options.patient && its_own && engine->drops++ < DROPS_MOST)
+        engine_let_go(engine, worker, why);
+    else
+        engine_fail(engine, code, why);
+}
+
+/* The words come from a worker: they may lack their end, or be none.  An app that fails will fail
+ * elsewhere too. */
+static void worker_failed(struct engine *engine, int32_t worker, const struct message *message)
+{
+    bool known = message->code < 0 && message->code >= RONDO_EREFUSED;
+    int code = known ? message->code : RONDO_ESTATE;
     const struct parcel *body = message->body;
     int length = !body ? 0 : body->buf.size < sizeof engine->error.what
                            ? (int)body->buf.size : (int)sizeof engine->error.what - 1;
     char what[sizeof engine->error.what];
     snprintf(what, sizeof what, "%.*s", length, body ? (const char *)body->buf.data : "");
-    engine_fail(engine, code, what[0] ? what : rondo_strerror(code));
+    log_plain(what);
+    blame(engine, worker, code, what[0] ? what : rondo_strerror(code));
 }
 
 static void receive(struct engine *engine, int32_t worker, struct message *message)
@@ -286,12 +350,17 @@ static void receive(struct engine *engine, int32_t worker, struct message *messa
         seat->outstanding--;
         engine_told(engine, ENGINE_TASK_DONE, message->round, message->phase, message->block,
                     message->shard, worker);
-        if (flight_answer(engine, message->ticket, message) && !ended(engine))
+        if (!flight_fits(engine, message))
+            blame(engine, worker, RONDO_ESTATE, "its answer lacks a body or its block's state");
+        else if (flight_answer(engine, message->ticket, message) && !ended(engine))
             engine_fail(engine, RONDO_ENOMEM, "no memory for a message");
         return;
-    case MESSAGE_SNAPPED: snapshot_snapped(engine, worker, message); return;
-    case MESSAGE_FAILED: worker_failed(engine, message); return;
-    default: engine_fail(engine, RONDO_ESTATE, "a worker sent a message that only workers get");
+    case MESSAGE_SNAPPED:
+        if (snapshot_snapped(engine, worker, message) == RONDO_ESTATE && !ended(engine))
+            blame(engine, worker, RONDO_ESTATE, "its snapshot cannot be read");
+        return;
+    case MESSAGE_FAILED: worker_failed(engine, worker, message); return;
+    default: blame(engine, worker, RONDO_ESTATE, "it sent a message that only workers get");
     }
 }
 
@@ -310,10 +379,8 @@ void engine_stop(struct engine *engine, const char *reason, bool keep)
         return;
     engine->stop_asked = reason;
     engine->stop_keeps = keep;
-    if (engine->state == ENGINE_WAITING) { /* nothing has begun */
-        engine->state = ENGINE_DONE;
-        engine->stop_reason = reason;
-    }
+    if (engine->state == ENGINE_WAITING) /* nothing has begun, or no worker is left */
+        snapshot_idle(engine);
 }
 
 void engine_stop_here(struct engine *engine, const char *reason)

@@ -34,6 +34,8 @@ struct engine_options {
      * which the cache gets half where that suffices: the rest is for what is under way */
     struct scheduler_config schedule;
     int32_t workers;                  /* the first round begins when so many have joined */
+    bool patient;                     /* workers may come again: without one the job waits, and a
+                                       * worker that fails is let go; else the job fails */
     int64_t round_limit;              /* stop.rounds */
     int64_t snapshot_rounds;          /* a cut every so many rounds, where there are shards */
 };
@@ -67,6 +69,8 @@ struct engine_observer {
     /* A cut that was asked for by engine_checkpoint or a stop that keeps one.  ended: why the job has
      * ended where a round said so ("gap", "rounds"); else NULL, there is more to do. */
     void (*checkpoint)(void *context, int64_t round, const char *ended, struct rondo_bytes cut);
+    /* The engine needs that worker no more: it was released, or it failed and why says how. */
+    void (*released)(void *context, int32_t worker, const char *why);
 };
 
 enum engine_state { ENGINE_WAITING, ENGINE_RUNNING, ENGINE_DONE, ENGINE_FAILED };
@@ -83,9 +87,15 @@ int engine_restore(struct engine *engine, struct rondo_bytes cut, const char *en
 
 /* ---- events ------------------------------------------------------------------------------- */
 
+/* How many shall join before the first round, where that is known late; before any joins. */
+void engine_expect(struct engine *engine, int32_t workers);
 /* Workers are numbered from 0 by the transport; a number is not used again. */
 void engine_join(struct engine *engine, int32_t worker);
+/* Also of one that was counted on, and is lost before it has joined. */
 void engine_leave(struct engine *engine, int32_t worker);
+/* That worker shall go: behind the next commit its states move to the others, and nothing is done
+ * twice.  The observer hears of it. */
+void engine_release(struct engine *engine, int32_t worker);
 /* The message is moved. */
 void engine_message(struct engine *engine, int32_t worker, struct message *message);
 /* Ends the job at the next boundary behind a commit.  keep: hand a checkpoint to the observer. */

@@ -9,7 +9,10 @@
 
 #include "coordinator/engine.h"
 
-enum { WINDOW = 3 }; /* pieces of work that a worker may have at once */
+enum {
+    WINDOW = 3,     /* pieces of work that a worker may have at once */
+    DROPS_MOST = 3, /* workers let go in one round because they failed; then it is the job */
+};
 
 enum work_state { WORK_IDLE, WORK_QUEUED, WORK_SENT, WORK_DONE };
 enum work_set { SET_PUSH, SET_PULL, SET_COUPLE };
@@ -77,6 +80,7 @@ struct flight {
 
 struct worker_seat {
     bool joined, left, holds; /* holds: has its states, takes part */
+    bool leaving;             /* to be released at the next boundary */
     int32_t outstanding;
     bool snap_due;            /* a SNAP was sent and not answered */
     int64_t *queue;           /* tickets that only this worker can do: a ring */
@@ -132,6 +136,7 @@ struct engine {
     uint32_t epoch;
     struct worker_seat *seat; /* [seats] */
     int32_t seats, joined;    /* joined: here and not left */
+    int32_t drops;            /* workers let go since the last commit because they failed */
     int32_t *owner;           /* [shards]: which worker holds it */
     int64_t *queue;           /* tickets that any worker can do: a ring */
     int64_t queue_head, queue_count, queue_capacity;
@@ -150,6 +155,10 @@ struct engine {
 int engine_fail(struct engine *engine, int code, const char *what);
 /* Fails for a callback of the app that did. */
 int engine_app_failed(struct engine *engine, int code, const char *callback);
+/* The worker is gone, and the observer is told why. */
+void engine_let_go(struct engine *engine, int32_t worker, const char *why);
+/* Fails for an order that the app may not give. */
+int engine_app_wrong(struct engine *engine, const char *what);
 int engine_post(struct engine *engine, int32_t worker, const struct message *message);
 void engine_stop_here(struct engine *engine, const char *reason); /* a round ends the job */
 void engine_told(struct engine *engine, enum engine_moment what, int64_t round, int32_t phase,
@@ -196,15 +205,19 @@ void phase_drop_answers(struct phase *phase);
 
 /* ---- flight.c: one round */
 int flight_advance(struct engine *engine);  /* as far as it goes without an answer */
+/* Has a DONE what its ticket asks for? */
+bool flight_fits(const struct engine *engine, const struct message *message);
 int flight_answer(struct engine *engine, int64_t ticket, struct message *message);
 void flight_reset(struct engine *engine);   /* forgets rounds in flight */
 struct flight *flight_of(struct engine *engine, int64_t round);
 
 /* ---- snapshot.c: boundaries, rollback */
 int snapshot_boundary(struct engine *engine);    /* behind a commit, before the next plan */
+/* RONDO_ESTATE: the worker's words are wrong, the cut still waits for it. */
 int snapshot_snapped(struct engine *engine, int32_t worker, const struct message *message);
 int snapshot_lost(struct engine *engine, int32_t worker); /* a worker left */
 int snapshot_rollback(struct engine *engine);    /* to the safe cut, with the workers that there are */
+int snapshot_idle(struct engine *engine);        /* no worker is left: wait at the safe cut, or end */
 int snapshot_parse(struct engine *engine, struct rondo_bytes in);
 void snapshot_fini(struct snapshot *cut, int32_t shards);
 int snapshot_init(struct snapshot *cut, int32_t shards);

@@ -6,6 +6,7 @@
  *
  * Plans run ahead by `pipeline`; phases belong to round committed + 1 alone.
  */
+#include "apps/contract.h"
 #include "core/base/mem.h"
 #include "coordinator/engine_i.h"
 
@@ -58,6 +59,7 @@ static int merge_results(struct engine *engine, int64_t *count)
     engine->packed.size = 0;
     for (int64_t i = 0; i < *count; i++) {
         int code = engine->app->merge(engine->problem, &engine->packed, phase->result[i]);
+        code = contract_wrote(engine->app, "merge", code, &engine->packed, &engine->error);
         if (code)
             return engine_app_failed(engine, code, "merge");
     }
@@ -68,18 +70,20 @@ static int merge_results(struct engine *engine, int64_t *count)
     return RONDO_OK;
 }
 
-static void tell_round(struct engine *engine, const struct rondo_order *order, int32_t phases)
+static int tell_round(struct engine *engine, const struct rondo_order *order, int32_t phases)
 {
     int64_t round = engine->committed;
     struct flight *flight = flight_of(engine, round);
     bool sampled = flight->order.kind == RONDO_SAMPLED;
     struct rondo_report report = { 0 };
     if (round <= engine->told || !engine->observer.round)
-        return;
+        return RONDO_OK;
     engine->told = round;
     bool reports = order->report || engine->observer.reports;
-    if (reports && engine->app->report)
-        engine->app->report(engine->head, &report);
+    int code = reports ? contract_report(engine->app, engine->head, &report, &engine->error)
+                       : RONDO_OK;
+    if (code)
+        return engine_app_failed(engine, code, "report");
     struct engine_round record = {
         .round = round, .kind = flight->order.kind, .phases = phases, .updates = engine->updates,
         .note = order->note ? order->note : "",
@@ -91,6 +95,7 @@ static void tell_round(struct engine *engine, const struct rondo_order *order, i
                     : flight->order.kind == RONDO_PLAN ? (int32_t)flight->order.count
                                                        : engine->layout.chunks;
     engine->observer.round(engine->observer.context, &record);
+    return RONDO_OK;
 }
 
 static int post_commit(struct engine *engine, struct rondo_bytes commit)
@@ -127,12 +132,14 @@ static void flight_clear(struct flight *flight)
 static int commit(struct engine *engine, const struct rondo_order *order)
 {
     int64_t round = ++engine->committed;
+    engine->drops = 0;
     struct flight *flight = flight_of(engine, round);
     engine->updates += order->updates;
     int code = post_commit(engine, order->commit);
+    if (!code)
+        code = tell_round(engine, order, engine->phase.number + 1);
     if (code)
         return code;
-    tell_round(engine, order, engine->phase.number + 1);
     if (flight->order.kind == RONDO_SAMPLED)
         scheduler_commit(engine->scheduler, round);
     flight_clear(flight);
@@ -163,7 +170,7 @@ static int settle(struct engine *engine)
         return engine_app_failed(engine, code, "settle");
     const char *wrong = order_wrong_next(engine, &order);
     if (wrong)
-        return engine_fail(engine, RONDO_EAPP, wrong);
+        return engine_app_wrong(engine, wrong);
     return order.kind == RONDO_REST ? commit(engine, &order) : phase_next(engine, &order);
 }
 
@@ -215,15 +222,24 @@ int flight_advance(struct engine *engine)
 
 /* ---- answers ------------------------------------------------------------------------------------------ */
 
+/* Does a block's state come with it? */
+static bool travels(const struct engine *engine, int64_t ticket)
+{
+    return (enum work_set)(ticket >> 48) == SET_PUSH && engine->phase.kind == RONDO_PLAN
+           && engine->block_state;
+}
+
+bool flight_fits(const struct engine *engine, const struct message *message)
+{
+    return message->body && travels(engine, message->ticket) == (message->object != NULL);
+}
+
 int flight_answer(struct engine *engine, int64_t ticket, struct message *message)
 {
     struct work *work = dispatch_find(engine, ticket);
     struct phase *phase = &engine->phase;
     enum work_set set = (enum work_set)(ticket >> 48);
-    bool travels = set == SET_PUSH && phase->kind == RONDO_PLAN && engine->block_state;
-    if (!message->body || travels != (message->object != NULL))
-        return engine_fail(engine, RONDO_ESTATE, "an answer lacks its body or its block's state");
-    if (travels) {
+    if (travels(engine, ticket)) {
         engine->block_state[phase->block[work->block].id] = message->object;
         message->object = NULL;
     }

@@ -62,10 +62,17 @@ static const char *wrong_join(const struct engine *engine, const struct rondo_or
     return wrong_couplings(engine, order);
 }
 
+static const char *wrong_rest(const struct rondo_order *order)
+{
+    if (order->commit.size && !order->commit.data)
+        return "settle's commit has a size and no bytes";
+    return order->updates < 0 ? "settle counts fewer than no updates" : NULL;
+}
+
 const char *order_wrong_next(struct engine *engine, const struct rondo_order *order)
 {
     switch (order->kind) {
-    case RONDO_REST:
+    case RONDO_REST: return wrong_rest(order);
     case RONDO_AGAIN:
     case RONDO_SWEEP: return NULL;
     case RONDO_PLAN: return order_wrong_plan(engine, order);

@@ -1,5 +1,6 @@
 /* phase.c - one phase of the round under way: its blocks, what their workers are told, their tasks.
  */
+#include "apps/contract.h"
 #include "core/base/mem.h"
 #include "coordinator/engine_i.h"
 
@@ -121,6 +122,7 @@ static int brief_blocks(struct engine *engine)
         if (!block->brief)
             return engine_fail(engine, RONDO_ENOMEM, "no memory for a block");
         int code = engine->app->brief(engine->head, &task, &block->brief->buf);
+        code = contract_wrote(engine->app, "brief", code, &block->brief->buf, &engine->error);
         if (code)
             return engine_app_failed(engine, code, "brief");
     }

@@ -24,7 +24,7 @@ int plan_begin(struct engine *engine)
         return engine_app_failed(engine, code, "schedule");
     const char *wrong = order_wrong(engine, &flight->order);
     if (wrong)
-        return engine_fail(engine, RONDO_EAPP, wrong);
+        return engine_app_wrong(engine, wrong);
     if (order_keep_pairs(flight))
         return engine_fail(engine, RONDO_ENOMEM, "no memory for a plan");
     if (flight->order.kind == RONDO_SAMPLED)

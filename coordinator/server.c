@@ -1,5 +1,7 @@
 #include "coordinator/server.h"
 
+#include <string.h>
+
 enum { LOOK_EVERY = 64 }; /* turns between two looks at the clock and the signals */
 
 static bool running(const struct engine *engine)
@@ -31,6 +33,7 @@ static int turn(const struct server_options *options)
     case NET_NOTHING: return 0;
     case NET_JOINED: engine_join(options->engine, event.worker); break;
     case NET_LEFT: engine_leave(options->engine, event.worker); break;
+    case NET_RECALLED: engine_release(options->engine, event.worker); break;
     case NET_MESSAGE: engine_message(options->engine, event.worker, &event.message); break;
     }
     code = flush(options);
@@ -40,8 +43,9 @@ static int turn(const struct server_options *options)
 /* What the clock and the person ask for; none of it can change a bit of a later round. */
 static void look(const struct server_options *options, double *next_checkpoint)
 {
-    if (options->interrupted && *options->interrupted)
-        engine_stop(options->engine, "interrupted", true);
+    const char *asked = options->asked ? options->asked(options->context) : NULL;
+    if (asked)
+        engine_stop(options->engine, asked, strcmp(asked, "cancelled") != 0);
     double seconds = recorder_seconds(options->recorder);
     if (options->seconds > 0 && seconds >= options->seconds)
         engine_stop(options->engine, "seconds", true);

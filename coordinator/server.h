@@ -10,15 +10,15 @@
 #include "coordinator/recorder.h"
 #include "core/net/net.h"
 
-#include <signal.h>
-
 struct server_options {
     struct engine *engine;
     struct recorder *recorder;
     struct net_hub *hub;
     double seconds;            /* stop.seconds in all; 0: no limit */
     double checkpoint_seconds; /* between two checkpoints; 0: none */
-    volatile const sig_atomic_t *interrupted; /* NULL: never */
+    /* Asked now and then: why to stop, a constant string; NULL: go on. */
+    const char *(*asked)(void *context);
+    void *context;
 };
 
 /* Runs until the engine is done or has failed.  An error of the transport or of writing. */

@@ -5,6 +5,7 @@
  * serves a lost shard (the job goes back to it), a worker that joins, and a checkpoint on disk.
  * Since every later round is a function of it, going back costs time and no bits.
  */
+#include "apps/contract.h"
 #include "core/base/cursor.h"
 #include "core/base/mem.h"
 #include "coordinator/engine_i.h"
@@ -44,12 +45,15 @@ static void put_order(struct cursor_writer *out, const struct rondo_order *order
 }
 
 static int put_packed(struct engine *engine, struct cursor_writer *out,
-                      const struct rondo_state_ops *ops, const void *state)
+                      const char *which, const void *state)
 {
     engine->packed.size = 0;
-    int code = ops->pack(engine->problem, state, &engine->packed);
+    int code = contract_pack(engine->app, which, engine->problem, state, &engine->packed,
+                             &engine->error);
+    if (code)
+        return code;
     cursor_put_block(out, engine->packed.data, engine->packed.size);
-    return code;
+    return RONDO_OK;
 }
 
 static int pack_core(struct engine *engine, struct rondo_buf *core)
@@ -60,13 +64,13 @@ static int pack_core(struct engine *engine, struct rondo_buf *core)
     cursor_put_i64(&out, engine->planned);
     cursor_put_i64(&out, engine->updates);
     cursor_put_i64(&out, engine->pair_dots);
-    int code = put_packed(engine, &out, &engine->app->head, engine->head);
+    int code = put_packed(engine, &out, "head", engine->head);
     engine->packed.size = 0;
     if (!code && engine->scheduler)
         code = scheduler_pack(engine->scheduler, &engine->packed);
     cursor_put_block(&out, engine->packed.data, engine->packed.size);
     for (int32_t b = 0; b < engine->layout.blocks && engine->block_state && !code; b++)
-        code = put_packed(engine, &out, &engine->app->block, engine->block_state[b]);
+        code = put_packed(engine, &out, "block", engine->block_state[b]);
     for (int64_t round = engine->committed + 1; round <= engine->planned; round++)
         put_order(&out, &flight_of(engine, round)->order);
     return code ? code : out.failed ? RONDO_ENOMEM : RONDO_OK;
@@ -95,31 +99,52 @@ static int get_order(struct engine *engine, struct cursor_reader *in, struct fli
     return order_wrong_plan(engine, order) ? RONDO_ESTATE : RONDO_OK;
 }
 
+/* The rounds that are planned; the scheduler must know those that were sampled, and no other. */
+static int unpack_orders(struct engine *engine, struct cursor_reader *in)
+{
+    int32_t sampled = 0;
+    for (int64_t round = engine->committed + 1; round <= engine->planned; round++) {
+        struct flight *flight = flight_of(engine, round);
+        int code = get_order(engine, in, flight);
+        if (code)
+            return code;
+        if (flight->order.kind != RONDO_SAMPLED)
+            continue;
+        if (!engine->scheduler || !scheduler_plan(engine->scheduler, round))
+            return RONDO_ESTATE;
+        sampled++;
+    }
+    if (engine->scheduler && !scheduler_awaits(engine->scheduler, sampled, engine->planned + 1))
+        return RONDO_ESTATE;
+    return RONDO_OK;
+}
+
+/* No job gets there, and counting on cannot overflow. */
+#define COUNT_MOST (INT64_MAX / 2)
+
 static int unpack_core(struct engine *engine, const struct rondo_buf *core)
 {
     struct cursor_reader in = cursor_reader(core->data, core->size);
-    const struct rondo_app *app = engine->app;
     engine->committed = cursor_get_i64(&in);
     engine->planned = cursor_get_i64(&in);
     engine->updates = cursor_get_i64(&in);
     engine->pair_dots = cursor_get_i64(&in);
     if (in.failed || engine->committed != engine->safe.round || engine->updates < 0
-        || engine->pair_dots < 0 || engine->committed < 0 || engine->planned < engine->committed
+        || engine->updates > COUNT_MOST || engine->pair_dots < 0 || engine->pair_dots > COUNT_MOST
+        || engine->committed < 0 || engine->committed > COUNT_MOST
+        || engine->planned < engine->committed
         || engine->planned - engine->committed > engine->options.schedule.pipeline)
         return RONDO_ESTATE;
-    int code = app->head.unpack(engine->problem, engine->head, cursor_get_block(&in));
+    int code = contract_unpack(engine->app, "head", engine->problem, engine->head,
+                               cursor_get_block(&in), &engine->error);
     struct rondo_bytes packed = cursor_get_block(&in);
     if (!code && engine->scheduler)
         code = scheduler_unpack(engine->scheduler, packed);
     for (int32_t b = 0; b < engine->layout.blocks && engine->block_state && !code; b++)
-        code = app->block.unpack(engine->problem, engine->block_state[b], cursor_get_block(&in));
-    for (int64_t round = engine->committed + 1; round <= engine->planned && !code; round++) {
-        struct flight *flight = flight_of(engine, round);
-        code = get_order(engine, &in, flight);
-        if (!code && flight->order.kind == RONDO_SAMPLED
-            && (!engine->scheduler || !scheduler_plan(engine->scheduler, round)))
-            code = RONDO_ESTATE;
-    }
+        code = contract_unpack(engine->app, "block", engine->problem, engine->block_state[b],
+                               cursor_get_block(&in), &engine->error);
+    if (!code)
+        code = unpack_orders(engine, &in);
     return code ? code : cursor_at_end(&in) ? RONDO_OK : RONDO_ESTATE;
 }
 
@@ -254,26 +279,37 @@ int snapshot_boundary(struct engine *engine)
     return make(engine);
 }
 
+/* Are all states there that the job has? */
+static bool whole(const struct engine *engine, const struct snapshot *cut)
+{
+    bool all = cut->have[0] || !engine->app->common.create;
+    for (int32_t shard = 0; shard < engine->layout.shards; shard++)
+        all = all && cut->have[shard + 1];
+    return all;
+}
+
 int snapshot_snapped(struct engine *engine, int32_t worker, const struct message *message)
 {
     if (!engine->making_cut || !engine->seat[worker].snap_due)
         return RONDO_OK;
     struct snapshot *cut = &engine->making;
     if (!message->body)
-        return engine_fail(engine, RONDO_ESTATE, "a snapshot is cut short");
+        return RONDO_ESTATE;
     struct cursor_reader in = cursor_reader(message->body->buf.data, message->body->buf.size);
-    engine->seat[worker].snap_due = false;
     while (!in.failed && in.at < in.end) {
         int32_t index = (int32_t)cursor_get_u32(&in);
         if (index < -1 || index >= engine->layout.shards)
-            return engine_fail(engine, RONDO_ESTATE, "a snapshot names a state that is not there");
+            return RONDO_ESTATE;
         int code = keep_block(&in, &cut->state[index + 1]);
+        if (code == RONDO_ESTATE)
+            return code;
         if (code)
             return engine_fail(engine, code, "a snapshot cannot be kept");
         cut->have[index + 1] = true;
     }
-    if (in.failed)
-        return engine_fail(engine, RONDO_ESTATE, "a snapshot is cut short");
+    if (in.failed || (cut->missing == 1 && !whole(engine, cut)))
+        return RONDO_ESTATE;
+    engine->seat[worker].snap_due = false;
     return --cut->missing ? RONDO_OK : finish(engine);
 }
 
@@ -300,9 +336,10 @@ static int create_models(struct engine *engine)
     if (engine->layout.variables > 0)
         code = scheduler_create(&engine->options.schedule, &engine->scheduler, err);
     if (!code)
-        code = engine->app->head.create(engine->problem, 0, &engine->head, err);
+        code = contract_create(engine->app, "head", engine->problem, 0, &engine->head, err);
     for (int32_t b = 0; b < engine->layout.blocks && engine->block_state && !code; b++)
-        code = engine->app->block.create(engine->problem, b, &engine->block_state[b], err);
+        code = contract_create(engine->app, "block", engine->problem, b, &engine->block_state[b],
+                               err);
     return code;
 }
 
@@ -344,7 +381,8 @@ static int hand_out_states(struct engine *engine)
     return code;
 }
 
-int snapshot_rollback(struct engine *engine)
+/* The coordinator's own part as it was at the safe cut; what was under way is forgotten. */
+static int restore(struct engine *engine)
 {
     const struct snapshot *cut = &engine->safe;
     engine->epoch++;
@@ -362,22 +400,63 @@ int snapshot_rollback(struct engine *engine)
         return engine_fail(engine, code, "the job cannot begin");
     engine->committed = engine->planned = 0;
     engine->updates = engine->pair_dots = 0;
-    if (cut->core.size) {
-        code = unpack_core(engine, &cut->core);
-        if (code)
-            return engine_fail(engine, code, "the checkpoint does not fit this job");
+    if (cut->core.size && (code = unpack_core(engine, &cut->core)))
+        return engine_fail(engine, code < 0 ? code : RONDO_ESTATE,
+                           "the checkpoint does not fit this job");
+    engine->refetch = engine->committed + 1;
+    return RONDO_OK;
+}
+
+static void release_leaving(struct engine *engine)
+{
+    for (int32_t worker = 0; worker < engine->seats; worker++) {
+        struct worker_seat *seat = &engine->seat[worker];
+        if (!seat->leaving || seat->left)
+            continue;
+        seat->left = true;
+        engine->joined--;
+        if (engine->observer.released)
+            engine->observer.released(engine->observer.context, worker, "released");
     }
+}
+
+int snapshot_rollback(struct engine *engine)
+{
+    int code = restore(engine);
+    if (code)
+        return code;
     if (engine->ended || engine->committed >= engine->options.round_limit) {
         /* restored, and nothing is left to do */
         engine->state = ENGINE_DONE;
         engine->stop_reason = engine->ended ? engine->ended : "rounds";
         return RONDO_OK;
     }
-    engine->refetch = engine->committed + 1;
+    release_leaving(engine);
     if (!engine->joined)
-        return engine_fail(engine, RONDO_EWORKERS, "no worker is left");
+        return snapshot_idle(engine);
     engine->state = ENGINE_RUNNING;
     return hand_out_states(engine);
+}
+
+int snapshot_idle(struct engine *engine)
+{
+    bool began = engine->state != ENGINE_WAITING || engine->head;
+    if (!engine->options.patient && began)
+        return engine_fail(engine, RONDO_EWORKERS, "no worker is left");
+    engine->state = ENGINE_WAITING;
+    if (began) {
+        engine->options.workers = 1;
+        int code = restore(engine);
+        if (code)
+            return code;
+    }
+    if (!engine->stop_asked)
+        return RONDO_OK;
+    if (began && engine->stop_keeps && tell_checkpoint(engine, &engine->safe))
+        return engine_fail(engine, RONDO_ENOMEM, "no memory for a checkpoint");
+    engine->state = ENGINE_DONE;
+    engine->stop_reason = engine->stop_asked;
+    return RONDO_OK;
 }
 
 /* Who came late holds nothing until the next boundary, which needs one who does. */
@@ -392,7 +471,7 @@ static bool anyone_holds(const struct engine *engine)
 int snapshot_lost(struct engine *engine, int32_t worker)
 {
     if (!engine->joined)
-        return engine_fail(engine, RONDO_EWORKERS, "no worker is left");
+        return snapshot_idle(engine);
     bool moves = engine->layout.shards || engine->block_state; /* it may have had the only copy */
     if ((moves && engine->seat[worker].holds) || !anyone_holds(engine))
         return snapshot_rollback(engine);

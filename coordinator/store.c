@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 enum { FILES_MOST = 16, CHECKPOINT_VERSION = 2 };
-enum { PROGRESS_LINE = 65536 };
+enum { PROGRESS_LINE = 65536, RESERVE_BYTES = 65536 };
 
 static const char checkpoint_name[] = "checkpoint.rondo", checkpoint_magic[] = "RONDOCP1";
 static const char spec_name[] = "spec.json", progress_name[] = "progress.jsonl";
@@ -35,6 +35,7 @@ struct store {
     int64_t round;
     bool resume;
     int lock; /* the folder's, -1: none */
+    int reserve; /* room for result.json, of a file without a name; -1: none */
 };
 
 static void path_of(const struct store *store, const char *name, char *out, size_t size)
@@ -121,7 +122,7 @@ static int write_spec(struct store *store, struct rondo_error *err)
     if (file_begin(&file, store->dir, spec_name, err))
         return RONDO_EINPUT;
     fprintf(file.stream, "%s\n", store->spec);
-    return file_commit(&file, err) ? RONDO_EINPUT : RONDO_OK;
+    return file_commit(&file, err);
 }
 
 /* ---- checkpoints ------------------------------------------------------------------------------------ */
@@ -319,7 +320,7 @@ int store_open(const struct store_options *options, struct store **out,
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory");
     *checkpoint = (struct rondo_bytes){ 0 };
     store->job = options->job;
-    store->lock = -1;
+    store->lock = store->reserve = -1;
     store->resume = options->resume;
     store->dir = mem_strdup(options->dir);
     store->spec = job_canonical(options->job);
@@ -352,7 +353,8 @@ int store_open(const struct store_options *options, struct store **out,
 /* What an earlier job left, so that nothing of it stands beside this one's. */
 static void remove_stale(const struct store *store)
 {
-    static const char *const ours[] = { checkpoint_name, "result.json", "trace.db" };
+    static const char *const ours[] = { checkpoint_name, "result.json", "trace.db", "trace.db-wal",
+                                        "trace.db-shm", "trace.db-journal" };
     char path[4096];
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
         path_of(store, ours[i], path, sizeof path);
@@ -366,10 +368,44 @@ static void remove_stale(const struct store *store)
         }
 }
 
+/* The folder is ours alone by now: what was being written when a run was killed is nobody's. */
+static void remove_unfinished(const struct store *store)
+{
+    static const char *const ours[] = { checkpoint_name, spec_name, progress_name, "result.json" };
+    const struct rondo_app *app = job_app(store->job);
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        file_sweep(store->dir, ours[i]);
+    for (int i = 0; app->files && app->files[i]; i++)
+        file_sweep(store->dir, app->files[i]);
+}
+
+/* A job that fills the disk has still to say so. */
+static void hold_reserve(struct store *store)
+{
+    char path[4096];
+    path_of(store, "result.json.reserve", path, sizeof path);
+    store->reserve = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (store->reserve < 0)
+        return;
+    unlink(path); /* gone with the process, whatever becomes of it */
+    (void)!posix_fallocate(store->reserve, 0, RESERVE_BYTES); /* as much as there is */
+}
+
+static void give_up(struct store *store)
+{
+    for (int i = 0; i < store->files; i++)
+        file_abandon(&store->file[i]);
+    if (store->reserve >= 0)
+        close(store->reserve);
+    store->reserve = -1;
+}
+
 int store_begin(struct store *store, struct rondo_error *err)
 {
     if (!store->resume)
         remove_stale(store);
+    remove_unfinished(store);
+    hold_reserve(store);
     int code = write_spec(store, err);
     return code ? code : open_progress(store, err);
 }
@@ -383,8 +419,7 @@ void store_close(struct store *store)
 {
     if (!store)
         return;
-    for (int i = 0; i < store->files; i++)
-        file_abandon(&store->file[i]);
+    give_up(store);
     if (store->progress)
         fclose(store->progress);
     if (store->lock >= 0)
@@ -448,5 +483,6 @@ int store_publish(struct store *store, char hex[65], struct rondo_error *err)
 
 int store_result(struct store *store, const struct job_result *result, struct rondo_error *err)
 {
+    give_up(store); /* model files that were not published, and the reserve */
     return result_write(store->dir, result, err);
 }

@@ -5,7 +5,9 @@
  * Memory:  owned; store_close frees it.
  *
  * spec.json (the job as run), progress.jsonl, checkpoint.rondo, the model's files, result.json;
- * docs/formats/output.md is normative.  Every file but progress.jsonl appears whole or not at all.
+ * docs/formats/output.md is normative.  Every file but progress.jsonl appears whole or not at all.  From
+ * store_begin on there is room for result.json, held by a file without a name: a job that fills the
+ * disk can still say so.
  */
 #ifndef STORE_H
 #define STORE_H

@@ -394,6 +394,11 @@ void scheduler_feed_all(struct scheduler *s, const double *violation)
     sampler_feed_all(&s->sampler, violation);
 }
 
+bool scheduler_awaits(const struct scheduler *s, int32_t rounds, int64_t next)
+{
+    return s->in_flight == rounds && s->last_round < next;
+}
+
 double scheduler_weight(const struct scheduler *s, int64_t variable)
 {
     return sampler_weight(&s->sampler, variable);

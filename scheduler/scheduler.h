@@ -127,6 +127,10 @@ enum scheduler_state scheduler_couplings(struct scheduler *scheduler, int64_t co
 int scheduler_pack(const struct scheduler *scheduler, struct rondo_buf *out) RONDO_MUST_CHECK;
 int scheduler_unpack(struct scheduler *scheduler, struct rondo_bytes in) RONDO_MUST_CHECK;
 
+/* Whether exactly so many rounds are planned and not committed, and round `next` can be begun: what
+ * an unpacked state must say to go with its job's rounds. */
+bool scheduler_awaits(const struct scheduler *scheduler, int32_t rounds, int64_t next);
+
 /* Current weight of a variable, eta not included; for traces and tests. */
 double scheduler_weight(const struct scheduler *scheduler, int64_t variable);
 

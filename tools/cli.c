@@ -8,9 +8,7 @@
 #include <string.h>
 
 /* Commands of a later version. */
-static const char *const later[] = { "coordinator", "worker", "submit",  "list",
-                                     "status",      "watch",  "cancel",  "fetch",
-                                     "workers",     "predict", "simulate" };
+static const char *const later[] = { "predict", "simulate" };
 
 const struct cli_command *cli_find(const char *name)
 {
@@ -61,6 +59,7 @@ int cli_fail(const struct rondo_error *err)
     case RONDO_EINPUT:
     case RONDO_ESTATE: return 2;
     case RONDO_ECANCELED: return 4;
+    case RONDO_EREFUSED: return 3;
     default: return 1;
     }
 }
@@ -96,8 +95,21 @@ int cli_option(const char *command, const char *name, int argc, char **argv, int
     return 1;
 }
 
+void cli_put_word(const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_-./=,:+@%";
+    if (*word && word[strspn(word, plain)] == 0) {
+        fprintf(stderr, " %s", word);
+        return;
+    }
+    fputs(" '", stderr);
+    for (; *word; word++)
+        fputs(*word == '\'' ? "'\\''" : (char[]){ *word, 0 }, stderr);
+    fputc('\'', stderr);
+}
+
 const struct job_apps *cli_apps(void)
 {
-    static const struct job_apps apps = { registry_find, registry_at };
-    return &apps;
+    return &registry_apps;
 }

@@ -5,8 +5,8 @@
  * Memory:  none is kept.
  *
  * A command gets its own name as argv[0] and returns the exit status of INTERFACE: 0 done, 1 the
- * job failed, 2 usage, bad spec or bad data, 4 cancelled.  Data goes to stdout, the rest to stderr;
- * main() turns a stdout that could not be written into exit 1.
+ * job failed, 2 usage, bad spec or bad data, 3 no coordinator, or it refused, 4 cancelled.  Data goes
+ * to stdout, the rest to stderr; main() turns a stdout that could not be written into exit 1.
  */
 #ifndef CLI_H
 #define CLI_H
@@ -24,11 +24,20 @@ struct cli_command {
 extern const struct cli_command cli_commands[];
 
 int cmd_apps(int argc, char **argv);
+int cmd_cancel(int argc, char **argv);
+int cmd_coordinator(int argc, char **argv);
 int cmd_data(int argc, char **argv);
+int cmd_fetch(int argc, char **argv);
 int cmd_help(int argc, char **argv);
+int cmd_list(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_submit(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 int cmd_validate(int argc, char **argv);
+int cmd_watch(int argc, char **argv);
+int cmd_worker(int argc, char **argv);
+int cmd_workers(int argc, char **argv);
 
 /* The command of that name, or NULL. */
 const struct cli_command *cli_find(const char *name);
@@ -45,6 +54,9 @@ int cli_usage(const char *command, const char *format, ...) RONDO_PRINTF(2, 3);
  * set and *at stands on the option's last word; 0: another word; -1: its value is missing, said. */
 int cli_option(const char *command, const char *name, int argc, char **argv, int *at,
                const char **value);
+
+/* Prints a blank and a word on stderr, quoted so that a shell reads it back. */
+void cli_put_word(const char *word);
 
 /* The apps of this build, for core/job. */
 const struct job_apps *cli_apps(void);

@@ -1,4 +1,5 @@
 /* cmd_apps.c - rondo apps: the apps of this build, with every parameter, default and unit. */
+#include "apps/registry.h"
 #include "core/base/mem.h"
 #include "core/job/jsonout.h"
 #include "core/job/keys.h"
@@ -38,11 +39,22 @@ static void print_role(const struct rondo_role *role)
 
 static void print_app(const struct rondo_app *app)
 {
-    printf("%s - %s\n\n", app->name, app->summary);
+    const char *file = registry_file(app);
+    printf("%s - %s\n%s%s\n\n", app->name, app->summary, file ? "from " : "built in",
+           file ? file : "");
     for (const struct rondo_role *role = app->roles; role && role->key; role++)
         print_role(role);
     for (const struct rondo_param *rule = app->params; rule && rule->key; rule++)
         print_param(rule);
+}
+
+static void print_list(void)
+{
+    const struct rondo_app *app;
+    for (int i = 0; (app = registry_at(i)); i++) {
+        const char *file = registry_file(app);
+        printf("%-10s %s (%s)\n", app->name, app->summary, file ? file : "built in");
+    }
 }
 
 /* ---- for programs ----------------------------------------------------------------------- */
@@ -106,6 +118,7 @@ static void put_app(struct jsonout *out, const struct rondo_app *app)
     jsonout_open(out, '{');
     jsonout_text_at(out, "name", app->name);
     jsonout_text_at(out, "summary", app->summary);
+    jsonout_text_at(out, "file", registry_file(app));
     jsonout_key(out, "data");
     jsonout_open(out, '[');
     for (const struct rondo_role *role = app->roles; role && role->key; role++)
@@ -156,14 +169,22 @@ int cmd_apps(int argc, char **argv)
         else
             name = argv[i];
     }
-    const struct rondo_app *app = name ? cli_apps()->find(name) : NULL;
+    registry_warn(name);
+    const struct rondo_app *app = name ? registry_find(name) : NULL;
+    const char *refused = name ? registry_refused(name) : NULL;
+    if (refused) {
+        struct rondo_error err = { 0 };
+        rondo_error_set(&err, RONDO_EINPUT, "apps", NULL, "the app \"%.60s\" cannot be used: %s", name,
+                        refused);
+        return cli_fail(&err);
+    }
     if (name && !app)
         return cli_usage("apps", "there is no app \"%s\"; rondo apps lists them", name);
     if (json)
         return print_json(app);
     if (app)
         print_app(app);
-    for (int i = 0; !app && cli_apps()->at(i); i++)
-        printf("%-10s %s\n", cli_apps()->at(i)->name, cli_apps()->at(i)->summary);
+    else
+        print_list();
     return 0;
 }

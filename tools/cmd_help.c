@@ -16,12 +16,29 @@ static int help_all(void)
     return 0;
 }
 
+/* What a command's exit status may be beside 0, 1 and 2. */
+static const struct { const char *command, *says; } exits[] = {
+    { "run", "130 interrupted (a checkpoint is kept)" },
+    { "coordinator", "3 an address cannot be had,\n  75 jobs are unfinished: start it again, 130 "
+                     "interrupted" },
+    { "worker", "3 no coordinator, or it refused" },
+    { "submit", "3 no coordinator, or it refused;\n  with --follow as rondo watch" },
+    { "watch", "3 no coordinator, or it refused,\n  4 the job was cancelled, 130 interrupted (the job "
+               "goes on)" },
+    { "fetch", "3 no coordinator, or it refused,\n  130 interrupted" },
+    { "list", "3 no coordinator, or it refused" },
+    { "status", "3 no coordinator, or it refused" },
+    { "cancel", "3 no coordinator, or it refused" },
+    { "workers", "3 no coordinator, or it refused" },
+};
+
 static int help_command(const struct cli_command *command)
 {
     printf("rondo %s - %s\n\n%s", command->name, command->summary, command->usage);
     printf("\nexit status: 0 done, 1 failed, 2 usage, bad spec or bad data");
-    if (strcmp(command->name, "run") == 0)
-        printf(",\n  130 interrupted (a checkpoint is kept)");
+    for (size_t i = 0; i < sizeof exits / sizeof *exits; i++)
+        if (strcmp(command->name, exits[i].command) == 0)
+            printf(",\n  %s", exits[i].says);
     printf("\n");
     return 0;
 }

@@ -134,33 +134,28 @@ static void read_hooks(struct rondo_run_options *options)
     options->encoded = wire && strcmp(wire, "bytes") == 0;
 }
 
-/* A word as a shell reads it. */
-static void put_word(const char *word)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "_-./=,:+@%";
-    if (*word && word[strspn(word, plain)] == 0) {
-        fprintf(stderr, " %s", word);
-        return;
-    }
-    fputs(" '", stderr);
-    for (; *word; word++)
-        fputs(*word == '\'' ? "'\\''" : (char[]){ *word, 0 }, stderr);
-    fputc('\'', stderr);
-}
-
 /* The line that, typed again, goes on with the same job. */
 static void say_resume(const struct arguments *arguments, int64_t rounds, const char *dir)
 {
     fprintf(stderr, "rondo: interrupted after round %" PRId64 "; go on with: rondo run", rounds);
-    put_word(arguments->spec);
+    cli_put_word(arguments->spec);
     for (int i = 0; i < arguments->own_sets; i++) {
         fputs(" --set", stderr);
-        put_word(arguments->set[i]);
+        cli_put_word(arguments->set[i]);
     }
     fputs(" --out", stderr);
-    put_word(dir);
+    cli_put_word(dir);
     fputs(" --resume\n", stderr);
+}
+
+/* Did a bound end the job, and not the app's own word? */
+static bool is_limit(const char *reason)
+{
+    static const char *const limits[] = { "rounds", "iterations", "epochs", "seconds", "precision" };
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
+        if (strcmp(reason, limits[i]) == 0)
+            return true;
+    return false;
 }
 
 static int say_end(const struct arguments *arguments, const struct rondo_run_outcome *outcome,
@@ -171,16 +166,16 @@ static int say_end(const struct arguments *arguments, const struct rondo_run_out
         say_resume(arguments, outcome->rounds, dir);
         return EXIT_INTERRUPTED;
     }
-    bool reached = strcmp(outcome->stop_reason, "gap") == 0;
-    if (!reached)
+    char goal[64] = "";
+    if (report->goal)
+        snprintf(goal, sizeof goal, ", %.40s %.3g", report->goal, goal_of(report));
+    if (report->goal && is_limit(outcome->stop_reason))
         log_line(LOG_WARNING, "stopped by %s before the goal; %s reached: %.3g",
-                 outcome->stop_reason, report->goal ? report->goal : "objective",
-                 report->goal ? goal_of(report) : report->objective);
+                 outcome->stop_reason, report->goal, goal_of(report));
     if (!arguments->quiet)
-        fprintf(stderr, "rondo: %s by %s: objective %.10g, %s %.3g, %" PRId64 " rounds, %" PRId64
+        fprintf(stderr, "rondo: %s by %s: objective %.10g%s, %" PRId64 " rounds, %" PRId64
                         " updates, %.3f s; see %s\n",
-                outcome->state, outcome->stop_reason, report->objective,
-                report->goal ? report->goal : "", goal_of(report), outcome->rounds,
+                outcome->state, outcome->stop_reason, report->objective, goal, outcome->rounds,
                 outcome->updates, outcome->solve_seconds, dir);
     return 0;
 }

@@ -11,6 +11,13 @@
 #define RONDO_VERSION "unknown"
 #endif
 
+/* What every command that talks to a coordinator takes: see reach.h. */
+#define REACH_USAGE                                                                                \
+    "  --coordinator A  http://HOST:PORT or https://HOST:PORT; else $RONDO_COORDINATOR, else\n"     \
+    "                   http://127.0.0.1:7420\n"                                                    \
+    "  --token-file F   the token is the file's first line; else $RONDO_TOKEN_FILE\n"               \
+    "  --tls-ca F       whom to trust at https://; else $RONDO_TLS_CA, else the system's\n\n"
+
 const struct cli_command cli_commands[] = {
     { "run", cmd_run, "run a job to its end, in this process",
       "usage: rondo run JOB.json [--workers N] [--out DIR] [--set KEY=VALUE]... [--trace LEVEL]\n"
@@ -51,6 +58,89 @@ const struct cli_command cli_commands[] = {
       "  --first N, --last N  so many rounds alone\n"
       "  --json               for programs\n\n"
       "example: rondo trace summary out\n" },
+    { "coordinator", cmd_coordinator, "serve: jobs over HTTP, workers that dial in",
+      "usage: rondo coordinator [--config FILE] [--listen URL] [--http ADDR] [--state DIR]\n"
+      "                         [--data-root DIR]... [--cache DIR] [--token-file F] [--tls-cert F\n"
+      "                         --tls-key F --tls-ca F] [--insecure] [--jobs N] [--lease SECONDS]\n"
+      "                         [--quiet]\n\n"
+      "  --listen URL     for workers: tcp://, tls+tcp:// or ipc://; else tcp://127.0.0.1:0, and the\n"
+      "                   system chooses the port\n"
+      "  --http ADDR      for clients: HOST:PORT; else 127.0.0.1:7420, or where that is taken a port\n"
+      "                   that the system chooses\n"
+      "  --state DIR      the job store and the jobs' output; else rondo-state\n"
+      "  --data-root DIR  where data may lie, once or more often; else the working directory\n"
+      "  --cache DIR      keeps parsed data for the next job and for workers on this machine; none: does\n"
+      "                   not; else $XDG_CACHE_HOME/rondo, else $HOME/.cache/rondo\n"
+      "  --token-file F   clients and workers must have this token: the file's first line\n"
+      "  --tls-cert F, --tls-key F, --tls-ca F\n"
+      "                   PEM files: ours, and who may have signed a worker's\n"
+      "  --insecure       beyond loopback without token and TLS\n"
+      "  --jobs N         most jobs that run at once, instead of 8\n"
+      "  --lease SECONDS  a worker that is silent for so long counts as gone, instead of 5\n"
+      "  --config FILE    the same as JSON: {\"state\": \"DIR\", \"data_root\": [\"DIR\"], ...}\n"
+      "  --quiet          warnings and errors alone on stderr\n\n"
+      "Prints where it listens, on stdout and into DIR/address.  Ctrl-C or SIGTERM: running jobs keep\n"
+      "a checkpoint and go on when it is started again; exit 75 where there are such.\n\n"
+      "example: rondo coordinator --state state --data-root data\n" },
+    { "worker", cmd_worker, "serve a coordinator, from any machine",
+      "usage: rondo worker --coordinator URL [--threads N] [--device cpu] [--name NAME]\n"
+      "                    [--token-file F] [--tls-cert F --tls-key F --tls-ca F] [--cache DIR]\n"
+      "                    [--patience SECONDS] [--quiet]\n\n"
+      "  --coordinator URL  as rondo coordinator prints it; else $RONDO_WORKERS_URL\n"
+      "  --threads N        so many workers in this process, instead of 1\n"
+      "  --device cpu       where blocks are run\n"
+      "  --name NAME        for people, instead of HOST.PID\n"
+      "  --token-file F     the coordinator's token; else $RONDO_TOKEN_FILE\n"
+      "  --tls-cert F, --tls-key F, --tls-ca F\n"
+      "                     PEM files: ours, and who may have signed the coordinator's\n"
+      "  --cache DIR        keeps parsed data, and files that it had to fetch; none: does not; else\n"
+      "                     $XDG_CACHE_HOME/rondo, else $HOME/.cache/rondo\n"
+      "  --patience SECONDS without a coordinator until it gives up, instead of 600\n"
+      "  --quiet            warnings and errors alone on stderr\n\n"
+      "Ctrl-C or SIGTERM: it leaves behind the round under way; a second one: as soon as\n"
+      "what it is doing is done; a third one: at once.\n\n"
+      "example: rondo worker --coordinator tcp://127.0.0.1:7421 --threads 4\n" },
+    { "submit", cmd_submit, "hand a job to a coordinator",
+      "usage: rondo submit JOB.json [--follow] [--set KEY=VALUE]... [--json] [--quiet]\n\n"
+      "  --follow         watches the job to its end, as rondo watch does\n"
+      "  --set KEY=VALUE  overrides a key of the spec, as in rondo run\n"
+      "  --json           the coordinator's answer, instead of the job's id alone\n"
+      "  --quiet          warnings and errors alone on stderr\n" REACH_USAGE
+      "example: rondo submit job.json --follow\n" },
+    { "list", cmd_list, "the jobs of a coordinator, newest first",
+      "usage: rondo list [--state STATE] [--limit N] [--before ID] [--json]\n\n"
+      "  --state STATE    queued, running, completed, failed or cancelled alone\n"
+      "  --limit N        so many at most, instead of 50\n"
+      "  --before ID      those that are older than this one\n"
+      "  --json           the coordinator's answer, one page\n" REACH_USAGE
+      "example: rondo list --state running\n" },
+    { "status", cmd_status, "one job: its state, progress and files",
+      "usage: rondo status ID [--json]\n\n"
+      "  --json           the coordinator's answer\n" REACH_USAGE
+      "example: rondo status 17\n" },
+    { "watch", cmd_watch, "a job's progress, to its end",
+      "usage: rondo watch ID [--wait SECONDS] [--json] [--quiet]\n\n"
+      "  --wait SECONDS   tries so long to find a coordinator that went away, instead of 60\n"
+      "  --json           lines of progress.jsonl on stdout, as they come\n"
+      "  --quiet          warnings and errors alone on stderr\n" REACH_USAGE
+      "Ctrl-C stops watching; the job goes on.\n\n"
+      "example: rondo watch 17\n" },
+    { "cancel", cmd_cancel, "ask that a job be ended",
+      "usage: rondo cancel ID [--json] [--quiet]\n\n"
+      "  --json           the coordinator's answer\n"
+      "  --quiet          warnings and errors alone on stderr\n" REACH_USAGE
+      "example: rondo cancel 17\n" },
+    { "fetch", cmd_fetch, "bring the files of a job that has ended",
+      "usage: rondo fetch ID --out DIR [--force] [--json] [--quiet]\n\n"
+      "  --out DIR        where to; empty, not there yet, or with this job's files\n"
+      "  --force          replaces what another job left there\n"
+      "  --json           what rondo status --json says of the job\n"
+      "  --quiet          warnings and errors alone on stderr\n" REACH_USAGE
+      "example: rondo fetch 17 --out out\n" },
+    { "workers", cmd_workers, "who works for a coordinator",
+      "usage: rondo workers [--json]\n\n"
+      "  --json           the coordinator's answer\n" REACH_USAGE
+      "example: rondo workers\n" },
     { "help", cmd_help, "this list, a command's usage, or all keys of a spec",
       "usage: rondo help [COMMAND | job | schema]\n\n"
       "  job     every key of a job spec, with type, range and default\n"

@@ -1,5 +1,6 @@
 #include "workers/states.h"
 
+#include "apps/contract.h"
 #include "core/base/cursor.h"
 #include "core/base/mem.h"
 
@@ -16,6 +17,11 @@ int states_init(struct states *states, const struct rondo_app *app, const void *
 static const struct rondo_state_ops *ops_of(const struct states *states, int32_t index)
 {
     return index < 0 ? &states->app->common : &states->app->shard;
+}
+
+static const char *name_of(int32_t index)
+{
+    return index < 0 ? "common" : "shard";
 }
 
 static void **place_of(struct states *states, int32_t index)
@@ -51,15 +57,16 @@ int states_hold(struct states *states, int32_t index, bool fresh, struct rondo_b
         return rondo_error_set(err, RONDO_ESTATE, NULL, NULL, "no such state: %d", index);
     drop(states, index);
     void **place = place_of(states, index);
-    int code = ops->create(states->problem, index < 0 ? 0 : index, place, err);
+    int code = contract_create(states->app, name_of(index), states->problem, index < 0 ? 0 : index,
+                               place, err);
     if (!code && !fresh)
-        code = ops->unpack(states->problem, *place, packed);
+        code = contract_unpack(states->app, name_of(index), states->problem, *place, packed, err);
     if (code)
         drop(states, index);
     return code;
 }
 
-int states_pack(const struct states *states, struct rondo_buf *out)
+int states_pack(const struct states *states, struct rondo_buf *out, struct rondo_error *err)
 {
     struct rondo_buf one = { 0 };
     struct cursor_writer writer = cursor_writer(out);
@@ -69,7 +76,9 @@ int states_pack(const struct states *states, struct rondo_buf *out)
         if (!state)
             continue;
         one.size = 0;
-        code = ops_of(states, index)->pack(states->problem, state, &one);
+        code = contract_pack(states->app, name_of(index), states->problem, state, &one, err);
+        if (code)
+            break;
         cursor_put_u32(&writer, (uint32_t)index);
         cursor_put_block(&writer, one.data, one.size);
     }

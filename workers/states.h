@@ -26,7 +26,8 @@ int states_hold(struct states *states, int32_t index, bool fresh, struct rondo_b
                 struct rondo_error *err) RONDO_MUST_CHECK;
 
 /* Appends every held state: i32 index, then a block of bytes; the common state first. */
-int states_pack(const struct states *states, struct rondo_buf *out) RONDO_MUST_CHECK;
+int states_pack(const struct states *states, struct rondo_buf *out,
+                struct rondo_error *err) RONDO_MUST_CHECK;
 
 /* The commit, to the common state and then to each shard in order. */
 int states_apply(struct states *states, void *scratch, int64_t round, struct rondo_bytes commit);

@@ -1,5 +1,6 @@
 #include "workers/worker.h"
 
+#include "apps/contract.h"
 #include "core/base/mem.h"
 #include "workers/states.h"
 
@@ -16,7 +17,8 @@ struct worker {
     struct parcel_pool pool;
     struct rondo_buf partial; /* of a fused push */
     struct rondo_bytes *partials; /* [partials_room] of a pull */
-    int32_t partials_room;    bool failed;           /* a STATE or COMMIT, and said so, in ... */
+    int32_t partials_room;
+    bool failed;            /* a STATE or COMMIT, and said so, in ... */
     uint32_t failed_epoch; /* ... this epoch */
 };
 
@@ -33,7 +35,8 @@ int worker_create(const struct worker_options *options, struct worker **out,
     parcel_pool_init(&worker->pool);
     int code = states_init(&worker->states, options->app, options->problem);
     if (!code && options->app->scratch)
-        code = options->app->scratch(options->problem, &worker->scratch, err);
+        code = contract_answer(options->app, "scratch",
+                               options->app->scratch(options->problem, &worker->scratch, err), err);
     if (code) {
         worker_destroy(worker);
         return rondo_error_set(err, code, NULL, NULL, "a worker cannot begin: %s",
@@ -86,14 +89,6 @@ static struct rondo_task task_of(const struct worker *worker, const struct messa
 
 /* ---- one verb, one function ---------------------------------------------------------------- */
 
-static int app_failed(int code, const char *callback, struct rondo_error *err)
-{
-    if (!code)
-        return RONDO_OK;
-    return rondo_error_set(err, code == RONDO_ENOMEM ? code : RONDO_EAPP, NULL, NULL,
-                           "the app's %s failed: %s", callback, rondo_strerror(code));
-}
-
 static int partials_room(struct worker *worker, int32_t count)
 {
     if (count <= worker->partials_room)
@@ -119,8 +114,9 @@ static int do_pull(struct worker *worker, const struct message *message, struct 
     for (const struct parcel *p = message->partials; p; p = p->next)
         worker->partials[count++] = bytes_of(p);
     task->shard = -1;
-    return app_failed(worker->app->pull(worker->problem, worker->states.common, worker->scratch,
-                                        task, worker->partials, count, out), "pull", err);
+    int code = worker->app->pull(worker->problem, worker->states.common, worker->scratch, task,
+                                 worker->partials, count, out);
+    return contract_wrote(worker->app, "pull", code, out, err);
 }
 
 static int do_push(struct worker *worker, const struct message *message, struct rondo_task *task,
@@ -138,14 +134,13 @@ static int do_push(struct worker *worker, const struct message *message, struct 
     partial->size = 0;
     int code = app->push(worker->problem, worker->states.common, shard, message->object,
                          worker->scratch, task, partial);
-    if (code)
-        return app_failed(code, "push", err);
-    if (!fused)
-        return RONDO_OK;
+    code = contract_wrote(app, "push", code, partial, err);
+    if (code || !fused)
+        return code;
     task->shard = -1;
     struct rondo_bytes only = { partial->data, partial->size };
-    return app_failed(app->pull(worker->problem, worker->states.common, worker->scratch, task, &only,
-                                1, out), "pull", err);
+    code = app->pull(worker->problem, worker->states.common, worker->scratch, task, &only, 1, out);
+    return contract_wrote(app, "pull", code, out, err);
 }
 
 /* The body holds column [count], ptr [count + 1] and row [ptr[count]], all int64. */
@@ -177,7 +172,7 @@ static int do_couple(struct worker *worker, const struct message *message, struc
     out->size = (size_t)count * sizeof(double);
     code = worker->app->couple(worker->problem, worker->states.common, shard, worker->scratch,
                                &pairs, (double *)(void *)out->data);
-    return app_failed(code, "couple", err);
+    return contract_answer(worker->app, "couple", code, err);
 }
 
 /* Are there as many variables and couplings as the message says? */
@@ -205,7 +200,7 @@ static int answer(struct worker *worker, struct message *message, struct rondo_b
     case MESSAGE_PUSH: return do_push(worker, message, &task, out, err);
     case MESSAGE_PULL: return do_pull(worker, message, &task, out, err);
     case MESSAGE_COUPLE: return do_couple(worker, message, out, err);
-    case MESSAGE_SNAP: return states_pack(&worker->states, out);
+    case MESSAGE_SNAP: return states_pack(&worker->states, out, err);
     default:
         return rondo_error_set(err, RONDO_ESTATE, NULL, NULL, "unknown message %d", message->type);
     }
@@ -255,7 +250,8 @@ static int handle(struct worker *worker, struct message *message)
     if (message->type == MESSAGE_COMMIT) {
         code = states_apply(&worker->states, worker->scratch, message->round,
                             bytes_of(message->body));
-        return code ? fail(worker, message, app_failed(code, "apply", &err), &err) : RONDO_OK;
+        code = contract_answer(worker->app, "apply", code, &err);
+        return code ? fail(worker, message, code, &err) : RONDO_OK;
     }
     if (message->type == MESSAGE_STATE) {
         code = states_hold(&worker->states, message->shard, message->flags & MESSAGE_FRESH,

@@ -8,7 +8,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the wire is little-en
 
 struct cursor_reader cursor_reader(const void *bytes, size_t size)
 {
-    return (struct cursor_reader){ .at = bytes, .end = (const unsigned char *)bytes + size };
+    const unsigned char *at = bytes;
+    return (struct cursor_reader){ .at = at, .end = size ? at + size : at }; /* NULL, of size 0 */
 }
 
 const void *cursor_get_bytes(struct cursor_reader *in, size_t size)

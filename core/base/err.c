@@ -29,6 +29,7 @@ const char *rondo_strerror(int code)
     case RONDO_ESTATE: return "the saved state does not fit";
     case RONDO_ECANCELED: return "cancelled";
     case RONDO_EWORKERS: return "no worker is left";
+    case RONDO_EREFUSED: return "no coordinator, or it refused";
     default: return "unknown error";
     }
 }

@@ -2,6 +2,7 @@
 
 #include "core/base/mem.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sha2.h>
@@ -23,10 +24,16 @@ int file_begin(struct file_atomic *file, const char *dir, const char *name, stru
         return rondo_error_set(err, RONDO_EIO, dir, NULL, "the path is too long");
     snprintf(file->temporary, sizeof file->temporary, "%.4000s.tmp.%ld", file->path,
              (long)getpid());
-    file->stream = fopen(file->temporary, "we");
-    if (!file->stream)
-        return failed(err, file->path, "write");
-    return RONDO_OK;
+    unlink(file->temporary); /* of a process that ended here; a link would lead elsewhere */
+    int made = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (made >= 0)
+        file->stream = fdopen(made, "w");
+    if (file->stream)
+        return RONDO_OK;
+    int code = failed(err, file->path, "write");
+    if (made >= 0)
+        close(made);
+    return code;
 }
 
 /* So that the new name outlives a loss of power.  Some file systems cannot; the file is there. */
@@ -69,6 +76,25 @@ void file_abandon(struct file_atomic *file)
     unlink(file->temporary);
 }
 
+static bool is_left_of(const char *entry, const char *name)
+{
+    size_t length = strlen(name);
+    if (strncmp(entry, name, length) != 0 || strncmp(entry + length, ".tmp.", 5) != 0)
+        return false;
+    const char *pid = entry + length + 5;
+    return *pid && pid[strspn(pid, "0123456789")] == 0;
+}
+
+void file_sweep(const char *dir, const char *name)
+{
+    DIR *folder = opendir(dir);
+    for (const struct dirent *entry; folder && (entry = readdir(folder));)
+        if (is_left_of(entry->d_name, name))
+            unlinkat(dirfd(folder), entry->d_name, 0);
+    if (folder)
+        closedir(folder);
+}
+
 int file_read(const char *path, size_t limit, char **text, size_t *size, struct rondo_error *err)
 {
     struct rondo_buf buf = { 0 };
@@ -105,7 +131,7 @@ int file_read(const char *path, size_t limit, char **text, size_t *size, struct 
     return RONDO_OK;
 }
 
-int file_make_dir(const char *dir, struct rondo_error *err)
+static int make_dir(const char *dir, mode_t last, struct rondo_error *err)
 {
     char path[4096];
     size_t length = strlen(dir);
@@ -118,7 +144,7 @@ int file_make_dir(const char *dir, struct rondo_error *err)
         char kept = *at;
         *at = 0;
         struct stat info;
-        if (mkdir(path, 0777) != 0 && errno != EEXIST)
+        if (mkdir(path, kept ? 0777 : last) != 0 && errno != EEXIST)
             return failed(err, path, "make the folder");
         if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode))
             return rondo_error_set(err, RONDO_EIO, path, NULL, "is not a folder");
@@ -126,6 +152,16 @@ int file_make_dir(const char *dir, struct rondo_error *err)
         if (!kept)
             return RONDO_OK;
     }
+}
+
+int file_make_dir(const char *dir, struct rondo_error *err)
+{
+    return make_dir(dir, 0777, err);
+}
+
+int file_make_own_dir(const char *dir, struct rondo_error *err)
+{
+    return make_dir(dir, 0700, err);
 }
 
 int file_sha256(const char *path, char hex[65], struct rondo_error *err)

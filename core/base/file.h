@@ -25,6 +25,8 @@ int file_begin(struct file_atomic *file, const char *dir, const char *name,
 int file_commit(struct file_atomic *file, struct rondo_error *err) RONDO_MUST_CHECK;
 /* Gives the file up; harmless after a commit. */
 void file_abandon(struct file_atomic *file);
+/* Removes what processes that were killed have left of dir/name.  When none is at it. */
+void file_sweep(const char *dir, const char *name);
 
 /* The whole of a file, NUL behind it; at most `limit` bytes, else RONDO_EINPUT. */
 int file_read(const char *path, size_t limit, char **text, size_t *size,
@@ -32,6 +34,8 @@ int file_read(const char *path, size_t limit, char **text, size_t *size,
 
 /* Makes dir and its parents where they are missing. */
 int file_make_dir(const char *dir, struct rondo_error *err) RONDO_MUST_CHECK;
+/* The same; dir itself, where it is made, is for this user alone. */
+int file_make_own_dir(const char *dir, struct rondo_error *err) RONDO_MUST_CHECK;
 
 /* "sha256 of the file" as 64 hex digits and a NUL. */
 int file_sha256(const char *path, char hex[65], struct rondo_error *err) RONDO_MUST_CHECK;

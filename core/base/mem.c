@@ -3,6 +3,7 @@
 #include <rondo/err.h>
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,4 +147,13 @@ void buf_fini(struct rondo_buf *buf)
 {
     mem_free(buf->data);
     *buf = (struct rondo_buf){ 0 };
+}
+
+void mem_give_back(void)
+{
+#ifdef __GLIBC__
+    enum { KEPT_MOST = 1 << 22 };
+    mallopt(M_TRIM_THRESHOLD, KEPT_MOST); /* else it grows to 64 MiB, for every arena */
+    mallopt(M_MMAP_THRESHOLD, KEPT_MOST);
+#endif
 }

@@ -30,6 +30,9 @@ uint64_t mem_count(void);
 
 /* Blocks handed out and not yet freed. */
 int64_t mem_live(void);
+/* For a process that lives long while threads come and go: each may have had an arena of its own in
+ * the C library, and what is free in one goes back to the system.  Before there are threads. */
+void mem_give_back(void);
 
 /* Makes the k-th allocation from now on fail, once, counting from 1; 0 takes the order back. */
 void mem_fail_at(uint64_t k);

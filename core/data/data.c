@@ -6,6 +6,7 @@
 
 #include <string.h>
 #include <strings.h>
+#include <sys/mman.h>
 
 static const struct reader {
     enum data_format format;
@@ -181,7 +182,11 @@ void data_free(struct data_set *set)
 {
     if (!set)
         return;
-    matrix_free(&set->x);
-    matrix_free(&set->labels);
+    if (set->map) {
+        munmap(set->map, set->map_bytes);
+    } else {
+        matrix_free(&set->x);
+        matrix_free(&set->labels);
+    }
     mem_free(set);
 }

@@ -37,6 +37,9 @@ struct data_set {
     struct data_info info;
     struct rondo_matrix x;
     struct rondo_matrix labels; /* rows x 1 where info.labels; else rows = 0 */
+    uint64_t digest;            /* of both: digest.h; 0: nobody has asked */
+    void *map;                  /* both lie in it: shelf.h; NULL: in memory of their own */
+    size_t map_bytes;
 };
 
 const char *data_format_name(enum data_format format);

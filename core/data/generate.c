@@ -210,6 +210,7 @@ static int64_t next_row(const struct data_recipe *r, int64_t j, int64_t k, int64
 static int count_sparse(const struct data_recipe *r, struct matrix_counts *counts)
 {
     int code = matrix_counts_init(counts);
+    counts->settled = true; /* a recipe is no claim */
     for (int64_t j = 0; !code && j < r->cols; j++) {
         int64_t row = -1;
         for (int64_t k = 0; !code && (row = next_row(r, j, k, row)) < r->rows; k++)
@@ -240,6 +241,8 @@ static int make_sparse(struct making *m, struct rondo_error *err)
     if (code)
         rondo_error_set(err, code, NULL, NULL, "out of memory");
     else
+        code = matrix_counts_settle(&counts, r->cols, "", err);
+    if (!code)
         code = matrix_sparse_begin(&x, &counts, r->rows, r->cols, "", err);
     if (!code) {
         fill_sparse(m, &x);

@@ -7,7 +7,8 @@
 
 enum { LINE = 8 };                /* doubles in 64 bytes */
 enum { SHORT_COLUMN = 64 };       /* below it columns are not padded */
-enum { EMPTY_COLS_FREE = 1 << 24, EMPTY_COLS_PER_ENTRY = 256 };
+/* So many columns, or rows of a vector, are believed as they are, and so many with each entry. */
+enum { BELIEVED = 1 << 24, COLS_PER_ENTRY = 256, ROWS_PER_ENTRY = 4096 };
 
 size_t matrix_sparse_bytes(int64_t cols, int64_t nnz)
 {
@@ -72,18 +73,59 @@ int matrix_counts_init(struct matrix_counts *counts)
     return counts->page ? RONDO_OK : RONDO_ENOMEM;
 }
 
+/* More pages than the entries so far bear out? */
+static bool skips(const struct matrix_counts *counts)
+{
+    return !counts->settled && counts->pages >= BELIEVED / MATRIX_PAGE
+           && counts->pages > counts->total / (MATRIX_PAGE / COLS_PER_ENTRY);
+}
+
 int matrix_counts_page(struct matrix_counts *counts, int64_t page)
 {
-    counts->page[page] = mem_calloc(MATRIX_PAGE, sizeof **counts->page);
-    return counts->page[page] ? RONDO_OK : RONDO_ENOMEM;
+    bool skip = skips(counts);
+    uint32_t *made = skip ? counts->skipped : NULL;
+    if (!made)
+        made = mem_calloc(MATRIX_PAGE, sizeof *made);
+    if (!made)
+        return RONDO_ENOMEM;
+    counts->page[page] = made;
+    counts->top = page >= counts->top ? page + 1 : counts->top;
+    if (skip)
+        counts->skipped = made;
+    else
+        counts->pages++;
+    return RONDO_OK;
+}
+
+static void drop_pages(struct matrix_counts *counts)
+{
+    for (int64_t i = 0; i < counts->top; i++) {
+        if (counts->page[i] != counts->skipped)
+            mem_free(counts->page[i]);
+        counts->page[i] = NULL;
+    }
+    mem_free(counts->skipped);
 }
 
 void matrix_counts_fini(struct matrix_counts *counts)
 {
-    for (int64_t i = 0; counts->page && i < MATRIX_PAGES; i++)
-        mem_free(counts->page[i]);
+    drop_pages(counts);
     mem_free(counts->page);
     *counts = (struct matrix_counts){ 0 };
+}
+
+int matrix_counts_settle(struct matrix_counts *counts, int64_t cols, const char *name,
+                         struct rondo_error *err)
+{
+    if (cols > BELIEVED && cols / COLS_PER_ENTRY > counts->total)
+        return rondo_error_set(err, RONDO_EINPUT, name, NULL,
+                               "%lld columns for %lld entries: a mistaken header or index",
+                               (long long)cols, (long long)counts->total);
+    if (!counts->skipped)
+        return RONDO_OK;
+    drop_pages(counts);
+    *counts = (struct matrix_counts){ .page = counts->page, .settled = true };
+    return MATRIX_AGAIN;
 }
 
 /* colptr[j + 1] = the entries in columns before j: where column j begins. */
@@ -106,10 +148,6 @@ int matrix_sparse_begin(struct matrix_sparse *m, struct matrix_counts *counts, i
     int64_t nnz = counts->total;
     size_t bytes = matrix_sparse_bytes(cols, nnz);
     *m = (struct matrix_sparse){ .rows = rows, .cols = cols, .nnz = nnz };
-    if (cols > EMPTY_COLS_FREE && cols / EMPTY_COLS_PER_ENTRY > nnz)
-        return rondo_error_set(err, RONDO_EINPUT, name, NULL,
-                               "%lld columns for %lld entries: a mistaken header or index",
-                               (long long)cols, (long long)nnz);
     int code = matrix_enough_memory(bytes, name, err);
     if (code)
         return code;
@@ -208,6 +246,10 @@ int matrix_vector(struct rondo_matrix *m, const char *name, struct rondo_error *
     struct rondo_matrix dense;
     double *values;
     int64_t n = m->rows * m->cols;
+    if (n > BELIEVED && n / ROWS_PER_ENTRY > m->nnz)
+        return rondo_error_set(err, RONDO_EINPUT, name, NULL,
+                               "a vector of %lld for %lld entries: a mistaken header",
+                               (long long)n, (long long)m->nnz);
     int code = matrix_dense(&dense, n, 1, &values, name, err);
     if (code)
         return code;

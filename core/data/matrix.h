@@ -7,6 +7,10 @@
  * Sparse: one pass counts the entries of each column (struct matrix_counts), the next puts them
  * where they belong (struct matrix_sparse).  Beside the matrix only the counts are held, 4 bytes a
  * column in pages that exist where a column was seen, and gone before values are allocated.
+ *
+ * What a file claims is believed as far as its entries bear it out: 2^24 columns, or 256 with each
+ * entry.  While pages come faster than that they are not made; matrix_counts_settle then says at the
+ * end whether the file is refused or counted once more.
  */
 #ifndef MATRIX_H
 #define MATRIX_H
@@ -22,8 +26,11 @@ enum { MATRIX_PAGE = 1 << 16, MATRIX_PAGES = (1 << 15) + 1 };
 
 struct matrix_counts {
     uint32_t **page; /* [MATRIX_PAGES], each [MATRIX_PAGE] or NULL */
+    uint32_t *skipped; /* the one that stands for all pages that were not made; NULL: none */
+    int64_t pages, top; /* made; the last one's number, plus 1 */
     int64_t cols;    /* the largest column seen, plus 1 */
     int64_t total;
+    bool settled;    /* every page is made */
 };
 
 struct matrix_sparse {
@@ -62,8 +69,13 @@ static inline int matrix_count(struct matrix_counts *counts, int64_t col)
     return RONDO_OK;
 }
 
-/* Allocates a matrix of as many entries as were counted; the counts are gone afterwards.  Refuses
- * far more columns than entries (RONDO_EINPUT): a mistaken header or index. */
+/* After the first pass.  Far more columns than entries, a mistaken header or index: RONDO_EINPUT.
+ * MATRIX_AGAIN: the columns are right, but pages were not made; the counts begin anew. */
+enum { MATRIX_AGAIN = 1 };
+int matrix_counts_settle(struct matrix_counts *counts, int64_t cols, const char *name,
+                         struct rondo_error *err) RONDO_MUST_CHECK;
+
+/* Allocates a matrix of as many entries as were counted; the counts are gone afterwards. */
 int matrix_sparse_begin(struct matrix_sparse *m, struct matrix_counts *counts, int64_t rows,
                         int64_t cols, const char *name, struct rondo_error *err) RONDO_MUST_CHECK;
 
@@ -84,7 +96,7 @@ int matrix_sparse_end(struct matrix_sparse *m, struct rondo_matrix *out, const c
                       struct rondo_error *err) RONDO_MUST_CHECK;
 void matrix_sparse_fini(struct matrix_sparse *m); /* harmless after the end */
 
-/* A sparse n x 1 or 1 x n matrix made dense n x 1. */
+/* A sparse n x 1 or 1 x n matrix made dense n x 1; far fewer entries than n: RONDO_EINPUT. */
 int matrix_vector(struct rondo_matrix *m, const char *name,
                   struct rondo_error *err) RONDO_MUST_CHECK;
 

@@ -356,6 +356,13 @@ static int load_coordinates(struct mtx *mtx, const struct data_options *options,
         return rondo_error_set(err, code, path, NULL, "out of memory");
     code = count(mtx, &counts, err);
     if (!code)
+        code = matrix_counts_settle(&counts, mtx->cols, path, err);
+    if (code == MATRIX_AGAIN) {
+        code = again(mtx, options, err);
+        if (!code)
+            code = count(mtx, &counts, err);
+    }
+    if (!code)
         code = matrix_sparse_begin(&x, &counts, mtx->rows, mtx->cols, path, err);
     if (!code)
         code = again(mtx, options, err);

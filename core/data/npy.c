@@ -11,6 +11,7 @@
 #include <string.h>
 
 enum { PREFIX = 10, HEADER_MAX = 65536, STRIP_ROWS = 8, STRIP_BYTES = 8 << 20, STRIP_SHARE = 20 };
+enum { BELIEVED = 64 << 20, BELIEVED_RATIO = 16 }; /* of a compressed file's claim */
 
 struct npy {
     int64_t rows, cols;
@@ -195,6 +196,28 @@ static int open_npy(struct stream *s, const struct data_options *options, struct
     return RONDO_OK;
 }
 
+/* A compressed file that claims much is decoded once to see whether it holds as much, before memory
+ * is taken for it; then the stream is at the first value again. */
+static int measure(struct stream *s, const struct npy *npy, struct rondo_error *err)
+{
+    int64_t need = npy->offset + npy->rows * npy->cols * (npy->single ? 4 : 8);
+    if (s->coding == STREAM_PLAIN || need < BELIEVED || need / BELIEVED_RATIO < s->size)
+        return RONDO_OK;
+    struct npy again;
+    int64_t have = npy->offset + (s->end - s->at);
+    int code = RONDO_OK;
+    while (!code && !s->ended && have < need) {
+        s->at = s->end;
+        code = stream_fill(s, err);
+        have += s->end - s->at;
+    }
+    if (!code && have < need)
+        code = truncated(s, npy, have, need, err);
+    if (!code)
+        code = stream_rewind(s, err);
+    return code ? code : read_header(s, &again, err);
+}
+
 /* ---- the values ---------------------------------------------------------------------------- */
 
 struct values {
@@ -330,6 +353,8 @@ int npy_load(struct stream *s, const struct data_options *options, struct data_s
     struct npy npy;
     struct values values = { .s = s, .npy = &npy };
     int code = open_npy(s, options, &npy, err);
+    if (!code)
+        code = measure(s, &npy, err);
     if (!code)
         code = matrix_dense(&set->x, npy.rows, npy.cols, &values.dense, s->path, err);
     if (code)

@@ -166,8 +166,10 @@ const char *number_index(const char *at, int64_t *value)
 {
     const char *first = at;
     int64_t sum = 0;
-    for (; is_digit(*at); at++)
-        sum = sum < INT64_MAX / 10 ? sum * 10 + (*at - '0') : INT64_MAX;
+    for (; is_digit(*at); at++) {
+        int digit = *at - '0';
+        sum = sum > (INT64_MAX - digit) / 10 ? INT64_MAX : sum * 10 + digit;
+    }
     *value = sum;
     return at == first ? NULL : at;
 }

@@ -161,6 +161,18 @@ static int fill_lines(struct svmlight *svm, struct matrix_sparse *x, double *lab
     return found;
 }
 
+/* After the first pass: is it to be believed?  Where memory waited for the answer, a second one. */
+static int settle(struct stream *s, const struct data_options *options,
+                  struct matrix_counts *counts, struct rondo_error *err)
+{
+    struct svmlight svm = { .s = s, .base = options->index_base };
+    int code = matrix_counts_settle(counts, counts->cols, s->path, err);
+    if (code != MATRIX_AGAIN)
+        return code;
+    code = stream_rewind(s, err);
+    return code ? code : count_lines(&svm, counts, err);
+}
+
 /* The first pass.  A file of labels alone is a vector, one number to a line. */
 static int count(struct stream *s, const struct data_options *options, int64_t *rows,
                  struct matrix_counts *counts, struct rondo_error *err)
@@ -202,8 +214,10 @@ int svmlight_load(struct stream *s, const struct data_options *options, struct d
     struct matrix_sparse x = { 0 };
     struct svmlight svm = { .s = s, .base = options->index_base };
     double *labels;
-    int64_t rows;
+    int64_t rows = 0;
     int code = count(s, options, &rows, &counts, err);
+    if (!code)
+        code = settle(s, options, &counts, err);
     if (!code)
         code = matrix_sparse_begin(&x, &counts, rows, counts.cols, s->path, err);
     if (!code)

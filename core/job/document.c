@@ -155,3 +155,12 @@ int document_set(json_t *root, const char *override, struct rondo_error *err)
     json_decref(value);
     return code;
 }
+
+bool job_is_object(const char *text, size_t size)
+{
+    json_error_t error;
+    json_t *root = load(text, size, &error);
+    bool object = json_is_object(root);
+    json_decref(root);
+    return object;
+}

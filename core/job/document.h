@@ -1,6 +1,6 @@
 /* document.h - a spec's JSON text as a tree, with what --set changes in it.
  *
- * Place:   core/job, floor 1, inside; with rule.c and parse.c the only users of jansson.
+ * Place:   core/job, floor 1, inside; with rule.c, parse.c and jsonin.c the only users of jansson.
  * Threads: safe; the parser's allocator is set once.
  * Memory:  trees are jansson's, freed by json_decref; their blocks come from core/base/mem.h.
  */

@@ -21,6 +21,7 @@ struct field {
     const struct rondo_param *rule;
     const struct rondo_role *role; /* a data file; else NULL */
     bool own;                      /* of the app, not the host's */
+    bool relative;                 /* a path that was written as a relative one */
     enum field_source source;
     int line, column;  /* FIELD_SPEC: of the value */
     size_t set_length; /* FIELD_SET: the override's key is so much of `key` */

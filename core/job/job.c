@@ -36,6 +36,18 @@ const char *job_path(const struct rondo_job *job)
     return job->origin;
 }
 
+int job_declared(const struct rondo_app *app, struct rondo_error *err)
+{
+    struct rondo_job table = { 0 };
+    int code = field_table(&table, app, err);
+    for (int i = 0; i < table.count && !code; i++)
+        code = rule_default(&table.fields[i], err);
+    if (code && err && !err->code)
+        rondo_error_set(err, code, NULL, NULL, "a default is no JSON value");
+    field_table_free(&table);
+    return code;
+}
+
 /* A key that is in no table, or asked for as what it is not, is a programmer's error. */
 static const struct field *demand(const struct rondo_job *job, const char *key, const char *type,
                                   bool (*fits)(enum rondo_type type))
@@ -92,6 +104,18 @@ const char *job_text(const struct rondo_job *job, const char *key)
 {
     const char *text = demand(job, key, "text", is_text)->text;
     return text ? text : "";
+}
+
+bool job_file_at(const struct rondo_job *job, int index, struct job_file *file)
+{
+    for (int i = 0; i < job->count; i++) {
+        const struct field *field = &job->fields[i];
+        if (!field->role || field->source == FIELD_ABSENT || index-- > 0)
+            continue;
+        *file = (struct job_file){ field->key, field->text, field->relative };
+        return true;
+    }
+    return false;
 }
 
 void job_where(const struct rondo_job *job, const char *key, char *out, size_t size)

@@ -15,10 +15,12 @@
 
 struct job_schema; /* where one key's rules come from; see keys.c */
 
-/* Finds an app by its name; NULL where there is none.  names fills a printable list. */
+/* Finds an app by its name; NULL where there is none. */
 struct job_apps {
     const struct rondo_app *(*find)(const char *name);
     const struct rondo_app *(*at)(int index); /* 0, 1, ...; NULL at the end */
+    /* Why an app of that name is there and not offered, NULL where none is; may be NULL itself. */
+    const char *(*refused)(const char *name);
 };
 
 /* Reads a spec.  overrides: ["params.lambda=0.1", ...], applied to the text's values before
@@ -48,6 +50,14 @@ int64_t job_integer(const struct rondo_job *job, const char *key);
 bool job_flag(const struct rondo_job *job, const char *key);
 const char *job_text(const struct rondo_job *job, const char *key); /* borrowed; "" where absent */
 void job_where(const struct rondo_job *job, const char *key, char *out, size_t size);
+/* A data file that the job names. */
+struct job_file {
+    const char *key;  /* "data.x"; borrowed from the job, as the path is */
+    const char *path; /* absolute */
+    bool relative;    /* the spec has it as a relative one */
+};
+/* The index-th of them (0, 1, ...) in the order of keys; false behind the last. */
+bool job_file_at(const struct rondo_job *job, int index, struct job_file *file);
 /* "2GiB", "512 MiB", "1000000" -> bytes */
 int64_t job_memory_bytes(const struct rondo_job *job);
 
@@ -55,10 +65,17 @@ int64_t job_memory_bytes(const struct rondo_job *job);
  * caller (mem_free).  This text is what result.json bears and what crosses the wire. */
 char *job_canonical(const struct rondo_job *job) RONDO_MUST_CHECK;
 
-/* Compares for --resume: 0 where b differs from a under /stop, /workers, /trace, /checkpoint and
- * /output alone; else RONDO_EINPUT naming the first other difference. */
+/* Compares for --resume: 0 where b differs from a under /stop, /workers, /trace, /checkpoint,
+ * /queue and /output alone; else RONDO_EINPUT naming the first other difference. */
 int job_resumable(const struct rondo_job *saved, const struct rondo_job *now,
                   struct rondo_error *err) RONDO_MUST_CHECK;
+
+/* Is the text one JSON object, and nothing beside it? */
+bool job_is_object(const char *text, size_t size);
+
+/* Are an app's params and roles a table that a spec can be read by: no key too long, twice or one of
+ * the host's, and every default one that its own rule accepts? */
+int job_declared(const struct rondo_app *app, struct rondo_error *err) RONDO_MUST_CHECK;
 
 /* The published JSON Schema (config/schema/job.schema.json), owned by the caller. */
 char *job_schema_text(const struct job_apps *apps) RONDO_MUST_CHECK;

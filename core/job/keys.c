@@ -60,6 +60,8 @@ static const struct rondo_param keys[] = {
     { "limits.memory", RONDO_TEXT, "1GiB", NAN, NAN, false, NULL, "bytes",
       "for caches and copies beside the data: a number with KiB, MiB, GiB, TiB, KB, MB, GB or "
       "none" },
+    { "queue.priority", RONDO_INTEGER, "0", -100, 100, false, NULL, "",
+      "higher ones are started first in the service; rondo run ignores it" },
     { "trace", RONDO_CHOICE, "rounds", NAN, NAN, false, "off|rounds|blocks|all", "",
       "how much of the run trace.db keeps" },
     { "output.dir", RONDO_TEXT, "out", NAN, NAN, false, NULL, "",

@@ -74,6 +74,7 @@ static int make_absolute(struct field *field, const char *base)
     else
         snprintf(path, size, "/%s/%s", base, field->text);
     tidy(path);
+    field->relative = field->text[0] != '/';
     mem_free(field->text);
     field->text = path;
     return RONDO_OK;

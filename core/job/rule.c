@@ -222,6 +222,18 @@ int rule_apply(struct field *field, const json_t *value, const char *where, stru
     return RONDO_OK;
 }
 
+/* A default may stand in quotes or without. */
+static bool is_choice(const char *choices, const char *fallback)
+{
+    char word[64];
+    size_t quote = fallback[0] == '"', length = strlen(fallback);
+    for (int i = 0; keys_choice(choices, i, word, sizeof word); i++)
+        if (strlen(word) + 2 * quote == length
+            && strncmp(word, fallback + quote, strlen(word)) == 0)
+            return true;
+    return false;
+}
+
 int rule_default(struct field *field, struct rondo_error *err)
 {
     const char *fallback = field->rule->fallback;
@@ -229,6 +241,9 @@ int rule_default(struct field *field, struct rondo_error *err)
     if (!fallback)
         return RONDO_OK;
     field->source = FIELD_DEFAULT;
+    if (type == RONDO_CHOICE && !is_choice(field->rule->choices, fallback))
+        return rondo_error_set(err, RONDO_EINPUT, field->key, NULL,
+                               "the default %.40s is none of its choices", fallback);
     if ((type == RONDO_TEXT || type == RONDO_CHOICE) && fallback[0] != '"')
         return keep_text(field, fallback);
     json_t *value;

@@ -3,9 +3,7 @@
 #include "core/base/clock.h"
 #include "core/base/mem.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -106,15 +104,11 @@ static bool ring_get(struct ring *ring, struct message *message)
 
 static void bed_init(struct bed *bed, int most)
 {
-    pthread_condattr_t attributes;
     atomic_init(&bed->asleep, false);
     bed->spin = bed->most = most;
     bed->rests = 0;
     pthread_mutex_init(&bed->mutex, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&bed->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    clock_cond_init(&bed->wake);
 }
 
 static void bed_fini(struct bed *bed)
@@ -155,13 +149,12 @@ static void bed_rest(struct bed *bed, int64_t timeout_ns, bool (*ready)(void *),
 {
     if (bed_spin(bed, ready, context))
         return;
-    int64_t until = clock_now_ns() + timeout_ns;
-    struct timespec when = { .tv_sec = until / 1000000000, .tv_nsec = until % 1000000000 };
+    int64_t until_ns = clock_now_ns() + timeout_ns;
     pthread_mutex_lock(&bed->mutex);
     atomic_store(&bed->asleep, true);
     if (!ready(context))
         while (atomic_load(&bed->asleep)
-               && pthread_cond_timedwait(&bed->wake, &bed->mutex, &when) != ETIMEDOUT)
+               && clock_cond_wait(&bed->wake, &bed->mutex, until_ns))
             ;
     atomic_store(&bed->asleep, false);
     pthread_mutex_unlock(&bed->mutex);

@@ -12,7 +12,12 @@
 
 #include "core/wire/message.h"
 
-enum net_event_type { NET_NOTHING, NET_JOINED, NET_LEFT, NET_MESSAGE };
+enum net_event_type {
+    NET_NOTHING, NET_JOINED,
+    NET_LEFT,     /* it may be the first that is heard of that worker */
+    NET_RECALLED, /* the worker is wanted elsewhere: let it go when it costs nothing */
+    NET_MESSAGE,
+};
 
 struct net_event {
     enum net_event_type type;

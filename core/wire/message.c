@@ -26,56 +26,116 @@ void message_discard(struct message *message, const struct message_codec *codec)
     message_fini(message);
 }
 
-static void put_parcel(struct cursor_writer *out, const struct parcel *parcel)
+/* ---- to bytes ------------------------------------------------------------------------------- */
+
+enum { LENT_MOST = MESSAGE_PARTS / 2, LENT_BYTES = 1 << 13 };
+
+struct encoder {
+    struct cursor_writer out;
+    int room; /* for parcels that are lent, not copied */
+    int lent;
+    struct {
+        size_t at; /* of what is copied, so much comes before it */
+        struct rondo_bytes bytes;
+    } part[LENT_MOST];
+};
+
+static void put_parcel(struct encoder *encoder, const struct parcel *parcel)
 {
+    struct cursor_writer *out = &encoder->out;
     cursor_put_u8(out, parcel != NULL);
-    if (parcel)
+    if (!parcel)
+        return;
+    if (parcel->buf.size < LENT_BYTES || encoder->lent == encoder->room) {
         cursor_put_block(out, parcel->buf.data, parcel->buf.size);
+        return;
+    }
+    cursor_put_u64(out, parcel->buf.size);
+    encoder->part[encoder->lent].at = out->buf->size;
+    encoder->part[encoder->lent++].bytes = (struct rondo_bytes){ parcel->buf.data,
+                                                                 parcel->buf.size };
 }
 
-static int put_object(struct cursor_writer *out, const struct message *message,
+/* Packed where it stays; its length, which stands before it, is known after. */
+static int put_object(struct encoder *encoder, const struct message *message,
                       const struct message_codec *codec)
 {
+    struct cursor_writer *out = &encoder->out;
+    struct rondo_buf *buf = out->buf;
     cursor_put_u8(out, message->object != NULL);
-    if (!message->object || out->failed)
+    cursor_put_u64(out, 0);
+    if (out->failed)
+        return RONDO_ENOMEM;
+    if (!message->object) {
+        buf->size -= sizeof(uint64_t);
         return RONDO_OK;
-    struct rondo_buf packed = { 0 };
-    int code = codec->app->block.pack(codec->problem, message->object, &packed);
-    if (!code)
-        cursor_put_block(out, packed.data, packed.size);
-    buf_fini(&packed);
-    return code;
+    }
+    size_t begin = buf->size;
+    int code = codec->app->block.pack(codec->problem, message->object, buf);
+    size_t end = buf->size;
+    if (code || end > buf->capacity || end < begin) {
+        buf->size = begin;
+        return code < 0 ? code : RONDO_EAPP; /* an app may answer anything */
+    }
+    buf->size = begin - sizeof(uint64_t);
+    cursor_put_u64(out, end - begin);
+    buf->size = end;
+    return RONDO_OK;
+}
+
+static int encode(const struct message *message, const struct message_codec *codec,
+                  struct encoder *encoder)
+{
+    struct cursor_writer *out = &encoder->out;
+    cursor_put_u32(out, WIRE_MAGIC);
+    cursor_put_u8(out, message->type);
+    cursor_put_u8(out, message->flags);
+    cursor_put_u8(out, message->kind);
+    cursor_put_u32(out, message->epoch);
+    cursor_put_u32(out, message->tag);
+    cursor_put_u32(out, (uint32_t)message->code);
+    cursor_put_u32(out, (uint32_t)message->phase);
+    cursor_put_u32(out, (uint32_t)message->block);
+    cursor_put_u32(out, (uint32_t)message->shard);
+    cursor_put_i64(out, message->round);
+    cursor_put_i64(out, message->ticket);
+    cursor_put_i64(out, message->count);
+    put_parcel(encoder, message->variables);
+    put_parcel(encoder, message->brief);
+    put_parcel(encoder, message->couplings);
+    put_parcel(encoder, message->body);
+    for (const struct parcel *partial = message->partials; partial; partial = partial->next)
+        put_parcel(encoder, partial);
+    cursor_put_u8(out, 0); /* the chain's end */
+    return put_object(encoder, message, codec);
 }
 
 int message_encode(const struct message *message, const struct message_codec *codec,
-                   struct rondo_buf *buf)
+                   struct rondo_buf *out)
 {
-    struct cursor_writer out = cursor_writer(buf);
-    cursor_put_u32(&out, WIRE_MAGIC);
-    cursor_put_u8(&out, message->type);
-    cursor_put_u8(&out, message->flags);
-    cursor_put_u8(&out, message->kind);
-    cursor_put_u32(&out, message->epoch);
-    cursor_put_u32(&out, message->tag);
-    cursor_put_u32(&out, (uint32_t)message->code);
-    cursor_put_u32(&out, (uint32_t)message->phase);
-    cursor_put_u32(&out, (uint32_t)message->block);
-    cursor_put_u32(&out, (uint32_t)message->shard);
-    cursor_put_i64(&out, message->round);
-    cursor_put_i64(&out, message->ticket);
-    cursor_put_i64(&out, message->count);
-    put_parcel(&out, message->variables);
-    put_parcel(&out, message->brief);
-    put_parcel(&out, message->couplings);
-    put_parcel(&out, message->body);
-    for (const struct parcel *partial = message->partials; partial; partial = partial->next)
-        put_parcel(&out, partial);
-    cursor_put_u8(&out, 0); /* the chain's end */
-    int code = put_object(&out, message, codec);
-    if (code)
-        return code;
-    return out.failed ? RONDO_ENOMEM : RONDO_OK;
+    struct encoder encoder = { .out = cursor_writer(out) };
+    return encode(message, codec, &encoder);
 }
+
+int message_encode_parts(const struct message *message, const struct message_codec *codec,
+                         struct rondo_buf *scratch, struct rondo_bytes parts[MESSAGE_PARTS],
+                         int *count)
+{
+    struct encoder encoder = { .out = cursor_writer(scratch), .room = LENT_MOST };
+    scratch->size = 0;
+    int code = encode(message, codec, &encoder);
+    size_t at = 0;
+    *count = 0;
+    for (int i = 0; i < encoder.lent; i++) {
+        parts[(*count)++] = (struct rondo_bytes){ scratch->data + at, encoder.part[i].at - at };
+        parts[(*count)++] = encoder.part[i].bytes;
+        at = encoder.part[i].at;
+    }
+    parts[(*count)++] = (struct rondo_bytes){ scratch->data + at, scratch->size - at };
+    return code;
+}
+
+/* ---- and back ------------------------------------------------------------------------------- */
 
 /* NULL both for "no parcel" and, with *code set, for a failure. */
 static struct parcel *get_parcel(struct cursor_reader *in, struct parcel_pool *pool, int *code)
@@ -112,14 +172,14 @@ static int get_object(struct cursor_reader *in, const struct message_codec *code
         return RONDO_ESTATE;
     void *object = NULL;
     int code = codec->app->block.create(codec->problem, message->block, &object, NULL);
-    if (code)
-        return code;
+    if (code || !object)
+        return code == RONDO_ENOMEM ? code : RONDO_EAPP;
     code = codec->app->block.unpack(codec->problem, object, packed);
     if (code)
         codec->app->block.destroy(codec->problem, object);
     else
         message->object = object;
-    return code;
+    return code <= 0 ? code : RONDO_EAPP;
 }
 
 int message_decode(struct rondo_bytes bytes, const struct message_codec *codec,

@@ -71,6 +71,13 @@ void message_discard(struct message *message, const struct message_codec *codec)
 int message_encode(const struct message *message, const struct message_codec *codec,
                    struct rondo_buf *out) RONDO_MUST_CHECK;
 
+/* The same bytes in at most MESSAGE_PARTS pieces, one behind the other: large parcels are borrowed
+ * from the message, all else goes to *scratch, whose content is replaced. */
+enum { MESSAGE_PARTS = 7 };
+int message_encode_parts(const struct message *message, const struct message_codec *codec,
+                         struct rondo_buf *scratch, struct rondo_bytes parts[MESSAGE_PARTS],
+                         int *count) RONDO_MUST_CHECK;
+
 /* Reads one message that fills `in` exactly.  Anything else: RONDO_ESTATE, and *message is empty. */
 int message_decode(struct rondo_bytes in, const struct message_codec *codec,
                    struct message *message) RONDO_MUST_CHECK;

@@ -39,7 +39,9 @@
 
 #include <stdio.h>
 
-#define RONDO_APP_ABI 1u
+#define RONDO_APP_ABI 1u /* changes where an older app could not be called any more */
+
+RONDO_C_BEGIN
 
 struct rondo_job; /* a validated job spec, immutable */
 
@@ -218,6 +220,7 @@ struct rondo_host {
 
 /* ---- the app ------------------------------------------------------------------------------- */
 
+/* What is not said to be possible as NULL must be there. */
 struct rondo_app {
     uint32_t abi;  /* RONDO_APP_ABI, first in the struct for ever */
     uint32_t size; /* sizeof(struct rondo_app) */
@@ -293,5 +296,16 @@ struct rondo_app {
     int (*save)(const void *head, struct rondo_head_link *link, const struct rondo_host *host,
                 struct rondo_output *output, struct rondo_error *err);
 };
+
+/* ---- a plug-in ------------------------------------------------------------------------------ */
+
+/* A plug-in is a shared object with one app and this function, which gives it; what it points to is
+ * constant and lives as long as the file is loaded.  It is found in the folders of the environment's
+ * RONDO_APP_PATH ("DIR:DIR"), every *.so of them, and loaded once.  It needs these headers and no
+ * library of ours: all calls back go through struct rondo_host, but for rondo_error_set and
+ * rondo_strerror (err.h), which the program that loads it has. */
+RONDO_PUBLIC const struct rondo_app *rondo_app_entry(void);
+
+RONDO_C_END
 
 #endif

@@ -15,6 +15,8 @@
 
 #include <rondo/types.h>
 
+RONDO_C_BEGIN
+
 enum rondo_code {
     RONDO_OK = 0,
     RONDO_ENOMEM = -1,   /* no memory: the job fails, exit 1 */
@@ -24,6 +26,7 @@ enum rondo_code {
     RONDO_ESTATE = -5,   /* a checkpoint or message that does not fit: exit 2 */
     RONDO_ECANCELED = -6,
     RONDO_EWORKERS = -7, /* no worker is left */
+    RONDO_EREFUSED = -8, /* no coordinator, or it refused: exit 3 */
 };
 
 struct rondo_error {
@@ -41,5 +44,7 @@ RONDO_PUBLIC int rondo_error_set(struct rondo_error *err, int code, const char *
 
 /* The code's name in words, never NULL. */
 RONDO_PUBLIC const char *rondo_strerror(int code);
+
+RONDO_C_END
 
 #endif

@@ -15,6 +15,8 @@
 
 #include <rondo/types.h>
 
+RONDO_C_BEGIN
+
 struct rondo_matrix {
     int64_t rows, cols;   /* n, p; both >= 0 */
     int64_t nnz;          /* stored entries: n * p where dense */
@@ -26,5 +28,7 @@ struct rondo_matrix {
     const double *values;  /* sparse: [nnz] */
     size_t bytes;          /* values, indices and pointers as stored */
 };
+
+RONDO_C_END
 
 #endif

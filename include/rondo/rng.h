@@ -13,6 +13,8 @@
 
 #include <rondo/types.h>
 
+RONDO_C_BEGIN
+
 struct rondo_rng_pair {
     uint64_t a, b;
 };
@@ -33,7 +35,8 @@ static inline struct rondo_rng_pair rondo_rng_pair(uint64_t seed, uint64_t round
         lo = (uint64_t)(product >> 64) ^ key ^ old_hi;
         key += UINT64_C(0x9E3779B97F4A7C15);
     }
-    return (struct rondo_rng_pair){ lo, hi };
+    struct rondo_rng_pair pair = { lo, hi };
+    return pair;
 }
 
 static inline uint64_t rondo_rng_u64(uint64_t seed, uint64_t round, uint32_t stream, uint64_t item)
@@ -46,5 +49,7 @@ static inline double rondo_rng_unit(uint64_t seed, uint64_t round, uint32_t stre
 {
     return (double)(rondo_rng_u64(seed, round, stream, item) >> 11) * 0x1.0p-53;
 }
+
+RONDO_C_END
 
 #endif

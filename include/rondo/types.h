@@ -22,6 +22,17 @@
 #define RONDO_MUST_CHECK
 #endif
 
+/* Around the declarations of every public header, which a C++ compiler may read too. */
+#if defined(__cplusplus)
+#define RONDO_C_BEGIN extern "C" {
+#define RONDO_C_END }
+#else
+#define RONDO_C_BEGIN
+#define RONDO_C_END
+#endif
+
+RONDO_C_BEGIN
+
 /* A growable run of bytes.  `data` is aligned to 64 bytes and belongs to the host that lent the
  * buffer; an app grows it by host->reserve alone and sets `size` to what it wrote. */
 struct rondo_buf {
@@ -35,5 +46,7 @@ struct rondo_bytes {
     const void *data;
     size_t size;
 };
+
+RONDO_C_END
 
 #endif

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 
 import numpy as np
@@ -69,6 +70,11 @@ class Case(unittest.TestCase):
         with open(self.path(name), mode) as stream:
             stream.write(content)
         return self.path(name)
+
+    def wait_settled(self, path):
+        """Until a file's times tell this version of it from the next (core/data/shelf.c)."""
+        while time.time() - os.stat(path).st_ctime < 0.15:
+            time.sleep(0.02)
 
     def spec(self, x, y=None, name="job.json", **more):
         """Writes a spec of lasso and returns its path."""

@@ -339,8 +339,7 @@ class Directories(Refusals):
 
 class Words(Refusals):
     def test_commands_of_a_later_version(self):
-        for command in ("coordinator", "worker", "submit", "list", "status", "watch", "cancel",
-                        "fetch", "workers", "predict", "simulate"):
+        for command in ("predict", "simulate"):
             with self.subTest(command=command):
                 self.refused(call(command), "not in this version")
                 self.assertNotRegex(call("help").stdout, r"(?m)^  %s\b" % command)

@@ -1,48 +1,26 @@
 #include "tests/support/drive_job.h"
 
-#include "apps/host.h"
 #include "core/base/mem.h"
 #include "embed/cluster.h"
+#include "tests/support/remote_cluster.h"
 
-#include <pthread.h>
 #include <string.h>
 
 struct drive {
     const struct drive_job *job;
     struct drive_end *end;
     struct engine *engine;
-    struct cluster *cluster;
+    struct cluster *cluster;       /* one of the two */
+    struct remote_cluster *remote;
     uint64_t count_begin;
 };
 
-static struct rondo_host the_host;
-
-static void fill_host(void)
+static void take_away(struct drive *drive, int32_t worker)
 {
-    static const struct host_upcalls upcalls = { engine_feed, engine_feed_all, engine_block,
-                                                 NULL };
-    host_init(&the_host, &upcalls);
-}
-
-const struct rondo_host *drive_host(void)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, fill_host);
-    return &the_host;
-}
-
-struct engine_options drive_engine_options(const struct drive_job *job, const void *problem)
-{
-    return (struct engine_options){
-        .app = job->app, .host = drive_host(), .problem = problem,
-        .schedule = { .blocks = 4, .block_size = 4, .candidates = 64, .rule = RULE_GRADIENT,
-                      .check = job->app->couple ? CHECK_CORRELATION : CHECK_NONE,
-                      .coupled = COUPLED_SOLVE, .threshold = 0.3, .seed = 11,
-                      .pipeline = job->pipeline ? job->pipeline : 1, .cache_bytes = 1 << 20 },
-        .workers = job->workers ? job->workers : 1,
-        .round_limit = job->rounds ? job->rounds : 12,
-        .snapshot_rounds = job->snapshot_rounds ? job->snapshot_rounds : 4,
-    };
+    if (drive->remote)
+        remote_cluster_take_away(drive->remote, worker);
+    else
+        cluster_take_away(drive->cluster, worker);
 }
 
 static void on_round(void *context, const struct engine_round *round)
@@ -58,7 +36,7 @@ static void on_round(void *context, const struct engine_round *round)
         drive->end->allocations = mem_count() - drive->count_begin;
     for (int i = 0; i < DRIVE_LOSSES; i++)
         if (job->loss[i].round == round->round)
-            cluster_take_away(drive->cluster, job->loss[i].worker);
+            take_away(drive, job->loss[i].worker);
     if (round->round != job->checkpoint_round)
         return;
     if (job->stop_there)
@@ -90,6 +68,7 @@ static int turn(struct drive *drive, struct net_hub *hub)
     case NET_NOTHING: hub->ops->wait(hub, INT64_C(100000000)); return RONDO_OK;
     case NET_JOINED: engine_join(drive->engine, event.worker); break;
     case NET_LEFT: engine_leave(drive->engine, event.worker); break;
+    case NET_RECALLED: engine_release(drive->engine, event.worker); break;
     case NET_MESSAGE: engine_message(drive->engine, event.worker, &event.message); break;
     }
     while (!code && engine_outgoing(drive->engine, &worker, &message))
@@ -103,6 +82,19 @@ static bool running(const struct drive *drive)
     return state == ENGINE_WAITING || state == ENGINE_RUNNING;
 }
 
+static int start(struct drive *drive, const void *problem, const struct engine_options *options)
+{
+    const struct drive_job *job = drive->job;
+    struct cluster_options cluster = { .app = job->app, .problem = problem,
+                                       .workers = options->workers, .seed = options->schedule.seed,
+                                       .encoded = job->encoded };
+    struct remote_cluster_options remote = { .app = job->app, .problem = problem,
+                                             .url = job->remote, .workers = options->workers,
+                                             .seats = job->seats, .seed = options->schedule.seed };
+    return job->remote ? remote_cluster_start(&remote, &drive->remote, &drive->end->error)
+                       : cluster_start(&cluster, &drive->cluster, &drive->end->error);
+}
+
 static int play(struct drive *drive, const void *problem)
 {
     const struct drive_job *job = drive->job;
@@ -110,19 +102,19 @@ static int play(struct drive *drive, const void *problem)
     struct engine_observer observer = { .context = drive, .round = on_round,
                                         .checkpoint = on_checkpoint };
     struct engine_options options = drive_engine_options(job, problem);
-    struct cluster_options cluster = { .app = job->app, .problem = problem,
-                                       .workers = options.workers, .seed = options.schedule.seed,
-                                       .encoded = job->encoded };
     int code = engine_create(&options, &observer, &drive->engine, &end->error);
     if (!code && job->restore.size)
         code = engine_restore(drive->engine, job->restore, NULL, &end->error);
     if (!code)
-        code = cluster_start(&cluster, &drive->cluster, &end->error);
+        code = start(drive, problem, &options);
+    struct net_hub *hub = code ? NULL : drive->remote ? remote_cluster_hub(drive->remote)
+                                                      : cluster_hub(drive->cluster);
     while (!code && running(drive))
-        code = turn(drive, cluster_hub(drive->cluster));
+        code = turn(drive, hub);
     if (code)
         rondo_error_set(&end->error, code, NULL, NULL, "it ended by: %s", rondo_strerror(code));
     cluster_stop(drive->cluster);
+    remote_cluster_stop(drive->remote);
     return code;
 }
 
@@ -158,6 +150,7 @@ void drive_job(const struct drive_job *job, struct drive_end *end)
     end->code = end->code ? end->code : code;
     engine_destroy(drive.engine);
     cluster_destroy(drive.cluster);
+    remote_cluster_destroy(drive.remote);
     if (problem)
         job->app->close(problem);
 }

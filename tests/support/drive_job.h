@@ -23,6 +23,9 @@ struct drive_job {
     int64_t rounds;   /* 0: 12 */
     int64_t snapshot_rounds; /* 0: 4 */
     bool encoded;
+    bool patient; /* without a worker the job waits */
+    const char *remote; /* over connections, the gate's URL; NULL: the loop */
+    int32_t seats;      /* remote: of each process; 0: 1 */
     struct drive_loss loss[DRIVE_LOSSES];
     int64_t checkpoint_round;   /* a checkpoint is asked for when it has been committed; 0: never */
     bool stop_there;            /* ... and the job is interrupted */

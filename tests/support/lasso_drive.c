@@ -303,6 +303,7 @@ static void pump(struct engine *engine, struct net_hub *hub)
         case NET_NOTHING: hub->ops->wait(hub, INT64_C(100000000)); break;
         case NET_JOINED: engine_join(engine, event.worker); break;
         case NET_LEFT: engine_leave(engine, event.worker); break;
+        case NET_RECALLED: engine_release(engine, event.worker); break;
         case NET_MESSAGE: engine_message(engine, event.worker, &event.message); break;
         }
         struct message message;

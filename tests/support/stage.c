@@ -28,7 +28,7 @@ struct stage {
     int32_t actors;
     struct rondo_buf cut;
     int64_t cut_round;
-    int cuts;
+    int cuts, released;
 };
 
 static void line_put(struct line *line, const struct message *message)
@@ -88,6 +88,14 @@ static void keep_cut(void *context, int64_t round,
         stage->cut_round = -1;
 }
 
+/* Said from within the engine: the lines are emptied behind it. */
+static void let_go(void *context, int32_t worker, const char *why RONDO_UNUSED)
+{
+    struct stage *stage = context;
+    stage->actor[worker].present = false;
+    stage->released++;
+}
+
 struct stage *stage_create(const struct drive_job *job)
 {
     struct stage *stage = mem_calloc(1, sizeof *stage);
@@ -96,7 +104,8 @@ struct stage *stage_create(const struct drive_job *job)
     int code = job->app->open(drive_host(), NULL, &stage->problem, NULL);
     assert(!code);
     struct engine_options options = drive_engine_options(job, stage->problem);
-    struct engine_observer observer = { .context = stage, .checkpoint = keep_cut };
+    struct engine_observer observer = { .context = stage, .checkpoint = keep_cut,
+                                        .released = let_go };
     code = engine_create(&options, &observer, &stage->engine, NULL);
     assert(!code);
     if (job->restore.size)
@@ -138,6 +147,11 @@ static void flush(struct stage *stage)
         else
             message_discard(&message, &codec);
     }
+    for (int32_t i = 0; i < stage->actors; i++)
+        if (!stage->actor[i].present) {
+            line_clear(stage, &stage->actor[i].down);
+            line_clear(stage, &stage->actor[i].up);
+        }
 }
 
 int32_t stage_join(struct stage *stage)
@@ -166,6 +180,17 @@ void stage_leave(struct stage *stage, int32_t worker)
     line_clear(stage, &actor->up);
     engine_leave(stage->engine, worker);
     flush(stage);
+}
+
+void stage_release(struct stage *stage, int32_t worker)
+{
+    engine_release(stage->engine, worker);
+    flush(stage);
+}
+
+int stage_released(const struct stage *stage)
+{
+    return stage->released;
 }
 
 bool stage_present(const struct stage *stage, int32_t worker)

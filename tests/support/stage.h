@@ -21,6 +21,9 @@ struct engine *stage_engine(struct stage *stage);
 int32_t stage_join(struct stage *stage);
 /* It is lost with all that is on its way to and from it. */
 void stage_leave(struct stage *stage, int32_t worker);
+/* It is asked back, and is gone when the engine lets it go. */
+void stage_release(struct stage *stage, int32_t worker);
+int stage_released(const struct stage *stage); /* how many were let go */
 bool stage_present(const struct stage *stage, int32_t worker);
 /* One step of those that are possible (a worker does its next message, the engine hears one), chosen
  * by `draw`; false where there is none. */

@@ -119,6 +119,49 @@ Test(patterns, a_spoilt_checkpoint_is_refused)
     }
 }
 
+/* In a cut: version u32, round i64, the core's size u64; in the core: committed i64, planned i64. */
+enum { CUT_ROUND = 4, CUT_COMMITTED = 20, CUT_PLANNED = 28, CUT_UPDATES = 36 };
+
+static void set_number(struct rondo_bytes cut, int at, int64_t value)
+{
+    memcpy((unsigned char *)(uintptr_t)cut.data + at, &value, sizeof value);
+}
+
+static void expect_refused(const struct drive_job *rest, const char *what)
+{
+    struct drive_end end;
+    drive_job(rest, &end);
+    cr_expect_eq(end.code, RONDO_ESTATE, "%s: %s", what, rondo_strerror(end.code));
+    drive_job_fini(&end);
+}
+
+Test(patterns, a_checkpoint_whose_scheduler_is_of_other_rounds_is_refused)
+{
+    struct drive_job job = { .app = &app_reduce, .checkpoint_round = 5, .stop_there = true };
+    struct drive_end half = patterns_good(&job);
+    struct drive_job rest = { .app = &app_reduce, .restore = { half.cut.data, half.cut.size } };
+    set_number(rest.restore, CUT_ROUND, 2);
+    set_number(rest.restore, CUT_COMMITTED, 2);
+    set_number(rest.restore, CUT_PLANNED, 2);
+    expect_refused(&rest, "a scheduler that is ahead");
+    drive_job_fini(&half);
+}
+
+Test(patterns, a_checkpoint_of_so_many_rounds_that_counting_overflows_is_refused)
+{
+    struct drive_job job = { .app = &app_empty, .checkpoint_round = 5, .stop_there = true };
+    struct drive_end half = patterns_good(&job);
+    struct drive_job rest = { .app = &app_empty, .restore = { half.cut.data, half.cut.size } };
+    set_number(rest.restore, CUT_UPDATES, INT64_MAX);
+    expect_refused(&rest, "updates");
+    set_number(rest.restore, CUT_UPDATES, 0);
+    set_number(rest.restore, CUT_ROUND, INT64_MAX);
+    set_number(rest.restore, CUT_COMMITTED, INT64_MAX);
+    set_number(rest.restore, CUT_PLANNED, INT64_MAX);
+    expect_refused(&rest, "rounds");
+    drive_job_fini(&half);
+}
+
 Test(patterns, the_app_can_end_the_job)
 {
     app_reduce_shape.stop_round = 9;

@@ -43,6 +43,14 @@ Test(cursor, gives_back_what_was_put)
     buf_fini(&buf);
 }
 
+Test(cursor, nothing_at_all_is_read_to_its_end)
+{
+    struct cursor_reader in = cursor_reader(NULL, 0);
+    cr_assert(cursor_at_end(&in));
+    cr_assert_eq(cursor_get_u8(&in), 0);
+    cr_assert(in.failed);
+}
+
 Test(cursor, bytes_are_little_endian)
 {
     struct rondo_buf buf = { 0 };

@@ -188,6 +188,24 @@ Test(file, reading_survives_every_failing_allocation)
     cr_assert_gt(brutal_run(read_once, path), 0);
 }
 
+Test(file, what_a_killed_process_left_is_swept_and_nothing_else)
+{
+    static const char *const left[] = { "a.tmp.1", "a.tmp.1234567" };
+    static const char *const others[] = { "a", "a.tmp.", "a.tmp.1x", "b.tmp.1", "a.tmp", "xa.tmp.1" };
+    for (size_t i = 0; i < 2; i++)
+        put(left[i], "");
+    for (size_t i = 0; i < 6; i++)
+        put(others[i], "");
+    file_sweep(in_dir("."), "a");
+    for (size_t i = 0; i < 2; i++)
+        cr_expect_neq(access(in_dir(left[i]), F_OK), 0, "%s", left[i]);
+    for (size_t i = 0; i < 6; i++) {
+        cr_expect_eq(access(in_dir(others[i]), F_OK), 0, "%s", others[i]);
+        unlink(in_dir(others[i]));
+    }
+    file_sweep(in_dir("none"), "a");
+}
+
 Test(file, folders_are_made_with_their_parents)
 {
     struct stat info;

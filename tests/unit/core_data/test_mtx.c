@@ -127,6 +127,36 @@ Test(mtx, huge_counts_are_refused_before_memory_is_asked_for)
     refuses("%%MatrixMarket matrix array real general\n2000000000 2000000000\n1\n", 2, "than a file of");
 }
 
+Test(mtx, a_vector_much_longer_than_its_entries_is_refused_before_it_is_made)
+{
+    const char *path = scratch_text("y.mtx", "%%MatrixMarket matrix coordinate real general\n"
+                                             "2000000000 1 1\n5 1 2.5\n");
+    scratch_refuses(path, &scratch_vector, 0, "a vector of 2000000000 for 1 entries", NULL);
+    struct data_set *set = scratch_load(path, &scratch_one); /* as a matrix it takes nothing */
+    cr_expect(set->x.rows == 2000000000 && set->x.nnz == 1);
+    data_free(set);
+}
+
+Test(mtx, columns_far_apart_are_read_where_entries_bear_them_out)
+{
+    enum { APART = 300, STEP = 65536, MORE = APART * STEP / 256 };
+    FILE *file = fopen(scratch_path("x.mtx"), "w");
+    cr_assert(file != NULL);
+    fprintf(file, "%%%%MatrixMarket matrix coordinate pattern general\n%d %d %d\n", MORE,
+            APART * STEP, APART + MORE);
+    for (int i = 1; i <= APART; i++)
+        fprintf(file, "7 %d\n", i * STEP);
+    for (int i = 1; i <= MORE; i++)
+        fprintf(file, "%d 1\n", i);
+    cr_assert_eq(fclose(file), 0);
+    struct data_set *set = scratch_load(scratch_path("x.mtx"), &scratch_one);
+    cr_expect_eq(set->x.colptr[1], MORE);
+    for (int64_t j = 1; j <= APART; j++)
+        cr_assert(set->x.rowidx[set->x.colptr[j * STEP - 1]] == 6);
+    data_free(set);
+    cr_expect_eq(mem_live(), 0);
+}
+
 Test(mtx, complex_hermitian_and_skew_are_refused_with_what_is_read)
 {
     refuses("%%MatrixMarket matrix coordinate complex general\n1 1 1\n1 1 1 0\n", 1,

@@ -1,6 +1,8 @@
 #include "tests/unit/core_data/scratch.h"
 
 #include <math.h>
+#include <zlib.h>
+#include <zstd.h>
 
 TestSuite(npy, .init = scratch_begin, .fini = scratch_end);
 
@@ -124,6 +126,56 @@ Test(npy, a_truncated_file_says_how_many_bytes_there_should_be)
     snprintf(words, sizeof words, "need %zu bytes, there are %zu", need, need - 1);
     refuses(npy("t.npy", 1, text, six, sizeof six - 1), words);
     refuses(npy("t.npy", 1, text, six, 0), "truncated");
+}
+
+Test(npy, what_a_small_compressed_file_claims_is_counted_before_memory_is_taken)
+{
+    enum { NOISE = 1 << 16, OPENING = 4 }; /* window, decoder, set, header */
+    static unsigned char bytes[NOISE + 256], packed[2 * NOISE];
+    char text[128];
+    dict(text, "<f8", true, "(64000000, 2)"); /* 1 GB */
+    size_t length = 10 + strlen(text);
+    memcpy(bytes, "\x93NUMPY\x01\x00", 8);
+    bytes[8] = (unsigned char)strlen(text);
+    memcpy(bytes + 10, text, strlen(text));
+    uint64_t noise = 1;
+    for (size_t i = 0; i < NOISE; i++, noise = noise * 6364136223846793005u + 1)
+        bytes[length + i] = (unsigned char)(noise >> 56);
+    size_t size = ZSTD_compress(packed, sizeof packed, bytes, length + NOISE, 1);
+    const char *path = scratch_bytes("c.npy.zst", packed, size);
+    uint64_t before = mem_count();
+    refuses(path, "the file is truncated: 64000000 x 2 values of 8 bytes need");
+    cr_expect_leq(mem_count() - before, OPENING);
+}
+
+Test(npy, a_matrix_of_many_zeros_is_read_from_a_small_compressed_file)
+{
+    enum { ROWS = 1 << 20, COLS = 9 }; /* 72 MiB */
+    char text[128];
+    double *zeros = calloc(ROWS, sizeof *zeros);
+    cr_assert(zeros != NULL);
+    dict(text, "<f8", true, "(1048576, 9)");
+    const char *path = scratch_path("z.npy.gz");
+    unsigned char prefix[10] = "\x93NUMPY\x01";
+    prefix[8] = (unsigned char)strlen(text);
+    gzFile file = gzopen(path, "wb1");
+    cr_assert(file != NULL);
+    cr_assert_eq(gzwrite(file, prefix, 10), 10);
+    cr_assert_eq(gzwrite(file, text, (unsigned)strlen(text)), (int)strlen(text));
+    for (int j = 0; j < COLS; j++) {
+        zeros[j] = 1;
+        cr_assert_eq(gzwrite(file, zeros, ROWS * sizeof *zeros), ROWS * (int)sizeof *zeros);
+        zeros[j] = 0;
+    }
+    cr_assert_eq(gzclose(file), Z_OK);
+    free(zeros);
+    struct data_set *set = scratch_load(path, &scratch_one);
+    cr_assert(set->x.rows == ROWS && set->x.cols == COLS);
+    for (int i = 0; i < COLS; i++)
+        for (int j = 0; j < COLS; j++)
+            cr_expect_eq(scratch_at(&set->x, i, j), i == j);
+    data_free(set);
+    cr_expect_eq(mem_live(), 0);
 }
 
 Test(npy, a_file_longer_than_its_shape_is_told)

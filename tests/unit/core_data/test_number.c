@@ -136,6 +136,8 @@ Test(number, an_index_too_large_becomes_the_largest)
     int64_t value;
     cr_expect(number_index("123:", &value) && value == 123);
     cr_expect(number_index("9223372036854775807", &value) && value == INT64_MAX);
+    cr_expect(number_index("9223372036854775805", &value) && value == INT64_MAX - 2);
+    cr_expect(number_index("9223372036854775808", &value) && value == INT64_MAX);
     cr_expect(number_index("99999999999999999999999", &value) && value == INT64_MAX);
     cr_expect(number_index("-1", &value) == NULL);
 }

@@ -75,6 +75,48 @@ Test(svmlight, refuses_far_more_columns_than_entries_before_allocating_them)
     refuses("1 2147483647:1\n", 0, "2147483647 columns for 1 entries");
 }
 
+/* One entry in each `step`-th column of the first line, then `more` lines with an entry in column 1. */
+static const char *far_apart(const char *name, int entries, int step, int more)
+{
+    const char *path = scratch_path(name);
+    FILE *file = fopen(path, "w");
+    cr_assert(file != NULL);
+    fputs("1", file);
+    for (int i = 1; i <= entries; i++)
+        fprintf(file, " %lld:1", (long long)i * step);
+    for (int i = 0; i < more; i++)
+        fputs("\n2 1:3", file);
+    cr_assert_eq(fclose(file), 0);
+    return path;
+}
+
+Test(svmlight, columns_far_apart_take_no_memory_until_entries_bear_them_out)
+{
+    enum { BELIEVED_PAGES = 256, OTHERS = 64 };
+    const char *path = far_apart("x.svm", 30000, 65536, 0);
+    uint64_t before = mem_count();
+    scratch_refuses(path, &scratch_one, 0, "1966080000 columns for 30000 entries", NULL);
+    cr_expect(mem_count() - before < BELIEVED_PAGES + OTHERS, "%llu allocations",
+              (unsigned long long)(mem_count() - before));
+}
+
+Test(svmlight, columns_far_apart_are_read_where_entries_bear_them_out)
+{
+    enum { APART = 300, STEP = 65536, MORE = APART * STEP / 256 };
+    struct data_set *set = scratch_load(far_apart("x.svm", APART, STEP, MORE), &scratch_one);
+    cr_expect_eq(set->x.cols, APART * STEP);
+    cr_expect_eq(set->x.rows, MORE + 1);
+    cr_expect_eq(set->x.nnz, APART + MORE);
+    cr_expect_eq(set->x.colptr[1], MORE);
+    for (int64_t j = 1; j <= APART; j++) {
+        int64_t at = set->x.colptr[j * STEP - 1];
+        cr_assert(at == MORE + j - 1 && set->x.colptr[j * STEP] == at + 1);
+        cr_assert(set->x.rowidx[at] == 0 && set->x.values[at] == 1);
+    }
+    data_free(set);
+    cr_expect_eq(mem_live(), 0);
+}
+
 Test(svmlight, refuses_values_and_labels_that_are_not_finite)
 {
     refuses("1 1:1\n1 1:nan\n", 2, "\"1:nan\" is not finite");

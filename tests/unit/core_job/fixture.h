@@ -58,7 +58,7 @@ static const struct rondo_app *fixture_find(const char *name)
     return NULL;
 }
 
-static const struct job_apps fixture_apps = { fixture_find, fixture_at };
+static const struct job_apps fixture_apps = { fixture_find, fixture_at, NULL };
 
 /* Parses text as "job.json" in /data/here; sets ends with NULL, or is NULL. */
 RONDO_UNUSED static int fixture_try(const char *text, const char *const *sets,

@@ -19,7 +19,8 @@ Test(canonical, is_sorted_and_has_every_default)
         "\"data\":{\"index_base\":1,\"x\":\"/data/here/x.svm\"},\"limits\":{\"memory\":\"1GiB\"},"
         "\"output\":{\"dir\":\"/data/here/out\"},"
         "\"params\":{\"intercept\":true,\"label\":\"a \\\"word\\\"\",\"lambda_ratio\":0.01,"
-        "\"loss\":\"squared\",\"tiny\":3},\"schedule\":{\"block_size\":256,\"blocks\":8,"
+        "\"loss\":\"squared\",\"tiny\":3},\"queue\":{\"priority\":0},"
+        "\"schedule\":{\"block_size\":256,\"blocks\":8,"
         "\"candidates\":4096,\"dependency\":{\"check\":\"correlation\",\"coupled\":\"solve\","
         "\"threshold\":0.1},\"pipeline\":1,\"priority\":{\"rule\":\"gradient\"},\"staleness\":0,"
         "\"sync\":\"bsp\"},\"seed\":1,\"stop\":{\"gap\":1e-06,\"rounds\":1000000},"
@@ -98,7 +99,7 @@ Test(canonical, a_job_goes_on_with_other_limits_workers_trace_and_checkpoints)
 {
     static const char *const sets[] = { "stop.gap=1e-9", "stop.seconds=3", "workers.count=4",
                                         "trace=all", "checkpoint.seconds=1", "output.dir=/o",
-                                        "limits.memory=1024 MiB",
+                                        "limits.memory=1024 MiB", "queue.priority=-7",
                                         "schedule.blocks=8" };
     for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++)
         resumes(sets[i], "", "");

@@ -106,7 +106,7 @@ Test(keys, an_apps_key_finds_its_place)
 
 Test(keys, every_table_of_this_build_makes_a_job)
 {
-    const struct job_apps apps = { registry_find, registry_at };
+    const struct job_apps apps = { registry_find, registry_at, NULL };
     for (int i = 0; registry_at(i); i++) {
         char text[4096];
         const struct rondo_app *app = registry_at(i);

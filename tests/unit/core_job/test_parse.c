@@ -59,6 +59,7 @@ Test(parse, defaults_are_filled_in_and_absent_keys_are_zero)
     cr_expect(job_integer(job, "checkpoint.snapshot_rounds") == 1000);
     cr_expect(job_memory_bytes(job) == INT64_C(1) << 30);
     cr_expect_str_eq(job_text(job, "trace"), "rounds");
+    cr_expect(job_integer(job, "queue.priority") == 0);
     cr_expect(job_integer(job, "data.index_base") == 1);
     cr_expect_str_eq(job_text(job, "params.label"), "a \"word\"");
     cr_expect(job_flag(job, "params.intercept"));
@@ -201,4 +202,32 @@ Test(parse, a_failed_allocation_is_out_of_memory_and_leaks_nothing)
         cr_assert(mem_live() == live, "k = %d leaks", (int)k);
     }
     cr_expect(code == 0 && k > 50, "k = %d", (int)k);
+}
+
+Test(parse, the_data_files_can_be_counted_up_and_say_how_they_were_written)
+{
+    struct job_file file;
+    struct rondo_job *job = fixture_job("{ \"version\": 1, \"app\": \"lasso\", \"data\": { \"x\": "
+                                        "\"sub/x.svm\" }, \"params\": { \"weights\": \"/w.npy\" } }",
+                                        NULL);
+    cr_assert(job_file_at(job, 0, &file));
+    cr_expect_str_eq(file.key, "data.x");
+    cr_expect_str_eq(file.path, "/data/here/sub/x.svm");
+    cr_expect(file.relative);
+    cr_assert(job_file_at(job, 1, &file));
+    cr_expect_str_eq(file.key, "params.weights");
+    cr_expect_str_eq(file.path, "/w.npy");
+    cr_expect(!file.relative);
+    cr_expect(!job_file_at(job, 2, &file));
+    job_free(job);
+}
+
+Test(parse, one_object_and_nothing_beside_it)
+{
+    static const char *const good[] = { "{}", " {\"a\": [1, {}]}\n" };
+    static const char *const bad[] = { "", "{", "[]", "3", "{} {}", "{\"a\":1,\"a\":2}", "{'a':1}" };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        cr_expect(job_is_object(good[i], strlen(good[i])), "%s", good[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        cr_expect(!job_is_object(bad[i], strlen(bad[i])), "%s", bad[i]);
 }

@@ -84,7 +84,7 @@ Test(schema, a_failed_allocation_gives_null_and_leaks_nothing)
 /* Where it fails: rondo help schema > config/schema/job.schema.json */
 Test(schema, the_published_one_is_the_one_of_this_build)
 {
-    const struct job_apps apps = { registry_find, registry_at };
+    const struct job_apps apps = { registry_find, registry_at, NULL };
     const char *source = getenv("RONDO_SOURCE");
     if (!source)
         cr_skip("RONDO_SOURCE names no source tree");

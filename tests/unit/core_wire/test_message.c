@@ -263,3 +263,51 @@ Test(message, memory_that_runs_out_is_said_and_nothing_leaks)
     }
     post_fini(&post);
 }
+
+static struct parcel *large_parcel(struct post *post, size_t size, int byte)
+{
+    struct parcel *parcel = parcel_take(&post->pool, size);
+    cr_assert_not_null(parcel);
+    memset(parcel->buf.data, byte, size);
+    parcel->buf.size = size;
+    return parcel;
+}
+
+/* However many of its parcels are lent, the pieces are the message's bytes. */
+Test(message, in_pieces_it_has_the_same_bytes)
+{
+    struct post post;
+    struct rondo_buf whole = { 0 }, pieces = { 0 }, scratch = { 0 };
+    struct rondo_bytes part[MESSAGE_PARTS];
+    int count;
+    post_init(&post);
+    for (uint64_t seed = 0; seed < 200; seed++) {
+        struct message message = random_message(&post, MESSAGE_PUSH, seed);
+        for (uint64_t i = 0; i < seed % 7; i++) { /* more than can be lent, in a row and apart */
+            struct parcel *parcel = large_parcel(&post, 8000 + i * 1000, (int)i);
+            if (i % 2) {
+                parcel->next = message.partials;
+                message.partials = parcel;
+            } else {
+                struct parcel **slot = i == 0 ? &message.variables
+                                     : i == 2 ? &message.couplings : &message.body;
+                parcel_drop(*slot);
+                *slot = parcel;
+            }
+        }
+        whole.size = pieces.size = 0;
+        cr_assert_eq(message_encode(&message, &post.codec, &whole), RONDO_OK);
+        cr_assert_eq(message_encode_parts(&message, &post.codec, &scratch, part, &count), RONDO_OK);
+        cr_assert_leq(count, MESSAGE_PARTS);
+        for (int i = 0; i < count; i++)
+            cr_assert_eq(buf_append(&pieces, part[i].data, part[i].size), RONDO_OK);
+        cr_assert_eq(pieces.size, whole.size);
+        cr_expect_eq(memcmp(pieces.data, whole.data, whole.size), 0);
+        cr_expect(seed % 7 < 4 || scratch.size < whole.size, "some are lent");
+        message_discard(&message, &post.codec);
+    }
+    buf_fini(&whole);
+    buf_fini(&pieces);
+    buf_fini(&scratch);
+    post_fini(&post);
+}

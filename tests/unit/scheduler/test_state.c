@@ -111,6 +111,20 @@ Test(state, spoilt_bytes_are_refused_or_harmless)
     scheduler_destroy(s);
 }
 
+Test(state, says_whether_it_goes_with_so_many_rounds)
+{
+    struct scheduler *s = create(RULE_GRADIENT);
+    struct drive drive = { .coupling = coupling };
+    cr_expect(scheduler_awaits(s, 0, 0));
+    advance(s, &drive, 1, 10); /* rounds 9 and 10 are in flight */
+    cr_expect(scheduler_awaits(s, 2, 11));
+    cr_expect(scheduler_awaits(s, 2, 15));
+    cr_expect_not(scheduler_awaits(s, 2, 10), "round 10 was begun");
+    cr_expect_not(scheduler_awaits(s, 1, 11));
+    drive_fini(&drive);
+    scheduler_destroy(s);
+}
+
 Test(state, bytes_of_another_configuration_are_refused)
 {
     struct scheduler *s = create(RULE_GRADIENT), *t = create(RULE_DELTA);

@@ -1,0 +1,25 @@
+/* slab.h - a parsed matrix as a file, its arrays as they lie in memory.
+ *
+ * Place:   core/data, floor 1; used by shelf.c.
+ * Threads: safe, nothing is kept.
+ * Memory:  a mapped set is owned (data_free); its arrays are pages of the file, read-only.
+ *
+ * Header, then arrays at multiples of 64 bytes; docs/formats/data.md.  A file that is mapped must keep
+ * its length: it is replaced or removed, never changed.
+ */
+#ifndef SLAB_H
+#define SLAB_H
+
+#include "core/data/data.h"
+
+enum { SLAB_VERSION = 1, SLAB_KEY = 64 };
+
+/* Bytes that a set's file has. */
+uint64_t slab_bytes(const struct data_set *set);
+/* Writes it all into an empty file; key: what it shall be found by.  RONDO_EIO: errno says why. */
+int slab_write(int fd, const char key[SLAB_KEY + 1], const struct data_set *set) RONDO_MUST_CHECK;
+/* Maps a file that is ours, whole and of that key; it is read through once, for its digest.  false: it
+ * is not there, or not so. */
+bool slab_map(const char *path, const char key[SLAB_KEY + 1], struct data_set **set);
+
+#endif

@@ -1,0 +1,678 @@
+#include "core/net/conn_i.h"
+
+#include "core/base/clock.h"
+#include "core/base/mem.h"
+
+#include <arpa/inet.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    PIECES = 8,          /* NNG takes so many in one operation */
+    SMALL = 1024,        /* a frame up to this size may go ... */
+    OVERSHOOT = 1 << 20, /* ... so far over the queue's limit, so that an event seldom waits */
+    TICK_LEAST_MS = 5, TICK_MOST_MS = 250,
+};
+
+static const int64_t MS = 1000000;
+
+static void count(_Atomic uint64_t *counter, uint64_t by)
+{
+    atomic_fetch_add_explicit(counter, by, memory_order_relaxed);
+}
+
+/* ---- the end ----------------------------------------------------------------------------------- */
+
+static void destroy(struct conn *conn)
+{
+    nng_stream_free(conn->stream);
+    /* Not nng_aio_free: the last hold may go in the clock's own callback. */
+    nng_aio_reap(conn->receive);
+    nng_aio_reap(conn->send);
+    nng_aio_reap(conn->attempt);
+    nng_aio_reap(conn->tick);
+    intake_fini(&conn->intake);
+    outbox_fini(&conn->outbox);
+    pthread_cond_destroy(&conn->change);
+    pthread_mutex_destroy(&conn->lock);
+    pthread_mutex_destroy(&conn->io);
+    if (conn->token)
+        explicit_bzero(conn->token, strlen(conn->token));
+    mem_free(conn->token);
+    mem_free(conn);
+}
+
+struct conn *conn_hold(struct conn *conn)
+{
+    atomic_fetch_add_explicit(&conn->holders, 1, memory_order_relaxed);
+    return conn;
+}
+
+/* acq_rel: the last one sees what the others did. */
+void conn_drop(struct conn *conn)
+{
+    if (conn && atomic_fetch_sub_explicit(&conn->holders, 1, memory_order_acq_rel) == 1)
+        destroy(conn);
+}
+
+/* The caller is one of the three operations, or holds the connection. */
+static void shut(struct conn *conn)
+{
+    pthread_mutex_lock(&conn->io);
+    conn->shut = true;
+    nng_stream_close(conn->stream);
+    nng_aio_cancel(conn->receive);
+    nng_aio_cancel(conn->send);
+    pthread_mutex_unlock(&conn->io);
+    nng_aio_cancel(conn->tick);
+}
+
+void conn_fail(struct conn *conn, const char *format, ...)
+{
+    pthread_mutex_lock(&conn->lock);
+    bool first = !conn->closing;
+    if (first) {
+        va_list args;
+        va_start(args, format);
+        vsnprintf(conn->why, sizeof conn->why, format, args);
+        va_end(args);
+        conn->closing = true;
+        pthread_cond_broadcast(&conn->change);
+    }
+    pthread_mutex_unlock(&conn->lock);
+    if (first)
+        shut(conn);
+}
+
+bool conn_await(struct conn *conn, int64_t until_ns)
+{
+    pthread_mutex_lock(&conn->lock);
+    while (conn->stage != CONN_OPEN && !conn->closing
+           && clock_cond_wait(&conn->change, &conn->lock, until_ns))
+        ;
+    bool open = conn->stage == CONN_OPEN, first = !open && !conn->closing;
+    if (first) {
+        snprintf(conn->why, sizeof conn->why, "no answer in time");
+        conn->closing = true;
+    }
+    pthread_mutex_unlock(&conn->lock);
+    if (first)
+        shut(conn);
+    return open;
+}
+
+/* Under the lock, when an operation has come back: the clock goes last. */
+static void settle(struct conn *conn)
+{
+    if (conn->closing && !conn->receiving && !conn->sending && !conn->ticking) {
+        conn->ticking = true;
+        nng_sleep_aio(0, conn->tick);
+    }
+}
+
+static void finish(struct conn *conn)
+{
+    if (conn->stage == CONN_OPEN) /* no one else can change it now */
+        conn->events.closed(conn->events.context, conn, conn->why);
+    if (conn->gate)
+        gate_forget(conn->gate, conn);
+    conn_drop(conn);
+}
+
+void conn_refuse(struct conn *conn, const char *why)
+{
+    pthread_mutex_lock(&conn->lock);
+    if (!conn->closing) /* after which it is read without the lock */
+        conn->refused = true;
+    pthread_mutex_unlock(&conn->lock);
+    conn_fail(conn, "%s", why);
+}
+
+void conn_reject(struct conn *conn, const char *why)
+{
+    pthread_mutex_lock(&conn->lock);
+    bool first = !conn->closing && !conn->rejected;
+    conn->rejected = true;
+    pthread_mutex_unlock(&conn->lock);
+    if (!first)
+        return; /* who closed it, or will */
+    count(&conn->ledger->malformed, 1);
+    if (conn->gate)
+        gate_complain(conn->gate, conn->peer, "not a worker of this version", why);
+    conn_refuse(conn, why);
+}
+
+/* An operation came back with NNG's error. */
+static void broken(struct conn *conn, int result)
+{
+    if (result == NNG_EPEERAUTH || result == NNG_ECRYPTO)
+        conn_reject(conn, "the certificates do not fit");
+    else if (result == NNG_ECONNSHUT || result == NNG_ECONNRESET || result == NNG_ECLOSED)
+        conn_fail(conn, "closed by the peer");
+    else
+        conn_fail(conn, "%s", nng_strerror(result));
+}
+
+/* ---- sending --------------------------------------------------------------------------------- */
+
+static size_t set_pieces(nng_aio *aio, const struct rondo_bytes *pieces, int pieces_count)
+{
+    nng_iov iov[PIECES];
+    size_t size = 0;
+    unsigned used = 0;
+    for (int i = 0; i < pieces_count; i++) {
+        if (pieces[i].size == 0)
+            continue;
+        /* NNG's type is for both directions; it does not write here. */
+        memcpy(&iov[used].iov_buf, &pieces[i].data, sizeof iov[used].iov_buf);
+        iov[used++].iov_len = pieces[i].size;
+        size += pieces[i].size;
+    }
+    nng_aio_set_iov(aio, used, iov);
+    return size;
+}
+
+/* Sends what the system takes at once, in this thread, and returns how much that was.  NNG hands a
+ * completed operation's callback to another thread; this operation has none, is begun, taken back
+ * if it did not go through, and over when nng_aio_wait returns: a thread switch less a message. */
+static size_t attempt(struct conn *conn, const struct rondo_bytes *pieces, int pieces_count)
+{
+    set_pieces(conn->attempt, pieces, pieces_count);
+    nng_stream_send(conn->stream, conn->attempt);
+    nng_aio_cancel(conn->attempt);
+    nng_aio_wait(conn->attempt);
+    size_t sent = nng_aio_result(conn->attempt) ? 0 : nng_aio_count(conn->attempt);
+    count(&conn->ledger->bytes_out, sent);
+    return sent;
+}
+
+/* False: the stream is shut, nothing will come back. */
+static bool begin_send(struct conn *conn, const struct rondo_bytes *pieces, int pieces_count)
+{
+    pthread_mutex_lock(&conn->io);
+    bool may = !conn->shut;
+    if (may) {
+        set_pieces(conn->send, pieces, pieces_count);
+        nng_stream_send(conn->stream, conn->send);
+    }
+    pthread_mutex_unlock(&conn->io);
+    return may;
+}
+
+/* Under the lock: so many bytes of the outbox went. */
+static void note_sent(struct conn *conn, size_t size)
+{
+    outbox_sent(&conn->outbox, size);
+    if (!conn->outbox.bytes)
+        conn->alone = 0;
+    if (size)
+        conn->moved_ns = clock_now_ns();
+    if (conn->waiting)
+        pthread_cond_broadcast(&conn->change);
+}
+
+/* Called with the lock, returns without: sends the outbox, here as far as the system takes it at
+ * once, the rest by an operation.  The caller has set `sending`, which says that no one else does. */
+static void pump(struct conn *conn)
+{
+    struct rondo_bytes pieces[PIECES];
+    while (!conn->closing && conn->outbox.bytes) {
+        int pieces_count = outbox_look(&conn->outbox, pieces, PIECES);
+        size_t size = 0, sent = 0;
+        for (int i = 0; i < pieces_count; i++)
+            size += pieces[i].size;
+        pthread_mutex_unlock(&conn->lock);
+        if (conn->direct)
+            sent = attempt(conn, pieces, pieces_count);
+        pthread_mutex_lock(&conn->lock);
+        note_sent(conn, sent);
+        if (sent == size)
+            continue;
+        pieces_count = outbox_look(&conn->outbox, pieces, PIECES);
+        pthread_mutex_unlock(&conn->lock);
+        if (begin_send(conn, pieces, pieces_count))
+            return;
+        pthread_mutex_lock(&conn->lock);
+        break;
+    }
+    conn->sending = false;
+    settle(conn);
+    pthread_mutex_unlock(&conn->lock);
+}
+
+static void on_sent(void *context)
+{
+    struct conn *conn = context;
+    int result = nng_aio_result(conn->send);
+    size_t size = result ? 0 : nng_aio_count(conn->send);
+    count(&conn->ledger->bytes_out, size);
+    if (result)
+        broken(conn, result);
+    pthread_mutex_lock(&conn->lock);
+    note_sent(conn, size);
+    pump(conn);
+}
+
+/* Called with the lock, returns without.  Straight from the caller's memory where nothing else is
+ * on its way; what the system does not take is copied. */
+static int speak(struct conn *conn, const struct frame *frame, const struct rondo_bytes *parts,
+                 int parts_count, size_t size)
+{
+    unsigned char header[FRAME_HEADER];
+    struct rondo_bytes pieces[PIECES] = { { header, sizeof header } };
+    struct frame full = *frame;
+    full.sequence = conn->sequence;
+    full.size = (uint32_t)size;
+    frame_put(&full, header);
+    for (int i = 0; i < parts_count; i++)
+        pieces[i + 1] = parts[i];
+    bool first = !conn->sending, memory = true;
+    size_t sent = 0;
+    if (first && conn->direct) {
+        conn->sending = true;
+        conn->sequence++;
+        pthread_mutex_unlock(&conn->lock);
+        sent = attempt(conn, pieces, parts_count + 1);
+        pthread_mutex_lock(&conn->lock);
+        if (sent)
+            conn->moved_ns = clock_now_ns();
+        if (sent < size + sizeof header) /* frames behind it may have come meanwhile */
+            memory = outbox_put_first(&conn->outbox, pieces, parts_count + 1, sent) == RONDO_OK;
+    } else {
+        if (outbox_put(&conn->outbox, pieces, parts_count + 1)) {
+            pthread_mutex_unlock(&conn->lock);
+            return RONDO_ENOMEM;
+        }
+        conn->sequence++;
+        conn->sending = true;
+        if (first)
+            conn->moved_ns = clock_now_ns();
+    }
+    conn->said_ns = conn->moved_ns;
+    count(&conn->ledger->frames_out, 1);
+    if (!memory) { /* half a frame has gone: nothing can follow it */
+        pthread_mutex_unlock(&conn->lock);
+        conn_fail(conn, "no memory");
+        pthread_mutex_lock(&conn->lock);
+    }
+    if (first)
+        pump(conn);
+    else
+        pthread_mutex_unlock(&conn->lock);
+    return memory ? RONDO_OK : RONDO_ENOMEM;
+}
+
+/* Several parts more than NNG takes are made one. */
+static int speak_whole(struct conn *conn, const struct frame *frame,
+                       const struct rondo_bytes *parts, int parts_count, size_t size)
+{
+    if (parts_count < PIECES)
+        return speak(conn, frame, parts, parts_count, size);
+    pthread_mutex_unlock(&conn->lock);
+    struct rondo_buf whole = { 0 };
+    int code = buf_reserve(&whole, size);
+    for (int i = 0; i < parts_count && !code; i++)
+        code = buf_append(&whole, parts[i].data, parts[i].size);
+    pthread_mutex_lock(&conn->lock);
+    struct rondo_bytes one = { whole.data, whole.size };
+    if (code)
+        pthread_mutex_unlock(&conn->lock);
+    else
+        code = speak(conn, frame, &one, 1, size);
+    buf_fini(&whole);
+    return code;
+}
+
+/* Under the lock. */
+static void await_room(struct conn *conn, size_t size)
+{
+    size_t limit = conn->queue_limit + (size <= SMALL ? OVERSHOOT : 0);
+    conn->waiting++;
+    while (!conn->closing && conn->outbox.bytes && conn->outbox.bytes + size > limit)
+        pthread_cond_wait(&conn->change, &conn->lock);
+    conn->waiting--;
+}
+
+static size_t size_of(const struct rondo_bytes *parts, int parts_count)
+{
+    size_t size = 0;
+    for (int i = 0; i < parts_count; i++)
+        size += parts[i].size;
+    return size;
+}
+
+size_t conn_backlog(struct conn *conn)
+{
+    pthread_mutex_lock(&conn->lock);
+    size_t bytes = conn->outbox.bytes;
+    pthread_mutex_unlock(&conn->lock);
+    return bytes;
+}
+
+int conn_tell(struct conn *conn, const struct frame *frame, const struct rondo_bytes *parts,
+              int parts_count)
+{
+    size_t size = size_of(parts, parts_count);
+    if (size > conn->frame_limit)
+        return RONDO_ESTATE;
+    pthread_mutex_lock(&conn->lock);
+    size_t most = conn->queue_limit + conn->alone + 2 * (size_t)OVERSHOOT;
+    bool full = size && conn->outbox.bytes > most;
+    if (full || conn->closing || conn->leaving || conn->stage != CONN_OPEN) {
+        pthread_mutex_unlock(&conn->lock);
+        if (full)
+            conn_fail(conn, "it does not read what it is sent");
+        return RONDO_EIO;
+    }
+    return speak_whole(conn, frame, parts, parts_count, size);
+}
+
+int conn_send(struct conn *conn, const struct frame *frame, const struct rondo_bytes *parts,
+              int parts_count)
+{
+    size_t size = size_of(parts, parts_count);
+    if (size > conn->frame_limit)
+        return RONDO_ESTATE;
+    pthread_mutex_lock(&conn->lock);
+    if (conn->outbox.bytes)
+        await_room(conn, size);
+    if (conn->closing || conn->leaving || conn->stage != CONN_OPEN) {
+        pthread_mutex_unlock(&conn->lock);
+        return RONDO_EIO;
+    }
+    if (size > conn->queue_limit)
+        conn->alone = size;
+    return speak_whole(conn, frame, parts, parts_count, size);
+}
+
+int conn_post(struct conn *conn, enum frame_type type, uint16_t seat, struct rondo_bytes body)
+{
+    struct frame frame = { .type = (uint8_t)type, .seat = seat };
+    pthread_mutex_lock(&conn->lock);
+    return speak(conn, &frame, &body, 1, body.size);
+}
+
+/* ---- receiving --------------------------------------------------------------------------------- */
+
+static void end_receiving(struct conn *conn)
+{
+    pthread_mutex_lock(&conn->lock);
+    conn->receiving = false;
+    settle(conn);
+    pthread_mutex_unlock(&conn->lock);
+}
+
+static void begin_receive(struct conn *conn)
+{
+    nng_iov iov;
+    if (intake_room(&conn->intake, &iov.iov_buf, &iov.iov_len)) {
+        conn_fail(conn, "no memory");
+        end_receiving(conn);
+        return;
+    }
+    pthread_mutex_lock(&conn->io);
+    bool may = !conn->shut;
+    if (may) {
+        nng_aio_set_iov(conn->receive, 1, &iov);
+        nng_stream_recv(conn->stream, conn->receive);
+    }
+    pthread_mutex_unlock(&conn->io);
+    if (!may)
+        end_receiving(conn);
+}
+
+/* A frame of a greeted peer. */
+static void heed(struct conn *conn, const struct frame *frame, struct rondo_buf *body)
+{
+    if (frame->type != FRAME_BEAT) {
+        conn->events.frame(conn->events.context, conn, frame, body);
+        return;
+    }
+    if (body->size)
+        conn_reject(conn, "a beat with a body");
+    else if (frame->seat == 1)
+        conn_fail(conn, "closed by the peer");
+    buf_fini(body);
+}
+
+/* False: nothing more is to be read. */
+static bool read_frames(struct conn *conn)
+{
+    struct frame frame;
+    struct rondo_buf body;
+    int code;
+    while ((code = intake_next(&conn->intake, &frame, &body)) > 0) {
+        count(&conn->ledger->frames_in, 1);
+        if (!conn->intake.greeting) {
+            heed(conn, &frame, &body);
+        } else {
+            struct rondo_bytes bytes = { body.data, body.size };
+            if (conn->gate)
+                gate_greet(conn, &frame, bytes);
+            else
+                dial_greet(conn, &frame, bytes);
+            buf_fini(&body);
+        }
+        pthread_mutex_lock(&conn->lock);
+        bool over = conn->closing;
+        pthread_mutex_unlock(&conn->lock);
+        if (over)
+            return false;
+    }
+    if (code == RONDO_ENOMEM)
+        conn_fail(conn, "no memory");
+    else if (code)
+        conn_reject(conn, conn->intake.why);
+    return code == 0;
+}
+
+static void on_received(void *context)
+{
+    struct conn *conn = context;
+    int result = nng_aio_result(conn->receive);
+    size_t size = nng_aio_count(conn->receive);
+    if (result || size == 0) {
+        if (conn->gate && conn->intake.greeting && conn->intake.buffer.size)
+            conn_reject(conn, "it was cut off in its greeting");
+        broken(conn, result ? result : NNG_ECONNSHUT);
+        end_receiving(conn);
+        return;
+    }
+    atomic_store_explicit(&conn->heard_ns, clock_now_ns(), memory_order_relaxed);
+    count(&conn->ledger->bytes_in, size);
+    intake_took(&conn->intake, size);
+    if (read_frames(conn))
+        begin_receive(conn);
+    else
+        end_receiving(conn);
+}
+
+/* ---- the clock ------------------------------------------------------------------------------- */
+
+/* Under the lock: the greeting has taken as long as it may. */
+static bool slow(const struct conn *conn, int64_t now)
+{
+    int64_t most = CONN_GREETING_MS * MS;
+    return conn->stage != CONN_OPEN
+           && now - conn->began_ns > (conn->lease_ns < most ? conn->lease_ns : most);
+}
+
+/* Looks at the clock, once a tick; may close the connection. */
+static void look(struct conn *conn)
+{
+    int64_t now = clock_now_ns();
+    int64_t heard = atomic_load_explicit(&conn->heard_ns, memory_order_relaxed);
+    pthread_mutex_lock(&conn->lock);
+    double lease = (double)conn->lease_ns * 1e-9;
+    bool open = conn->stage == CONN_OPEN, refused = conn->stage == CONN_REFUSED;
+    bool late = slow(conn, now), left = conn->leaving && now > conn->leave_ns;
+    bool deaf = open && now - heard > conn->lease_ns;
+    bool stuck = open && conn->outbox.bytes && now - conn->moved_ns > conn->lease_ns;
+    bool quiet = open && !conn->leaving && !conn->sending && now - conn->said_ns >= conn->beat_ns;
+    bool closing = conn->closing;
+    pthread_mutex_unlock(&conn->lock);
+    if (closing)
+        return;
+    if (left)
+        conn_fail(conn, "closed");
+    else if (late && conn->gate && !refused)
+        conn_reject(conn, "its greeting took too long");
+    else if (late)
+        conn_fail(conn, refused ? "refused" : "no greeting came; is it the address for workers?");
+    else if (deaf)
+        conn_fail(conn, "nothing heard for %.1f s", lease);
+    else if (stuck)
+        conn_fail(conn, "nothing read for %.1f s", lease);
+    else if (quiet && conn_post(conn, FRAME_BEAT, 0, (struct rondo_bytes){ 0 }))
+        conn_fail(conn, "no memory");
+}
+
+static int32_t interval_ms(const struct conn *conn)
+{
+    int64_t ms = conn->beat_ns / MS / 2;
+    return (int32_t)(ms < TICK_LEAST_MS ? TICK_LEAST_MS : ms > TICK_MOST_MS ? TICK_MOST_MS : ms);
+}
+
+static void on_tick(void *context)
+{
+    struct conn *conn = context;
+    look(conn);
+    pthread_mutex_lock(&conn->lock);
+    bool over = conn->closing && !conn->receiving && !conn->sending;
+    if (conn->closing)
+        conn->ticking = over; /* else whoever comes back last begins it again */
+    else
+        nng_sleep_aio(interval_ms(conn), conn->tick);
+    pthread_mutex_unlock(&conn->lock);
+    if (over)
+        finish(conn);
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static void name_peer(struct conn *conn, const char *url)
+{
+    nng_sockaddr address;
+    char host[INET6_ADDRSTRLEN] = "";
+    uint64_t pid = 0;
+    const char *rest = strstr(url, "://");
+    snprintf(conn->peer, sizeof conn->peer, "%.120s", rest ? rest + 3 : url);
+    if (!conn->gate)
+        return;
+    if (nng_stream_get_uint64(conn->stream, NNG_OPT_IPC_PEER_PID, &pid) == 0) {
+        snprintf(conn->peer, sizeof conn->peer, "process %llu", (unsigned long long)pid);
+    } else if (nng_stream_get_addr(conn->stream, NNG_OPT_REMADDR, &address) == 0) {
+        if (address.s_family == NNG_AF_INET
+            && inet_ntop(AF_INET, &address.s_in.sa_addr, host, sizeof host))
+            snprintf(conn->peer, sizeof conn->peer, "%s:%u", host,
+                     ntohs(address.s_in.sa_port));
+        else if (address.s_family == NNG_AF_INET6
+                 && inet_ntop(AF_INET6, address.s_in6.sa_addr, host, sizeof host))
+            snprintf(conn->peer, sizeof conn->peer, "[%s]:%u", host,
+                     ntohs(address.s_in6.sa_port));
+    }
+}
+
+static void set_limits(struct conn *conn, const struct conn_options *options)
+{
+    uint32_t lease = options->lease_ms ? options->lease_ms : CONN_LEASE_MS;
+    uint32_t beat = options->beat_ms ? options->beat_ms : lease / 5;
+    conn->greet.lease_ms = lease;
+    conn->greet.beat_ms = beat == 0 ? 1 : beat > lease ? lease : beat;
+    conn->lease_ns = conn->greet.lease_ms * MS;
+    conn->beat_ns = conn->greet.beat_ms * MS;
+    conn->frame_limit = options->frame_limit ? options->frame_limit : (size_t)1 << 30;
+    if (conn->frame_limit > UINT32_MAX)
+        conn->frame_limit = UINT32_MAX;
+    conn->queue_limit = options->queue_limit ? options->queue_limit : (size_t)1 << 26;
+}
+
+static int equip(struct conn *conn)
+{
+    bool failed = intake_init(&conn->intake) != RONDO_OK;
+    failed = nng_aio_alloc(&conn->receive, on_received, conn) || failed;
+    failed = nng_aio_alloc(&conn->send, on_sent, conn) || failed;
+    failed = nng_aio_alloc(&conn->attempt, NULL, NULL) || failed;
+    failed = nng_aio_alloc(&conn->tick, on_tick, conn) || failed;
+    return failed ? RONDO_ENOMEM : RONDO_OK;
+}
+
+struct conn *conn_create(const struct conn_options *options, struct gate *gate,
+                         struct conn_ledger *ledger, nng_stream *stream)
+{
+    struct conn *conn = mem_calloc(1, sizeof *conn);
+    if (!conn) {
+        nng_stream_free(stream);
+        return NULL;
+    }
+    atomic_init(&conn->holders, 2);
+    conn->events = options->events;
+    conn->gate = gate;
+    conn->ledger = ledger ? ledger : &conn->own;
+    conn->stream = stream;
+    conn->direct = options->tls == NULL;
+    conn->greet.token = options->token;
+    conn->greet.build = RONDO_VERSION;
+    conn->began_ns = conn->said_ns = conn->moved_ns = clock_now_ns();
+    atomic_init(&conn->heard_ns, conn->began_ns);
+    pthread_mutex_init(&conn->lock, NULL);
+    pthread_mutex_init(&conn->io, NULL);
+    clock_cond_init(&conn->change);
+    set_limits(conn, options);
+    if (equip(conn)) {
+        destroy(conn);
+        return NULL;
+    }
+    nng_stream_set_bool(stream, NNG_OPT_TCP_NODELAY, true); /* IPC has no such thing */
+    name_peer(conn, options->url);
+    return conn;
+}
+
+void conn_start(struct conn *conn)
+{
+    struct rondo_buf challenge = { 0 };
+    pthread_mutex_lock(&conn->lock);
+    conn->receiving = conn->ticking = true;
+    nng_sleep_aio(interval_ms(conn), conn->tick);
+    pthread_mutex_unlock(&conn->lock);
+    if (conn->gate
+        && (greet_challenge(&conn->greet, &challenge)
+            || conn_post(conn, FRAME_CHALLENGE, 0,
+                         (struct rondo_bytes){ challenge.data, challenge.size })))
+        conn_fail(conn, "no memory");
+    buf_fini(&challenge);
+    begin_receive(conn);
+}
+
+void conn_close(struct conn *conn)
+{
+    struct frame last = { .type = FRAME_BEAT, .seat = 1 };
+    pthread_mutex_lock(&conn->lock);
+    bool open = conn->stage == CONN_OPEN, again = conn->closing || conn->leaving;
+    if (open && !again) {
+        conn->leaving = true;
+        conn->leave_ns = clock_now_ns() + CONN_LINGER_MS * MS;
+        if (speak(conn, &last, NULL, 0, 0) == RONDO_OK)
+            return;
+    } else {
+        pthread_mutex_unlock(&conn->lock);
+    }
+    if (!again)
+        conn_fail(conn, "closed");
+}
+
+void conn_tag(struct conn *conn, void *tag)
+{
+    atomic_store_explicit(&conn->tag, tag, memory_order_release); /* with what it points to */
+}
+
+void *conn_tagged(const struct conn *conn)
+{
+    return atomic_load_explicit(&conn->tag, memory_order_acquire);
+}
+
+const char *conn_peer(const struct conn *conn)
+{
+    return conn->peer;
+}

@@ -1,0 +1,116 @@
+/* conn_i.h - a connection from inside, and what gate.c and dial.c share.
+ *
+ * Place:   core/net, floor 2; conn.c, gate.c and dial.c only.
+ * Threads: as each field says.  Locks in order: the gate's, a connection's `lock`, its `io`.
+ * Memory:  see conn.h.
+ *
+ * Three operations may be under way: receiving, sending, and a clock that ticks.  Each belongs to who
+ * started it, and each may end the connection: conn_fail marks it as closing and shuts the stream,
+ * upon which the operations come back and are not begun again.  The clock comes back last, tells
+ * `closed`, and drops the transport's hold: after that nothing of NNG's can reach the connection.
+ *
+ * NNG runs callbacks on its own threads, never inside the call that begins an operation, so that
+ * beginning one under a lock cannot deadlock; waiting for one (nng_aio_stop, _wait, _free) under a
+ * lock could, and is not done.  An operation begun on a stream that is already closed would never
+ * come back: hence `io`, which orders the two.
+ */
+#ifndef CONN_I_H
+#define CONN_I_H
+
+#include "core/net/conn.h"
+#include "core/net/greet.h"
+#include "core/net/intake.h"
+#include "core/net/outbox.h"
+
+#include <nng/nng.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum {
+    CONN_LEASE_MS = 5000,
+    CONN_GREETING_MS = 5000, /* or the lease, where that is shorter */
+    CONN_LINGER_MS = 1000,
+    CONN_URL = 300,
+};
+
+/* Relaxed: counts for people, nothing is ordered by them. */
+struct conn_ledger {
+    _Atomic uint64_t arrived, refused, malformed, bytes_in, bytes_out, frames_in, frames_out;
+};
+
+enum conn_stage {
+    CONN_GREETING, /* its words are exchanged */
+    CONN_REFUSED,  /* our line is on its way: the peer closes when it has read it */
+    CONN_OPEN,
+};
+
+struct conn {
+    _Atomic int32_t holders;
+    void *_Atomic tag;
+    struct conn_events events;
+    struct gate *gate;           /* NULL: dialled.  Not to be used after `closed` */
+    struct conn_ledger *ledger;  /* the gate's, or own */
+    struct conn_ledger own;
+    struct conn *next, *before;  /* guarded by the gate's lock, with ... */
+    bool asked;                  /* ... to close, when the gate does */
+    char peer[128];
+    bool direct;                 /* the stream can be tried without waiting; TLS cannot */
+
+    nng_stream *stream;
+    nng_aio *receive, *send, *attempt, *tick;
+
+    pthread_mutex_t lock;
+    pthread_cond_t change;       /* room in the outbox, the stage, closing */
+    enum conn_stage stage;       /* guarded by lock, from here ... */
+    bool receiving, sending, ticking;
+    bool closing;                /* and why: */
+    char why[192];
+    bool refused;                /* for good */
+    bool rejected;               /* counted, and about to close */
+    bool answered;               /* dialled: the challenge was */
+    int waiting;                 /* for room */
+    bool leaving;                /* conn_close was called; at the latest ... */
+    int64_t leave_ns;            /* ... then it closes */
+    int64_t said_ns, moved_ns;   /* when we last spoke; when the system last took bytes */
+    uint32_t sequence;           /* of the next frame out */
+    size_t alone;                /* what went alone, while it may be in the outbox */
+    struct outbox outbox;        /* ... to here.  Its bytes belong to whoever set `sending` */
+
+    pthread_mutex_t io;
+    bool shut;                   /* guarded by io: no operation may be begun */
+
+    int64_t began_ns, lease_ns, beat_ns; /* lease and beat: written before OPEN, under lock */
+    _Atomic int64_t heard_ns;    /* relaxed: a time, nothing is ordered by it */
+    size_t frame_limit, queue_limit;
+
+    struct intake intake;        /* the receiving operation's */
+    struct greet greet;          /* likewise */
+    char *token;                 /* own copy, dialled only */
+};
+
+/* One connection over a stream, which it owns on success and on failure; NULL: no memory.  One hold
+ * is the caller's, one the transport's. */
+struct conn *conn_create(const struct conn_options *options, struct gate *gate,
+                         struct conn_ledger *ledger, nng_stream *stream) RONDO_MUST_CHECK;
+/* Sends the challenge where it is the gate's; begins to receive and to tick.  After a failure the
+ * connection closes by itself. */
+void conn_start(struct conn *conn);
+/* Closes now; the first reason stays. */
+void conn_fail(struct conn *conn, const char *format, ...) RONDO_PRINTF(2, 3);
+/* Queues a frame of core/net's own, without waiting for room. */
+int conn_post(struct conn *conn, enum frame_type type, uint16_t seat,
+              struct rondo_bytes body) RONDO_MUST_CHECK;
+/* Waits for the end of the greeting, no longer than until_ns (clock.h); false: it came to nothing,
+ * the connection closes. */
+bool conn_await(struct conn *conn, int64_t until_ns) RONDO_MUST_CHECK;
+/* conn_fail, for good: the peer is not to be dialled again. */
+void conn_refuse(struct conn *conn, const char *why);
+
+/* A frame of a greeting, each on its side; of the receiving operation. */
+void gate_greet(struct conn *conn, const struct frame *frame, struct rondo_bytes body);
+void dial_greet(struct conn *conn, const struct frame *frame, struct rondo_bytes body);
+void gate_forget(struct gate *gate, struct conn *conn);
+/* One line in the log about a peer, unless there were many of late. */
+void gate_complain(struct gate *gate, const char *peer, const char *what, const char *why);
+
+#endif

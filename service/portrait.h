@@ -1,0 +1,18 @@
+/* portrait.h - a job as the service shows it: JSON.
+ *
+ * Place:   service, floor 4, inside; docs/formats/http.md has the keys.
+ * Threads: safe.
+ * Memory:  appends to the writer's buffer.
+ */
+#ifndef PORTRAIT_H
+#define PORTRAIT_H
+
+#include "core/job/jsonout.h"
+#include "service/exchange.h"
+
+/* The keys that a list shows, as one object. */
+void portrait_row(struct jsonout *out, const struct jobs_row *row);
+/* All that is known: the spec, the last progress, the files, and what the desk adds. */
+void portrait_whole(struct jsonout *out, const struct http *http, const struct jobs_row *row);
+
+#endif

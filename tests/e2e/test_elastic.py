@@ -1,0 +1,144 @@
+"""What may happen to a job while it runs: workers killed, added, stopped; the coordinator killed."""
+
+import os
+import signal
+import time
+import unittest
+
+import cluster
+import support
+from cluster import Coordinator, wait_for
+from support import needs_shared, shared
+
+
+class Elastic(support.Case):
+    def long_job(self):
+        """News20 in small rounds, long enough on this machine for all that shall happen; its spec and
+        its result by rondo run."""
+        rounds = {"blocks": 1, "block_size": 1, "candidates": 8}
+        for ratio in (0.1, 0.03, 0.01, 0.006, 0.004):
+            spec = self.spec(shared("news20.svm.gz"), params={"lambda_ratio": ratio},
+                             schedule=rounds, stop={"gap": 1e-8},
+                             checkpoint={"seconds": 1, "snapshot_rounds": 500})
+            want = self.solve(spec, "whole%g" % ratio, "--workers", 2)
+            if want["seconds"]["solve"] + want["rounds"] * 60e-6 > 30: # a round trip more each
+                break
+        return spec, want
+
+    def rounds(self, coordinator, number):
+        return (coordinator.job(number).get("progress") or {}).get("round", 0)
+
+    def moves_on(self, coordinator, number, seconds=60):
+        """A later round is reported, or the job has ended."""
+        before = self.rounds(coordinator, number)
+        wait_for("a later round than %d" % before, seconds,
+                 lambda: self.rounds(coordinator, number) > before
+                 or coordinator.job(number)["state"] != "running")
+
+    @needs_shared
+    def test_news20_through_all_of_it(self):
+        spec, want = self.long_job()
+        coordinator = Coordinator(self, "--lease", 2)
+        workers = [coordinator.worker("w%d" % i) for i in range(3)]
+        coordinator.wait_workers(3)
+        number = coordinator.submit(spec)
+        coordinator.wait_progress(number)
+        happened = []
+
+        def happens(what):
+            self.moves_on(coordinator, number)
+            if coordinator.job(number)["state"] == "running":
+                happened.append(what)
+
+        happens("killed")
+        workers[0].kill()
+        coordinator.wait_workers(2)
+        happens("added")
+        workers += [coordinator.worker("w%d" % i) for i in (3, 4)]
+        coordinator.wait_workers(4)
+        happens("stopped")
+        workers[1].signal(signal.SIGSTOP)
+        coordinator.wait_workers(3)
+        time.sleep(10)
+        workers[1].signal(signal.SIGCONT)
+        coordinator.wait_workers(4)
+        happens("coordinator killed")
+        coordinator.kill()
+        time.sleep(1)
+        coordinator = Coordinator(self, "--lease", 2, listen=coordinator.listen,
+                                  http=coordinator.http[len("http://"):])
+        coordinator.wait_workers(4)
+        happens("left")
+        workers[2].signal(signal.SIGTERM)
+        self.assertEqual(workers[2].wait(), 0, workers[2].said())
+        job = coordinator.wait_job(number, 400)
+        self.assertEqual(job["state"], "completed", job)
+        self.assertEqual(happened, ["killed", "added", "stopped", "coordinator killed", "left"],
+                         "the job was over before all had happened")
+        result = coordinator.result(number)
+        for key in ("model_sha256", "objective", "rounds", "updates"):
+            self.assertEqual(result[key], want[key], key)
+        self.assertEqual(job["starts"], 2)
+
+    def test_a_stop_of_the_coordinator_keeps_a_checkpoint(self):
+        x, y = self.generate("d", design="sparse", rows=400, cols=3000, density=0.02, seed=3)
+        spec = self.spec(x, y, stop={"gap": 1e-6}, params={"lambda_ratio": 0.08},
+                         schedule={"blocks": 1, "block_size": 1, "candidates": 1},
+                         checkpoint={"seconds": 3600})
+        want = self.solve(spec, "whole")
+        coordinator = Coordinator(self)
+        coordinator.worker("one")
+        number = coordinator.submit(spec)
+        coordinator.wait_progress(number)
+        coordinator.signal(signal.SIGTERM)
+        status = coordinator.wait()
+        self.assertEqual(status, 75, coordinator.said())
+        again = Coordinator(self, listen=coordinator.listen)
+        job = again.wait_job(number)
+        self.assertEqual(job["state"], "completed", job)
+        self.assertEqual(again.result(number)["model_sha256"], want["model_sha256"])
+
+    def test_workers_are_shared_out_and_come_back(self):
+        x, y = self.generate("d", design="sparse", rows=400, cols=3000, density=0.02, seed=3)
+        endless = self.spec(x, y, name="endless.json", stop={"gap": 0, "rounds": 10 ** 9},
+                            schedule={"blocks": 1, "block_size": 1, "candidates": 1,
+                                      "priority": {"rule": "uniform"}})
+        coordinator = Coordinator(self)
+        for i in range(3):
+            coordinator.worker("w%d" % i)
+        coordinator.wait_workers(3)
+        first = coordinator.submit(endless)
+
+        def have(count):
+            return lambda: coordinator.job(first).get("workers") == count
+        wait_for("all three", 20, have(3))
+        others = [coordinator.submit(endless) for _ in range(2)]
+        wait_for("one each", 20, lambda: have(1)() and all(
+            coordinator.job(number).get("workers") == 1 for number in others))
+        for number in others:
+            coordinator.call("cancel", number)
+            self.assertEqual(coordinator.wait_job(number)["state"], "cancelled")
+        wait_for("all three again", 20, have(3))
+        coordinator.call("cancel", first)
+        self.assertEqual(coordinator.wait_job(first)["state"], "cancelled")
+
+    def test_a_job_outlives_its_last_worker(self):
+        x, y = self.generate("d", design="sparse", rows=400, cols=3000, density=0.02, seed=3)
+        spec = self.spec(x, y, stop={"gap": 1e-6}, params={"lambda_ratio": 0.08},
+                         schedule={"blocks": 1, "block_size": 1, "candidates": 1})
+        want = self.solve(spec, "whole")
+        coordinator = Coordinator(self)
+        only = coordinator.worker("only")
+        number = coordinator.submit(spec)
+        coordinator.wait_progress(number)
+        only.kill()
+        coordinator.wait_workers(0)
+        self.assertEqual(coordinator.job(number)["state"], "running")
+        self.assertIn("worker", coordinator.job(number)["waiting"])
+        coordinator.worker("next")
+        self.assertEqual(coordinator.wait_job(number)["state"], "completed")
+        self.assertEqual(coordinator.result(number)["model_sha256"], want["model_sha256"])
+
+
+if __name__ == "__main__":
+    unittest.main()

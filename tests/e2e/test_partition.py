@@ -1,0 +1,151 @@
+"""A network that is cut for ten seconds: the workers come back, the job ends with the same bits.
+
+Four network namespaces: a switch, and three hosts that it joins.  Nothing leaves them.
+"""
+
+import json
+import os
+import subprocess
+import time
+import unittest
+
+import cluster
+import support
+from cluster import wait_for
+
+HOSTS = ("coordinator", "one", "two")
+CUT_SECONDS = 10
+PROBE_ROUNDS = 2000  # what tells how many rounds a second there are
+
+
+def ip(*words, check=True):
+    done = subprocess.run(["ip", *words], capture_output=True, text=True)
+    if check and done.returncode:
+        raise OSError("ip %s: %s" % (" ".join(words), done.stderr.strip()))
+    return done.returncode == 0
+
+
+class Network:
+    """10.77.0.1 and so on, one address a host; a cable each to the switch."""
+
+    def __init__(self, case):
+        self.switch = "rondo-%d-switch" % os.getpid()
+        self.space = {host: "rondo-%d-%s" % (os.getpid(), host) for host in HOSTS}
+        self.address = {host: "10.77.0.%d" % (i + 1) for i, host in enumerate(HOSTS)}
+        for space in (self.switch, *self.space.values()):
+            ip("netns", "add", space)
+            case.addCleanup(ip, "netns", "del", space, check=False)
+        ip("-n", self.switch, "link", "add", "br0", "type", "bridge")
+        ip("-n", self.switch, "link", "set", "br0", "up")
+        for host, space in self.space.items():
+            ip("-n", self.switch, "link", "add", host, "type", "veth", "peer", "name", "eth0",
+               "netns", space)
+            ip("-n", self.switch, "link", "set", host, "master", "br0", "up")
+            ip("-n", space, "link", "set", "lo", "up")
+            ip("-n", space, "addr", "add", self.address[host] + "/24", "dev", "eth0")
+            ip("-n", space, "link", "set", "eth0", "up")
+
+    def at(self, host):
+        """What stands before a command that shall run there."""
+        return ("ip", "netns", "exec", self.space[host])
+
+    def cut(self, host):
+        ip("-n", self.switch, "link", "set", host, "down")
+
+    def heal(self, host):
+        ip("-n", self.switch, "link", "set", host, "up")
+
+
+class Partition(support.Case):
+    def setUp(self):
+        super().setUp()
+        try:
+            self.net = Network(self)
+        except OSError as error:
+            self.skipTest("no network namespaces here: %s" % error)
+
+    def begin(self, seconds):
+        """A job of so many seconds on this machine is under way with both workers."""
+        x, y = self.generate("data", design="sparse", rows=400, cols=3000, density=0.02, seed=3)
+
+        def job(rounds):
+            return self.spec(x, y, stop={"gap": 0, "rounds": rounds}, schedule={
+                "priority": {"rule": "uniform"}, "blocks": 1, "block_size": 1, "candidates": 1})
+
+        token = self.write("token", "correct-horse-battery-staple\n")
+        os.chmod(token, 0o600)
+        self.words = ("--token-file", token)
+        # Clients ask on the coordinator's own loopback.
+        self.coordinator = cluster.Coordinator(
+            self, "--insecure", *self.words, listen="tcp://%s:7421" % self.net.address["coordinator"],
+            http="127.0.0.1:7420", prefix=self.net.at("coordinator"))
+        self.worker = {host: self.coordinator.worker(host, *self.words, prefix=self.net.at(host))
+                       for host in HOSTS[1:]}
+        wait_for("both workers", 30, lambda: self.workers() == {"one", "two"})
+        self.number = self.ask("submit", job(PROBE_ROUNDS)).strip()
+        wait_for("the probe", 120, lambda: self.job()["state"] == "completed")
+        self.ask("fetch", self.number, "--out", self.path("probe"))
+        rate = PROBE_ROUNDS / self.result("probe")["seconds"]["solve"]
+        self.spec_path = job(int(seconds * rate))
+        self.number = self.ask("submit", self.spec_path).strip()
+        wait_for("it reports", 60, self.round)
+
+    def ask(self, *words):
+        done = subprocess.run([*self.net.at("coordinator"), support.RONDO, *words, "--coordinator",
+                               self.coordinator.http, *self.words], capture_output=True, text=True,
+                              timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def workers(self):
+        return {w["name"] for w in json.loads(self.ask("workers", "--json"))["workers"]}
+
+    def job(self):
+        return json.loads(self.ask("status", self.number, "--json"))
+
+    def round(self):
+        return (self.job().get("progress") or {"round": 0})["round"]
+
+    def lose(self, host, lost):
+        """Ten seconds without host's cable; those that are lost are gone by then, and come back."""
+        self.net.cut(host)
+        end = time.monotonic() + CUT_SECONDS
+        wait_for("the loss is seen", CUT_SECONDS, lambda: not self.workers() & lost)
+        time.sleep(max(0, end - time.monotonic()))
+        self.assertFalse(self.workers() & lost)
+        self.assertEqual(self.job()["state"], "running")
+        self.net.heal(host)
+        wait_for("%s back" % lost, 30, lambda: self.workers() == {"one", "two"})
+
+    def finish(self, lost):
+        self.assertEqual(self.job()["state"], "running")
+        job = wait_for("the end", 240, lambda: self.job()["state"] != "running" and self.job())
+        self.assertEqual(job["state"], "completed", job)
+        want = self.solve(self.spec_path, "whole")
+        self.ask("fetch", self.number, "--out", self.path("fetched"))
+        got = self.result("fetched")
+        for key in ("model_sha256", "objective", "rounds", "updates"):
+            self.assertEqual(got[key], want[key], key)
+        said = self.coordinator.said()
+        for host in lost:
+            self.assertIn("worker %s is gone: " % host, said)
+            self.assertEqual(said.count("worker %s has come" % host), 2, said)
+            self.assertIn("dialling again", self.worker[host].said())
+
+    def test_one_worker_is_cut_off(self):
+        """The other goes on alone meanwhile."""
+        self.begin(4 * CUT_SECONDS)
+        before = self.round()
+        self.lose("one", {"one"})
+        self.assertGreater(self.round(), before)
+        self.finish({"one"})
+
+    def test_the_coordinator_is_cut_off(self):
+        """Nobody can go on meanwhile."""
+        self.begin(2 * CUT_SECONDS)
+        self.lose("coordinator", {"one", "two"})
+        self.finish({"one", "two"})
+
+
+if __name__ == "__main__":
+    unittest.main()

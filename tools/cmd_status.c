@@ -74,7 +74,7 @@ static void print_files(const struct jsonin *job)
     }
 }
 
-static void show(const struct jsonin *job)
+static void show(const char *id RONDO_UNUSED, const struct jsonin *job)
 {
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         print_line(&lines[i], job);
@@ -84,25 +84,5 @@ static void show(const struct jsonin *job)
 
 int cmd_status(int argc, char **argv)
 {
-    struct reach reach = { .command = "status" };
-    struct reach_answer answer = { 0 };
-    struct rondo_error err = { 0 };
-    const char *id = NULL;
-    char path[REACH_PATH_MAX];
-    int status = reach_parse(&reach, argc, argv, NULL, &id, "which job? give its id");
-    if (!status)
-        status = reach_check_id(&reach, id);
-    if (status)
-        return status;
-    snprintf(path, sizeof path, "/v1/jobs/%s", id);
-    int code = reach_open(&reach, &err);
-    if (!code)
-        code = reach_get(&reach, path, &answer, &err);
-    if (!code && reach.json)
-        reach_print(&answer);
-    else if (!code)
-        show(answer.json);
-    reach_answer_fini(&answer);
-    reach_close(&reach);
-    return code ? cli_fail(&err) : 0;
+    return reach_job("status", "", argc, argv, show);
 }

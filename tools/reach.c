@@ -162,6 +162,35 @@ void reach_print(const struct reach_answer *answer)
         putchar('\n');
 }
 
+int reach_job(const char *command, const char *action, int argc, char **argv,
+              void (*show)(const char *id, const struct jsonin *job))
+{
+    struct reach reach = { .command = command };
+    struct reach_answer answer = { 0 };
+    struct rondo_error err = { 0 };
+    const char *id = NULL;
+    char path[REACH_PATH_MAX];
+    int status = reach_parse(&reach, argc, argv, NULL, &id, "which job? give its id");
+    if (!status)
+        status = reach_check_id(&reach, id);
+    if (status)
+        return status;
+    snprintf(path, sizeof path, "/v1/jobs/%s%s", id, action);
+    int code = reach_open(&reach, &err);
+    if (!code)
+        code = *action ? reach_post(&reach, path, NULL, 0, &answer, &err)
+                       : reach_get(&reach, path, &answer, &err);
+    if (!code && reach.json)
+        reach_print(&answer);
+    else if (!code)
+        show(id, answer.json);
+    reach_answer_fini(&answer);
+    reach_close(&reach);
+    return code ? cli_fail(&err) : 0;
+}
+
+/* ---- ends ---------------------------------------------------------------------------------------- */
+
 int reach_ended(const char *state)
 {
     static const struct { const char *state; int status; } ends[] = {

@@ -62,6 +62,12 @@ void reach_answer_fini(struct reach_answer *answer);
 /* Prints the answer as it came, one newline behind it. */
 void reach_print(const struct reach_answer *answer);
 
+/* All of a command that asks one question about one job: reads its words, and then GETs /v1/jobs/ID,
+ * or, where `action` is not "", POSTs to it with that behind ("/cancel").  With --json the answer is
+ * printed as it came, else `show` is given it.  The exit status. */
+int reach_job(const char *command, const char *action, int argc, char **argv,
+              void (*show)(const char *id, const struct jsonin *job));
+
 /* completed, failed and cancelled are ends: the exit status, else -1. */
 int reach_ended(const char *state);
 /* The last line that a stopped watch leaves: how to watch again. */

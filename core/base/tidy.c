@@ -28,26 +28,10 @@ struct list {
 
 /* ---- whose folder it is -------------------------------------------------------------------------- */
 
-static int make(const char *dir, struct rondo_error *err)
-{
-    char parent[4096];
-    const char *slash = strrchr(dir, '/');
-    size_t length = slash ? (size_t)(slash - dir) : 0;
-    if (length >= sizeof parent)
-        return rondo_error_set(err, RONDO_EIO, dir, NULL, "the path is too long");
-    memcpy(parent, dir, length);
-    parent[length] = 0;
-    int code = length ? file_make_dir(parent, err) : RONDO_OK;
-    if (!code && mkdir(dir, 0700) != 0 && errno != EEXIST)
-        code = rondo_error_set(err, RONDO_EIO, dir, NULL, "cannot make the folder: %s",
-                               strerror(errno));
-    return code;
-}
-
 int tidy_open(const char *dir, struct rondo_error *err)
 {
     struct stat info;
-    int code = make(dir, err);
+    int code = file_make_own_dir(dir, err);
     if (code)
         return code;
     if (stat(dir, &info) != 0 || !S_ISDIR(info.st_mode))

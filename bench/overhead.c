@@ -5,6 +5,7 @@
  */
 #include "bench/baton.h"
 #include "bench/empty_app.h"
+#include "bench/median.h"
 #include "coordinator/server.h"
 #include "core/base/clock.h"
 #include "embed/cluster.h"
@@ -70,18 +71,6 @@ static struct ran run_empty(int32_t workers, int64_t rounds)
         exit(1);
     }
     return ran;
-}
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *value, int count)
-{
-    qsort(value, (size_t)count, sizeof *value, ascending);
-    return count % 2 ? value[count / 2] : 0.5 * (value[count / 2 - 1] + value[count / 2]);
 }
 
 struct row {

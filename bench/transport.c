@@ -9,6 +9,7 @@
  */
 #include "bench/bare.h"
 #include "bench/empty_app.h"
+#include "bench/median.h"
 #include "coordinator/server.h"
 #include "core/base/clock.h"
 #include "core/net/remote.h"
@@ -240,18 +241,6 @@ static struct ran measure(enum mode mode, const char *kind, int32_t workers, int
 }
 
 /* ---- the table --------------------------------------------------------------------------------- */
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *value, int count)
-{
-    qsort(value, (size_t)count, sizeof *value, ascending);
-    return count % 2 ? value[count / 2] : 0.5 * (value[count / 2 - 1] + value[count / 2]);
-}
 
 static bool print_row(const char *kind, int32_t workers, int64_t rounds, int repetitions)
 {

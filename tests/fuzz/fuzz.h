@@ -9,6 +9,7 @@
 #define FUZZ_H
 
 #include <rondo/err.h>
+#include <rondo/types.h>
 
 #include <stddef.h>
 #include <stdint.h>
@@ -33,12 +34,16 @@ void fuzz_end(void);
 void fuzz_says(int code, const struct rondo_error *err);
 
 /* A copy in a block of exactly that size, so that one byte too far is seen; fuzz_drop frees it.
- * data NULL: what it holds is
- * not set.  It does not count as taken by the target. */
+ * data NULL: what it holds is not set.  It does not count as taken by the target. */
 uint8_t *fuzz_copy(const uint8_t *data, size_t size);
 /* The same with a NUL behind it. */
 char *fuzz_text(const uint8_t *data, size_t size);
 void fuzz_drop(void *copy);
+
+/* Reads `in` and writes what it read into `out`; RONDO_ESTATE where it cannot be read. */
+typedef int fuzz_reader(struct rondo_bytes in, struct rondo_buf *out);
+/* A whole trial, fuzz_begin(most) to fuzz_end: what is read must be written back as the same bytes. */
+void fuzz_same(fuzz_reader *reader, const uint8_t *data, size_t size, size_t most);
 
 /* The path of a file in memory that holds these bytes, until the next call for the same slot. */
 enum { FUZZ_SLOTS = 2 };

@@ -60,18 +60,6 @@ int jobfile_failed(sqlite3 *db, int rc, const char *doing, struct rondo_error *e
                            sqlite3_errstr(rc), reason ? ": " : "", reason ? strerror(reason) : "");
 }
 
-int jobfile_integer(sqlite3 *db, const char *sql, int64_t *value)
-{
-    sqlite3_stmt *statement = NULL;
-    *value = 0;
-    int rc = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
-    if (rc != SQLITE_OK)
-        return rc;
-    if (sqlite3_step(statement) == SQLITE_ROW)
-        *value = sqlite3_column_int64(statement, 0);
-    return sqlite3_finalize(statement);
-}
-
 /* ---- opening ------------------------------------------------------------------------------- */
 
 static int connect(const char *path, int flags, const char *settings, sqlite3 **db,
@@ -90,13 +78,26 @@ static int connect(const char *path, int flags, const char *settings, sqlite3 **
     return code;
 }
 
+/* The integer in the first column of the first row; 0 where there is none.  An SQLite code. */
+static int integer(sqlite3 *db, const char *sql, int64_t *value)
+{
+    sqlite3_stmt *statement = NULL;
+    *value = 0;
+    int rc = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+    if (rc != SQLITE_OK)
+        return rc;
+    if (sqlite3_step(statement) == SQLITE_ROW)
+        *value = sqlite3_column_int64(statement, 0);
+    return sqlite3_finalize(statement);
+}
+
 /* Whose file is it?  An empty one becomes ours. */
 static int identify(sqlite3 *db, const char *path, struct rondo_error *err)
 {
     int64_t id = 0, version = 0, objects = 0;
-    int rc = jobfile_integer(db, "PRAGMA application_id", &id);
-    rc = rc ? rc : jobfile_integer(db, "PRAGMA user_version", &version);
-    rc = rc ? rc : jobfile_integer(db, "SELECT count(*) FROM sqlite_master", &objects);
+    int rc = integer(db, "PRAGMA application_id", &id);
+    rc = rc ? rc : integer(db, "PRAGMA user_version", &version);
+    rc = rc ? rc : integer(db, "SELECT count(*) FROM sqlite_master", &objects);
     if (!rc && id == JOBFILE_ID && version == JOBFILE_VERSION)
         return RONDO_OK;
     if (!rc && id == 0 && objects == 0)

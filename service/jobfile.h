@@ -31,9 +31,6 @@ int jobfile_writer(const char *path, sqlite3 **db, struct rondo_error *err) ROND
 /* A connection that only reads. */
 int jobfile_reader(const char *path, sqlite3 **db, struct rondo_error *err) RONDO_MUST_CHECK;
 
-/* The integer in the first column of the first row; 0 where there is none.  An SQLite code. */
-int jobfile_integer(sqlite3 *db, const char *sql, int64_t *value) RONDO_MUST_CHECK;
-
 /* Copies the row that a statement stands on.  RONDO_ENOMEM leaves *row empty. */
 int jobfile_row(sqlite3_stmt *statement, struct jobs_row *row) RONDO_MUST_CHECK;
 

@@ -1,7 +1,6 @@
 #include "tests/unit/core_trace/sample.h"
 
-#include <signal.h>
-#include <sys/resource.h>
+#include "tests/support/disk.h"
 
 TestSuite(writer_failures, .init = sample_setup, .fini = sample_teardown);
 
@@ -49,23 +48,13 @@ Test(writer_failures, a_missing_folder_is_an_io_error)
     cr_assert(strstr(err.what, "No such file"), "%s", err.what);
 }
 
-/* Lets files grow to `bytes`; the signal that comes with it is ignored. */
-static void limit_files(rlim_t bytes)
-{
-    struct rlimit limit;
-    signal(SIGXFSZ, SIG_IGN);
-    cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    limit.rlim_cur = bytes;
-    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 Test(writer_failures, a_full_disk_is_said_once_and_costs_what_was_not_flushed)
 {
     struct rondo_error err = { 0 };
     struct trace_writer *writer = sample_writer(TRACE_ALL, -1);
     sample_put(writer, 1, 5);
     cr_assert_eq(trace_flush(writer, NULL), RONDO_OK);
-    limit_files(256 * 1024);
+    disk_limit(256 * 1024);
     int code = RONDO_OK;
     for (int64_t number = 6; number < 5000 && !code; number++)
         code = trace_write(writer, sample_round(number), &err);
@@ -77,7 +66,7 @@ Test(writer_failures, a_full_disk_is_said_once_and_costs_what_was_not_flushed)
     cr_assert_str_eq(again.what, err.what);
     cr_assert_eq(trace_flush(writer, NULL), RONDO_EIO);
     cr_assert_eq(trace_close(writer, NULL), RONDO_EIO);
-    limit_files(RLIM_INFINITY);
+    disk_limit(RLIM_INFINITY);
     struct sample_counts seen = sample_seen();
     cr_assert(seen.rounds >= 5 && seen.rounds < 5000);
     cr_assert_eq(seen.blocks, seen.rounds * SAMPLE_BLOCKS);
@@ -89,9 +78,9 @@ Test(writer_failures, no_room_at_all_is_an_io_error)
 {
     struct trace_writer *writer = NULL;
     struct rondo_error err = { 0 };
-    limit_files(0);
+    disk_limit(0);
     cr_assert_eq(trace_create(sample_dir, TRACE_ALL, -1, NULL, &writer, &err), RONDO_EIO);
-    limit_files(RLIM_INFINITY);
+    disk_limit(RLIM_INFINITY);
     cr_assert_null(writer);
     cr_assert_str_eq(err.where, sample_file);
     cr_assert(strstr(err.what, "disk I/O error"), "%s", err.what);

@@ -2,9 +2,7 @@
 #include "tests/unit/service/ask.h"
 
 #include "core/base/file.h"
-
-#include <signal.h>
-#include <sys/resource.h>
+#include "tests/support/disk.h"
 
 static void opened(void)
 {
@@ -240,27 +238,17 @@ Test(http, a_body_that_is_too_large_is_refused_early_or_when_it_has_grown)
     mem_free(large);
 }
 
-/* Lets files grow to `bytes`; the signal that comes with it is ignored. */
-static void limit_files(rlim_t bytes)
-{
-    struct rlimit limit;
-    signal(SIGXFSZ, SIG_IGN);
-    cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    limit.rlim_cur = bytes;
-    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 Test(http, a_full_disk_is_said_and_goes_by)
 {
     submit();
-    limit_files(1);
+    disk_limit(1);
     ask("POST", "/v1/jobs", "", ask_spec(""));
     refused(507, "disk");
     cr_expect(ask_says("cannot keep the job: "), "%s", ask_reply);
     ask("POST", "/v1/jobs/1/cancel", "", NULL);
     refused(507, "disk");
     cr_expect_eq(ask("GET", "/v1/jobs/1", "", NULL), 200);
-    limit_files(RLIM_INFINITY);
+    disk_limit(RLIM_INFINITY);
     cr_expect_eq(submit(), 2);
 }
 

@@ -3,10 +3,10 @@
 
 #include "core/base/mem.h"
 #include "service/jobs.h"
+#include "tests/support/disk.h"
 
 #include <pthread.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 
 TestSuite(jobs, .init = place_setup, .fini = place_teardown);
@@ -322,15 +322,6 @@ Test(jobs, after_a_kill_every_acknowledged_job_is_there_and_taken_ones_are_runni
 
 /* ---- a full disk ---------------------------------------------------------------------------- */
 
-static void limit_files(rlim_t bytes)
-{
-    struct rlimit limit;
-    signal(SIGXFSZ, SIG_IGN);
-    cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    limit.rlim_cur = bytes;
-    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 Test(jobs, a_full_disk_refuses_with_the_reason_and_goes_on_when_there_is_room)
 {
     struct jobs *jobs = opened();
@@ -338,7 +329,7 @@ Test(jobs, a_full_disk_refuses_with_the_reason_and_goes_on_when_there_is_room)
     static char spec[20000];
     int64_t id, last = submitted(jobs, "", 0);
     snprintf(spec, sizeof spec, "{\"name\":\"%0*d\"}", (int)sizeof spec - 20, 0);
-    limit_files(256 * 1024);
+    disk_limit(256 * 1024);
     int code = 0;
     for (int i = 0; i < 100 && !code; i++) {
         code = jobs_submit(jobs, "large", "lasso", 0, spec, &id, &err);
@@ -352,7 +343,7 @@ Test(jobs, a_full_disk_refuses_with_the_reason_and_goes_on_when_there_is_room)
     struct jobs_row row = got(jobs, last);
     cr_expect_eq(row.state, JOBS_QUEUED);
     jobs_row_fini(&row);
-    limit_files(RLIM_INFINITY);
+    disk_limit(RLIM_INFINITY);
     cr_expect_eq(submitted(jobs, "again", 0), last + 1);
     cr_expect_eq(taken(jobs), 1);
     jobs_close(jobs);

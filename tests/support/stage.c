@@ -226,6 +226,18 @@ bool stage_step(struct stage *stage, uint64_t draw)
     return true;
 }
 
+bool stage_playing(const struct stage *stage)
+{
+    enum engine_state state = engine_state(stage->engine);
+    return state == ENGINE_WAITING || state == ENGINE_RUNNING;
+}
+
+void stage_finish(struct stage *stage)
+{
+    for (uint64_t turn = 0; stage_playing(stage) && stage_step(stage, turn); turn++)
+        ;
+}
+
 void stage_look(struct stage *stage, struct drive_end *end)
 {
     struct engine *engine = stage->engine;

@@ -3,7 +3,7 @@
  * Place:   tests/support; what drive_job leaves to the machine (who is faster, who comes late, who
  *          is lost when) is chosen here, so that a failure comes again from its seed.
  * Threads: one.
- * Memory:  stage_fini frees all.
+ * Memory:  stage_destroy frees all.
  */
 #ifndef STAGE_H
 #define STAGE_H
@@ -30,6 +30,10 @@ bool stage_present(const struct stage *stage, int32_t worker);
 bool stage_step(struct stage *stage, uint64_t draw);
 /* Gives the engine a message from a worker. */
 void stage_say(struct stage *stage, int32_t worker, struct message message);
+/* The job waits for workers or runs. */
+bool stage_playing(const struct stage *stage);
+/* Steps until the job has ended or nothing is left to do. */
+void stage_finish(struct stage *stage);
 /* Looks at the head; the stage goes on. */
 void stage_look(struct stage *stage, struct drive_end *end);
 /* Checkpoints so far; the first is kept by stage_look. */

@@ -9,7 +9,7 @@
 
 #include "core/base/mem.h"
 #include "tests/apps/apps.h"
-#include "tests/support/drive_job.h"
+#include "tests/support/stage.h"
 
 #include <criterion/criterion.h>
 
@@ -39,6 +39,18 @@ static inline void patterns_expect(const struct drive_end *want, const struct dr
               "%s, %s: %d workers, pipeline %d, lost %d after %lld: other bits (%lld rounds)",
               job->app->name, what, job->workers, job->pipeline, job->loss[0].worker,
               (long long)job->loss[0].round, (long long)end.rounds);
+    drive_job_fini(&end);
+}
+
+/* Compares with what a stage has come to; the seed goes into the message. */
+static inline void patterns_expect_stage(const struct drive_end *want, const struct drive_job *job,
+                                         struct stage *stage, int64_t seed)
+{
+    struct drive_end end;
+    stage_look(stage, &end);
+    cr_expect(drive_job_same(want, &end), "%s, seed %lld: %s, state %d, round %lld",
+              job->app->name, (long long)seed, end.code ? end.error.what : "other bits", end.state,
+              (long long)end.rounds);
     drive_job_fini(&end);
 }
 

@@ -1,19 +1,12 @@
 #include "patterns.h"
 
 #include "tests/support/scale.h"
-#include "tests/support/stage.h"
 
 #include <string.h>
 
 static uint64_t draw(uint64_t seed, uint64_t item)
 {
     return rondo_rng_u64(seed, 0, 401, item);
-}
-
-static bool playing(struct stage *stage)
-{
-    enum engine_state state = engine_state(stage_engine(stage));
-    return state == ENGINE_WAITING || state == ENGINE_RUNNING;
 }
 
 static int present(struct stage *stage)
@@ -37,7 +30,7 @@ static int32_t someone(struct stage *stage, uint64_t word)
 static void play(struct stage *stage, uint64_t seed)
 {
     int joined = 0;
-    for (uint64_t turn = 0; playing(stage); turn++) {
+    for (uint64_t turn = 0; stage_playing(stage); turn++) {
         uint64_t word = draw(seed, turn), kind = word % 48;
         int32_t one = someone(stage, word >> 8);
         bool more = joined < STAGE_SEATS - 1 || present(stage) == 0;
@@ -62,15 +55,11 @@ Test(elastic, the_same_bits_though_at_times_no_worker_is_left)
         for (int64_t seed = 0; seed < runs; seed++) {
             struct drive_job job = { .app = pattern[a], .pipeline = 1 + (int32_t)(seed % 3),
                                      .snapshot_rounds = 1 + seed % 5, .rounds = 8 };
-            struct drive_end want = patterns_good(&job), end;
+            struct drive_end want = patterns_good(&job);
             job.patient = true;
             struct stage *stage = stage_create(&job);
             play(stage, (uint64_t)seed);
-            stage_look(stage, &end);
-            cr_expect(drive_job_same(&want, &end), "%s, seed %lld: %s, state %d, round %lld",
-                      job.app->name, (long long)seed, end.code ? end.error.what : "other bits",
-                      end.state, (long long)end.rounds);
-            drive_job_fini(&end);
+            patterns_expect_stage(&want, &job, stage, seed);
             drive_job_fini(&want);
             stage_destroy(stage);
         }
@@ -97,8 +86,7 @@ Test(elastic, a_released_worker_goes_behind_a_commit_and_nothing_is_done_twice)
     cr_expect_eq(stage_released(stage), 1);
     cr_expect_geq(engine_rounds(stage_engine(stage)), 5, "rolled back to %lld",
                   (long long)engine_rounds(stage_engine(stage)));
-    for (uint64_t turn = 0; playing(stage) && stage_step(stage, turn); turn++)
-        ;
+    stage_finish(stage);
     cr_expect_eq(engine_state(stage_engine(stage)), ENGINE_DONE);
     stage_destroy(stage);
 }
@@ -147,8 +135,7 @@ Test(elastic, a_worker_without_memory_is_let_go_and_an_app_that_fails_ends_the_j
         stage_join(stage);
         run_to(stage, 2);
         stage_say(stage, 1, failure(stage, 1, app_fails ? RONDO_EAPP : RONDO_ENOMEM));
-        for (uint64_t turn = 0; playing(stage) && stage_step(stage, turn); turn++)
-            ;
+        stage_finish(stage);
         stage_look(stage, &end);
         cr_expect_eq(stage_released(stage), !app_fails);
         cr_expect_eq(end.state, app_fails ? ENGINE_FAILED : ENGINE_DONE);
@@ -173,8 +160,7 @@ Test(elastic, a_worker_that_talks_nonsense_is_let_go_and_the_job_has_the_same_en
         run_to(stage, 2);
         for (int64_t ticket = 0; ticket < 8 && stage_released(stage) == 0; ticket++)
             stage_say(stage, 1, (struct message){ .type = types[i], .epoch = 1, .ticket = ticket });
-        for (uint64_t turn = 0; playing(stage) && stage_step(stage, turn); turn++)
-            ;
+        stage_finish(stage);
         stage_look(stage, &end);
         cr_expect(stage_released(stage) == 1 || types[i] == MESSAGE_DONE, "type %d", types[i]);
         cr_expect_eq(end.state, ENGINE_DONE, "type %d", types[i]);
@@ -190,7 +176,7 @@ Test(elastic, a_job_that_every_worker_fails_ends_with_the_reason)
     struct drive_job job = { .app = &app_reduce, .patient = true };
     struct drive_end end;
     struct stage *stage = stage_create(&job);
-    for (int32_t worker = 0; playing(stage); worker++) {
+    for (int32_t worker = 0; stage_playing(stage); worker++) {
         cr_assert_lt(worker, 8);
         stage_join(stage);
         stage_say(stage, worker, failure(stage, (uint32_t)(2 * worker + 1), RONDO_ENOMEM));

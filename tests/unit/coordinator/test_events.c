@@ -1,17 +1,10 @@
 #include "patterns.h"
 
 #include "tests/support/scale.h"
-#include "tests/support/stage.h"
 
 static uint64_t draw(uint64_t seed, uint64_t item)
 {
     return rondo_rng_u64(seed, 0, 400, item);
-}
-
-static bool playing(struct stage *stage)
-{
-    enum engine_state state = engine_state(stage_engine(stage));
-    return state == ENGINE_WAITING || state == ENGINE_RUNNING;
 }
 
 static int32_t someone(struct stage *stage, uint64_t word)
@@ -28,7 +21,7 @@ static void play(struct stage *stage, uint64_t seed, bool checkpoints)
 {
     int joined = 1;
     stage_join(stage);
-    for (uint64_t turn = 0; playing(stage); turn++) {
+    for (uint64_t turn = 0; stage_playing(stage); turn++) {
         uint64_t word = draw(seed, turn), kind = word % 64;
         int32_t one = kind == 0 ? someone(stage, word >> 8) : -1;
         if (one >= 0)
@@ -50,14 +43,10 @@ Test(events, the_same_bits_whoever_comes_goes_or_is_faster)
         for (int64_t seed = 0; seed < runs; seed++) {
             struct drive_job job = { .app = pattern[a], .pipeline = 1 + (int32_t)(seed % 3),
                                      .snapshot_rounds = 1 + seed % 5 };
-            struct drive_end want = patterns_good(&job), end;
+            struct drive_end want = patterns_good(&job);
             struct stage *stage = stage_create(&job);
             play(stage, (uint64_t)seed, seed % 2);
-            stage_look(stage, &end);
-            cr_expect(drive_job_same(&want, &end), "%s, seed %lld: %s, state %d, round %lld",
-                      job.app->name, (long long)seed, end.code ? end.error.what : "other bits",
-                      end.state, (long long)end.rounds);
-            drive_job_fini(&end);
+            patterns_expect_stage(&want, &job, stage, seed);
             drive_job_fini(&want);
             stage_destroy(stage);
         }
@@ -69,12 +58,10 @@ Test(events, blocks_that_travel_without_shards_do_so_too)
     app_rotate_shape.no_shards = true;
     for (int64_t seed = 0; seed < runs; seed++) {
         struct drive_job job = { .app = &app_rotate, .snapshot_rounds = 1 + seed % 5 };
-        struct drive_end want = patterns_good(&job), end;
+        struct drive_end want = patterns_good(&job);
         struct stage *stage = stage_create(&job);
         play(stage, (uint64_t)seed, true);
-        stage_look(stage, &end);
-        cr_expect(drive_job_same(&want, &end), "seed %lld", (long long)seed);
-        drive_job_fini(&end);
+        patterns_expect_stage(&want, &job, stage, seed);
         drive_job_fini(&want);
         stage_destroy(stage);
     }
@@ -93,12 +80,11 @@ Test(events, a_worker_may_be_lost_at_any_step)
             struct stage *stage = stage_create(&job);
             stage_join(stage);
             stage_join(stage);
-            for (int64_t turn = 0; turn < when && playing(stage); turn++)
+            for (int64_t turn = 0; turn < when && stage_playing(stage); turn++)
                 stage_step(stage, (uint64_t)turn * 7);
-            ended = !playing(stage);
+            ended = !stage_playing(stage);
             stage_leave(stage, (int32_t)(when % 2));
-            for (uint64_t turn = 0; playing(stage) && stage_step(stage, turn); turn++)
-                ;
+            stage_finish(stage);
             stage_look(stage, &end);
             cr_expect(drive_job_same(&want, &end), "%s, lost at step %lld: %s", job.app->name,
                       (long long)when, end.code ? end.error.what : "other bits");
@@ -118,7 +104,7 @@ Test(events, a_worker_that_comes_late_gets_its_share)
         cr_assert(stage_step(stage, turn));
     int32_t late = stage_join(stage);
     bool worked = false;
-    for (uint64_t turn = 0; playing(stage) && stage_step(stage, turn); turn++)
+    for (uint64_t turn = 0; stage_playing(stage) && stage_step(stage, turn); turn++)
         worked = worked || engine_rounds(stage_engine(stage)) == 8;
     cr_expect(worked);
     cr_expect_eq(engine_state(stage_engine(stage)), ENGINE_DONE);
@@ -156,7 +142,7 @@ static void expect_end(struct message message, bool fails)
     stage_join(stage);
     message.epoch = 1;
     stage_say(stage, 0, message);
-    while (playing(stage) && stage_step(stage, 0))
+    while (stage_playing(stage) && stage_step(stage, 0))
         ;
     cr_expect_eq(engine_state(stage_engine(stage)), fails ? ENGINE_FAILED : ENGINE_DONE, "type %d",
                  message.type);
@@ -191,8 +177,7 @@ Test(events, that_make_no_sense_are_left_alone)
     engine_leave(engine, 1); /* never came */
     stage_join(stage);
     engine_leave(engine, 7);
-    for (uint64_t turn = 0; playing(stage) && stage_step(stage, turn); turn++)
-        ;
+    stage_finish(stage);
     cr_expect_eq(engine_state(engine), ENGINE_DONE);
     engine_stop(engine, "late", true);
     cr_expect_str_eq(engine_stop_reason(engine), "rounds");

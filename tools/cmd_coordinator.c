@@ -159,21 +159,21 @@ int cmd_coordinator(int argc, char **argv)
 {
     struct coordinator args = { 0 };
     const struct words_option table[] = {
-        { "--config", &args.config, NULL, NULL, NULL, 0, 0 },
-        { "--listen", &args.listen, NULL, NULL, NULL, 0, 0 },
-        { "--http", &args.http, NULL, NULL, NULL, 0, 0 },
-        { "--state", &args.state, NULL, NULL, NULL, 0, 0 },
-        { "--data-root", NULL, &args.root, NULL, NULL, 0, 0 },
-        { "--cache", &args.cache, NULL, NULL, NULL, 0, 0 },
-        { "--token-file", &args.token_file, NULL, NULL, NULL, 0, 0 },
-        { "--tls-cert", &args.tls_cert, NULL, NULL, NULL, 0, 0 },
-        { "--tls-key", &args.tls_key, NULL, NULL, NULL, 0, 0 },
-        { "--tls-ca", &args.tls_ca, NULL, NULL, NULL, 0, 0 },
-        { "--insecure", NULL, NULL, &args.insecure, NULL, 0, 0 },
-        { "--quiet", NULL, NULL, &args.quiet, NULL, 0, 0 },
-        { "--jobs", NULL, NULL, NULL, &args.jobs, 1, 256 },
-        { "--lease", NULL, NULL, NULL, &args.lease, 0.1, 3600 },
-        { NULL, NULL, NULL, NULL, NULL, 0, 0 },
+        { "--config", .text = &args.config },
+        { "--listen", .text = &args.listen },
+        { "--http", .text = &args.http },
+        { "--state", .text = &args.state },
+        { "--data-root", .list = &args.root, .most = SERVICE_ROOTS },
+        { "--cache", .text = &args.cache },
+        { "--token-file", .text = &args.token_file },
+        { "--tls-cert", .text = &args.tls_cert },
+        { "--tls-key", .text = &args.tls_key },
+        { "--tls-ca", .text = &args.tls_ca },
+        { "--insecure", .flag = &args.insecure },
+        { "--quiet", .flag = &args.quiet },
+        { "--jobs", .number = &args.jobs, .least = 1, .most = 256 },
+        { "--lease", .number = &args.lease, .least = 0.1, .most = 3600 },
+        { .name = NULL },
     };
     struct words words = { .command = "coordinator", .options = table };
     struct rondo_error err = { 0 };

@@ -282,9 +282,9 @@ int cmd_fetch(int argc, char **argv)
 {
     struct fetch fetch = { .reach = { .command = "fetch" } };
     struct rondo_error err = { 0 };
-    const struct reach_option own[] = { { "--out", &fetch.dir, NULL, NULL },
-                                        { "--force", NULL, NULL, &fetch.force },
-                                        { NULL, NULL, NULL, NULL } };
+    const struct words_option own[] = { { "--out", .text = &fetch.dir },
+                                        { "--force", .flag = &fetch.force },
+                                        { .name = NULL } };
     int status = reach_parse(&fetch.reach, argc, argv, own, &fetch.id, "which job? give its id");
     if (!status)
         status = reach_check_id(&fetch.reach, fetch.id);

@@ -99,10 +99,10 @@ int cmd_list(int argc, char **argv)
     struct request request = { .limit = LIMIT_DEFAULT };
     struct rondo_error err = { 0 };
     const char *limit = NULL;
-    const struct reach_option own[] = { { "--state", &request.state, NULL, NULL },
-                                        { "--limit", &limit, NULL, NULL },
-                                        { "--before", &request.before, NULL, NULL },
-                                        { NULL, NULL, NULL, NULL } };
+    const struct words_option own[] = { { "--state", .text = &request.state },
+                                        { "--limit", .text = &limit },
+                                        { "--before", .text = &request.before },
+                                        { .name = NULL } };
     int status = reach_parse(&reach, argc, argv, own, NULL, NULL);
     if (!status && request.state)
         status = check_state(&reach, request.state);

@@ -84,12 +84,12 @@ static int submit(struct reach *reach, struct rondo_job *job, bool follow)
 int cmd_submit(int argc, char **argv)
 {
     struct reach reach = { .command = "submit" };
-    struct reach_list sets = { .count = 0 };
+    struct words_list sets = { .count = 0 };
     const char *path = NULL;
     bool follow = false;
-    const struct reach_option own[] = { { "--set", NULL, &sets, NULL },
-                                        { "--follow", NULL, NULL, &follow },
-                                        { NULL, NULL, NULL, NULL } };
+    const struct words_option own[] = { { "--set", .list = &sets, .most = WORDS_LIST },
+                                        { "--follow", .flag = &follow },
+                                        { .name = NULL } };
     int status = reach_parse(&reach, argc, argv, own, &path, "which job? give the spec's file");
     if (status)
         return status;

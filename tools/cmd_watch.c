@@ -7,7 +7,7 @@ int cmd_watch(int argc, char **argv)
     struct reach reach = { .command = "watch" };
     const char *id = NULL, *wait = NULL;
     int64_t wait_s = FOLLOW_WAIT_S;
-    const struct reach_option own[] = { { "--wait", &wait, NULL, NULL }, { NULL, NULL, NULL, NULL } };
+    const struct words_option own[] = { { "--wait", .text = &wait }, { .name = NULL } };
     int status = reach_parse(&reach, argc, argv, own, &id, "which job? give its id");
     if (!status)
         status = reach_check_id(&reach, id);

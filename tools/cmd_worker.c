@@ -148,18 +148,18 @@ int cmd_worker(int argc, char **argv)
 {
     struct worker_words args = { 0 };
     const struct words_option table[] = {
-        { "--coordinator", &args.coordinator, NULL, NULL, NULL, 0, 0 },
-        { "--threads", NULL, NULL, NULL, &args.threads, 1, 1024 },
-        { "--device", &args.device, NULL, NULL, NULL, 0, 0 },
-        { "--name", &args.name, NULL, NULL, NULL, 0, 0 },
-        { "--token-file", &args.token_file, NULL, NULL, NULL, 0, 0 },
-        { "--tls-cert", &args.tls_cert, NULL, NULL, NULL, 0, 0 },
-        { "--tls-key", &args.tls_key, NULL, NULL, NULL, 0, 0 },
-        { "--tls-ca", &args.tls_ca, NULL, NULL, NULL, 0, 0 },
-        { "--cache", &args.cache, NULL, NULL, NULL, 0, 0 },
-        { "--patience", NULL, NULL, NULL, &args.patience, 0.001, 1e9 },
-        { "--quiet", NULL, NULL, &args.quiet, NULL, 0, 0 },
-        { NULL, NULL, NULL, NULL, NULL, 0, 0 },
+        { "--coordinator", .text = &args.coordinator },
+        { "--threads", .number = &args.threads, .least = 1, .most = 1024 },
+        { "--device", .text = &args.device },
+        { "--name", .text = &args.name },
+        { "--token-file", .text = &args.token_file },
+        { "--tls-cert", .text = &args.tls_cert },
+        { "--tls-key", .text = &args.tls_key },
+        { "--tls-ca", .text = &args.tls_ca },
+        { "--cache", .text = &args.cache },
+        { "--patience", .number = &args.patience, .least = 0.001, .most = 1e9 },
+        { "--quiet", .flag = &args.quiet },
+        { .name = NULL },
     };
     struct words words = { .command = "worker", .options = table };
     struct rondo_error err = { 0 };

@@ -11,53 +11,22 @@
 
 /* ---- words --------------------------------------------------------------------------------------- */
 
-/* One option of a table: 1 taken, 0 another word, -1 said. */
-static int take(const struct reach *reach, const struct reach_option *option, int argc, char **argv,
-                int *at)
-{
-    const char *value = NULL;
-    if (option->flag) {
-        bool is = strcmp(argv[*at], option->name) == 0;
-        *option->flag = *option->flag || is;
-        return is;
-    }
-    int is = cli_option(reach->command, option->name, argc, argv, at, &value);
-    if (is > 0 && option->value)
-        *option->value = value;
-    if (is > 0 && option->list && option->list->count == REACH_LIST_MAX) {
-        cli_usage(reach->command, "more than %d %s", REACH_LIST_MAX, option->name);
-        return -1;
-    }
-    if (is > 0 && option->list)
-        option->list->item[option->list->count++] = value;
-    return is;
-}
-
-static int take_any(const struct reach *reach, const struct reach_option *options, int argc,
-                    char **argv, int *at)
-{
-    int is = 0;
-    for (; options && options->name && is == 0; options++)
-        is = take(reach, options, argc, argv, at);
-    return is;
-}
-
-int reach_parse(struct reach *reach, int argc, char **argv, const struct reach_option *own,
+int reach_parse(struct reach *reach, int argc, char **argv, const struct words_option *own,
                 const char **word, const char *what)
 {
-    const struct reach_option common[] = {
-        { "--coordinator", &reach->coordinator, NULL, NULL },
-        { "--token-file", &reach->options.token_file, NULL, NULL },
-        { "--tls-ca", &reach->options.ca_file, NULL, NULL },
-        { "--json", NULL, NULL, &reach->json },
-        { "--quiet", NULL, NULL, &reach->quiet },
-        { NULL, NULL, NULL, NULL },
+    const struct words_option common[] = {
+        { "--coordinator", .text = &reach->coordinator },
+        { "--token-file", .text = &reach->options.token_file },
+        { "--tls-ca", .text = &reach->options.ca_file },
+        { "--json", .flag = &reach->json },
+        { "--quiet", .flag = &reach->quiet },
+        { .name = NULL },
     };
     bool words_alone = false;
     for (int i = 1; i < argc; i++) {
-        int is = words_alone ? 0 : take_any(reach, common, argc, argv, &i);
-        if (is == 0 && !words_alone)
-            is = take_any(reach, own, argc, argv, &i);
+        int is = words_alone ? 0 : words_take(reach->command, common, argc, argv, &i);
+        if (is == 0 && !words_alone && own)
+            is = words_take(reach->command, own, argc, argv, &i);
         if (is < 0)
             return 2;
         if (is > 0)

@@ -9,8 +9,9 @@
 
 #include "client/client.h"
 #include "core/job/jsonin.h"
+#include "tools/words.h"
 
-enum { REACH_PATH_MAX = 512, REACH_LIST_MAX = 256 };
+enum { REACH_PATH_MAX = 512 };
 
 struct reach {
     const char *command; /* for errors about its words */
@@ -20,24 +21,10 @@ struct reach {
     struct client *client;
 };
 
-/* Values of an option that may stand more than once. */
-struct reach_list {
-    const char *item[REACH_LIST_MAX];
-    int count;
-};
-
-/* A command's own option: one of value, list and flag is set.  Ends with a NULL name. */
-struct reach_option {
-    const char *name;
-    const char **value;
-    struct reach_list *list;
-    bool *flag;
-};
-
-/* Reads --coordinator, --token-file, --tls-ca, --json, --quiet, the command's own options, and the
- * one word that it takes (word NULL: none; `what` asks for it: "which job? give its id").  0, or 2
- * when something was said. */
-int reach_parse(struct reach *reach, int argc, char **argv, const struct reach_option *own,
+/* Reads --coordinator, --token-file, --tls-ca, --json, --quiet, the command's own options (own NULL:
+ * none), and the one word that it takes (word NULL: none; `what` asks for it: "which job? give its
+ * id").  0, or 2 when something was said. */
+int reach_parse(struct reach *reach, int argc, char **argv, const struct words_option *own,
                 const char **word, const char *what);
 /* Is this a job's id?  0, or 2 when it was said that it is not. */
 int reach_check_id(const struct reach *reach, const char *id);

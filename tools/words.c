@@ -14,48 +14,58 @@ enum { FILE_MOST = 1 << 20 };
 
 /* ---- the command line ------------------------------------------------------------------------------ */
 
-static int number_of(const struct words *words, const struct words_option *option, const char *text)
+static int number_of(const char *command, const struct words_option *option, const char *text)
 {
     char *end;
     errno = 0;
     double value = strtod(text, &end);
     if (errno || *end || end == text || !(value >= option->least && value <= option->most))
-        return cli_usage(words->command, "%s is a number from %g to %g, and \"%.60s\" is not",
+        return cli_usage(command, "%s is a number from %g to %g, and \"%.60s\" is not",
                          option->name, option->least, option->most, text);
     *option->number = value;
     return 0;
 }
 
-static int give(const struct words *words, const struct words_option *option, const char *value)
+static int give(const char *command, const struct words_option *option, const char *value)
 {
     if (option->number)
-        return number_of(words, option, value);
+        return number_of(command, option, value);
     if (option->text) {
         *option->text = value;
         return 0;
     }
-    if (option->list->count == WORDS_LIST)
-        return cli_usage(words->command, "more than %d %s", WORDS_LIST, option->name);
+    if (option->list->count == (int)option->most)
+        return cli_usage(command, "more than %d %s", (int)option->most, option->name);
     option->list->item[option->list->count++] = value;
     return 0;
+}
+
+static int take_one(const char *command, const struct words_option *option, int argc, char **argv,
+                    int *at)
+{
+    const char *value = NULL;
+    if (option->flag) {
+        bool is = strcmp(argv[*at], option->name) == 0;
+        *option->flag = *option->flag || is;
+        return is;
+    }
+    int is = cli_option(command, option->name, argc, argv, at, &value);
+    return is > 0 && give(command, option, value) ? -1 : is;
+}
+
+int words_take(const char *command, const struct words_option *options, int argc, char **argv,
+               int *at)
+{
+    int is = 0;
+    for (; options->name && is == 0; options++)
+        is = take_one(command, options, argc, argv, at);
+    return is;
 }
 
 int words_parse(struct words *words, int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {
-        const struct words_option *option = words->options;
-        int is = 0;
-        for (; option->name; option++) {
-            const char *value = NULL;
-            if (option->flag && (is = strcmp(argv[i], option->name) == 0))
-                *option->flag = true;
-            else if (!option->flag
-                     && (is = cli_option(words->command, option->name, argc, argv, &i, &value)) > 0
-                     && give(words, option, value))
-                return 2;
-            if (is)
-                break;
-        }
+        int is = words_take(words->command, words->options, argc, argv, &i);
         if (is < 0)
             return 2;
         if (!is)
@@ -90,13 +100,16 @@ static int wrong(struct filling *filling, const char *key, const char *what)
     return filling->code;
 }
 
-static int fill_list(struct filling *filling, const char *key, struct words_list *list,
+static int fill_list(struct filling *filling, const struct words_option *option, const char *key,
                      const struct jsonin *value)
 {
+    struct words_list *list = option->list;
+    char wanted[100];
+    snprintf(wanted, sizeof wanted, "a list of texts is wanted, %d at most", (int)option->most);
     if (list->count)
         return RONDO_OK; /* the command line has said it */
-    if (!jsonin_is_array(value) || jsonin_count(value) > WORDS_LIST)
-        return wrong(filling, key, "a list of texts is wanted, 64 at most");
+    if (!jsonin_is_array(value) || jsonin_count(value) > (int)option->most)
+        return wrong(filling, key, wanted);
     for (int64_t i = 0; i < jsonin_count(value); i++) {
         const char *text = jsonin_text_of(jsonin_at(value, i));
         if (!text)
@@ -112,7 +125,7 @@ static int fill(struct filling *filling, const struct words_option *option, cons
     const char *text = jsonin_text(object, key);
     double number;
     if (option->list)
-        return fill_list(filling, key, option->list, jsonin_get(object, key));
+        return fill_list(filling, option, key, jsonin_get(object, key));
     if (option->flag) {
         bool yes = jsonin_is(jsonin_get(object, key), true);
         if (!yes && !jsonin_is(jsonin_get(object, key), false))

@@ -254,13 +254,14 @@ static int write_result(struct stages *run, int code, struct rondo_error *err)
     const struct rondo_run_outcome *outcome = run->outcome;
     const char *const none[] = { NULL };
     struct job_result result = {
-        .job = run->options->id ? run->options->id : store_id(run->store), .state = outcome->state, .stop_reason = outcome->stop_reason,
+        .job = run->options->id ? run->options->id : store_id(run->store),
+        .state = outcome->state, .stop_reason = outcome->stop_reason,
         .error = code ? err->what : NULL, .spec = run->job, .report = outcome->report,
         .rounds = outcome->rounds, .updates = outcome->updates,
         .pair_dots = run->engine ? engine_pair_dots(run->engine) : 0,
         .load_seconds = outcome->load_seconds, .solve_seconds = outcome->solve_seconds,
         .total_seconds = outcome->total_seconds, .peak_rss_bytes = mem_peak_rss_bytes(),
-                    .workers = run->workers, .isa = run->loaded ? host_isa(run->job) : "",
+        .workers = run->workers, .isa = run->loaded ? host_isa(run->job) : "",
         .notes = run->loaded ? host_notes(run->job) : none,
     };
     memcpy(result.model_sha256, outcome->model_sha256, sizeof result.model_sha256);
@@ -307,7 +308,7 @@ int stages_run(struct rondo_job *job, const struct stages_options *options,
     int closed = recorder_close(run.recorder, err);
     code = code ? code : closed;
     conclude(&run, code);
-    if (run.store && store_begun(run.store))
+    if (run.store && (store_begun(run.store) || options->id))
         code = write_result(&run, code, err);
     engine_destroy(run.engine);
     if (run.started)

@@ -46,7 +46,8 @@ struct stages_workers {
 
 struct stages_options {
     const char *dir; /* output directory */
-    const char *id;  /* the job's, for result.json; NULL: made from the spec */
+    const char *id;  /* the job's, whose own the directory is: its end is written there even where it
+                      * never began.  NULL: made from the spec, the directory is the user's */
     const char *shelf; /* folder of parsed matrices, or NULL: core/data/shelf.h */
     bool resume, force;
     struct stages_workers workers;

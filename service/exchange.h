@@ -63,6 +63,7 @@ struct exchange {
     struct MHD_Connection *connection;
     char uri[EXCHANGE_URI + 1]; /* as it came; cut at the '?' once it was looked at */
     const char *query;          /* behind the '?', or "" */
+    const char *target_end;     /* of the target as it came, in the library's buffer */
     bool uri_long;
     bool begun;
     const struct route *route;

@@ -44,6 +44,7 @@ static void *begin(void *context, const char *uri, struct MHD_Connection *connec
     exchange->http = context;
     exchange->connection = connection;
     exchange->query = "";
+    exchange->target_end = uri + strlen(uri);
     exchange->uri_long = strlen(uri) > EXCHANGE_URI;
     snprintf(exchange->uri, sizeof exchange->uri, "%.*s", EXCHANGE_URI, uri);
     return exchange;
@@ -69,7 +70,6 @@ static const char *header(const struct exchange *exchange, const char *name)
     return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
 }
 
-/* Where no token is asked for: Host and Origin must be ours.  No browser sends two of them. */
 /* A stranger is told, and so is whoever reads the log. */
 static void turn_away(struct exchange *exchange, enum fault fault, const char *hint,
                       const char *why)
@@ -86,6 +86,7 @@ static void turn_away(struct exchange *exchange, enum fault fault, const char *h
     log_rationed(&exchange->http->ration, "http: a client at %s is refused: %s", host, why);
 }
 
+/* Where no token is asked for: Host and Origin must be ours.  No browser sends two of them. */
 static bool names_fit(struct exchange *exchange)
 {
     const struct guard *guard = &exchange->http->guard;
@@ -143,9 +144,20 @@ static bool check_length(struct exchange *exchange)
     return false;
 }
 
-static bool look_at_headers(struct exchange *exchange, const char *method)
+/* The version stands one byte behind the target in the request line, whose strings end with NUL: where
+ * it stands farther away the target has a NUL of its own. */
+static bool has_nul(const struct exchange *exchange, const char *version)
+{
+    return exchange->target_end + 1 != version;
+}
+
+static bool look_at_headers(struct exchange *exchange, const char *method, const char *version)
 {
     exchange->begun = true;
+    if (has_nul(exchange, version)) {
+        reply_fault(exchange, FAULT_BAD_PATH, "", NULL, "a request target has no NUL");
+        return false;
+    }
     if (exchange->uri_long) {
         reply_fault(exchange, FAULT_URI, "", NULL, "a request target has at most %d bytes",
                     EXCHANGE_URI);
@@ -186,11 +198,11 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
                               size_t *size, void **request)
 {
     struct exchange *exchange = *request;
-    (void)context, (void)connection, (void)url, (void)version;
+    (void)context, (void)connection, (void)url;
     if (!exchange)
         return MHD_NO;
     if (!exchange->begun)
-        return look_at_headers(exchange, method) ? give(exchange) : MHD_YES;
+        return look_at_headers(exchange, method, version) ? give(exchange) : MHD_YES;
     if (*size > 0) {
         enum MHD_Result result = take_in(exchange, bytes, *size);
         *size = 0;

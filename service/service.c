@@ -268,7 +268,7 @@ static void serve(struct service *service, int64_t *unfinished)
     }
     int64_t count[JOBS_CANCELLED + 1] = { 0 };
     if (!jobs_count(service->jobs, count, NULL))
-        *unfinished = count[JOBS_RUNNING];
+        *unfinished = count[JOBS_QUEUED] + count[JOBS_RUNNING];
 }
 
 /* ---- the desk: what HTTP asks of the service ----------------------------------------------------------- */

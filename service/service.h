@@ -36,8 +36,8 @@ struct service_options {
     void *context;
 };
 
-/* Serves until told to stop.  *unfinished: jobs that were running, which go on from their last
- * checkpoint when a coordinator is started on the same state.  RONDO_EINPUT: the options or the
+/* Serves until told to stop.  *unfinished: jobs that wait, and jobs that were running, which go on from
+ * their last checkpoint, when a coordinator is started on the same state.  RONDO_EINPUT: the options or the
  * state directory; RONDO_EREFUSED: an address cannot be had. */
 int service_run(const struct service_options *options, int64_t *unfinished, struct rondo_error *err);
 

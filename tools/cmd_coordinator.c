@@ -201,8 +201,8 @@ int cmd_coordinator(int argc, char **argv)
         else
             status = unfinished ? EXIT_AGAIN : stopped_by == SIGINT ? EXIT_INTERRUPTED : 0;
         if (unfinished)
-            log_line(LOG_INFO, "%lld jobs go on from their checkpoints when a coordinator is started "
-                               "with --state %s again", (long long)unfinished, args.state);
+            log_line(LOG_INFO, "%lld jobs go on where they are when a coordinator is started with "
+                               "--state %s again", (long long)unfinished, args.state);
     }
     words_fini(&words);
     return status;

@@ -1,5 +1,6 @@
 /* cmd_data.c - rondo data: look at, convert and make data files. */
 #include "core/base/file.h"
+#include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/data/data.h"
 #include "core/data/number.h"
@@ -166,6 +167,8 @@ static int data_convert_command(int argc, char **argv)
     if (data_load(in, &options, &set, &err))
         return cli_fail(&err);
     int status = write_matrix(out, &set->x, set->labels.dense);
+    if (!status && !set->info.labels && data_format_by_name(out) == DATA_SVMLIGHT)
+        log_line(LOG_WARNING, "%s bears no labels; each line of %s begins with a 0 instead", in, out);
     if (!status && set->info.labels && data_format_by_name(out) != DATA_SVMLIGHT)
         status = write_labels(out, &set->labels);
     data_free(set);

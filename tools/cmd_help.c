@@ -18,7 +18,7 @@ static int help_all(void)
 
 /* What a command's exit status may be beside 0, 1 and 2. */
 static const struct { const char *command, *says; } exits[] = {
-    { "run", "130 interrupted (a checkpoint is kept)" },
+    { "run", "75 ended by SIGTERM, 130 interrupted (a checkpoint is\n  kept: --resume)" },
     { "coordinator", "3 an address cannot be had,\n  75 jobs are unfinished: start it again, 130 "
                      "interrupted" },
     { "worker", "3 no coordinator, or it refused" },

@@ -15,9 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SETS_MOST = 256, EXIT_INTERRUPTED = 130 };
+enum { SETS_MOST = 256, EXIT_AGAIN = 75, EXIT_INTERRUPTED = 130 };
 
-static volatile sig_atomic_t interrupted;
+static volatile sig_atomic_t interrupted; /* the signal's number */
 
 struct arguments {
     const char *spec, *out, *workers;
@@ -36,9 +36,10 @@ static void on_signal(int number)
         signal(number, SIG_DFL);
         raise(number);
     }
-    if (!interrupted)
+    if (!interrupted) {
         first = now;
-    interrupted = 1;
+        interrupted = number;
+    }
 }
 
 static int add_set(struct arguments *arguments, const char *text)
@@ -164,7 +165,7 @@ static int say_end(const struct arguments *arguments, const struct rondo_run_out
     const struct rondo_report *report = &outcome->report;
     if (strcmp(outcome->state, "interrupted") == 0) {
         say_resume(arguments, outcome->rounds, dir);
-        return EXIT_INTERRUPTED;
+        return interrupted == SIGTERM ? EXIT_AGAIN : EXIT_INTERRUPTED;
     }
     char goal[64] = "";
     if (report->goal)

@@ -35,7 +35,7 @@ static const struct rondo_param params[] = {
 
 static const struct rondo_role roles[] = {
     { "x", RONDO_ROLE_MATRIX, true, NULL, "the design, n x p" },
-    { "y", RONDO_ROLE_VECTOR, false, "x", "the response, n; not needed where x's file bears it" },
+    { "y", RONDO_ROLE_VECTOR, true, "x", "the response, n; not needed where x's file bears it" },
     { .key = NULL },
 };
 

@@ -410,7 +410,8 @@ class Web(Attacked):
                      job + b"/files/result%2ejson", b"/v1/jobs/%31", b"/v1/%41", job + b"/files/a%00b",
                      job + b"/files/result.json%00.mtx", b"//v1/jobs", job + b"//files/result.json",
                      job + b"/files/..%5c..%5cjobs.db", job + b"/files/\xc0\xae\xc0\xae/jobs.db",
-                     b"/v1/jobs/1;a", b"/v1/jobs/1%0d%0aX:y"):
+                     b"/v1/jobs/1;a", b"/v1/jobs/1%0d%0aX:y", b"/v1/jobs\0/1", b"/healthz\0",
+                     job + b"\0/../../etc/passwd", b"/v1/jobs?state=queued\0z", job + b"/files/\0"):
             self.refuses(path, self.get(path), 400, "bad_path")
         for path in (b"/v1/jobs/0", b"/v1/jobs/01", b"/v1/jobs/-1", b"/v1/jobs/999999",
                      b"/v1/jobs/99999999999999999999", b"/v1/jobs/1x", b"/v1/", b"/jobs",
@@ -422,6 +423,7 @@ class Web(Attacked):
         for path in (b"/v1/jobs?limit=0", b"/v1/jobs?limit=x", b"/v1/jobs?state=all",
                      b"/v1/jobs?a=b", b"/v1/jobs?limit=1&limit=2", b"/metrics?x", b"/v1/jobs?limit=%31"):
             self.refuses(path, self.get(path), 400, "bad_query")
+        self.refuses("a cancel with a NUL", self.get(b"/v1/jobs/77/cancel\0z", b"POST"), 400, "bad_path")
         for method, path in ((b"PUT", b"/v1/jobs"), (b"DELETE", job), (b"GET", job + b"/cancel"),
                              (b"POST", b"/metrics"), (b"BREW", b"/"), (b"OPTIONS", b"/v1/jobs")):
             answer = self.get(path, method)

@@ -251,6 +251,7 @@ class Data(Refusals):
         self.refused(call("validate", self.spec("empty.svm")), "empty.svm")
         np.save(self.path("x.npy"), np.ones((5, 3)))
         np.save(self.path("y.npy"), np.ones(4))
+        self.refused(call("validate", self.spec("x.npy")), "/data/y", "no labels")
         self.refused(call("validate", self.spec("x.npy", "y.npy")), "/data/y")
 
 

@@ -13,7 +13,7 @@ import support
 from support import RONDO, SANITIZED, needs_shared, sha256, shared
 
 ROUNDS = 200 if SANITIZED else 1500
-EXIT_INTERRUPTED = 130
+EXIT = {signal.SIGINT: 130, signal.SIGTERM: 75}
 
 
 class Bits(support.Case):
@@ -64,8 +64,8 @@ class Bits(support.Case):
             if status == 0:
                 break
             count += 1
-            if number == signal.SIGINT:
-                self.assertEqual(status, EXIT_INTERRUPTED, said)
+            if number in EXIT:
+                self.assertEqual(status, EXIT[number], said)
                 last = said.rstrip("\n").split("\n")[-1]
                 self.assertRegex(last, r"^rondo: interrupted after round \d+.*rondo run .* --resume")
                 self.assertEqual(self.result(out)["state"], "interrupted")
@@ -208,6 +208,10 @@ class Made(Bits):
         """SIGKILL: from the last checkpoint on, made every hundredth of a second here."""
         self.same_after(self.job(checkpoint={"seconds": 0.01, "snapshot_rounds": 50}), 0.4,
                         number=signal.SIGKILL, seeds=(1, 2))
+
+    def test_ended_and_started_again(self):
+        """SIGTERM, as a batch system sends it."""
+        self.same_after(self.job(), 0.4, number=signal.SIGTERM, seeds=(1,))
 
     def test_killed_while_workers_come_and_go(self):
         spec = self.job(checkpoint={"seconds": 0.01, "snapshot_rounds": 20})

@@ -188,6 +188,9 @@ class Service(support.Case):
         job = coordinator.job(number)
         self.assertEqual((job["state"], job["waiting"]), ("queued", "for a worker"))
         self.assertRegex(coordinator.call("status", number).stdout, "waiting +for a worker")
+        coordinator.signal(signal.SIGTERM)  # it waits for the next coordinator, too
+        self.assertEqual(coordinator.wait(), 75, coordinator.said())
+        coordinator = Coordinator(self, name="again")
         follower = cluster.Process(self, "follower", "watch", number, "--coordinator",
                                    coordinator.http)
         wait_for("it is said", 20, lambda: "queued, and waits for a worker" in follower.said())
@@ -237,6 +240,9 @@ class Service(support.Case):
         job = coordinator.wait_job(json.loads(body)["id"])
         self.assertEqual(job["state"], "failed")
         self.assertIn("bad.svm:2", json.dumps(job))
+        result = coordinator.result(job["id"])
+        self.assertEqual((result["state"], result["stop_reason"]), ("failed", "error"))
+        self.assertIn("zwei", result["error"])
         # The service goes on.
         number = coordinator.submit(self.make())
         self.assertEqual(coordinator.wait_job(number)["state"], "completed")

@@ -156,7 +156,7 @@ class Strangers(Attacked):
         for what, line, more in (
                 ("an old version", r"speaks version 0 and the coordinator version 1", {"version": 0}),
                 ("a new version", r"speaks version 9 and the coordinator version 1", {"version": 9}),
-                ("no token", r"the token is not this coordinator's", {"token": b""}),
+                ("no token", r"wants a token, and this worker has none: --token-file", {"token": b""}),
                 ("another token", r"the token is not this coordinator's", {"token": TOKEN + b"x"}),
                 ("another build", r"is Rondo 0\.0\.7 and the coordinator Rondo", {"build": b"0.0.7"})):
             with self.subTest(what):

@@ -16,6 +16,9 @@ struct listen_place {
     bool six;
 };
 
+/* Is it HOST:PORT, as listen_open takes it? */
+bool listen_reads(const char *address);
+
 /* "127.0.0.1:7420", "[::1]:0", "localhost:0".  RONDO_EINPUT where it is no address, RONDO_EREFUSED
  * where it cannot be had. */
 int listen_open(const char *address, struct listen_place *place,

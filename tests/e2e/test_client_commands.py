@@ -576,7 +576,7 @@ class Tls(support.Case):
         self.workers("https://127.0.0.1:%d", env={"RONDO_TLS_CA": self.cert})
         self.workers("https://127.0.0.1:%d", expect=3, says="is not trusted")
         self.workers("https://localhost:%d", "--tls-ca", self.cert, expect=3)
-        self.workers("http://127.0.0.1:%d", expect=3)
+        self.workers("http://127.0.0.1:%d", expect=3, says="one with certificates is at https://")
 
     def test_who_speaks_no_tls_is_told(self):
         self.workers("https://127.0.0.1:%d", "--tls-ca", self.cert, expect=3, says="no TLS")

@@ -51,6 +51,8 @@ class Specs(Refusals):
         self.text_refused(HEAD + ',\n "params": {"lamda": 3}}', "/params/lamda", "job.json:2:13",
                           "lambda")
         self.text_refused(HEAD + ', "stopp": {}}', "/stopp", '"stop"')
+        self.text_refused(HEAD + ',\n "stop": {"iterations": 3}}', "/stop/iterations", "job.json:2:11",
+                          "known here: gap, rounds, seconds")
 
     def test_a_wrong_type(self):
         for key, value in (("schedule.blocks", '"3"'), ("schedule.blocks", "3.5"),
@@ -89,6 +91,8 @@ class Specs(Refusals):
         self.text_refused(HEAD + "} trailing", "job.json:1:")
         self.text_refused(HEAD + ', "version": 1}', "version")
         self.text_refused("[1]", "job.json")
+        for text in (HEAD + ', "name": "a\\u0000b"}', HEAD + ', "a\\u0000b": 1}'):
+            self.text_refused(text, "job.json:1:", ": a NUL character (\\u0000) is not allowed in a text")
 
     def test_missing_keys_other_versions_and_apps(self):
         self.text_refused('{"app": "lasso", "data": {"x": "x.svm"}}', "version")

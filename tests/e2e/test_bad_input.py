@@ -132,8 +132,13 @@ class Specs(Refusals):
 
 class Data(Refusals):
     def test_missing_and_empty_files(self):
-        self.run_refused(self.spec("none.svm"), self.path("none.svm"))
-        self.run_refused(self.spec("x.svm", "none.npy"), self.path("none.npy"))
+        for words, key, path in ((("none.svm",), "/data/x", self.path("none.svm")),
+                                 (("x.svm", "none.npy"), "/data/y", self.path("none.npy"))):
+            spec = self.spec(*words)
+            place = r"^rondo: %s \(%s:\d+:\d+\): %s: cannot read: " % (key, spec, path)
+            self.assertRegex(call("validate", spec).stderr, place)
+            self.run_refused(spec, path)
+            self.assertRegex(call("run", spec, "--out", self.path("out")).stderr, place)
         self.svm_refused("", "empty")
         self.svm_refused("\n\n")
         self.write("empty.npy", "")

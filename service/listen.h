@@ -1,6 +1,6 @@
 /* listen.h - a listening socket from an address in words.
  *
- * Place:   service, floor 4, inside.
+ * Place:   service, floor 4; used by http.c, and by tools to check an option.
  * Threads: safe.
  * Memory:  the socket belongs to the caller.
  */

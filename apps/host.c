@@ -79,6 +79,17 @@ static int choose_isa(const struct rondo_job *job, struct loaded *loaded, struct
 
 /* ---- data -------------------------------------------------------------------------------------------- */
 
+void host_place(const struct rondo_job *job, const char *key, struct rondo_error *err)
+{
+    struct rondo_error said = *err;
+    char where[sizeof said.where];
+    if (!err->where[0] || strncmp(err->where, job_text(job, key), sizeof err->where - 1) != 0)
+        return;
+    *err = (struct rondo_error){ 0 };
+    job_where(job, key, where, sizeof where);
+    rondo_error_set(err, said.code, where, said.hint, "%s: %s", said.where, said.what);
+}
+
 static int load_role(const struct rondo_job *job, struct loaded *loaded, int index,
                      const char *shelf, struct rondo_error *err)
 {
@@ -89,7 +100,10 @@ static int load_role(const struct rondo_job *job, struct loaded *loaded, int ind
         return RONDO_OK;
     struct data_options options = { .index_base = (int)job_integer(job, "data.index_base"),
                                     .vector = role->kind == RONDO_ROLE_VECTOR };
-    return shelf_load(shelf, job_text(job, key), &options, &loaded->set[index], err);
+    int code = shelf_load(shelf, job_text(job, key), &options, &loaded->set[index], err);
+    if (code)
+        host_place(job, key, err);
+    return code;
 }
 
 int host_load(struct rondo_job *job, const char *shelf, struct rondo_error *err)

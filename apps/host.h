@@ -25,6 +25,9 @@ void host_init(struct rondo_host *host, const struct host_upcalls *upcalls);
  * (core/data/shelf.h), or NULL.  Errors: those of core/data. */
 int host_load(struct rondo_job *job, const char *shelf, struct rondo_error *err) RONDO_MUST_CHECK;
 void host_unload(struct rondo_job *job);
+/* What core/data says of a data file as a whole, with the place of the key that names it: "/data/x
+ * (job.json:3:14)", and the file before what was said.  What has a line already keeps it. */
+void host_place(const struct rondo_job *job, const char *key, struct rondo_error *err);
 
 /* What the app said while it opened, NULL-ended; borrowed until host_unload. */
 const char *const *host_notes(const struct rondo_job *job);

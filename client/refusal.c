@@ -47,7 +47,8 @@ int refusal_of_transfer(const struct refusal_transfer *failed, struct rondo_erro
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
     case CURLE_PARTIAL_FILE:
-        return rondo_error_set(err, RONDO_EREFUSED, failed->url, NULL,
+        return rondo_error_set(err, RONDO_EREFUSED, failed->url,
+                               tls ? NULL : "one with certificates is at https://",
                                "the connection was cut before the whole answer was there");
     case CURLE_PEER_FAILED_VERIFICATION:
         return rondo_error_set(err, RONDO_EREFUSED, failed->url,

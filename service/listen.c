@@ -69,6 +69,14 @@ static bool bind_all(struct listen_place *place, union any_address *address, soc
     return true;
 }
 
+bool listen_reads(const char *address)
+{
+    struct listen_place place;
+    union any_address bound;
+    socklen_t size;
+    return split(address, &place) && resolve(&place, &bound, &size);
+}
+
 int listen_open(const char *address, struct listen_place *place, struct rondo_error *err)
 {
     union any_address bound;

@@ -3,27 +3,8 @@
 #include "service/jobdir.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
-
-/* RFC 3339 in UTC with milliseconds; 0: null. */
-static void time_at(struct jsonout *out, const char *key, double seconds)
-{
-    char text[64];
-    struct tm parts;
-    double whole = floor(seconds);
-    time_t when = (time_t)whole;
-    jsonout_key(out, key);
-    if (seconds <= 0 || !gmtime_r(&when, &parts)) {
-        jsonout_text(out, NULL);
-        return;
-    }
-    size_t used = strftime(text, 32, "%Y-%m-%dT%H:%M:%S", &parts);
-    snprintf(text + used, sizeof text - used, ".%03dZ", (int)((seconds - whole) * 1000));
-    jsonout_text(out, text);
-}
 
 static void id_at(struct jsonout *out, int64_t id)
 {
@@ -39,9 +20,9 @@ static void put_row(struct jsonout *out, const struct jobs_row *row)
     jsonout_text_at(out, "app", row->app);
     jsonout_text_at(out, "state", jobs_state_name(row->state));
     jsonout_integer_at(out, "priority", row->priority);
-    time_at(out, "submitted", row->submitted);
-    time_at(out, "started", row->started);
-    time_at(out, "ended", row->ended);
+    jsonout_time_at(out, "submitted", row->submitted);
+    jsonout_time_at(out, "started", row->started);
+    jsonout_time_at(out, "ended", row->ended);
     jsonout_integer_at(out, "starts", row->starts);
     if (row->cancel_asked && row->state < JOBS_COMPLETED)
         jsonout_flag_at(out, "cancel_asked", true);

@@ -167,6 +167,7 @@ static void hear(struct member *member, const struct frame *frame, struct rondo_
     bool old = !frame->session || frame->session != member->session;
     if (frame->type == FRAME_LEAVING) {
         member->leaving = true;
+        roster_move(member, member->state); /* it shows as another */
         deal(member->roster);
         return;
     }
@@ -272,16 +273,6 @@ struct roster_count roster_count(struct roster *roster)
 
 /* ---- what it says ------------------------------------------------------------------------------------ */
 
-static void put_time(struct jsonout *json, const char *key, double seconds)
-{
-    char text[32];
-    time_t whole = (time_t)seconds;
-    struct tm parts;
-    gmtime_r(&whole, &parts);
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-    jsonout_text_at(json, key, text);
-}
-
 static void put_number(struct jsonout *json, const char *key, int64_t number)
 {
     char text[32];
@@ -305,7 +296,7 @@ static void put_member(struct jsonout *json, const struct member *member)
         put_number(json, "job", member->crew->options.id);
     else
         jsonout_text_at(json, "job", NULL);
-    put_time(json, "since", member->since);
+    jsonout_time_at(json, "since", member->since);
     jsonout_close(json, '}');
 }
 

@@ -281,23 +281,24 @@ static bool is_listed(const char *app, const char *name)
     return false;
 }
 
+/* While the job goes on the trace is there, but not whole: as if it were not there. */
 static void serve_file(struct exchange *exchange, const struct jobs_row *row)
 {
     int64_t size;
     const char *name = exchange->name;
-    if (strcmp(name, "trace.db") == 0 && row->state < JOBS_COMPLETED) {
-        reply_fault(exchange, FAULT_RUNNING, exchange->uri, NULL,
-                    "the trace is whole when the job has ended");
-        return;
-    }
-    int file = is_listed(row->app, name)
+    bool listed = is_listed(row->app, name), ended = row->state >= JOBS_COMPLETED;
+    bool whole = ended || strcmp(name, "trace.db") != 0;
+    int file = listed && whole
                    ? jobdir_open(exchange->http->desk.state_dir, row->id, name, &size)
                    : -1;
-    if (file < 0)
+    if (file >= 0)
+        reply_file(exchange, file, 0, size, type_of(name));
+    else if (listed && !ended)
+        reply_fault(exchange, FAULT_RUNNING, exchange->uri, NULL,
+                    "the job has not ended; this file comes with its end");
+    else
         reply_fault(exchange, FAULT_NOT_FOUND, exchange->uri, NULL, "job %" PRId64 " has no %s",
                     row->id, name);
-    else
-        reply_file(exchange, file, 0, size, type_of(name));
 }
 
 static void fetch(struct exchange *exchange)

@@ -4,6 +4,7 @@
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "service/listen.h"
 #include "service/service.h"
 #include "tools/cli.h"
 #include "tools/larder.h"
@@ -64,6 +65,9 @@ static int check_words(const struct coordinator *args, struct rondo_error *err)
         return rondo_error_set(err, RONDO_EINPUT, "--listen", "as in tcp://127.0.0.1:7421",
                                "\"%.100s\" begins with neither tcp:// nor tls+tcp:// nor ipc://",
                                args->listen);
+    if (args->http[0] && !listen_reads(args->http))
+        return rondo_error_set(err, RONDO_EINPUT, "--http", "as in 127.0.0.1:7420 or [::1]:7420",
+                               "\"%.100s\" is not HOST:PORT", args->http);
     if (!args->state[0])
         return rondo_error_set(err, RONDO_EINPUT, "--state", NULL, "it names no folder");
     return RONDO_OK;

@@ -34,7 +34,10 @@ static int inspect(const struct rondo_job *job, struct source *source, struct ro
     struct data_options options = { (int)job_integer(job, "data.index_base"),
                                     source->role->kind == RONDO_ROLE_VECTOR };
     source->given = job_given(job, key);
-    return source->given ? data_inspect(job_text(job, key), &options, &source->info, err) : 0;
+    int code = source->given ? data_inspect(job_text(job, key), &options, &source->info, err) : 0;
+    if (code)
+        host_place(job, key, err);
+    return code;
 }
 
 /* A vector that may be the labels of a matrix has a value for each of its rows. */

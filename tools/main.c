@@ -108,15 +108,17 @@ const struct cli_command cli_commands[] = {
       "  --quiet          warnings and errors alone on stderr\n" REACH_USAGE
       "example: rondo submit job.json --follow\n" },
     { "list", cmd_list, "the jobs of a coordinator, newest first",
-      "usage: rondo list [--state STATE] [--limit N] [--before ID] [--json]\n\n"
+      "usage: rondo list [--state STATE] [--limit N] [--before ID] [--json] [--quiet]\n\n"
       "  --state STATE    queued, running, completed, failed or cancelled alone\n"
       "  --limit N        so many at most, instead of 50\n"
       "  --before ID      those that are older than this one\n"
-      "  --json           the coordinator's answer, one page\n" REACH_USAGE
+      "  --json           the coordinator's answer, one page\n"
+      "  --quiet          warnings and errors alone on stderr\n" REACH_USAGE
       "example: rondo list --state running\n" },
     { "status", cmd_status, "one job: its state, progress and files",
-      "usage: rondo status ID [--json]\n\n"
-      "  --json           the coordinator's answer\n" REACH_USAGE
+      "usage: rondo status ID [--json] [--quiet]\n\n"
+      "  --json           the coordinator's answer\n"
+      "  --quiet          warnings and errors alone on stderr\n" REACH_USAGE
       "example: rondo status 17\n" },
     { "watch", cmd_watch, "a job's progress, to its end",
       "usage: rondo watch ID [--wait SECONDS] [--json] [--quiet]\n\n"
@@ -138,8 +140,9 @@ const struct cli_command cli_commands[] = {
       "  --quiet          warnings and errors alone on stderr\n" REACH_USAGE
       "example: rondo fetch 17 --out out\n" },
     { "workers", cmd_workers, "who works for a coordinator",
-      "usage: rondo workers [--json]\n\n"
-      "  --json           the coordinator's answer\n" REACH_USAGE
+      "usage: rondo workers [--json] [--quiet]\n\n"
+      "  --json           the coordinator's answer\n"
+      "  --quiet          warnings and errors alone on stderr\n" REACH_USAGE
       "example: rondo workers\n" },
     { "help", cmd_help, "this list, a command's usage, or all keys of a spec",
       "usage: rondo help [COMMAND | job | schema]\n\n"

@@ -49,6 +49,10 @@ static int refuse(const json_error_t *error, const char *origin, struct rondo_er
         length = (int)strlen(near) - (*near != 0);
         return rondo_error_set(err, RONDO_EINPUT, place, NULL, "the key %.*s stands twice", length,
                                near);
+    case json_error_null_character:
+    case json_error_null_byte_in_key:
+        return rondo_error_set(err, RONDO_EINPUT, place, NULL,
+                               "a NUL character (\\u0000) is not allowed in a text");
     case json_error_invalid_utf8:
         return rondo_error_set(err, RONDO_EINPUT, place, NULL, "the file is not UTF-8: %.*s",
                                length, error->text);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct jsonout jsonout_begin(struct rondo_buf *buf, bool pretty)
 {
@@ -182,4 +183,20 @@ void jsonout_flag_at(struct jsonout *out, const char *key, bool value)
 {
     jsonout_key(out, key);
     jsonout_flag(out, value);
+}
+
+void jsonout_time_at(struct jsonout *out, const char *key, double seconds)
+{
+    char text[64];
+    struct tm parts;
+    double whole = floor(seconds);
+    time_t when = (time_t)whole;
+    jsonout_key(out, key);
+    if (seconds <= 0 || !gmtime_r(&when, &parts)) {
+        jsonout_text(out, NULL);
+        return;
+    }
+    size_t used = strftime(text, 32, "%Y-%m-%dT%H:%M:%S", &parts);
+    snprintf(text + used, sizeof text - used, ".%03dZ", (int)((seconds - whole) * 1000));
+    jsonout_text(out, text);
 }

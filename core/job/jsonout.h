@@ -42,6 +42,8 @@ void jsonout_text_at(struct jsonout *out, const char *key, const char *text);
 void jsonout_real_at(struct jsonout *out, const char *key, double value);
 void jsonout_integer_at(struct jsonout *out, const char *key, int64_t value);
 void jsonout_flag_at(struct jsonout *out, const char *key, bool value);
+/* Seconds since 1970 as RFC 3339 in UTC with milliseconds; not above 0: null. */
+void jsonout_time_at(struct jsonout *out, const char *key, double seconds);
 
 /* The fewest digits of a finite value that read back to the same bits. */
 void jsonout_digits(double value, char out[32]);

@@ -91,31 +91,65 @@ static void place(const struct parse *parse, bool at_key, struct field *field, c
     field->column = point.column;
 }
 
-/* Offers the names that may stand beside the unknown one, then all keys by their last name. */
+/* The name of field i in the group that key's first `prefix` letters are; false where it is in none. */
+static bool sibling_of(const struct parse *parse, int i, const char *key, size_t prefix,
+                       char sibling[FIELD_KEY_MAX])
+{
+    const char *known = parse->job->fields[i].key;
+    if (strncmp(known, key, prefix) != 0)
+        return false;
+    snprintf(sibling, FIELD_KEY_MAX, "%.*s", (int)strcspn(known + prefix, "."), known + prefix);
+    return true;
+}
+
+/* All that a group has, where that is not too much for a hint. */
+static void list_group(const struct parse *parse, const char *key, size_t prefix, char hint[160])
+{
+    char sibling[FIELD_KEY_MAX], last[FIELD_KEY_MAX] = "";
+    int used = 0;
+    hint[0] = 0;
+    for (int i = 0; i < parse->job->count; i++) {
+        if (!sibling_of(parse, i, key, prefix, sibling) || strcmp(sibling, last) == 0)
+            continue;
+        used += snprintf(hint + used, (size_t)(160 - used), "%s%s", used ? ", " : "known here: ",
+                         sibling);
+        if (used >= 160) {
+            hint[0] = 0;
+            return;
+        }
+        memcpy(last, sibling, sizeof last);
+    }
+}
+
+/* The nearest of the names that may stand beside the unknown one, or of all keys by their last name;
+ * where none is near, what else the group has. */
 static void suggest(const struct parse *parse, const char *key, const char *name, bool plain,
                     char hint[160])
 {
     size_t prefix = strlen(key) > strlen(name) ? strlen(key) - strlen(name) : 0;
-    struct nearest nearest;
+    struct nearest nearest, elsewhere;
     nearest_begin(&nearest, name);
+    nearest_begin(&elsewhere, name);
     for (int i = 0; i < parse->job->count; i++) {
-        const char *known = parse->job->fields[i].key;
         char sibling[FIELD_KEY_MAX], full[FIELD_KEY_MAX];
-        if (strncmp(known, key, prefix) != 0)
+        if (!sibling_of(parse, i, key, prefix, sibling))
             continue;
-        int length = (int)strcspn(known + prefix, ".");
-        snprintf(sibling, sizeof sibling, "%.*s", length, known + prefix);
-        snprintf(full, sizeof full, "%.*s", (int)prefix + length, known);
+        snprintf(full, sizeof full, "%.*s", (int)(prefix + strlen(sibling)),
+                 parse->job->fields[i].key);
         nearest_offer(&nearest, sibling, plain ? sibling : full);
     }
     for (int i = 0; i < parse->job->count && !nearest_found(&nearest); i++) {
         const char *last = strrchr(parse->job->fields[i].key, '.');
         if (last)
-            nearest_offer(&nearest, last + 1, parse->job->fields[i].key);
+            nearest_offer(&elsewhere, last + 1, parse->job->fields[i].key);
     }
+    if (nearest_found(&elsewhere))
+        nearest = elsewhere;
     hint[0] = 0;
     if (nearest_found(&nearest))
         snprintf(hint, 160, "did you mean \"%s\"?", nearest.best);
+    else if (prefix > 0)
+        list_group(parse, key, prefix, hint);
     else if (*name && nearest.best[0])
         snprintf(hint, 160, "the nearest known key is \"%s\"", nearest.best);
 }

@@ -13,6 +13,16 @@ int greet_nonce(unsigned char nonce[FRAME_NONCE])
     return getrandom(nonce, FRAME_NONCE, 0) == FRAME_NONCE ? RONDO_OK : RONDO_EIO;
 }
 
+/* What both sides say of a token that is not ours.  No token is one of no bytes. */
+static const char *wrong_token(const struct greet *greet, const struct frame_hello *hello)
+{
+    unsigned char mac[FRAME_MAC];
+    frame_mac("", "worker", greet->challenge, hello->nonce, &hello->who, mac);
+    return hash_same(mac, hello->mac, sizeof mac)
+               ? "the coordinator wants a token, and this worker has none: --token-file"
+               : "the token is not this coordinator's";
+}
+
 #define REFUSE(greet, ...) \
     (snprintf((greet)->why, sizeof(greet)->why, __VA_ARGS__), RONDO_EREFUSED)
 
@@ -54,7 +64,7 @@ int greet_hello(struct greet *greet, int version, struct rondo_bytes bytes,
     memcpy(greet->answer, hello.nonce, sizeof greet->answer);
     frame_mac(greet->token, "worker", greet->challenge, hello.nonce, &hello.who, mac);
     if (!hash_same(mac, hello.mac, sizeof mac))
-        return REFUSE(greet, "the token is not this coordinator's");
+        return REFUSE(greet, "%s", wrong_token(greet, &hello));
     if (strcmp(hello.who.build, greet->build) != 0)
         return REFUSE(greet, "this worker is Rondo %s and the coordinator Rondo %s",
                       hello.who.build, greet->build);

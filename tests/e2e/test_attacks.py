@@ -156,7 +156,7 @@ class Strangers(Attacked):
         for what, line, more in (
                 ("an old version", r"speaks version 0 and the coordinator version 1", {"version": 0}),
                 ("a new version", r"speaks version 9 and the coordinator version 1", {"version": 9}),
-                ("no token", r"the token is not this coordinator's", {"token": b""}),
+                ("no token", r"wants a token, and this worker has none: --token-file", {"token": b""}),
                 ("another token", r"the token is not this coordinator's", {"token": TOKEN + b"x"}),
                 ("another build", r"is Rondo 0\.0\.7 and the coordinator Rondo", {"build": b"0.0.7"})):
             with self.subTest(what):
@@ -477,6 +477,16 @@ class Web(Attacked):
             status, _, _ = self.talk(data, token=False)
             with self.subTest(data[:30]):
                 self.assertTrue(status is None or 400 <= status < 506, status)
+        for data, want in ((b"GARBAGE", None), (b"GET", None), (b"GET /healthz", 400),
+                           (b"GET / HTTP/1.1\r\nHost localhost", 400),
+                           (b"GET / HTTP/1.1\r\nContent-Length: abc", 400),
+                           (b"POST / HTTP/1.1\r\nContent-Length: %d" % 10 ** 30, 413),
+                           (b"GET / HTTP/2.0", 505)):
+            status, head, body = self.talk(data + b"\r\n\r\n", token=False)
+            with self.subTest(data[:30]):
+                self.assertEqual(status, want)  # as docs/formats/http.md, section 5, has it
+                self.assertNotIn(b"content-type", head.lower())
+                self.assertNotIn(b"{", body)
         self.assertGreater(self.counted("rondo_http_malformed_total"), before + 3)
         host, port = self.coordinator.http.rsplit("/", 1)[1].rsplit(":", 1)
         many = [socket.create_connection((host, int(port)), timeout=30) for _ in range(600)]

@@ -51,6 +51,8 @@ class Specs(Refusals):
         self.text_refused(HEAD + ',\n "params": {"lamda": 3}}', "/params/lamda", "job.json:2:13",
                           "lambda")
         self.text_refused(HEAD + ', "stopp": {}}', "/stopp", '"stop"')
+        self.text_refused(HEAD + ',\n "stop": {"iterations": 3}}', "/stop/iterations", "job.json:2:11",
+                          "known here: gap, rounds, seconds")
 
     def test_a_wrong_type(self):
         for key, value in (("schedule.blocks", '"3"'), ("schedule.blocks", "3.5"),
@@ -89,6 +91,8 @@ class Specs(Refusals):
         self.text_refused(HEAD + "} trailing", "job.json:1:")
         self.text_refused(HEAD + ', "version": 1}', "version")
         self.text_refused("[1]", "job.json")
+        for text in (HEAD + ', "name": "a\\u0000b"}', HEAD + ', "a\\u0000b": 1}'):
+            self.text_refused(text, "job.json:1:", ": a NUL character (\\u0000) is not allowed in a text")
 
     def test_missing_keys_other_versions_and_apps(self):
         self.text_refused('{"app": "lasso", "data": {"x": "x.svm"}}', "version")
@@ -128,8 +132,13 @@ class Specs(Refusals):
 
 class Data(Refusals):
     def test_missing_and_empty_files(self):
-        self.run_refused(self.spec("none.svm"), self.path("none.svm"))
-        self.run_refused(self.spec("x.svm", "none.npy"), self.path("none.npy"))
+        for words, key, path in ((("none.svm",), "/data/x", self.path("none.svm")),
+                                 (("x.svm", "none.npy"), "/data/y", self.path("none.npy"))):
+            spec = self.spec(*words)
+            place = r"^rondo: %s \(%s:\d+:\d+\): %s: cannot read: " % (key, spec, path)
+            self.assertRegex(call("validate", spec).stderr, place)
+            self.run_refused(spec, path)
+            self.assertRegex(call("run", spec, "--out", self.path("out")).stderr, place)
         self.svm_refused("", "empty")
         self.svm_refused("\n\n")
         self.write("empty.npy", "")

@@ -12,6 +12,7 @@ from cluster import Coordinator
 
 PAGE = os.path.join(os.environ["RONDO_SOURCE"], "docs", "formats", "http.md")
 DEFAULT = "http://127.0.0.1:7420"
+TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
 STATES = {"queued", "running", "completed", "failed", "cancelled"}
 
 
@@ -30,6 +31,13 @@ def commands():
             if row and "`curl " in row.group(2):
                 table[row.group(1)] = re.findall(r"`(curl [^`]*)`", row.group(2))
     return lines, table
+
+
+def keys_of(section):
+    """The keys that stand first in the rows of a section's table."""
+    with open(PAGE, encoding="utf-8") as stream:
+        (text,) = re.findall(r"^### %s .*\n((?:(?!#).*\n)*)" % re.escape(section), stream.read(), re.M)
+    return set(re.findall(r"^\| `(\w+)` \|", text, re.M))
 
 
 @unittest.skipUnless(shutil.which("curl"), "there is no curl")
@@ -60,6 +68,7 @@ class Curl(support.Case):
         self.assertIn(job["state"], STATES)
         self.assertLessEqual({"id", "name", "app", "state", "priority", "submitted", "started",
                               "ended", "starts", "progress", "spec"}, set(job))
+        self.assertRegex(job["submitted"], TIME)
         return job
 
     # ---- one after the other, as in the page ---------------------------------------------------------
@@ -78,7 +87,9 @@ class Curl(support.Case):
             with open(self.path("coef.mtx"), encoding="utf-8") as stream:
                 self.assertIn("%%MatrixMarket", stream.readline())
         elif section == "4.1":
-            self.assertEqual([w["name"] for w in json.loads(body)["workers"]], ["one"])
+            (worker,) = json.loads(body)["workers"]
+            self.assertEqual((worker["name"], set(worker)), ("one", keys_of(section)))
+            self.assertRegex(worker["since"], TIME)
         elif section == "4.2":
             self.assertEqual(json.loads(body), {"status": "ok"})
         elif section == "4.3":

@@ -99,6 +99,8 @@ class Service(support.Case):
     def test_an_option_that_cannot_be_is_said_by_its_name(self):
         config = self.write("config.json", '{"jobs": 1000}')
         for words, said in ((("--listen", "foo"), '--listen: "foo" begins with neither tcp://'),
+                            (("--http", "foo"), '--http: "foo" is not HOST:PORT'),
+                            (("--http", "foo:80"), '--http: "foo:80" is not HOST:PORT'),
                             (("--state", ""), "--state: it names no folder"),
                             (("--config", config), "a number from 1 to 256 is wanted")):
             done = support.call("coordinator", "--http", "127.0.0.1:0", *words, timeout=20)

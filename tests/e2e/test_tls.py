@@ -93,7 +93,7 @@ class Tls(support.Case):
         self.assertEqual(plain.wait(60), 3, plain.said())
         worker = coordinator.worker("no-token", *self.words(self.ours, "worker"))
         self.assertEqual(worker.wait(20), 3)
-        self.one_line(worker, "the token is not this coordinator's")
+        self.one_line(worker, "the coordinator wants a token, and this worker has none: --token-file")
         coordinator.worker("good", *self.words(self.ours, "worker"), env=self.env)
         coordinator.wait_workers(1)
         self.assertGreaterEqual(int(re.search(r"rondo_connections_malformed_total (\d+)",

@@ -41,7 +41,9 @@ Test(refusals, another_apps_parameters_are_unknown)
 {
     fixture_refused("{\"version\":1,\"app\":\"plain\",\"data\":{},\"params\":{\"lambda\":1}}", NULL,
                     "/params/lambda (" LINE "48)", "unknown key \"lambda\"",
-                    "the nearest known key is \"limits.memory\"");
+                    "");
+    fixture_refused(IN("stop", "{ \"iterations\": 1 }"), NULL, "/stop/iterations (" LINE "69)",
+                    "unknown key \"iterations\"", "known here: gap, rounds, seconds");
 }
 
 Test(refusals, a_wrong_type_says_what_was_expected_and_found)

@@ -269,7 +269,10 @@ Test(conn, a_wrong_token_or_none_is_refused_in_one_line)
         open_gate(&pair, &options);
         for (int i = 0; i < 20; i++) {
             options.token = i % 2 ? "another token" : "";
-            expect_refused(&pair, &options, &who, "the token is not this coordinator's");
+            expect_refused(&pair, &options, &who,
+                           i % 2 ? "the token is not this coordinator's"
+                                 : "the coordinator wants a token, and this worker has none: "
+                                   "--token-file");
         }
         close_pair(&pair);
     }

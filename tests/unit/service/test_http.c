@@ -128,6 +128,13 @@ Test(http, the_service_says_how_it_is)
     cr_expect(ask_says("</html>") && !ask_says("innerHTML") && !ask_says("http://"));
 }
 
+static int ask_file(const char *name)
+{
+    char target[128];
+    snprintf(target, sizeof target, "/v1/jobs/1/files/%s", name);
+    return ask("GET", target, "", NULL);
+}
+
 Test(http, files_of_the_job_alone_are_given)
 {
     int64_t id = submit();
@@ -140,8 +147,14 @@ Test(http, files_of_the_job_alone_are_given)
     cr_assert_eq(mkfifo(place_path("jobs/1/coef.mtx"), 0600), 0);
     cr_assert_eq(ask("GET", "/v1/jobs/1", "", NULL), 200);
     cr_expect(ask_says("\"progress\": {\"t\": 2, \"gap\": 0.5}, \"spec\""), "%s", ask_reply);
-    ask("GET", "/v1/jobs/1/files/trace.db", "", NULL);
-    refused(409, "not_ended");
+    static const char *const later[] = { "trace.db", "result.json", "coef.mtx", "path.json" };
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
+        ask_file(later[i]);
+        refused(409, "not_ended");
+    }
+    ask_file("secret.txt");
+    refused(404, "not_found");
+    cr_expect_eq(ask_file("progress.jsonl"), 200);
     run_and_end(1);
     cr_expect_eq(ask("GET", "/v1/jobs/1/files/trace.db", "", NULL), 200);
     cr_expect(ask_says("\r\n\r\ntrace"), "%s", ask_reply);
@@ -151,9 +164,7 @@ Test(http, files_of_the_job_alone_are_given)
     static const char *const names[] = { "secret.txt", "result.json", "coef.mtx", "path.json",
                                          "checkpoint.rondo", ".", "jobs.db" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        char target[128];
-        snprintf(target, sizeof target, "/v1/jobs/1/files/%s", names[i]);
-        ask("GET", target, "", NULL);
+        ask_file(names[i]);
         refused(404, "not_found");
     }
 }

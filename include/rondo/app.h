@@ -5,6 +5,8 @@
  * Threads: open, close, head and schedule, settle, report and save: one thread at a time, the
  *          coordinator's.  push, pull, couple, apply: many threads at once, each with its own
  *          scratch and its own common or shard; the problem is immutable and shared.
+ *          A service has many jobs: any callback may run beside any of another job, and check
+ *          beside its own, so an app keeps nothing that changes outside its problem and states.
  * Memory:  the app allocates by host->alloc and frees by host->free.  What a callback receives is
  *          borrowed until it returns, unless a word says otherwise.
  *

@@ -4,7 +4,8 @@
  *     EDIT    statements that spoil the app before it is given, as `app.push = NULL`
  *
  * "params": {"fail": "push", "answer": 7} has push answer 7 from its second call on, or layout,
- * report, create and the like answer nonsense.
+ * report, create and the like answer nonsense.  What shall fail is the process's, not the job's: only
+ * jobs that agree on it may share one.
  */
 #include "tests/apps/apps.h"
 
@@ -12,10 +13,10 @@
 #define EDIT (void)0
 #endif
 
-static const struct rondo_host *the_host;
-static const void *the_problem;
+static const struct rondo_host *_Atomic the_host;
+static const void *_Atomic the_problem;
 static char fail_name[64];
-static int fail_answer;
+static int fail_answer = -4;
 static _Atomic int calls;
 
 static bool fails(const char *name)
@@ -27,8 +28,12 @@ static bool fails(const char *name)
 
 static int check(const struct rondo_host *host, const struct rondo_job *job, struct rondo_error *err)
 {
-    snprintf(fail_name, sizeof fail_name, "%s", host->text(job, "params.fail"));
-    fail_answer = (int)host->integer(job, "params.answer");
+    const char *name = host->text(job, "params.fail");
+    int answer = (int)host->integer(job, "params.answer");
+    if (strcmp(fail_name, name) != 0)
+        snprintf(fail_name, sizeof fail_name, "%s", name);
+    if (fail_answer != answer)
+        fail_answer = answer;
     calls = strcmp(fail_name, "check") == 0 || strcmp(fail_name, "open") == 0
             || strcmp(fail_name, "scratch") == 0 || strcmp(fail_name, "save") == 0
             || strstr(fail_name, ".create") || strstr(fail_name, "pack");

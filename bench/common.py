@@ -5,10 +5,11 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 RONDO = os.environ.get("RONDO", os.path.join(ROOT, "build", "release", "rondo"))
-DATE = "2026-11-20"
+DATE = time.strftime("%Y-%m-%d")
 
 
 def rondo(*words):

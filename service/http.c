@@ -29,7 +29,9 @@
 
 enum { MEMORY_BYTES = 64 * 1024, PEM_BYTES = 1024 * 1024 };
 
-const struct exchange_limits exchange_usual = { .threads = 8, .connections = 512,
+/* A thread serves its connections one after the other, and a submit waits for the disk: with few threads
+ * whoever only asks waits behind it (bench/service_load). */
+const struct exchange_limits exchange_usual = { .threads = 64, .connections = 512,
                                                 .idle_seconds = 10, .request_seconds = 30,
                                                 .followers = 384, .waiting_jobs = 100000 };
 

@@ -65,7 +65,7 @@ static void fetch_ahead(const struct lasso *lasso, const struct rondo_task *task
 }
 
 /* (x_j - m_j)'r over the slice. */
-static double gradient(const struct lasso *lasso, const struct lasso_slice *slice, int64_t j)
+double lasso_gradient(const struct lasso *lasso, const struct lasso_slice *slice, int64_t j)
 {
     struct span span = span_of(lasso, slice, j);
     double dot = span.index
@@ -74,7 +74,7 @@ static double gradient(const struct lasso *lasso, const struct lasso_slice *slic
     return dot - lasso->mean[j] * slice->sums[0];
 }
 
-static void add_column(const struct lasso *lasso, const struct lasso_slice *slice, double a,
+void lasso_add_column(const struct lasso *lasso, const struct lasso_slice *slice, double a,
                        int64_t j, double *to)
 {
     struct span span = span_of(lasso, slice, j);
@@ -93,7 +93,7 @@ static void product(const struct lasso *lasso, const struct lasso_slice *slice, 
     for (int64_t i = 0; i < count; i++) {
         if (d[i] == 0)
             continue;
-        add_column(lasso, slice, d[i], variables[i], u);
+        lasso_add_column(lasso, slice, d[i], variables[i], u);
         shift += d[i] * lasso->mean[variables[i]];
     }
     lasso->kernel->shift(shift, u, slice->r, slice->hi - slice->lo, sums);
@@ -156,23 +156,19 @@ int lasso_slice_pack(const void *problem, const void *state, struct rondo_buf *o
     const struct lasso *lasso = problem;
     const struct lasso_slice *slice = state;
     size_t bytes = (size_t)(slice->hi - slice->lo) * sizeof(double);
-    int code = bytes ? lasso->host->reserve(out, out->size + bytes) : RONDO_OK;
-    if (code || !bytes) /* the common state has no rows where shards have them */
-        return code;
-    if (bytes) /* a buffer that never held anything has no address */
-        memcpy(out->data + out->size, slice->r, bytes);
-    out->size += bytes;
-    return RONDO_OK;
+    int code = lasso_append(lasso, out, &slice->moved, sizeof slice->moved);
+    return code || !bytes ? code : lasso_append(lasso, out, slice->r, bytes);
 }
 
 int lasso_slice_unpack(const void *problem, void *state, struct rondo_bytes in)
 {
     struct lasso_slice *slice = state;
     size_t bytes = (size_t)(slice->hi - slice->lo) * sizeof(double);
-    if (in.size != bytes)
+    if (in.size != bytes + sizeof slice->moved)
         return RONDO_ESTATE;
+    memcpy(&slice->moved, in.data, sizeof slice->moved);
     if (bytes)
-        memcpy(slice->r, in.data, bytes);
+        memcpy(slice->r, (const char *)in.data + sizeof slice->moved, bytes);
     slice->round = -1;
     measure(problem, slice);
     return RONDO_OK;
@@ -185,10 +181,13 @@ int lasso_scratch_create(const void *problem, void **out, struct rondo_error *er
     if (scratch) {
         scratch->round = -1;
         scratch->u = lasso->host->alloc((size_t)lasso->n * sizeof *scratch->u);
+        if (!lasso->shards)
+            scratch->r = lasso->host->alloc((size_t)lasso->n * sizeof *scratch->r);
         if (lasso->x->sparse)
             scratch->spread = lasso->host->zalloc((size_t)lasso->n, sizeof *scratch->spread);
     }
-    if (!scratch || !scratch->u || (lasso->x->sparse && !scratch->spread)) {
+    if (!scratch || !scratch->u || (!lasso->shards && !scratch->r)
+        || (lasso->x->sparse && !scratch->spread)) {
         if (scratch)
             lasso_scratch_free(lasso, scratch);
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for a worker");
@@ -202,6 +201,7 @@ void lasso_scratch_free(const void *problem, void *state)
     const struct lasso *lasso = problem;
     struct lasso_scratch *scratch = state;
     lasso->host->free(scratch->u);
+    lasso->host->free(scratch->r);
     lasso->host->free(scratch->spread);
     lasso->host->free(scratch->room.data);
     lasso->host->free(scratch->list.data);
@@ -284,33 +284,6 @@ int lasso_couple(const void *problem, const void *common, const void *shard, voi
 
 /* ---- push ------------------------------------------------------------------------------------------- */
 
-static int push_sweep(const struct lasso *lasso, const struct lasso_slice *slice,
-                      const struct rondo_task *task, struct rondo_buf *partial)
-{
-    int64_t from = lasso->chunk[task->block], to = lasso->chunk[task->block + 1];
-    size_t count = (size_t)(to - from) + (task->block == 0 ? 2 : 0);
-    int code = lasso->host->reserve(partial, count * sizeof(double));
-    if (code)
-        return code;
-    partial->size = count * sizeof(double);
-    double *out = (double *)(void *)partial->data;
-    const struct rondo_matrix *x = lasso->x;
-    if (x->sparse) {
-        for (int64_t j = from; j < to; j++)
-            out[j - from] = gradient(lasso, slice, j);
-    } else {
-        lasso->kernel->dots(x->dense + from * x->ld + slice->lo, x->ld, to - from, slice->r,
-                            slice->hi - slice->lo, out);
-        for (int64_t j = from; j < to; j++)
-            out[j - from] -= lasso->mean[j] * slice->sums[0];
-    }
-    if (task->block == 0) { /* r'r and r'y travel with the first chunk */
-        out[to - from] = slice->sums[1];
-        out[to - from + 1] = slice->sums[2];
-    }
-    return RONDO_OK;
-}
-
 static int push_step(const struct lasso *lasso, struct lasso_slice *slice,
                      struct lasso_scratch *scratch, const struct rondo_task *task,
                      struct rondo_buf *partial)
@@ -335,7 +308,7 @@ int lasso_push(const void *problem, const void *common, void *shard, void *block
     union { const void *read; void *own; } state = { .read = common };
     struct lasso_slice *slice = shard ? shard : state.own;
     if (task->tag == LASSO_GRADIENT)
-        return push_sweep(lasso, slice, task, partial);
+        return lasso_scan_push(lasso, slice, task, partial);
     if (task->tag == LASSO_STEP)
         return push_step(lasso, slice, scratch, task, partial);
     size_t bytes = (size_t)task->count * sizeof(double);
@@ -346,12 +319,23 @@ int lasso_push(const void *problem, const void *common, void *shard, void *block
     double *out = (double *)(void *)partial->data;
     for (int64_t i = 0; i < task->count; i++) {
         fetch_ahead(lasso, task, i);
-        out[i] = gradient(lasso, slice, task->variables[i]);
+        out[i] = lasso_gradient(lasso, slice, task->variables[i]);
     }
     return RONDO_OK;
 }
 
 /* ---- apply ------------------------------------------------------------------------------------------ */
+
+/* r = y, before u is taken off; how far the r that was stood from y - u. */
+static void begin_afresh(struct lasso_slice *slice, const double *y, const double *u)
+{
+    slice->moved = 0;
+    for (int64_t i = 0; i < slice->hi - slice->lo; i++) {
+        double change = slice->r[i] - (y[i] - u[i]);
+        slice->moved += change * change;
+        slice->r[i] = y[i];
+    }
+}
 
 int lasso_apply(const void *problem, void *common, void *shard, void *scratch_, int64_t round,
                 struct rondo_bytes bytes)
@@ -371,12 +355,10 @@ int lasso_apply(const void *problem, void *common, void *shard, void *scratch_, 
     double *u = slice->u ? slice->u : scratch->u, sums[2];
     bool at_hand = slice->u ? slice->round == round && slice->phase == commit->phase
                             : scratch->round == round && scratch->phase == commit->phase;
-    if (commit->kind == LASSO_FRESH) {
-        memcpy(slice->r, y, (size_t)rows * sizeof *y);
-        at_hand = false;
-    }
-    if (!at_hand)
+    if (!at_hand || commit->kind == LASSO_FRESH)
         product(lasso, slice, commit->count, variables, value, u, sums);
+    if (commit->kind == LASSO_FRESH)
+        begin_afresh(slice, y, u);
     slice->round = -1;
     scratch->round = -1;
     lasso->kernel->step(commit->t, u, slice->r, y, rows, slice->sums);

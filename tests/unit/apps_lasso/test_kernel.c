@@ -92,7 +92,7 @@ static void check_dots(struct fixture *f)
     const double *x = f->x + f->at_x, *y = f->y + f->at_y;
     int64_t columns = dice_below(&f->dice, COLUMNS), ld = f->n + dice_below(&f->dice, 8);
     out[columns] = 77;
-    f->kernel->dots(x, ld, columns, y, f->n, out);
+    f->kernel->dots(x, ld, NULL, columns, y, f->n, out);
     cr_assert_eq(out[columns], 77);
     for (int64_t j = 0; j < columns; j++) {
         double alone = f->kernel->dot(x + j * ld, y, f->n);

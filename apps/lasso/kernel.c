@@ -174,6 +174,16 @@ static void follow2(const double *const value[2], const int32_t *const index[2],
     out[1] = b;
 }
 
+static void meet(const double *value, const int32_t *index, int64_t count, const int32_t *first,
+                 const int32_t *column, const double *held, double *to)
+{
+    for (int64_t i = 0; i < count; i++) {
+        double v = value[i];
+        for (int32_t e = first[index[i]], end = first[index[i] + 1]; e < end; e++)
+            to[column[e]] = multiply_add(held[e], v, to[column[e]]);
+    }
+}
+
 static void step(double a, const double *x, double *y, const double *z, int64_t n, double sums[3])
 {
     lanes sum = { 0 }, yy = { 0 }, yz = { 0 };
@@ -275,6 +285,7 @@ const struct kernel PASTE(lasso_kernel_, KERNEL_ISA) = {
     .seek = seek,
     .follow = follow,
     .follow2 = follow2,
+    .meet = meet,
     .step = step,
     .shift = shift,
     .moments = moments,

@@ -89,6 +89,9 @@ static int read_kernel(struct lasso *lasso)
     lasso->kernel = strcmp(isa, "x86-64-v4") == 0   ? &lasso_kernel_v4
                     : strcmp(isa, "x86-64-v3") == 0 ? &lasso_kernel_v3
                                                     : &lasso_kernel_v2;
+    lasso->panel = strcmp(isa, "x86-64-v4") == 0   ? &lasso_panel_v4
+                   : strcmp(isa, "x86-64-v3") == 0 ? &lasso_panel_v3
+                                                   : &lasso_panel_v2;
     return RONDO_OK;
 }
 

@@ -14,6 +14,7 @@
 #define LASSO_H
 
 #include "kernel.h"
+#include "panel.h"
 
 #include <rondo/app.h>
 
@@ -30,6 +31,7 @@ struct lasso {
     const struct rondo_host *host;
     const struct rondo_job *job;
     const struct kernel *kernel;
+    const struct panel *panel;
     const struct rondo_matrix *x;
     int64_t n, p;
     double *y;       /* [n] centred where there is an intercept */
@@ -83,8 +85,8 @@ struct lasso_scratch {
     double *spread; /* [n] zeros, but for a column while its couplings are computed; sparse only */
     int64_t round;
     int32_t phase;
-    struct rondo_buf room; /* for pull */
-    struct rondo_buf list; /* for solve */
+    int32_t *place; /* [p] zeros, but while a panel of couplings is united */
+    struct rondo_buf room, list;
 };
 
 int lasso_common_create(const void *problem, int32_t index, void **state, struct rondo_error *err);
@@ -94,10 +96,15 @@ int lasso_slice_pack(const void *problem, const void *state, struct rondo_buf *o
 int lasso_slice_unpack(const void *problem, void *state, struct rondo_bytes in);
 int lasso_scratch_create(const void *problem, void **scratch, struct rondo_error *err);
 void lasso_scratch_free(const void *problem, void *scratch);
-int lasso_couple(const void *problem, const void *common, const void *shard, void *scratch,
-                 const struct rondo_pairs *pairs, double *out);
 int lasso_push(const void *problem, const void *common, void *shard, void *block, void *scratch,
                const struct rondo_task *task, struct rondo_buf *partial);
+/* A column's part in the slice. */
+struct lasso_span {
+    const double *value;
+    const int32_t *index; /* sparse: absolute rows; dense: NULL */
+    int64_t count;
+};
+struct lasso_span lasso_span_of(const struct lasso *lasso, const struct lasso_slice *slice, int64_t j);
 /* (x_j - m_j)'r over the slice, and to += a x_j over its rows. */
 double lasso_gradient(const struct lasso *lasso, const struct lasso_slice *slice, int64_t j);
 void lasso_add_column(const struct lasso *lasso, const struct lasso_slice *slice, double a,
@@ -112,6 +119,10 @@ struct lasso_commit {
     double t;
     int64_t count;       /* then int64 variable [count], double value [count] */
 };
+
+/* ---- couple.c */
+int lasso_couple(const void *problem, const void *common, const void *shard, void *scratch,
+                 const struct rondo_pairs *pairs, double *out);
 
 /* ---- scan.c: a chunk of a sweep; g_j stands for (x_j - m_j)'r / n */
 /* What a chunk's worker is told: the header, b [active], the active columns [active] ascending, and

@@ -10,12 +10,6 @@
 
 /* ---- a column's part in the slice --------------------------------------------------------------- */
 
-struct span {
-    const double *value;
-    const int32_t *index; /* sparse: absolute rows */
-    int64_t count;
-};
-
 static int64_t first_row(const int32_t *index, int64_t count, int64_t row)
 {
     int64_t low = 0;
@@ -29,11 +23,11 @@ static int64_t first_row(const int32_t *index, int64_t count, int64_t row)
     return low;
 }
 
-static struct span span_of(const struct lasso *lasso, const struct lasso_slice *slice, int64_t j)
+struct lasso_span lasso_span_of(const struct lasso *lasso, const struct lasso_slice *slice, int64_t j)
 {
     const struct rondo_matrix *x = lasso->x;
     if (!x->sparse)
-        return (struct span){ x->dense + j * x->ld + slice->lo, NULL, slice->hi - slice->lo };
+        return (struct lasso_span){ x->dense + j * x->ld + slice->lo, NULL, slice->hi - slice->lo };
     int64_t begin = x->colptr[j], count = x->colptr[j + 1] - begin;
     if (slice->lo > 0 || slice->hi < lasso->n) {
         int64_t first = first_row(x->rowidx + begin, count, slice->lo);
@@ -41,7 +35,7 @@ static struct span span_of(const struct lasso *lasso, const struct lasso_slice *
         begin += first;
         count = last - first;
     }
-    return (struct span){ x->values + begin, x->rowidx + begin, count };
+    return (struct lasso_span){ x->values + begin, x->rowidx + begin, count };
 }
 
 enum { AHEAD = 4, LINE = 64 }; /* columns fetched ahead of their use; bytes */
@@ -67,7 +61,7 @@ static void fetch_ahead(const struct lasso *lasso, const struct rondo_task *task
 /* (x_j - m_j)'r over the slice. */
 double lasso_gradient(const struct lasso *lasso, const struct lasso_slice *slice, int64_t j)
 {
-    struct span span = span_of(lasso, slice, j);
+    struct lasso_span span = lasso_span_of(lasso, slice, j);
     double dot = span.index
                      ? lasso->kernel->gather(span.value, span.index, span.count, slice->r - slice->lo)
                      : lasso->kernel->dot(span.value, slice->r, span.count);
@@ -77,7 +71,7 @@ double lasso_gradient(const struct lasso *lasso, const struct lasso_slice *slice
 void lasso_add_column(const struct lasso *lasso, const struct lasso_slice *slice, double a,
                        int64_t j, double *to)
 {
-    struct span span = span_of(lasso, slice, j);
+    struct lasso_span span = lasso_span_of(lasso, slice, j);
     if (span.index)
         lasso->kernel->scatter(a, span.value, span.index, span.count, to - slice->lo);
     else
@@ -181,12 +175,13 @@ int lasso_scratch_create(const void *problem, void **out, struct rondo_error *er
     if (scratch) {
         scratch->round = -1;
         scratch->u = lasso->host->alloc((size_t)lasso->n * sizeof *scratch->u);
+        scratch->place = lasso->host->zalloc((size_t)lasso->p, sizeof *scratch->place);
         if (!lasso->shards)
             scratch->r = lasso->host->alloc((size_t)lasso->n * sizeof *scratch->r);
         if (lasso->x->sparse)
             scratch->spread = lasso->host->zalloc((size_t)lasso->n, sizeof *scratch->spread);
     }
-    if (!scratch || !scratch->u || (!lasso->shards && !scratch->r)
+    if (!scratch || !scratch->u || !scratch->place || (!lasso->shards && !scratch->r)
         || (lasso->x->sparse && !scratch->spread)) {
         if (scratch)
             lasso_scratch_free(lasso, scratch);
@@ -202,84 +197,11 @@ void lasso_scratch_free(const void *problem, void *state)
     struct lasso_scratch *scratch = state;
     lasso->host->free(scratch->u);
     lasso->host->free(scratch->r);
+    lasso->host->free(scratch->place);
     lasso->host->free(scratch->spread);
     lasso->host->free(scratch->room.data);
     lasso->host->free(scratch->list.data);
     lasso->host->free(scratch);
-}
-
-/* ---- couple: (x_j - m_j)'(x_k - m_k) / (scale_j scale_k), this slice's part -----------------------
- *
- * The same bits for (k, j): which of the two a cache asks for depends on what it has seen. */
-
-enum {
-    SPREAD_LEAST = 2, /* couplings of a column for which it is worth laying it out */
-    SEEK_RATIO = 24,  /* in a column so many times longer rows are sought, not followed */
-};
-
-/* dot[i] = x'x_k for the listed k, all sparse.  One column is laid out among zeros and the others
- * follow it; the bits are those of merge, so how pairs are grouped changes none. */
-static void sparse_dots(const struct lasso *lasso, const struct lasso_slice *slice,
-                        struct lasso_scratch *scratch, const struct span *x, int64_t count,
-                        const int64_t *rows, double *dot)
-{
-    const struct kernel *kernel = lasso->kernel;
-    bool spread = count >= SPREAD_LEAST;
-    struct span waits = { 0 };
-    int64_t waiting = -1; /* for another, to be followed with it */
-    for (int64_t e = 0; spread && e < x->count; e++)
-        scratch->spread[x->index[e]] = x->value[e];
-    for (int64_t i = 0; i < count; i++) {
-        struct span y = span_of(lasso, slice, rows[i]);
-        if (y.count / SEEK_RATIO > x->count) {
-            dot[i] = kernel->seek(x->value, x->index, x->count, y.value, y.index, y.count);
-            continue;
-        }
-        if (!spread) {
-            dot[i] = kernel->merge(x->value, x->index, x->count, y.value, y.index, y.count);
-            continue;
-        }
-        if (waiting < 0) {
-            waits = y;
-            waiting = i;
-            continue;
-        }
-        double out[2];
-        kernel->follow2((const double *const[2]){ waits.value, y.value },
-                        (const int32_t *const[2]){ waits.index, y.index },
-                        (const int64_t[2]){ waits.count, y.count }, scratch->spread, out);
-        dot[waiting] = out[0];
-        dot[i] = out[1];
-        waiting = -1;
-    }
-    if (waiting >= 0)
-        dot[waiting] = kernel->follow(waits.value, waits.index, waits.count, scratch->spread);
-    for (int64_t e = 0; spread && e < x->count; e++)
-        scratch->spread[x->index[e]] = 0;
-}
-
-int lasso_couple(const void *problem, const void *common, const void *shard, void *scratch,
-                 const struct rondo_pairs *pairs, double *out)
-{
-    const struct lasso *lasso = problem;
-    const struct lasso_slice *slice = shard ? shard : common;
-    /* The means enter once, with the rows from the first. */
-    double rows = slice->lo == 0 ? (double)lasso->n : 0;
-    for (int64_t c = 0; c < pairs->columns; c++) {
-        int64_t j = pairs->column[c], from = pairs->ptr[c], to = pairs->ptr[c + 1];
-        struct span x = span_of(lasso, slice, j);
-        if (x.index)
-            sparse_dots(lasso, slice, scratch, &x, to - from, pairs->row + from, out + from);
-        for (int64_t i = from; i < to; i++) {
-            int64_t k = pairs->row[i];
-            double scales = lasso->scale[j] * lasso->scale[k];
-            double dot = x.index ? out[i]
-                                 : lasso->kernel->dot(x.value, span_of(lasso, slice, k).value,
-                                                      x.count);
-            out[i] = scales > 0 ? (dot - rows * (lasso->mean[j] * lasso->mean[k])) / scales : 0;
-        }
-    }
-    return RONDO_OK;
 }
 
 /* ---- push ------------------------------------------------------------------------------------------- */

@@ -68,7 +68,7 @@ static int64_t room_for(const struct lasso_head *head)
 {
     const struct lasso *lasso = head->lasso;
     int64_t least = (int64_t)sqrt((double)lasso->p * (lasso->x->sparse ? FIRST_SPARSE : FIRST_DENSE));
-    least = least > 4 * lasso->n ? 4 * lasso->n : least;
+    least = least > 2 * lasso->n ? 2 * lasso->n : least;
     least = least > LASSO_WANT_LEAST ? least : LASSO_WANT_LEAST;
     int64_t want = 2 * head->at.nnz > least ? 2 * head->at.nnz : least;
     return want < lasso->most ? want : lasso->most;

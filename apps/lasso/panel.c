@@ -16,44 +16,12 @@
 #include <stdalign.h>
 #include <stdbool.h>
 
-#ifdef __FMA__
-#include <immintrin.h>
-#endif
+enum { BLOCK = 512, BREADTH = 4, HEIGHT = WIDTH == LANES ? 6 : 3, CHUNK = 32, GROUP = 256 };
 
-enum { BLOCK = 512, LANES = 8, BREADTH = 4, CHUNK = 32, GROUP = 256 };
-
-#if defined(__AVX512F__)
-enum { HEIGHT = 6, WIDTH = 8 };
-typedef double vector __attribute__((vector_size(64), aligned(8), may_alias));
-#elif defined(__AVX__)
-enum { HEIGHT = 3, WIDTH = 4 };
-typedef double vector __attribute__((vector_size(32), aligned(8), may_alias));
-#else
-enum { HEIGHT = 3, WIDTH = 2 };
-typedef double vector __attribute__((vector_size(16), aligned(8), may_alias));
-#endif
 typedef double quad __attribute__((vector_size(32), aligned(8), may_alias));
 
-_Static_assert(sizeof(vector) == WIDTH * sizeof(double), "a vector of WIDTH doubles");
 _Static_assert((CHUNK + HEIGHT / 2) * BLOCK * (int)sizeof(double) <= PANEL_STACK_BYTES,
                "the header says how much stack");
-
-/* Intrinsics, because no vector extension says that the two be one rounding. */
-static inline vector fused(vector a, vector b, vector c)
-{
-#if defined(__AVX512F__)
-    return _mm512_fmadd_pd(a, b, c);
-#elif defined(__FMA__)
-    return _mm256_fmadd_pd(a, b, c);
-#else
-    return c + a * b;
-#endif
-}
-
-static inline vector load_vector(const double *x)
-{
-    return *(const vector *)x;
-}
 
 /* sums[4][8] folded: out = the four sums, each in the order of fold. */
 static inline quad fold4(const double *sums)

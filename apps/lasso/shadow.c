@@ -17,13 +17,14 @@ typedef uint64_t words __attribute__((vector_size(64)));
 /* u + WHOLE - WHOLE is u to the nearest integer, which stands in the low bits of u + WHOLE. */
 #define WHOLE 0x1.8p52
 #define WHOLE_BITS UINT64_C(0x4338000000000000)
+#define TOP_BITS UINT64_C(0x8080808080808080)
 #define LEAST_STEP 0x1p-960 /* the inverse of a smaller one is no number */
 
 enum { BLOCK = SHADOW_LINE, VECTORS = BLOCK / 8, TOP_CODE = 254, TOP_DIGITS = 127 * 256 + 127 };
 
 /* ---- moments ------------------------------------------------------------------------------------------- */
 
-/* Vectors as wide as the level's registers: a compiler makes no least and greatest of wider ones. */
+/* As wide as the level's registers: compilers make no least and greatest of wider vectors. */
 #ifdef __AVX512F__
 typedef __m512d native;
 #define NATIVE(op) _mm512_##op
@@ -39,18 +40,18 @@ enum { WIDTH = sizeof(native) / sizeof(double), PIECES = 16 / WIDTH };
 
 static inline double fold_native(native a)
 {
-    double sum = 0;
-    for (int l = 0; l < WIDTH; l++)
-        sum += a[l];
-    return sum;
+    for (int half = WIDTH / 2; half > 0; half /= 2)
+        for (int l = 0; l < half; l++)
+            a[l] += a[l + half];
+    return a[0];
 }
 
 static inline double least_of(native a)
 {
-    double least = a[0];
-    for (int l = 1; l < WIDTH; l++)
-        least = a[l] < least ? a[l] : least;
-    return least;
+    for (int half = WIDTH / 2; half > 0; half /= 2)
+        for (int l = 0; l < half; l++)
+            a[l] = a[l + half] < a[l] ? a[l + half] : a[l];
+    return a[0];
 }
 
 /* The sums of whole groups of sixteen rows; dot's lanes are those of kernel.c. */
@@ -131,19 +132,13 @@ static inline struct line transpose(words rows)
     const __m512i by_columns = _mm512_set_epi16(31, 23, 15, 7, 30, 22, 14, 6, 29, 21, 13, 5, 28, 20,
                                                 12, 4, 27, 19, 11, 3, 26, 18, 10, 2, 25, 17, 9, 1,
                                                 24, 16, 8, 0);
-    __m512i pairs = _mm512_shuffle_epi8((__m512i)rows, by_turns);
-    return (struct line){ _mm512_permutexvar_epi16(by_columns, pairs) };
+    __m512i turned = _mm512_shuffle_epi8((__m512i)rows, by_turns);
+    return (struct line){ _mm512_permutexvar_epi16(by_columns, turned) };
 }
 
-static inline void stream_line(struct line line, uint8_t *out)
+static inline void store_line(struct line line, void *out)
 {
-    _mm512_stream_si512((__m512i *)(void *)out, line.all);
-}
-
-/* With the top bits turned over. */
-static inline void store_digits(struct line line, int8_t *out)
-{
-    _mm512_storeu_si512(out, _mm512_xor_si512(line.all, _mm512_set1_epi8((char)0x80)));
+    _mm512_storeu_si512(out, line.all);
 }
 #else
 struct line {
@@ -164,18 +159,10 @@ static inline struct line transpose(words rows)
                             _mm_unpacklo_epi32(b, d), _mm_unpackhi_epi32(b, d) } };
 }
 
-static inline void stream_line(struct line line, uint8_t *out)
+static inline void store_line(struct line line, void *out)
 {
     for (int k = 0; k < 4; k++)
-        _mm_stream_si128((__m128i *)(void *)(out + 16 * k), line.part[k]);
-}
-
-/* With the top bits turned over. */
-static inline void store_digits(struct line line, int8_t *out)
-{
-    const __m128i top = _mm_set1_epi8((char)0x80);
-    for (int k = 0; k < 4; k++)
-        _mm_storeu_si128((__m128i *)(void *)(out + 16 * k), _mm_xor_si128(line.part[k], top));
+        _mm_storeu_si128((__m128i *)out + k, line.part[k]);
 }
 #endif
 
@@ -185,13 +172,12 @@ static inline lanes quantise_block(const double *x, double least, double inverse
 {
     words mixed = { 0 };
     lanes squares = { 0 };
-#pragma GCC unroll 8
     for (int k = 0; k < VECTORS; k++) {
         lanes u = (load(x + 8 * k) - least) * inverse, v = u + WHOLE, rest = u - (v - WHOLE);
         squares += rest * rest;
         mixed ^= (words)v << (8 * k);
     }
-    stream_line(transpose(mixed ^ WHOLE_BITS ^ WHOLE_BITS << 8), code);
+    store_line(transpose(mixed ^ WHOLE_BITS ^ WHOLE_BITS << 8), code);
     return squares;
 }
 
@@ -217,7 +203,6 @@ static void quantise(const double *x, int64_t n, const struct shadow_moments *m,
             last[k] = i + k < n ? x[i + k] : least;
         squares += quantise_block(last, least, inverse, code + i);
     }
-    _mm_sfence();
 
     double count = (double)n, root = sqrt(count);
     double rest = sqrt(fold(squares)) * (1 + (count + 64) * ROUNDING) + root * 0x1p-42;
@@ -260,7 +245,6 @@ static inline void vector_block(const double *r, double inverse, int8_t *hi, int
                                 struct vector_sums *sums)
 {
     words high = { 0 }, low = { 0 };
-#pragma GCC unroll 8
     for (int k = 0; k < VECTORS; k++) {
         lanes value = load(r + 8 * k), u = value * inverse, v = u + WHOLE, rest = u - (v - WHOLE);
         words digits = (words)v - WHOLE_BITS, both = digits + 0x8080;
@@ -271,8 +255,8 @@ static inline void vector_block(const double *r, double inverse, int8_t *hi, int
         high |= both >> 8 << (8 * k);
         low |= (both & 255) << (8 * k);
     }
-    store_digits(transpose(high), hi);
-    store_digits(transpose(low), lo);
+    store_line(transpose(high ^ TOP_BITS), hi);
+    store_line(transpose(low ^ TOP_BITS), lo);
 }
 
 /* In units, u = r/unit takes three roundings and is at most 32639: 2^17 roundings for each row. */
@@ -347,7 +331,8 @@ static void span_widened(const uint8_t *const code[ABREAST], const uint8_t *cons
 {
     quads lane[ABREAST] = { 0 };
     for (int64_t i = 0; i < bytes; i += WIDE) {
-        pairs h = *(const pairs *)(const void *)(hi + i), l = *(const pairs *)(const void *)(lo + i);
+        pairs h = *(const pairs *)(const void *)(hi + i);
+        pairs l = *(const pairs *)(const void *)(lo + i);
         pairs even = (h << 8) + (pairs)((signed_pairs)(l << 8) >> 8);
         pairs odd = (h & 0xff00) + (pairs)((signed_pairs)l >> 8);
         for (int k = 0; k < ABREAST; k++) {
@@ -386,8 +371,10 @@ span_vnni(const uint8_t *const code[ABREAST], const uint8_t *const ahead[ABREAST
         /* Halves are folded in 64 bits: sixteen lanes of 32 would overflow. */
         __m512i all = _mm512_setzero_si512();
         for (int half = 0; half < 2; half++) {
-            __m256i h = half ? _mm512_extracti64x4_epi64(high[k], 1) : _mm512_castsi512_si256(high[k]);
-            __m256i l = half ? _mm512_extracti64x4_epi64(low[k], 1) : _mm512_castsi512_si256(low[k]);
+            __m256i h = half ? _mm512_extracti64x4_epi64(high[k], 1)
+                             : _mm512_castsi512_si256(high[k]);
+            __m256i l = half ? _mm512_extracti64x4_epi64(low[k], 1)
+                             : _mm512_castsi512_si256(low[k]);
             __m512i wide = _mm512_slli_epi64(_mm512_cvtepi32_epi64(h), 8);
             all = _mm512_add_epi64(all, _mm512_add_epi64(wide, _mm512_cvtepi32_epi64(l)));
         }
@@ -416,12 +403,12 @@ static void strip_part(const struct engine *engine, const uint8_t *const code[AB
 {
     for (int64_t at = from; at < to; at += engine->limit) {
         const uint8_t *here[ABREAST], *there[ABREAST];
-        int64_t left = to - at;
+        int64_t left = to - at, bytes = left < engine->limit ? left : engine->limit;
         for (int k = 0; k < ABREAST; k++) {
             here[k] = code[k] + at;
             there[k] = ahead[k] + (at - from);
         }
-        engine->span(here, there, hi + at, lo + at, left < engine->limit ? left : engine->limit, sum);
+        engine->span(here, there, hi + at, lo + at, bytes, sum);
     }
 }
 
@@ -447,11 +434,18 @@ struct columns {
     const int64_t *column; /* or NULL: 0 .. count - 1 */
 };
 
-/* Four columns from the first on; where there are fewer the last is repeated. */
-static void strip_at(const struct columns *columns, int64_t first, const uint8_t *code[ABREAST])
+/* Strip i takes column i of each quarter of them, so that four streams of memory are read, each
+ * from end to end.  Where a quarter is short the last column is repeated. */
+static int64_t quarter(const struct columns *columns)
+{
+    return (columns->count + ABREAST - 1) / ABREAST;
+}
+
+static void strip_at(const struct columns *columns, int64_t i, const uint8_t *code[ABREAST])
 {
     for (int64_t k = 0; k < ABREAST; k++) {
-        int64_t j = first + k < columns->count ? first + k : columns->count - 1;
+        int64_t j = k * quarter(columns) + i, last = columns->count - 1;
+        j = j < last ? j : last;
         code[k] = columns->code + (columns->column ? columns->column[j] : j) * columns->stride;
     }
 }
@@ -459,15 +453,15 @@ static void strip_at(const struct columns *columns, int64_t first, const uint8_t
 static void all_dots(const struct engine *engine, const struct columns *columns, const int8_t *hi,
                      const int8_t *lo, int64_t n, int64_t *out)
 {
-    int64_t bytes = shadow_padded(n);
-    for (int64_t j = 0; j < columns->count; j += ABREAST) {
+    int64_t bytes = shadow_padded(n), strips = quarter(columns);
+    for (int64_t i = 0; i < strips; i++) {
         const uint8_t *code[ABREAST], *next[ABREAST];
         int64_t sum[ABREAST];
-        strip_at(columns, j, code);
-        strip_at(columns, j + ABREAST, next);
+        strip_at(columns, i, code);
+        strip_at(columns, i + 1, next);
         strip(engine, code, next, hi, lo, bytes, sum);
-        for (int64_t k = 0; k < ABREAST && j + k < columns->count; k++)
-            out[j + k] = sum[k];
+        for (int64_t k = 0; k < ABREAST && k * strips + i < columns->count; k++)
+            out[k * strips + i] = sum[k];
     }
 }
 

@@ -1,8 +1,7 @@
 /* shadow.h - eight-bit copies of dense columns, which bound x'r at an eighth of its traffic.
  *
  * Place:   apps/lasso, private to it.
- * Threads: pure functions.  Codes are written past the caches and fenced before quantise returns:
- *          handing them to another thread takes what handing over any memory takes.
+ * Threads: pure functions.
  * Memory:  none; codes and digits lie where the caller says.
  *
  * A shadow is affine: x_i ~ X_i = centre + low + scale code_i, a code being 0 .. 254.  The vector r
@@ -24,8 +23,8 @@
  * A shadow decides nothing that is reported: who is shown to lie below a threshold is left out, and
  * all others are computed from the doubles.
  *
- * Values: finite, and no larger than 1e150 in size.  A bound is an upper bound at every scale; where
- * the span of a column is below 1e-280 it is wide.
+ * Values: finite, and no larger than 1e150 in size.  A bound is an upper bound at every scale;
+ * where the span of a column is below 1e-280 it is wide.
  */
 #ifndef SHADOW_H
 #define SHADOW_H
@@ -70,7 +69,7 @@ struct shadow_kernel {
      * of them near meanwhile, and quantise the second. */
     void (*moments)(const double *x, const double *y, int64_t n, const double *next,
                     struct shadow_moments *out);
-    /* code: [shadow_padded(n)], aligned to SHADOW_LINE */
+    /* code: [shadow_padded(n)], best aligned to SHADOW_LINE */
     void (*quantise)(const double *x, int64_t n, const struct shadow_moments *moments,
                      const double *next, uint8_t *code, struct shadow_column *out);
     /* hi, lo: [shadow_padded(n)], of any alignment */

@@ -214,5 +214,6 @@ void host_init(struct rondo_host *host, const struct host_upcalls *upcalls)
         .text = job_text, .where = job_where, .matrix = matrix, .isa = host_isa, .say = say,
         .feed = upcalls->feed, .feed_all = upcalls->feed_all,
         .block = upcalls->block, .create = upcalls->create, .each = each,
+        .memory = job_memory_bytes,
     };
 }

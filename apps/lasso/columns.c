@@ -49,24 +49,28 @@ static struct column read_sparse(const struct lasso *lasso, int64_t j)
     return column;
 }
 
-static struct column read_dense(const struct lasso *lasso, int64_t j)
+/* The next column of the chunk is brought near meanwhile. */
+static struct column read_dense(const struct lasso *lasso, int64_t j, bool last)
 {
     const double *value = lasso->x->dense + j * lasso->x->ld;
-    struct column column = { .least = HUGE_VAL, .most = -HUGE_VAL };
-    double sums[4];
-    lasso->kernel->moments(value, lasso->y, lasso->n, sums);
-    column.sum = sums[0];
-    column.dot = sums[1];
-    column.least = sums[2];
-    column.most = sums[3];
-    column.mean = lasso->intercept ? column.sum / (double)lasso->n : 0;
-    column.square = lasso->kernel->deviation(value, column.mean, lasso->n);
+    const double *next = last ? NULL : value + lasso->x->ld;
+    struct shadow_moments moments;
+    double n = (double)lasso->n;
+    lasso->shadows->moments(value, lasso->y, lasso->n, next, &moments);
+    if (lasso->code)
+        lasso->shadows->quantise(value, lasso->n, &moments, next, lasso->code + j * lasso->stride,
+                                 &lasso->shadow[j]);
+    struct column column = { .sum = moments.mean * n, .dot = moments.dot, .least = moments.least,
+                             .most = moments.most, .mean = lasso->intercept ? moments.mean : 0,
+                             .square = moments.square };
+    if (!lasso->intercept)
+        column.square += n * moments.mean * moments.mean;
     return column;
 }
 
-static struct column read_column(const struct lasso *lasso, int64_t j)
+static struct column read_column(const struct lasso *lasso, int64_t j, bool last)
 {
-    return lasso->x->sparse ? read_sparse(lasso, j) : read_dense(lasso, j);
+    return lasso->x->sparse ? read_sparse(lasso, j) : read_dense(lasso, j, last);
 }
 
 /* A column that says nothing. */
@@ -89,7 +93,7 @@ static int read_chunk(void *context, int64_t chunk)
 {
     struct lasso *lasso = context;
     for (int64_t j = lasso->chunk[chunk]; j < lasso->chunk[chunk + 1]; j++) {
-        struct column column = read_column(lasso, j);
+        struct column column = read_column(lasso, j, j + 1 == lasso->chunk[chunk + 1]);
         bool says = !idle(lasso, &column);
         lasso->mean[j] = says ? column.mean : 0;
         lasso->scale[j] = says ? sqrt(column.square) : 0;
@@ -127,9 +131,9 @@ static int refuse_column(const struct lasso *lasso, struct rondo_error *err)
 {
     char where[256];
     int64_t j = 0;
-    struct column column = read_column(lasso, 0);
+    struct column column = read_column(lasso, 0, true);
     while (j + 1 < lasso->p && fits(lasso, &column)) /* again, to name the first */
-        column = read_column(lasso, ++j);
+        column = read_column(lasso, ++j, true);
     lasso->host->where(lasso->job, "data.x", where, sizeof where);
     return rondo_error_set(err, RONDO_EINPUT, where, "scale it, or subtract a constant",
                            "column %lld of x is too large or varies too little for 64-bit numbers",
@@ -149,6 +153,19 @@ static void tell_idle(const struct lasso *lasso)
     lasso->host->say(lasso->job, text);
 }
 
+/* Shadows, where the columns are dense and the budget has room for them. */
+static int make_room(struct lasso *lasso)
+{
+    const struct rondo_host *host = lasso->host;
+    int64_t budget = host->memory(lasso->job) / 2;
+    lasso->stride = shadow_padded(lasso->n);
+    if (lasso->x->sparse || lasso->shards || lasso->stride > budget / lasso->p)
+        return RONDO_OK;
+    lasso->code = host->alloc((size_t)lasso->stride * (size_t)lasso->p);
+    lasso->shadow = host->alloc((size_t)lasso->p * sizeof *lasso->shadow);
+    return lasso->code && lasso->shadow ? RONDO_OK : RONDO_ENOMEM;
+}
+
 int lasso_read_columns(struct lasso *lasso, struct rondo_error *err)
 {
     const struct rondo_host *host = lasso->host;
@@ -158,7 +175,7 @@ int lasso_read_columns(struct lasso *lasso, struct rondo_error *err)
     lasso->slope = host->alloc(p * sizeof(double));
     lasso->cost = host->alloc(p * sizeof(double));
     bool all = lasso->mean && lasso->scale && lasso->slope && lasso->cost;
-    if (!all || cut_chunks(lasso))
+    if (!all || cut_chunks(lasso) || make_room(lasso))
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for the columns' norms");
     if (host->each(lasso->job, lasso->chunks, read_chunk, lasso))
         return refuse_column(lasso, err);

@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-typedef int64_t flags __attribute__((vector_size(64), aligned(8), may_alias));
-
 static double dot(const double *x, const double *y, int64_t n)
 {
     lanes a = { 0 }, b = { 0 };
@@ -201,53 +199,6 @@ static void shift(double by, double *x, const double *y, int64_t n, double sums[
     sums[1] = fold(xy) + tail_xy;
 }
 
-static inline lanes choose(flags which, lanes a, lanes b)
-{
-    return (lanes)(((flags)a & which) | ((flags)b & ~which));
-}
-
-static void moments(const double *x, const double *y, int64_t n, double out[4])
-{
-    lanes sum = { 0 }, products = { 0 }, least = (lanes){ 0 } + x[0], most = least;
-    int64_t i = 0;
-    for (; i + 8 <= n; i += 8) {
-        lanes v = load(x + i);
-        sum += v;
-        products += v * load(y + i);
-        least = choose(v < least, v, least);
-        most = choose(v > most, v, most);
-    }
-    double tail = 0, tail_dot = 0;
-    out[2] = x[0];
-    out[3] = x[0];
-    for (int l = 0; l < 8; l++) {
-        out[2] = least[l] < out[2] ? least[l] : out[2];
-        out[3] = most[l] > out[3] ? most[l] : out[3];
-    }
-    for (; i < n; i++) {
-        tail += x[i];
-        tail_dot = multiply_add(x[i], y[i], tail_dot);
-        out[2] = x[i] < out[2] ? x[i] : out[2];
-        out[3] = x[i] > out[3] ? x[i] : out[3];
-    }
-    out[0] = fold(sum) + tail;
-    out[1] = fold(products) + tail_dot;
-}
-
-static double deviation(const double *x, double mean, int64_t n)
-{
-    lanes a = { 0 };
-    int64_t i = 0;
-    for (; i + 8 <= n; i += 8) {
-        lanes v = load(x + i) - mean;
-        a += v * v;
-    }
-    double tail = 0;
-    for (; i < n; i++)
-        tail = multiply_add(x[i] - mean, x[i] - mean, tail);
-    return fold(a) + tail;
-}
-
 const struct kernel PASTE(lasso_kernel_, KERNEL_ISA) = {
     .isa = "x86-64-" TEXT(KERNEL_ISA),
     .dot = dot,
@@ -262,6 +213,4 @@ const struct kernel PASTE(lasso_kernel_, KERNEL_ISA) = {
     .meet = meet,
     .step = step,
     .shift = shift,
-    .moments = moments,
-    .deviation = deviation,
 };

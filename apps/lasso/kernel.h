@@ -46,10 +46,6 @@ struct kernel {
     void (*step)(double a, const double *x, double *y, const double *z, int64_t n, double sums[3]);
     /* x -= shift; returns in sums: x'x, x'y. */
     void (*shift)(double shift, double *x, const double *y, int64_t n, double sums[2]);
-    /* out: sum x, x'y, least x, most x; n >= 1. */
-    void (*moments)(const double *x, const double *y, int64_t n, double out[4]);
-    /* sum of (x - mean)^2 */
-    double (*deviation)(const double *x, double mean, int64_t n);
 };
 
 extern const struct kernel lasso_kernel_v2, lasso_kernel_v3, lasso_kernel_v4;

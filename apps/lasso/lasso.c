@@ -86,12 +86,15 @@ static int check_params(const struct rondo_host *host, const struct rondo_job *j
 static int read_kernel(struct lasso *lasso)
 {
     const char *isa = lasso->host->isa(lasso->job);
-    lasso->kernel = strcmp(isa, "x86-64-v4") == 0   ? &lasso_kernel_v4
-                    : strcmp(isa, "x86-64-v3") == 0 ? &lasso_kernel_v3
-                                                    : &lasso_kernel_v2;
-    lasso->panel = strcmp(isa, "x86-64-v4") == 0   ? &lasso_panel_v4
-                   : strcmp(isa, "x86-64-v3") == 0 ? &lasso_panel_v3
-                                                   : &lasso_panel_v2;
+    int level = strcmp(isa, "x86-64-v4") == 0 ? 2 : strcmp(isa, "x86-64-v3") == 0;
+    lasso->kernel = (const struct kernel *const[]){ &lasso_kernel_v2, &lasso_kernel_v3,
+                                                    &lasso_kernel_v4 }[level];
+    lasso->panel = (const struct panel *const[]){ &lasso_panel_v2, &lasso_panel_v3,
+                                                  &lasso_panel_v4 }[level];
+    lasso->factor = (const struct factor *const[]){ &lasso_factor_v2, &lasso_factor_v3,
+                                                    &lasso_factor_v4 }[level];
+    lasso->shadows = (const struct shadow_kernel *const[]){ &lasso_shadow_v2, &lasso_shadow_v3,
+                                                            &lasso_shadow_v4 }[level];
     return RONDO_OK;
 }
 
@@ -166,6 +169,8 @@ static void close_problem(void *problem)
     lasso->host->free(lasso->mean);
     lasso->host->free(lasso->scale);
     lasso->host->free(lasso->slope);
+    lasso->host->free(lasso->code);
+    lasso->host->free(lasso->shadow);
     lasso->host->free(lasso->cost);
     lasso->host->free(lasso->chunk);
     lasso->host->free(lasso);

@@ -13,8 +13,10 @@
 #ifndef LASSO_H
 #define LASSO_H
 
+#include "factor.h"
 #include "kernel.h"
 #include "panel.h"
+#include "shadow.h"
 
 #include <rondo/app.h>
 
@@ -32,6 +34,8 @@ struct lasso {
     const struct rondo_job *job;
     const struct kernel *kernel;
     const struct panel *panel;
+    const struct factor *factor;
+    const struct shadow_kernel *shadows;
     const struct rondo_matrix *x;
     int64_t n, p;
     double *y;       /* [n] centred where there is an intercept */
@@ -39,6 +43,9 @@ struct lasso {
     double *scale;   /* [p] |x_j - m_j|; 0: the column says nothing and its coefficient is 0 */
     double *slope;   /* [p] (x_j - m_j)'y: the gradient at b = 0, but for its sign and 1/n */
     double *cost;    /* [p] stored entries of the column, for balancing */
+    uint8_t *code;   /* [p x stride] shadows of dense columns; NULL: there are none */
+    int64_t stride;  /* bytes */
+    struct shadow_column *shadow; /* [p] */
     int64_t *chunk;  /* [chunks + 1] first column of each part of a sweep */
     int32_t chunks, shards;
     double y_mean, y_sum, null_objective; /* sum y; |y|^2 / 2n */
@@ -73,6 +80,8 @@ struct lasso_slice {
     int64_t lo, hi;
     double *r;      /* [hi - lo] */
     double sums[3]; /* sum r, r'r, r'y over the slice */
+    int8_t *high, *low;          /* [shadow_padded(hi - lo)] digits of r, where there are shadows */
+    struct shadow_vector digits; /* what they stand for */
     double moved;   /* |change of r|^2 when it was last computed afresh */
     double *u;      /* shards: X d of the last LASSO_STEP, else NULL (the scratch has it) */
     int64_t round;  /* of u; -1: none */
@@ -129,7 +138,8 @@ int lasso_couple(const void *problem, const void *common, const void *shard, voi
  * the columns to visit [listed] as int32 from the chunk's first, ascending. */
 struct lasso_scan_brief {
     double l2;
-    double notice;  /* columns with |g_j| above it come back with all digits */
+    double near;    /* columns with |g_j| above it are computed from the data, not from shadows */
+    double notice;  /* columns with |g_j| above it come back with all digits; near or more */
     int64_t listed; /* -1: all of the chunk, and no list */
     int64_t active; /* columns of the chunk whose b_j is not 0 */
 };
@@ -142,7 +152,8 @@ struct lasso_scan {
     int64_t visited, entries;
 };
 int lasso_scan_push(const struct lasso *lasso, const struct lasso_slice *slice,
-                    const struct rondo_task *task, struct rondo_buf *partial);
+                    struct lasso_scratch *scratch, const struct rondo_task *task,
+                    struct rondo_buf *partial);
 int lasso_scan_pull(const struct lasso *lasso, struct rondo_buf *room, const struct rondo_task *task,
                     const struct rondo_bytes *partials, int32_t count, struct rondo_buf *result);
 

@@ -45,29 +45,93 @@ static int64_t column_at(const struct wanted *wanted, int64_t i)
     return wanted->from + (wanted->offset ? wanted->offset[i] : i);
 }
 
+/* ---- push ----------------------------------------------------------------------------------------- */
+
+/* x_j'r of dense columns, from the data. */
+static void dense_dots(const struct lasso *lasso, const struct lasso_slice *slice, int64_t from,
+                       const int32_t *offset, int64_t count, double *out)
+{
+    const struct rondo_matrix *x = lasso->x;
+    lasso->kernel->dots(x->dense + from * x->ld + slice->lo, x->ld, offset, count, slice->r,
+                        slice->hi - slice->lo, out);
+    for (int64_t i = 0; i < count; i++)
+        out[i] -= lasso->mean[from + (offset ? offset[i] : i)] * slice->sums[0];
+}
+
+/* The same from shadows, with how far each may be off. */
+static void shadow_dots(const struct lasso *lasso, const struct lasso_slice *slice,
+                        const struct wanted *wanted, int64_t *sums, double *out, double *slack)
+{
+    const uint8_t *code = lasso->code + wanted->from * lasso->stride;
+    int64_t *column = sums + wanted->count;
+    for (int64_t i = 0; wanted->offset && i < wanted->count; i++)
+        column[i] = wanted->offset[i];
+    if (wanted->offset)
+        lasso->shadows->dots_of(code, lasso->stride, column, wanted->count, slice->high, slice->low,
+                                lasso->n, sums);
+    else
+        lasso->shadows->dots(code, lasso->stride, wanted->count, slice->high, slice->low, lasso->n,
+                             sums);
+    for (int64_t i = 0; i < wanted->count; i++) {
+        const struct shadow_column *shadow = &lasso->shadow[column_at(wanted, i)];
+        struct shadow_dot dot = lasso->intercept ? shadow_dot_centred(shadow, &slice->digits, sums[i])
+                                                 : shadow_dot(shadow, &slice->digits, sums[i]);
+        out[i] = dot.value;
+        slack[i] = dot.bound;
+    }
+}
+
+/* Those that a shadow does not show to lie below `near`, and the active, from the data. */
+static void look_closer(const struct lasso *lasso, const struct lasso_slice *slice,
+                        const struct wanted *wanted, void *room, double *out, double *slack)
+{
+    double near = wanted->brief->near * (double)lasso->n;
+    double *exact = room;
+    int32_t *offset = (int32_t *)(exact + wanted->count), *place = offset + wanted->count;
+    int64_t closer = 0, at = 0;
+    for (int64_t i = 0; i < wanted->count; i++) {
+        int64_t j = column_at(wanted, i);
+        while (at < wanted->brief->active && wanted->active[at] < j)
+            at++;
+        bool active = at < wanted->brief->active && wanted->active[at] == j;
+        if (!active && fabs(out[i]) + slack[i] < near)
+            continue;
+        place[closer] = (int32_t)i;
+        offset[closer++] = (int32_t)(j - wanted->from);
+    }
+    dense_dots(lasso, slice, wanted->from, offset, closer, exact);
+    for (int64_t k = 0; k < closer; k++) {
+        out[place[k]] = exact[k];
+        slack[place[k]] = 0;
+    }
+}
+
+/* x_j'r of the visited; chunk 0: then the slice's sums; with shadows: then how far each x_j'r may be
+ * off, 0 where it comes from the data. */
 int lasso_scan_push(const struct lasso *lasso, const struct lasso_slice *slice,
-                    const struct rondo_task *task, struct rondo_buf *partial)
+                    struct lasso_scratch *scratch, const struct rondo_task *task,
+                    struct rondo_buf *partial)
 {
     struct wanted wanted = { 0 };
     int code = read_brief(lasso, task, &wanted);
+    int64_t sums = task->block == 0 ? SCAN_SUMS : 0;
+    size_t numbers = (size_t)(wanted.count * (lasso->code ? 2 : 1) + sums);
+    if (!code)
+        code = lasso->host->reserve(partial, numbers * sizeof(double) + 1);
+    if (!code && lasso->code)
+        code = lasso->host->reserve(&scratch->room, (size_t)wanted.count * 2 * sizeof(int64_t) + 1);
     if (code)
         return code;
-    size_t bytes = ((size_t)wanted.count + (task->block == 0 ? SCAN_SUMS : 0)) * sizeof(double);
-    code = lasso->host->reserve(partial, bytes ? bytes : 1);
-    if (code)
-        return code;
-    partial->size = bytes;
-    double *out = (double *)(void *)partial->data;
-    const struct rondo_matrix *x = lasso->x;
-    if (x->sparse) {
+    partial->size = numbers * sizeof(double);
+    double *out = (double *)(void *)partial->data, *slack = out + wanted.count + sums;
+    if (lasso->code) {
+        shadow_dots(lasso, slice, &wanted, (int64_t *)(void *)scratch->room.data, out, slack);
+        look_closer(lasso, slice, &wanted, scratch->room.data, out, slack);
+    } else if (lasso->x->sparse) {
         for (int64_t i = 0; i < wanted.count; i++)
             out[i] = lasso_gradient(lasso, slice, column_at(&wanted, i));
     } else {
-        const double *first = x->dense + wanted.from * x->ld + slice->lo;
-        lasso->kernel->dots(first, x->ld, wanted.offset, wanted.count, slice->r,
-                            slice->hi - slice->lo, out);
-        for (int64_t i = 0; i < wanted.count; i++)
-            out[i] -= lasso->mean[column_at(&wanted, i)] * slice->sums[0];
+        dense_dots(lasso, slice, wanted.from, wanted.offset, wanted.count, out);
     }
     if (task->block == 0) {
         out[wanted.count] = slice->sums[1];
@@ -87,7 +151,8 @@ static float bound_of(double g)
 
 /* Room for a chunk: [visited] each. */
 struct looked {
-    double *g, *reach; /* g_j, and |g_j - l2 b_j| */
+    double *g, *reach; /* g_j, and |g_j - l2 b_j| or more */
+    const double *slack; /* how far g_j may be off; NULL: not at all */
     int64_t *entry;    /* which of the visited are entries, ascending */
 };
 
@@ -135,7 +200,7 @@ static int64_t look(const struct wanted *wanted, struct looked *looked)
     const struct lasso_scan_brief *brief = wanted->brief;
     int64_t entries = 0, from = 0;
     for (int64_t i = 0; i < wanted->count; i++)
-        looked->reach[i] = fabs(looked->g[i]);
+        looked->reach[i] = fabs(looked->g[i]) + (looked->slack ? looked->slack[i] : 0);
     for (int64_t k = 0; k < brief->active; k++) {
         int64_t i = place_of(wanted, from, wanted->active[k]);
         if (i >= wanted->count || column_at(wanted, i) != wanted->active[k])
@@ -149,8 +214,8 @@ static int64_t look(const struct wanted *wanted, struct looked *looked)
 }
 
 /* g = the sum of the slices' parts, over n; a column that says nothing has 0. */
-static int add_up(const struct lasso *lasso, const struct wanted *wanted, double *g, size_t numbers,
-                  const struct rondo_bytes *partials, int32_t count)
+static int add_up(const struct lasso *lasso, const struct wanted *wanted, bool first, double *g,
+                  size_t numbers, const struct rondo_bytes *partials, int32_t count)
 {
     memset(g, 0, numbers * sizeof *g);
     for (int32_t s = 0; s < count; s++) {
@@ -160,8 +225,13 @@ static int add_up(const struct lasso *lasso, const struct wanted *wanted, double
         for (size_t i = 0; i < numbers; i++)
             g[i] += part[i];
     }
-    for (int64_t i = 0; i < wanted->count; i++)
-        g[i] = lasso->scale[column_at(wanted, i)] > 0 ? g[i] / (double)lasso->n : 0;
+    size_t slack = (size_t)wanted->count + (first ? SCAN_SUMS : 0);
+    for (int64_t i = 0; i < wanted->count; i++) {
+        double weight = lasso->scale[column_at(wanted, i)] > 0 ? 1 : 0;
+        g[i] = weight * g[i] / (double)lasso->n;
+        if (slack < numbers)
+            g[slack + (size_t)i] = weight * g[slack + (size_t)i] / (double)lasso->n;
+    }
     return RONDO_OK;
 }
 
@@ -188,7 +258,7 @@ static int write_answer(const struct lasso *lasso, const struct wanted *wanted,
         column[e] = column_at(wanted, looked->entry[e]);
     }
     for (int64_t i = 0; i < wanted->count; i++)
-        bound[i] = bound_of(looked->g[i]);
+        bound[i] = bound_of(looked->slack ? fabs(looked->g[i]) + looked->slack[i] : looked->g[i]);
     for (int64_t i = 0; first && i < SCAN_SUMS; i++)
         scan->sums[i] = looked->g[wanted->count + i];
     return RONDO_OK;
@@ -199,17 +269,20 @@ int lasso_scan_pull(const struct lasso *lasso, struct rondo_buf *room, const str
 {
     struct wanted wanted = { 0 };
     int code = read_brief(lasso, task, &wanted);
-    size_t numbers = (size_t)wanted.count + (task->block == 0 ? SCAN_SUMS : 0);
+    bool first = task->block == 0;
+    size_t visited = (size_t)wanted.count, sums = first ? SCAN_SUMS : 0;
+    size_t numbers = visited * (lasso->code ? 2 : 1) + sums;
     if (!code)
-        code = lasso->host->reserve(room, 3 * numbers * sizeof(double) + 1);
+        code = lasso->host->reserve(room, (numbers + 2 * visited) * sizeof(double) + 1);
     if (code)
         return code;
     double *g = (double *)(void *)room->data;
-    struct looked looked = { g, g + numbers, (int64_t *)(g + 2 * numbers) };
-    code = add_up(lasso, &wanted, g, numbers, partials, count);
+    struct looked looked = { g, g + numbers, lasso->code ? g + visited + sums : NULL,
+                             (int64_t *)(g + numbers + visited) };
+    code = add_up(lasso, &wanted, first, g, numbers, partials, count);
     if (code)
         return code;
     int64_t entries = look(&wanted, &looked);
     return entries < 0 ? (int)entries
-                       : write_answer(lasso, &wanted, &looked, entries, task->block == 0, result);
+                       : write_answer(lasso, &wanted, &looked, entries, first, result);
 }

@@ -95,10 +95,18 @@ static void product(const struct lasso *lasso, const struct lasso_slice *slice, 
 
 /* ---- states --------------------------------------------------------------------------------------- */
 
+static void write_digits(const struct lasso *lasso, struct lasso_slice *slice)
+{
+    if (slice->high)
+        lasso->shadows->quantise_vector(slice->r, slice->hi - slice->lo, slice->high, slice->low,
+                                        &slice->digits);
+}
+
 static void measure(const struct lasso *lasso, struct lasso_slice *slice)
 {
     const double *y = lasso->y + slice->lo;
     lasso->kernel->step(0, y, slice->r, y, slice->hi - slice->lo, slice->sums);
+    write_digits(lasso, slice);
 }
 
 void lasso_slice_destroy(const void *problem, void *state)
@@ -107,6 +115,8 @@ void lasso_slice_destroy(const void *problem, void *state)
     struct lasso_slice *slice = state;
     lasso->host->free(slice->r);
     lasso->host->free(slice->u);
+    lasso->host->free(slice->high);
+    lasso->host->free(slice->low);
     lasso->host->free(slice);
 }
 
@@ -119,8 +129,10 @@ static int slice_create(const struct lasso *lasso, int64_t lo, int64_t hi, bool 
         *slice = (struct lasso_slice){ .lo = lo, .hi = hi, .round = -1 };
         slice->r = lasso->host->alloc(bytes);
         slice->u = own_u ? lasso->host->alloc(bytes) : NULL;
+        slice->high = lasso->code ? lasso->host->alloc((size_t)shadow_padded(hi - lo)) : NULL;
+        slice->low = lasso->code ? lasso->host->alloc((size_t)shadow_padded(hi - lo)) : NULL;
     }
-    if (!slice || !slice->r || (own_u && !slice->u)) {
+    if (!slice || !slice->r || (own_u && !slice->u) || (lasso->code && !(slice->high && slice->low))) {
         if (slice)
             lasso_slice_destroy(lasso, slice);
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for the residual");
@@ -230,7 +242,7 @@ int lasso_push(const void *problem, const void *common, void *shard, void *block
     union { const void *read; void *own; } state = { .read = common };
     struct lasso_slice *slice = shard ? shard : state.own;
     if (task->tag == LASSO_GRADIENT)
-        return lasso_scan_push(lasso, slice, task, partial);
+        return lasso_scan_push(lasso, slice, scratch, task, partial);
     if (task->tag == LASSO_STEP)
         return push_step(lasso, slice, scratch, task, partial);
     size_t bytes = (size_t)task->count * sizeof(double);
@@ -284,5 +296,6 @@ int lasso_apply(const void *problem, void *common, void *shard, void *scratch_, 
     slice->round = -1;
     scratch->round = -1;
     lasso->kernel->step(commit->t, u, slice->r, y, rows, slice->sums);
+    write_digits(lasso, slice);
     return RONDO_OK;
 }

@@ -13,10 +13,12 @@
 
 enum {
     PASSES_MOST = 1000,  /* over the active variables, in all */
-    PASSES_PATIENCE = 12,  /* before a Newton step is tried */
+    PASSES_PATIENCE = 4,  /* before a Newton step is tried */
     NEWTON_MOST = 2048,    /* variables in one */
     NEWTON_TURNS = 4,     /* in a row */
 };
+
+static const double PIVOT_LEAST = 1e-11; /* of a column's part that no other explains, squared */
 
 static double shrink(double a, double l)
 {
@@ -62,36 +64,6 @@ static double pass(const struct lasso *lasso, struct lasso_block *block, const i
         }
     }
     return worst;
-}
-
-/* a: [m x m], lower triangle in, L out with a = L L'.  False where a is not positive definite. */
-static bool cholesky(const struct lasso *lasso, double *a, int64_t m)
-{
-    for (int64_t i = 0; i < m; i++) {
-        double *row = a + i * m;
-        for (int64_t k = 0; k <= i; k++) {
-            double rest = row[k] - lasso->kernel->dot(row, a + k * m, k);
-            if (k < i)
-                row[k] = rest / a[k * m + k];
-            else if (rest > 1e-11)
-                row[i] = sqrt(rest);
-            else
-                return false;
-        }
-    }
-    return true;
-}
-
-/* Solves L L' x = x in place. */
-static void substitute(const struct lasso *lasso, const double *a, int64_t m, double *x)
-{
-    for (int64_t i = 0; i < m; i++)
-        x[i] = (x[i] - lasso->kernel->dot(a + i * m, x, i)) / a[i * m + i];
-    for (int64_t i = m - 1; i >= 0; i--) {
-        x[i] /= a[i * m + i];
-        for (int64_t k = 0; k < i; k++)
-            x[k] -= a[i * m + k] * x[i];
-    }
 }
 
 /* The change of the block's objective if the listed variables moved by e; ce: room for C e. */
@@ -146,7 +118,7 @@ static bool factor(const struct lasso *lasso, const struct lasso_block *block,
             a[i * m + k] = block->couplings[j * block->count + support[k]];
         a[i * m + i] += block->l2[j];
     }
-    return cholesky(lasso, a, m);
+    return lasso->factor->cholesky(a, m, m, PIVOT_LEAST) == m;
 }
 
 /* Moves the support towards the minimiser of its orthant's quadratic.  1: the whole way; 0: cut
@@ -161,7 +133,8 @@ static int newton(const struct lasso *lasso, struct lasso_block *block, const in
     }
     if (!factor(lasso, block, support, m, a))
         return -1;
-    substitute(lasso, a, m, x);
+    lasso->factor->forward(a, m, m, x);
+    lasso->factor->backward(a, m, m, x);
     for (int64_t i = 0; i < m; i++)
         if (!isfinite(x[i]))
             return -1;

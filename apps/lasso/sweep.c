@@ -58,7 +58,8 @@ int lasso_brief_sweep(struct lasso_head *head, const struct rondo_task *task, st
     int64_t listed = at->swept ? list_visits(head, chunk) : 0;
     int64_t from = at->swept ? first_active(head, lasso->chunk[chunk]) : 0;
     int64_t to = at->swept ? first_active(head, lasso->chunk[chunk + 1]) : 0;
-    struct lasso_scan_brief brief = { .l2 = at->l2, .notice = at->l1, .listed = listed,
+    struct lasso_scan_brief brief = { .l2 = at->l2, .near = NEAR * at->l1,
+                                      .notice = at->l1, .listed = listed,
                                       .active = to - from };
     int code = lasso_append(lasso, out, &brief, sizeof brief);
     for (int64_t i = from; i < to && !code; i++)

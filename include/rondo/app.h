@@ -226,6 +226,8 @@ struct rondo_host {
      * what the lowest part that failed answered. */
     int (*each)(const struct rondo_job *job, int64_t parts, int (*part)(void *context, int64_t index),
                 void *context);
+    /* limits.memory in bytes; half of it is the app's, for copies beside the data. */
+    int64_t (*memory)(const struct rondo_job *job);
 };
 
 /* ---- the app ------------------------------------------------------------------------------- */

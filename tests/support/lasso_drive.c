@@ -233,6 +233,12 @@ static int host_each(const struct rondo_job *job RONDO_UNUSED, int64_t parts,
     return each_part(2, parts, part, context);
 }
 
+/* Every other problem has shadows. */
+static int64_t host_memory(const struct rondo_job *job)
+{
+    return spec_of(job)->seed % 2 ? INT64_C(1) << 30 : 0;
+}
+
 static int host_create(struct rondo_output *output RONDO_UNUSED, const char *name RONDO_UNUSED,
                        FILE **stream RONDO_UNUSED, struct rondo_error *err RONDO_UNUSED)
 {
@@ -247,6 +253,7 @@ const struct rondo_host *lasso_drive_host(void)
         .integer = host_integer, .flag = host_flag, .text = host_text, .where = host_where,
         .matrix = host_matrix, .isa = host_isa, .say = host_say, .feed = engine_feed,
         .feed_all = engine_feed_all, .create = host_create, .each = host_each,
+        .memory = host_memory,
     };
     return &host;
 }

@@ -117,6 +117,7 @@ static void begin(void)
 {
     lasso.host = lasso_drive_host();
     lasso.kernel = &lasso_kernel_v2;
+    lasso.factor = &lasso_factor_v2;
 }
 
 TestSuite(solve, .init = begin);

@@ -180,6 +180,11 @@ int64_t lasso_solve(const struct lasso *lasso, struct lasso_block *block, struct
 int64_t lasso_solve_on_rows(const struct lasso *lasso, const struct lasso_slice *slice, double *r,
                             const int64_t *variables, struct lasso_block *block);
 
+/* ---- newton.c: Newton steps on the support of w until one goes all the way; the objective does not
+ * rise.  room: as above.  RONDO_ENOMEM. */
+int lasso_newton(const struct lasso *lasso, struct lasso_block *block, struct rondo_buf *room,
+                 int64_t *steps);
+
 /* The violation of the optimality condition at w, with gradient q: the distance of 0 from the
  * subdifferential. */
 double lasso_violation(double w, double q, double l1, double l2);

@@ -12,13 +12,9 @@
 #include <string.h>
 
 enum {
-    PASSES_MOST = 1000,  /* over the active variables, in all */
-    PASSES_PATIENCE = 4,  /* before a Newton step is tried */
-    NEWTON_MOST = 2048,    /* variables in one */
-    NEWTON_TURNS = 4,     /* in a row */
+    PASSES_MOST = 2000, /* over the active variables, in all */
+    NEWTON_SHARE = 32,
 };
-
-static const double PIVOT_LEAST = 1e-11; /* of a column's part that no other explains, squared */
 
 static double shrink(double a, double l)
 {
@@ -66,143 +62,36 @@ static double pass(const struct lasso *lasso, struct lasso_block *block, const i
     return worst;
 }
 
-/* The change of the block's objective if the listed variables moved by e; ce: room for C e. */
-static double change_of(const struct lasso *lasso, const struct lasso_block *block,
-                        const int64_t *list, int64_t m, const double *e, double *ce)
+/* Newton steps cost a third of the cube of the support, at about the rate of its pairs: as much as some
+ * passes over it. */
+static bool worth_it(int64_t support, int64_t steps, int64_t count)
 {
-    double change = 0;
-    memset(ce, 0, (size_t)block->count * sizeof *ce);
-    for (int64_t i = 0; i < m; i++)
-        if (e[i] != 0)
-            lasso->kernel->axpy(e[i], block->couplings + list[i] * block->count, ce, block->count);
-    for (int64_t i = 0; i < m; i++) {
-        int64_t j = list[i];
-        double w = block->w[j];
-        change += e[i] * (block->q[j] + 0.5 * ce[j] + block->l2[j] * (w + 0.5 * e[i]));
-        change += block->l1[j] * (fabs(w + e[i]) - fabs(w));
-    }
-    return change;
-}
-
-/* x: the Newton step.  Cuts it where variables would change their sign: they stop at 0.  Where that
- * does not descend, the whole step ends at the first of them.  Returns how many were cut. */
-static int64_t cut_step(const struct lasso *lasso, const struct lasso_block *block,
-                        const int64_t *list, int64_t m, double *x, double *e, double *ce)
-{
-    int64_t cut = 0, first = -1;
-    double reach = 1;
-    for (int64_t i = 0; i < m; i++) {
-        double w = block->w[list[i]];
-        bool crosses = w * (w + x[i]) < 0;
-        e[i] = crosses ? -w : x[i];
-        cut += crosses;
-        if (crosses && -w / x[i] < reach) {
-            reach = -w / x[i];
-            first = i;
-        }
-    }
-    if (cut == 0 || change_of(lasso, block, list, m, e, ce) < 0)
-        return cut;
-    for (int64_t i = 0; i < m; i++)
-        e[i] = i == first ? -block->w[list[i]] : reach * x[i];
-    return 1;
-}
-
-/* a = C over the support + l2, factored. */
-static bool factor(const struct lasso *lasso, const struct lasso_block *block,
-                   const int64_t *support, int64_t m, double *a)
-{
-    for (int64_t i = 0; i < m; i++) {
-        int64_t j = support[i];
-        for (int64_t k = 0; k <= i; k++)
-            a[i * m + k] = block->couplings[j * block->count + support[k]];
-        a[i * m + i] += block->l2[j];
-    }
-    return lasso->factor->cholesky(a, m, m, PIVOT_LEAST) == m;
-}
-
-/* Moves the support towards the minimiser of its orthant's quadratic.  1: the whole way; 0: cut
- * short; -1: not possible, columns depend on each other. */
-static int newton(const struct lasso *lasso, struct lasso_block *block, const int64_t *support,
-                  int64_t m, double *room, int64_t *steps)
-{
-    double *a = room, *x = room + m * m, *e = x + m, *ce = e + m;
-    for (int64_t i = 0; i < m; i++) {
-        int64_t j = support[i];
-        x[i] = -(block->q[j] + copysign(block->l1[j], block->w[j]) + block->l2[j] * block->w[j]);
-    }
-    if (!factor(lasso, block, support, m, a))
-        return -1;
-    lasso->factor->forward(a, m, m, x);
-    lasso->factor->backward(a, m, m, x);
-    for (int64_t i = 0; i < m; i++)
-        if (!isfinite(x[i]))
-            return -1;
-    int64_t cut = cut_step(lasso, block, support, m, x, e, ce);
-    for (int64_t i = 0; i < m; i++) {
-        int64_t j = support[i];
-        double old = block->w[j], new = old + e[i];
-        block->w[j] = old * new < 0 ? 0 : new; /* rounding may take it past 0 */
-        if (block->w[j] != old)
-            spread(lasso, block, j, block->w[j] - old);
-    }
-    *steps += m;
-    return cut == 0;
-}
-
-static int64_t list_support(const struct lasso_block *block, int64_t *list)
-{
-    int64_t m = 0;
-    for (int64_t j = 0; j < block->count; j++)
-        if (block->w[j] != 0)
-            list[m++] = j;
-    return m;
-}
-
-/* Newton steps until one goes the whole way; false where none is possible. */
-static bool finish(const struct lasso *lasso, struct lasso_block *block, int64_t *list,
-                   struct rondo_buf *room, int64_t *steps, int *code)
-{
-    for (int64_t turn = 0; turn < NEWTON_TURNS; turn++) {
-        int64_t m = list_support(block, list);
-        if (m == 0 || m > NEWTON_MOST)
-            return false;
-        size_t bytes = (size_t)(m * m + 2 * m + block->count) * sizeof(double);
-        size_t head = (size_t)block->count * sizeof *list;
-        *code = lasso->host->reserve(room, head + bytes + 64);
-        if (*code)
-            return false;
-        list = (int64_t *)(void *)room->data;
-        int done = newton(lasso, block, list, m,
-                          (double *)(void *)(room->data + (head + 63) / 64 * 64), steps);
-        if (done)
-            return done > 0;
-    }
-    return true;
+    return steps * count >= support * support / NEWTON_SHARE * support;
 }
 
 static int64_t solve(const struct lasso *lasso, struct lasso_block *block, struct rondo_buf *room)
 {
     int64_t steps = 0;
     size_t bytes = (size_t)block->count * sizeof(int64_t);
-    int code = lasso->host->reserve(room, bytes);
-    room->size = bytes;
-    if (code)
-        return code;
-    bool definite = block->count <= NEWTON_MOST;
     for (int passes = 0; passes < PASSES_MOST; passes++) {
         if (pass(lasso, block, NULL, block->count, &steps) <= block->tolerance)
             break;
+        int code = lasso->host->reserve(room, bytes);
+        if (code)
+            return code;
         int64_t *list = (int64_t *)(void *)room->data;
-        int64_t active = list_support(block, list);
+        int64_t active = 0, before = steps;
+        for (int64_t j = 0; j < block->count; j++)
+            if (block->w[j] != 0)
+                list[active++] = j;
         double worst = HUGE_VAL;
-        for (int i = 0; i < PASSES_PATIENCE && worst > block->tolerance; i++, passes++)
+        while (worst > block->tolerance && !worth_it(active, steps - before, block->count)
+               && passes++ < PASSES_MOST)
             worst = pass(lasso, block, list, active, &steps);
-        if (worst > block->tolerance && definite) {
-            definite = finish(lasso, block, list, room, &steps, &code);
-            if (code)
-                return code;
-        }
+        if (worst > block->tolerance)
+            code = lasso_newton(lasso, block, room, &steps);
+        if (code)
+            return code;
     }
     return steps;
 }

@@ -118,17 +118,28 @@ static int64_t cholesky(double *a, int64_t m, int64_t ld, double least)
 /* sums[r] = the first n entries of rows[r], times x. */
 static void dots(const double *const rows[ROWS], const double *x, int64_t n, double sums[ROWS])
 {
-    lanes sum[ROWS] = { 0 };
+    vector sum[ROWS][LANES / WIDTH] = { 0 };
     double tail[ROWS] = { 0 };
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES)
+#pragma GCC unroll 4
         for (int r = 0; r < ROWS; r++)
-            sum[r] += load(rows[r] + i) * load(x + i);
+#pragma GCC unroll 4
+            for (int part = 0; part < LANES / WIDTH; part++) {
+                int64_t at = i + part * WIDTH;
+                sum[r][part] = fused(load_vector(rows[r] + at), load_vector(x + at), sum[r][part]);
+            }
     for (; i < n; i++)
         for (int r = 0; r < ROWS; r++)
             tail[r] = multiply_add(rows[r][i], x[i], tail[r]);
-    for (int r = 0; r < ROWS; r++)
-        sums[r] = fold(sum[r]) + tail[r];
+#pragma GCC unroll 4
+    for (int r = 0; r < ROWS; r++) {
+        lanes all;
+#pragma GCC unroll 4
+        for (int part = 0; part < LANES / WIDTH; part++)
+            memcpy((double *)&all + part * WIDTH, &sum[r][part], sizeof sum[r][part]);
+        sums[r] = fold(all) + tail[r];
+    }
 }
 
 /* ROWS rows from i on; where there are fewer the last again. */

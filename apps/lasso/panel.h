@@ -20,7 +20,8 @@ enum { PANEL_STACK_BYTES = 144 * 1024 };
 struct panel {
     const char *isa;
     /* out[i * ld + j] = a_i'b_j; ka, kb, n >= 0, ld >= kb.  Columns are aligned as doubles are; a
-     * column may stand in both panels, and more than once.  2 n ka kb operations. */
+     * column may stand in both panels, and more than once.  2 n ka kb operations; one column costs
+     * as much as four, so that is what kernel.h's dots, of other bits, is faster at. */
     void (*products)(const double *const *a, int64_t ka, const double *const *b, int64_t kb, int64_t n,
                      double *out, int64_t ld);
     /* out[i] = root[i] x[i], root the square roots of weights: products of such columns are weighted

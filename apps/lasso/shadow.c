@@ -21,6 +21,7 @@ typedef uint64_t words __attribute__((vector_size(64)));
 #define LEAST_STEP 0x1p-960 /* the inverse of a smaller one is no number */
 
 enum { BLOCK = SHADOW_LINE, VECTORS = BLOCK / 8, TOP_CODE = 254, TOP_DIGITS = 127 * 256 + 127 };
+enum { LONGEST_AHEAD = 32768 }; /* doubles */
 
 /* ---- moments ------------------------------------------------------------------------------------------- */
 
@@ -54,6 +55,12 @@ static inline double least_of(native a)
     return a[0];
 }
 
+/* A column that is asked of memory beside two long ones drives them out of the caches. */
+static const double *worth_asking(const double *next, int64_t n)
+{
+    return n <= LONGEST_AHEAD ? next : NULL;
+}
+
 /* The sums of whole groups of sixteen rows; dot's lanes are those of kernel.c. */
 struct moment_sums {
     double dot, sum, squares, least, most;
@@ -68,7 +75,8 @@ static struct moment_sums whole_groups(const double *x, const double *y, int64_t
     for (int k = 0; k < PIECES; k++)
         dot[k] = zero;
     for (int64_t i = 0; i + 16 <= n; i += 16) {
-        __builtin_prefetch(next + i / 2);
+        if (next)
+            __builtin_prefetch(next + i / 2);
         for (int k = 0; k < PIECES; k++) {
             native v = NATIVE(loadu_pd)(x + i + k * WIDTH), d = v - first;
             dot[k] += v * NATIVE(loadu_pd)(y + i + k * WIDTH);
@@ -95,7 +103,7 @@ static struct moment_sums whole_groups(const double *x, const double *y, int64_t
 static void moments(const double *x, const double *y, int64_t n, const double *next,
                     struct shadow_moments *out)
 {
-    struct moment_sums sums = whole_groups(x, y, n, next ? next : x);
+    struct moment_sums sums = whole_groups(x, y, n, worth_asking(next, n));
     double tail = 0, first = x[0];
     for (int64_t i = n / 16 * 16; i < n; i++) {
         double d = x[i] - first;
@@ -189,12 +197,12 @@ static void quantise(const double *x, int64_t n, const struct shadow_moments *m,
     double least = m->least, span = m->most - least, step = span / TOP_CODE;
     bool flat = step < LEAST_STEP;
     double scale = flat ? 0 : step, inverse = flat ? 0 : 1 / step;
-    const double *rest_of_next = next ? next + n / 2 : x;
+    const double *ahead = worth_asking(next, n);
     lanes squares = { 0 };
     int64_t i = 0;
     for (; i + BLOCK <= n; i += BLOCK) {
-        for (int k = 0; k < VECTORS / 2; k++)
-            __builtin_prefetch(rest_of_next + i / 2 + 8 * k);
+        for (int k = 0; ahead && k < VECTORS / 2; k++)
+            __builtin_prefetch(ahead + n / 2 + i / 2 + 8 * k);
         squares += quantise_block(x + i, least, inverse, code + i);
     }
     if (i < n) {

@@ -66,7 +66,7 @@ struct shadow_kernel {
     const char *isa;
     /* One pass over x and y, n >= 1.  The order of sums depends on n alone.  next, or NULL: n
      * doubles that the caller reads soon, the next column most often; moments brings the first half
-     * of them near meanwhile, and quantise the second. */
+     * of them near meanwhile, and quantise the second, unless the columns are too long for that. */
     void (*moments)(const double *x, const double *y, int64_t n, const double *next,
                     struct shadow_moments *out);
     /* code: [shadow_padded(n)], best aligned to SHADOW_LINE */

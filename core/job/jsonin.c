@@ -107,6 +107,11 @@ bool jsonin_integer(const struct jsonin *object, const char *key, int64_t *value
     return true;
 }
 
+char *jsonin_compact(const struct jsonin *value)
+{
+    return json_dumps(of(value), JSON_COMPACT | JSON_ENCODE_ANY); /* by mem_alloc: document.c */
+}
+
 /* Terminals obey C0 and C1 controls; C1 is C2 80 to C2 9F. */
 void jsonin_show_text(const char *text, char *out, size_t size)
 {

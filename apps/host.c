@@ -1,5 +1,6 @@
 #include "apps/host.h"
 
+#include "core/base/each.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/data/digest.h"
@@ -15,6 +16,7 @@ struct loaded {
     char *note[NOTES_MOST + 1];       /* NULL-ended */
     int notes;
     const char *isa;
+    int32_t threads;
 };
 
 static int roles_of(const struct rondo_app *app)
@@ -190,6 +192,19 @@ static void say(const struct rondo_job *job, const char *text)
     log_line(LOG_INFO, "%s", text);
 }
 
+void host_threads(struct rondo_job *job, int32_t threads)
+{
+    struct loaded *loaded = job_bound(job);
+    loaded->threads = threads;
+}
+
+static int each(const struct rondo_job *job, int64_t parts, int (*part)(void *context, int64_t index),
+                void *context)
+{
+    const struct loaded *loaded = job_bound(job);
+    return each_part(loaded->threads, parts, part, context);
+}
+
 void host_init(struct rondo_host *host, const struct host_upcalls *upcalls)
 {
     *host = (struct rondo_host){
@@ -198,6 +213,6 @@ void host_init(struct rondo_host *host, const struct host_upcalls *upcalls)
         .given = job_given, .real = job_real, .integer = job_integer, .flag = job_flag,
         .text = job_text, .where = job_where, .matrix = matrix, .isa = host_isa, .say = say,
         .feed = upcalls->feed, .feed_all = upcalls->feed_all,
-        .block = upcalls->block, .create = upcalls->create,
+        .block = upcalls->block, .create = upcalls->create, .each = each,
     };
 }

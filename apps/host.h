@@ -29,6 +29,9 @@ void host_unload(struct rondo_job *job);
  * (job.json:3:14)", and the file before what was said.  What has a line already keeps it. */
 void host_place(const struct rondo_job *job, const char *key, struct rondo_error *err);
 
+/* So many threads are there for an app's `each`; one until this is called. */
+void host_threads(struct rondo_job *job, int32_t threads);
+
 /* What the app said while it opened, NULL-ended; borrowed until host_unload. */
 const char *const *host_notes(const struct rondo_job *job);
 /* A number that tells these data from others: shapes and every stored value.  One pass over

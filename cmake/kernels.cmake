@@ -2,10 +2,8 @@
 # to v2, v3 or v4, so that one binary serves every machine and `workers.isa` can pin a common one.
 function(rondo_add_kernels target source)
   get_filename_component(stem ${source} NAME_WE)
-  get_filename_component(folder ${source} DIRECTORY)
-  string(REPLACE "/" "_" prefix ${folder})
   foreach(level v2 v3 v4)
-    set(name ${prefix}_${stem}_${level})
+    set(name ${target}_${stem}_${level})
     add_library(${name} OBJECT ${source})
     target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
     target_link_libraries(${name} PRIVATE rondo_flags)

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { TILE_PAIRS = 8192 }; /* pairs in one message */
+enum { TILE_PAIRS = 65536 }; /* pairs in one message */
 
 static int32_t shards_of(const struct engine *engine)
 {

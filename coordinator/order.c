@@ -37,12 +37,22 @@ static const char *wrong_couplings(const struct engine *engine, const struct ron
     return engine->app->couple ? NULL : "couplings are asked for and the app has none";
 }
 
+static const char *wrong_sample(const struct engine *engine, const struct rondo_order *order)
+{
+    if (!engine->scheduler)
+        return "schedule asks for a sampled round and there are no variables";
+    if (order->whole && engine->options.schedule.pipeline > 1)
+        return "a whole round is asked for beside others in flight";
+    if (order->whole && order->couplings
+        && order->want > scheduler_couplings_most(engine->scheduler))
+        return "a whole round is wanted of more variables than couplings are kept for";
+    return wrong_couplings(engine, order);
+}
+
 const char *order_wrong(struct engine *engine, const struct rondo_order *order)
 {
     switch (order->kind) {
-    case RONDO_SAMPLED:
-        return engine->scheduler ? wrong_couplings(engine, order)
-                                 : "schedule asks for a sampled round and there are no variables";
+    case RONDO_SAMPLED: return wrong_sample(engine, order);
     case RONDO_SWEEP: return NULL;
     case RONDO_PLAN: return order_wrong_plan(engine, order);
     default: return "schedule asks for a kind of round that only settle may";

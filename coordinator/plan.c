@@ -29,6 +29,8 @@ int plan_begin(struct engine *engine)
         return engine_fail(engine, RONDO_ENOMEM, "no memory for a plan");
     if (flight->order.kind == RONDO_SAMPLED)
         scheduler_begin(engine->scheduler, round, flight->order.want);
+    if (flight->order.kind == RONDO_SAMPLED && flight->order.whole)
+        scheduler_whole(engine->scheduler);
     return RONDO_OK;
 }
 

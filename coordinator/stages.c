@@ -26,6 +26,7 @@ struct stages {
     bool started;                 /* the workers */
     int32_t workers;
     int64_t began_ns;
+    double open_seconds; /* of the app's open, which is part of solving */
     bool loaded;
     struct rondo_run_outcome *outcome;
 };
@@ -99,14 +100,17 @@ static int prepare(struct stages *run, struct rondo_error *err)
     if (code)
         return code;
     run->loaded = true;
+    host_threads(run->job, run->options->threads);
     run->ground = (struct store_ground){ host_isa(run->job), host_fingerprint(run->job) };
+    run->outcome->load_seconds = since(run->began_ns);
+    int64_t opened_ns = clock_now_ns();
     code = run->app->open(&run->host, run->job, &run->problem, err);
+    run->open_seconds = since(opened_ns);
     code = contract_answer(run->app, "open", code, err);
     if (!code)
         code = store_check(run->store, &run->ground, err);
     if (!code)
         code = store_begin(run->store, err);
-    run->outcome->load_seconds = since(run->began_ns);
     return code;
 }
 
@@ -174,7 +178,8 @@ static int assemble(struct stages *run, struct rondo_error *err)
     struct recorder_options recorder = {
         .store = run->store, .level = trace_of(job), .ground = run->ground,
         .pipeline = job_integer(job, "schedule.pipeline"),
-        .solved_seconds = store_solved_seconds(run->store), .progress = on_progress, .context = run,
+        .solved_seconds = store_solved_seconds(run->store) + run->open_seconds,
+        .progress = on_progress, .context = run,
     };
     int code = recorder_create(&recorder, &run->recorder, err);
     if (code)

@@ -39,7 +39,6 @@ int cache_init(struct cache *cache, int64_t variables, int64_t slots)
         .slots = (int32_t)slots,
         .turn = 1,
         .row_words = bitset_words(slots),
-        .whole = slots >= variables,
     };
     size_t n = (size_t)slots;
     cache->slot_of = mem_alloc((size_t)variables * sizeof *cache->slot_of);
@@ -89,10 +88,8 @@ static int32_t give_away(struct cache *cache)
     return -1;
 }
 
-static int32_t new_slot(struct cache *cache, int64_t variable)
+static int32_t new_slot(struct cache *cache)
 {
-    if (cache->whole)
-        return (int32_t)variable;
     if (cache->used < cache->slots)
         return cache->used++;
     int32_t slot = give_away(cache);
@@ -106,7 +103,7 @@ int32_t cache_enter(struct cache *cache, int64_t variable)
 {
     int32_t slot = cache->slot_of[variable];
     if (slot < 0) {
-        slot = new_slot(cache, variable);
+        slot = new_slot(cache);
         cache->owner[slot] = variable;
         cache->slot_of[variable] = slot;
         memset(cache->known + (size_t)slot * cache->row_words, 0,

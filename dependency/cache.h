@@ -11,9 +11,8 @@
  * A slot that changes hands clears its own row of bits alone: bit (a,b) says "computed since a was
  * last given away", so both together say that the value is of the present two.
  *
- * Where there is a slot for every variable its number is the variable's, so that a walk by variable is
- * a walk along rows.  Else a slot is given away by a clock (second chance), never one pinned
- * since cache_turn.  What is in the cache decides what is computed anew, and nothing else: a coupling
+ * Slots are taken in the order in which variables are looked at, so that those in use lie together; when
+ * all are, one is given away by a clock (second chance), never one pinned since cache_turn.  What is in the cache decides what is computed anew, and nothing else: a coupling
  * has the same bits always.
  */
 #ifndef CACHE_H
@@ -34,7 +33,6 @@ struct cache {
     double *value;       /* [slots (slots - 1) / 2] lower triangle by rows, no diagonal */
     uint64_t *known;     /* [slots x row_words] */
     size_t row_words;
-    bool whole;          /* a slot for every variable */
     bool evicted;        /* ever; until then one bit tells */
 };
 

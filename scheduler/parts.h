@@ -91,6 +91,7 @@ struct scheduler {
 
     /* the round being planned */
     enum stage_name stage;
+    bool whole;                /* one block, unchecked */
     bool opened;               /* this stage's walk over pairs has begun */
     struct flight *flight;
     int64_t want, flying, taken, batch;

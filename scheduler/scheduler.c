@@ -102,7 +102,7 @@ static void draw_batch(struct scheduler *s)
 /* No couplings: no batches. */
 static void draw_all(struct scheduler *s)
 {
-    int64_t left = s->config.candidates;
+    int64_t left = s->whole ? s->want : s->config.candidates;
     for (; s->taken < s->want && left > 0; left--) {
         int64_t variable = sampler_draw(&s->sampler);
         if (variable < 0)
@@ -184,7 +184,7 @@ static bool ask_join(struct scheduler *s, struct rondo_pairs *need)
 
 static enum stage_name act_draw(struct scheduler *s)
 {
-    if (s->policy == &policy_none) {
+    if (s->policy == &policy_none || s->whole) {
         draw_all(s);
         return STAGE_PACK;
     }
@@ -271,10 +271,12 @@ static void emit(struct scheduler *s)
 
 static enum stage_name act_pack(struct scheduler *s)
 {
-    if (s->taken > 0) {
+    for (int64_t i = 0; s->whole && i < s->taken; i++)
+        s->block_of[i] = 0;
+    if (s->taken > 0 && !s->whole)
         s->policy->pack(s);
+    if (s->taken > 0)
         emit(s);
-    }
     sampler_put_back(&s->sampler, s->returned, s->returned_variable);
     s->in_flight++;
     return STAGE_IDLE;
@@ -340,11 +342,17 @@ void scheduler_begin(struct scheduler *s, int64_t round, int64_t want)
     };
     s->want = want < s->sizes.places ? want : s->sizes.places;
     s->flying = s->taken = s->batch = s->newly = s->returned = 0;
-    s->opened = false;
+    s->opened = s->whole = false;
     s->stage = s->want > 0 ? STAGE_DRAW : STAGE_PACK;
     sampler_open(&s->sampler, round);
     if (s->want > 0 && s->policy != &policy_none)
         gather_flying(s);
+}
+
+void scheduler_whole(struct scheduler *s)
+{
+    assert(s->in_flight == 0 && s->taken == 0);
+    s->whole = true;
 }
 
 void scheduler_answer(struct scheduler *s, const double *values)

@@ -95,6 +95,9 @@ void scheduler_destroy(struct scheduler *scheduler);
 
 /* Opens the planning of a round.  want: at most so many variables, cut to blocks x block_size. */
 void scheduler_begin(struct scheduler *scheduler, int64_t round, int64_t want);
+/* The round just begun is one block of what is drawn, up to `want`, and nothing else is in flight: it
+ * is not checked, nor cut, nor bounded by `candidates`. */
+void scheduler_whole(struct scheduler *scheduler);
 /* NEEDS: pairs whose couplings are missing, borrowed until scheduler_answer.  READY: the plan is made. */
 enum scheduler_state scheduler_step(struct scheduler *scheduler, struct rondo_pairs *need);
 /* values [ptr[columns]] in the order of the pairs asked for. */

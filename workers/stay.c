@@ -96,6 +96,7 @@ static int open_problem(struct stay *stay, struct rondo_error *err)
         code = host_load(stay->job, stay->options.shelf, err);
     if (code)
         return code;
+    host_threads(stay->job, stay->options.threads);
     static const struct host_upcalls none;
     host_init(&stay->host, &none);
     stay->host.say = unsaid;

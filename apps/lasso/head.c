@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const double COOLED = 0.05;      /* of the last sweep's worst violation: time for a sweep */
@@ -26,6 +27,13 @@ void lasso_head_destroy(const void *problem, void *state)
     void (*release)(void *) = lasso->host->free;
     release(head->b);
     release(head->violation);
+    release(head->support);
+    release(head->reach);
+    release(head->working);
+    release(head->visits.offset);
+    release(head->visits.start);
+    release(head->candidates.data);
+    release(head->feed.data);
     release(head->move.variable);
     release(head->move.violation);
     release(head->move.gradient);
@@ -38,74 +46,128 @@ void lasso_head_destroy(const void *problem, void *state)
     release(head);
 }
 
+static int allocate(struct lasso_head *head)
+{
+    const struct lasso *lasso = head->lasso;
+    const struct rondo_host *host = lasso->host;
+    size_t p = (size_t)lasso->p, most = (size_t)(lasso->most < lasso->p ? lasso->most : lasso->p);
+    struct move *move = &head->move;
+    head->b = host->zalloc(p, sizeof(double));
+    head->support = host->alloc(p * sizeof(int64_t));
+    head->reach = host->alloc(p * sizeof(float));
+    head->visits.offset = host->alloc(p * sizeof(int32_t));
+    head->visits.start = host->zalloc((size_t)lasso->chunks + 1, sizeof(int64_t));
+    head->working = host->alloc(most * sizeof(int64_t));
+    move->variable = host->alloc(most * sizeof(int64_t));
+    move->moving = host->alloc(most * sizeof(int64_t));
+    bool all = head->b && head->support && head->reach && head->visits.offset
+               && head->visits.start && head->working && move->variable && move->moving;
+    head->violation = host->zalloc(p, sizeof(double));
+    all = all && head->violation;
+    double **room[] = { &move->violation, &move->gradient, &move->delta, &move->from, &move->to,
+                        &move->d };
+    for (size_t i = 0; i < sizeof room / sizeof *room; i++) {
+        *room[i] = host->alloc(most * sizeof(double));
+        all = all && *room[i];
+    }
+    return all ? RONDO_OK : RONDO_ENOMEM;
+}
+
+/* At b = 0 the gradient is known, and with it lambda_max = max_j |x_j'y| / (n l1_ratio). */
+static void begin(struct lasso_head *head)
+{
+    const struct lasso *lasso = head->lasso;
+    struct numbers *at = &head->at;
+    at->objective = at->mark_objective = lasso->null_objective;
+    at->mark_gap = HUGE_VAL;
+    at->dual = -HUGE_VAL;
+    at->lambda_max = lasso->l1_ratio > 0
+                         ? lasso->slope_most / (double)lasso->n / lasso->l1_ratio : HUGE_VAL;
+    at->lambda = lasso->lambda < 0 ? lasso->lambda_ratio * at->lambda_max : lasso->lambda;
+    at->l1 = at->lambda * lasso->l1_ratio;
+    at->l2 = at->lambda * (1 - lasso->l1_ratio);
+}
+
 int lasso_head_create(const void *problem, int32_t index RONDO_UNUSED, void **state,
                       struct rondo_error *err)
 {
     const struct lasso *lasso = problem;
-    size_t p = (size_t)lasso->p;
-    size_t most = (size_t)(lasso->most < lasso->p ? lasso->most : lasso->p);
     struct lasso_head *head = lasso->host->zalloc(1, sizeof *head);
-    if (!head)
-        return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for the model");
-    struct move *move = &head->move;
-    head->lasso = lasso;
-    head->at.objective = head->at.mark_objective = lasso->null_objective;
-    head->at.mark_gap = HUGE_VAL;
-    head->at.dual = -HUGE_VAL;
-    head->at.lambda = lasso->lambda;
-    head->b = lasso->host->zalloc(p, sizeof(double));
-    head->violation = lasso->host->zalloc(p, sizeof(double));
-    move->variable = lasso->host->zalloc(most, sizeof(int64_t));
-    move->moving = lasso->host->zalloc(most, sizeof(int64_t));
-    double **room[] = { &move->violation, &move->gradient, &move->delta, &move->from, &move->to,
-                        &move->d };
-    bool all = head->b && head->violation && move->variable && move->moving;
-    for (size_t i = 0; i < sizeof room / sizeof *room; i++) {
-        *room[i] = lasso->host->zalloc(most, sizeof(double));
-        all = all && *room[i];
-    }
-    if (!all) {
-        lasso_head_destroy(lasso, head);
+    if (head)
+        head->lasso = lasso;
+    if (!head || allocate(head)) {
+        if (head)
+            lasso_head_destroy(lasso, head);
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for the model");
     }
+    begin(head);
     *state = head;
     return RONDO_OK;
 }
 
+/* The numbers, the support, its b, the working set, and what is known of every column. */
 int lasso_head_pack(const void *problem, const void *state, struct rondo_buf *out)
 {
+    const struct lasso *lasso = problem;
     const struct lasso_head *head = state;
-    int code = lasso_append(problem, out, &head->at, sizeof head->at);
-    for (int64_t j = 0; j < head->lasso->p && !code; j++) {
-        if (head->b[j] == 0)
-            continue;
-        code = lasso_append(problem, out, &j, sizeof j);
-        if (!code)
-            code = lasso_append(problem, out, &head->b[j], sizeof head->b[j]);
-    }
+    const struct numbers *at = &head->at;
+    int code = lasso_append(lasso, out, at, sizeof *at);
+    if (!code)
+        code = lasso_append(lasso, out, head->support, (size_t)at->nnz * sizeof(int64_t));
+    for (int64_t i = 0; i < at->nnz && !code; i++)
+        code = lasso_append(lasso, out, &head->b[head->support[i]], sizeof(double));
+    if (!code)
+        code = lasso_append(lasso, out, head->working, (size_t)at->chosen * sizeof(int64_t));
+    if (!code && at->swept)
+        code = lasso_append(lasso, out, head->reach, (size_t)lasso->p * sizeof(float));
     return code;
+}
+
+/* Distinct, ascending, in 0 .. p-1. */
+static bool is_list(const int64_t *list, int64_t count, int64_t p)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (list[i] < (i ? list[i - 1] + 1 : 0) || list[i] >= p)
+            return false;
+    return true;
+}
+
+static const void *take(const unsigned char **from, void *to, size_t size)
+{
+    if (size)
+        memcpy(to, *from, size);
+    *from += size;
+    return to;
 }
 
 int lasso_head_unpack(const void *problem, void *state, struct rondo_bytes in)
 {
     const struct lasso *lasso = problem;
     struct lasso_head *head = state;
-    const size_t each = sizeof(int64_t) + sizeof(double);
-    if (in.size < sizeof head->at || (in.size - sizeof head->at) % each)
+    struct numbers *at = &head->at;
+    const unsigned char *from = in.data;
+    if (in.size < sizeof *at)
         return RONDO_ESTATE;
-    const unsigned char *from = in.data, *end = from + in.size;
-    memcpy(&head->at, from, sizeof head->at);
-    if (head->at.nnz < 0 || head->at.nnz > lasso->p || head->at.most_violating < 0
-        || head->at.most_violating >= lasso->p)
+    take(&from, at, sizeof *at);
+    bool fits = at->nnz >= 0 && at->nnz <= lasso->p && at->chosen >= 0 && at->chosen <= lasso->p
+                && at->chosen <= lasso->most && at->most_violating >= 0
+                && at->most_violating < lasso->p;
+    size_t nnz = fits ? (size_t)at->nnz : 0, chosen = fits ? (size_t)at->chosen : 0;
+    size_t size = sizeof *at + nnz * (sizeof(int64_t) + sizeof(double)) + chosen * sizeof(int64_t)
+                  + (at->swept ? (size_t)lasso->p * sizeof(float) : 0);
+    if (!fits || in.size != size)
         return RONDO_ESTATE;
     memset(head->b, 0, (size_t)lasso->p * sizeof *head->b);
-    for (from += sizeof head->at; from < end; from += each) {
-        int64_t j;
-        memcpy(&j, from, sizeof j);
-        if (j < 0 || j >= lasso->p)
-            return RONDO_ESTATE;
-        memcpy(&head->b[j], from + sizeof j, sizeof(double));
-    }
+    take(&from, head->support, nnz * sizeof(int64_t));
+    if (!is_list(head->support, at->nnz, lasso->p))
+        return RONDO_ESTATE;
+    for (size_t i = 0; i < nnz; i++)
+        take(&from, &head->b[head->support[i]], sizeof(double));
+    take(&from, head->working, chosen * sizeof(int64_t));
+    if (!is_list(head->working, at->chosen, lasso->p))
+        return RONDO_ESTATE;
+    if (at->swept)
+        take(&from, head->reach, (size_t)lasso->p * sizeof(float));
     return RONDO_OK;
 }
 
@@ -117,6 +179,8 @@ static bool sweep_due(const struct lasso_head *head)
     const struct lasso *lasso = head->lasso;
     if (at->sweep_pending)
         return false;
+    if (at->sets)
+        return at->chosen == 0 || at->closing;
     /* One empty round may only be in the way of those in flight. */
     if (!at->swept || at->closing || at->exhausted >= lasso->pipeline)
         return true;
@@ -138,7 +202,11 @@ int lasso_schedule(void *state, int64_t round RONDO_UNUSED, struct rondo_order *
     order->kind = RONDO_SAMPLED;
     order->tag = LASSO_BLOCK;
     order->couplings = lasso->mode != LASSO_ALONE;
-    if (lasso->by_violation && lasso->mode == LASSO_SOLVE) {
+    if (head->at.sets) {
+        order->whole = true;
+        order->couplings = head->at.gram;
+        order->want = head->at.chosen;
+    } else if (lasso->by_violation && lasso->mode == LASSO_SOLVE) {
         int64_t want = 2 * head->at.nnz > LASSO_WANT_LEAST ? 2 * head->at.nnz : LASSO_WANT_LEAST;
         order->want = want < order->want ? want : order->want;
     }
@@ -153,7 +221,7 @@ int lasso_brief(void *state, const struct rondo_task *task, struct rondo_buf *ou
     const struct lasso *lasso = head->lasso;
     const struct numbers *at = &head->at;
     if (task->tag == LASSO_GRADIENT)
-        return RONDO_OK;
+        return lasso_brief_sweep(head, task, out);
     if (task->tag == LASSO_STEP)
         return lasso_append(lasso, out, head->move.d, (size_t)task->count * sizeof(double));
     /* Tight enough for the gap that is asked for, and no tighter than this round can use:
@@ -169,6 +237,34 @@ int lasso_brief(void *state, const struct rondo_task *task, struct rondo_buf *ou
 }
 
 /* ---- what settling shares ------------------------------------------------------------------------- */
+
+double lasso_unit(const struct lasso *lasso, int64_t j)
+{
+    return lasso->scale[j] > 0 ? sqrt((double)lasso->n) / lasso->scale[j] : 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* What was in it and is not 0, and what moved and was not in it. */
+void lasso_renew_support(struct lasso_head *head, const int64_t *moved, int64_t count)
+{
+    int64_t kept = 0, was = head->at.nnz, old = 0;
+    for (int64_t i = 0; i < was; i++)
+        if (head->b[head->support[i]] != 0)
+            head->support[kept++] = head->support[i];
+    old = kept;
+    for (int64_t i = 0; i < count; i++)
+        if (head->b[moved[i]] != 0
+            && !bsearch(&moved[i], head->support, (size_t)old, sizeof *moved, by_number))
+            head->support[kept++] = moved[i];
+    if (kept > old)
+        qsort(head->support, (size_t)kept, sizeof *head->support, by_number);
+    head->at.nnz = kept;
+}
 
 int lasso_append(const struct lasso *lasso, struct rondo_buf *out, const void *bytes, size_t size)
 {
@@ -244,9 +340,8 @@ static int write_coefficients(const struct lasso_head *head, FILE *out)
     const struct lasso *lasso = head->lasso;
     fprintf(out, "%%%%MatrixMarket matrix coordinate real general\n");
     fprintf(out, "%" PRId64 " 1 %" PRId64 "\n", lasso->p, head->at.nnz);
-    for (int64_t j = 0; j < lasso->p; j++)
-        if (head->b[j] != 0)
-            fprintf(out, "%" PRId64 " 1 %.17g\n", j + 1, head->b[j]);
+    for (int64_t i = 0; i < head->at.nnz; i++)
+        fprintf(out, "%" PRId64 " 1 %.17g\n", head->support[i] + 1, head->b[head->support[i]]);
     return ferror(out) ? RONDO_EIO : RONDO_OK;
 }
 
@@ -254,8 +349,8 @@ static int write_path(const struct lasso_head *head, FILE *out)
 {
     const struct lasso *lasso = head->lasso;
     double intercept = lasso->y_mean;
-    for (int64_t j = 0; j < lasso->p; j++)
-        intercept -= lasso->mean[j] * head->b[j];
+    for (int64_t i = 0; i < head->at.nnz; i++)
+        intercept -= lasso->mean[head->support[i]] * head->b[head->support[i]];
     fprintf(out, "[{\"lambda\": %.17g, \"intercept\": %.17g, \"objective\": %.17g, "
                  "\"gap\": %.17g, \"nnz\": %" PRId64 "}]\n",
             head->at.lambda, intercept, head->at.objective, lasso_relative_gap(head), head->at.nnz);

@@ -24,6 +24,10 @@ struct numbers {
     int64_t most_violating;       /* variable, at the last sweep */
     int64_t exhausted;            /* empty rounds in a row */
     int64_t joint; /* the last joint solve gained much: the next round begins with one */
+    int64_t sets;   /* rounds are of working sets, since the last sweep */
+    int64_t chosen; /* variables of the working set; 0: it was solved, or there is none */
+    int64_t gram;   /* it is solved on its couplings, else on the residual */
+    double drift;   /* sum of |change of r|_2 over the commits */
 };
 
 /* The round under way. */
@@ -37,29 +41,66 @@ struct move {
     int64_t *moving;      /* [most] */
     double *from, *to, *d; /* [most] */
     double promised;
+    double length;        /* |X d|_2 of the last step */
     int32_t blocks;
     bool joined, split;
     bool of_sweep;        /* the worst variable, after a sweep without progress */
+};
+
+/* The sweep under way: which columns it visits. */
+struct visits {
+    int32_t *offset; /* [p] from the first of their chunk, chunk after chunk */
+    int64_t *start;  /* [chunks + 1] */
+    int64_t count;
 };
 
 struct lasso_head {
     const struct lasso *lasso;
     struct numbers at;
     double *b;         /* [p] */
-    double *violation; /* [p] of the last sweep, as priorities */
+    double *violation; /* [p] of the last sweep, as priorities; zeros with working sets */
+    int64_t *support;  /* [at.nnz] ascending, b_j != 0 */
+    /* |g_j| <= reach_j + scale_j drift / n, whatever was committed since it was looked at: as
+     * |x_j'r| moves by |x_j| |change of r| at most. */
+    float *reach;      /* [p] */
+    int64_t *working;  /* [at.chosen] */
+    struct visits visits;
+    struct rondo_buf candidates, feed;
     struct move move;
     struct rondo_buf commit;
 };
 
 /* ---- head.c */
-int lasso_append(const struct lasso *lasso, struct rondo_buf *out, const void *bytes, size_t size);
 /* Begins head->commit with its header. */
 int lasso_commit_begin(struct lasso_head *head, enum lasso_commit_kind kind, int32_t phase,
                        double t, int64_t count);
 double lasso_relative_gap(const struct lasso_head *head);
 bool lasso_keeps_support(const struct lasso_head *head);
 
+/* Where a variable's penalty bites: sqrt(n) / |x_j|, 0 for a column that says nothing. */
+double lasso_unit(const struct lasso *lasso, int64_t j);
+/* The support anew, after b changed at the listed variables. */
+void lasso_renew_support(struct lasso_head *head, const int64_t *moved, int64_t count);
+
+/* ---- working.c: the working set */
+/* A variable that violates its condition. */
+struct candidate {
+    double violation;
+    int64_t variable;
+};
+/* Rounds are of working sets, one block and nothing beside it: the default way, while the support
+ * fits in a round. */
+bool lasso_works_in_sets(const struct lasso_head *head);
+/* The next set: the support and the worst of the candidates, whose order is not kept. */
+int lasso_choose(struct lasso_head *head, struct rondo_head_link *link,
+                 struct candidate *candidate, int64_t count);
+
+/* The set was solved: nothing has a weight until the next. */
+int lasso_set_solved(struct lasso_head *head, struct rondo_head_link *link);
+
 /* ---- sweep.c */
+int lasso_brief_sweep(struct lasso_head *head, const struct rondo_task *task,
+                      struct rondo_buf *out);
 int lasso_settle_sweep(struct lasso_head *head, struct rondo_head_link *link,
                        const struct rondo_bytes *results, int32_t count, struct rondo_order *order);
 

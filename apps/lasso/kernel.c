@@ -9,6 +9,8 @@
 
 typedef double lanes __attribute__((vector_size(64), aligned(8), may_alias));
 
+typedef int64_t flags __attribute__((vector_size(64), aligned(8), may_alias));
+
 #define PASTE_(a, b) a##b
 #define PASTE(a, b) PASTE_(a, b)
 #define TEXT_(a) #a
@@ -50,44 +52,37 @@ static double dot(const double *x, const double *y, int64_t n)
 }
 
 /* Four columns share each load of y. */
-static void dots4(const double *x, int64_t ld, const double *y, int64_t n, double *out)
+static void dots4(const double *const x[4], const double *y, int64_t n, double *out)
 {
-    const double *x0 = x, *x1 = x + ld, *x2 = x + 2 * ld, *x3 = x + 3 * ld;
-    lanes a0 = { 0 }, a1 = { 0 }, a2 = { 0 }, a3 = { 0 };
-    lanes b0 = { 0 }, b1 = { 0 }, b2 = { 0 }, b3 = { 0 };
+    lanes a[4] = { 0 }, b[4] = { 0 };
     int64_t i = 0;
     for (; i + 16 <= n; i += 16) {
         lanes ya = load(y + i), yb = load(y + i + 8);
-        a0 += load(x0 + i) * ya;
-        b0 += load(x0 + i + 8) * yb;
-        a1 += load(x1 + i) * ya;
-        b1 += load(x1 + i + 8) * yb;
-        a2 += load(x2 + i) * ya;
-        b2 += load(x2 + i + 8) * yb;
-        a3 += load(x3 + i) * ya;
-        b3 += load(x3 + i + 8) * yb;
+        for (int c = 0; c < 4; c++) {
+            a[c] += load(x[c] + i) * ya;
+            b[c] += load(x[c] + i + 8) * yb;
+        }
     }
-    double t0 = 0, t1 = 0, t2 = 0, t3 = 0;
-    for (; i < n; i++) {
-        t0 = multiply_add(x0[i], y[i], t0);
-        t1 = multiply_add(x1[i], y[i], t1);
-        t2 = multiply_add(x2[i], y[i], t2);
-        t3 = multiply_add(x3[i], y[i], t3);
-    }
-    out[0] = fold(a0 + b0) + t0;
-    out[1] = fold(a1 + b1) + t1;
-    out[2] = fold(a2 + b2) + t2;
-    out[3] = fold(a3 + b3) + t3;
+    double tail[4] = { 0 };
+    for (; i < n; i++)
+        for (int c = 0; c < 4; c++)
+            tail[c] = multiply_add(x[c][i], y[i], tail[c]);
+    for (int c = 0; c < 4; c++)
+        out[c] = fold(a[c] + b[c]) + tail[c];
 }
 
-static void dots(const double *x, int64_t ld, int64_t columns, const double *y, int64_t n,
-                 double *out)
+static void dots(const double *x, int64_t ld, const int32_t *list, int64_t columns, const double *y,
+                 int64_t n, double *out)
 {
     int64_t j = 0;
-    for (; j + 4 <= columns; j += 4)
-        dots4(x + j * ld, ld, y, n, out + j);
+    for (; j + 4 <= columns; j += 4) {
+        const double *at[4];
+        for (int c = 0; c < 4; c++)
+            at[c] = x + (list ? list[j + c] : j + c) * ld;
+        dots4(at, y, n, out + j);
+    }
     for (; j < columns; j++)
-        out[j] = dot(x + j * ld, y, n);
+        out[j] = dot(x + (list ? list[j] : j) * ld, y, n);
 }
 
 static void axpy(double a, const double *x, double *y, int64_t n)
@@ -179,6 +174,16 @@ static void follow2(const double *const value[2], const int32_t *const index[2],
     out[1] = b;
 }
 
+static void meet(const double *value, const int32_t *index, int64_t count, const int32_t *first,
+                 const int32_t *column, const double *held, double *to)
+{
+    for (int64_t i = 0; i < count; i++) {
+        double v = value[i];
+        for (int32_t e = first[index[i]], end = first[index[i] + 1]; e < end; e++)
+            to[column[e]] = multiply_add(held[e], v, to[column[e]]);
+    }
+}
+
 static void step(double a, const double *x, double *y, const double *z, int64_t n, double sums[3])
 {
     lanes sum = { 0 }, yy = { 0 }, yz = { 0 };
@@ -222,6 +227,53 @@ static void shift(double by, double *x, const double *y, int64_t n, double sums[
     sums[1] = fold(xy) + tail_xy;
 }
 
+static inline lanes choose(flags which, lanes a, lanes b)
+{
+    return (lanes)(((flags)a & which) | ((flags)b & ~which));
+}
+
+static void moments(const double *x, const double *y, int64_t n, double out[4])
+{
+    lanes sum = { 0 }, products = { 0 }, least = (lanes){ 0 } + x[0], most = least;
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        lanes v = load(x + i);
+        sum += v;
+        products += v * load(y + i);
+        least = choose(v < least, v, least);
+        most = choose(v > most, v, most);
+    }
+    double tail = 0, tail_dot = 0;
+    out[2] = x[0];
+    out[3] = x[0];
+    for (int l = 0; l < 8; l++) {
+        out[2] = least[l] < out[2] ? least[l] : out[2];
+        out[3] = most[l] > out[3] ? most[l] : out[3];
+    }
+    for (; i < n; i++) {
+        tail += x[i];
+        tail_dot = multiply_add(x[i], y[i], tail_dot);
+        out[2] = x[i] < out[2] ? x[i] : out[2];
+        out[3] = x[i] > out[3] ? x[i] : out[3];
+    }
+    out[0] = fold(sum) + tail;
+    out[1] = fold(products) + tail_dot;
+}
+
+static double deviation(const double *x, double mean, int64_t n)
+{
+    lanes a = { 0 };
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        lanes v = load(x + i) - mean;
+        a += v * v;
+    }
+    double tail = 0;
+    for (; i < n; i++)
+        tail = multiply_add(x[i] - mean, x[i] - mean, tail);
+    return fold(a) + tail;
+}
+
 const struct kernel PASTE(lasso_kernel_, KERNEL_ISA) = {
     .isa = "x86-64-" TEXT(KERNEL_ISA),
     .dot = dot,
@@ -233,6 +285,9 @@ const struct kernel PASTE(lasso_kernel_, KERNEL_ISA) = {
     .seek = seek,
     .follow = follow,
     .follow2 = follow2,
+    .meet = meet,
     .step = step,
     .shift = shift,
+    .moments = moments,
+    .deviation = deviation,
 };

@@ -16,9 +16,10 @@ struct kernel {
     const char *isa;
     /* x'y over n rows. */
     double (*dot)(const double *x, const double *y, int64_t n);
-    /* out[j] = x_j'y, columns ld apart; out[j] has the bits of dot(x_j, y). */
-    void (*dots)(const double *x, int64_t ld, int64_t columns, const double *y, int64_t n,
-                 double *out);
+    /* out[i] = x_j'y for the listed columns j, or for 0 .. columns-1 where list is NULL; columns are
+     * ld apart, and out[i] has the bits of dot(x_j, y). */
+    void (*dots)(const double *x, int64_t ld, const int32_t *list, int64_t columns, const double *y,
+                 int64_t n, double *out);
     /* y += a x */
     void (*axpy)(double a, const double *x, double *y, int64_t n);
     /* sum of value[i] y[index[i]] */
@@ -37,10 +38,18 @@ struct kernel {
     /* follow for two columns at once, each with its own bits. */
     void (*follow2)(const double *const value[2], const int32_t *const index[2],
                     const int64_t count[2], const double *y, double out[2]);
+    /* to[column[e]] += value_i held[e] for every entry i of a column and the entries e of its row in
+     * what is held by rows: follow's bits for each pair of columns. */
+    void (*meet)(const double *value, const int32_t *index, int64_t count, const int32_t *first,
+                 const int32_t *column, const double *held, double *to);
     /* y -= a x; returns in sums: sum y, y'y, y'z of the new y. */
     void (*step)(double a, const double *x, double *y, const double *z, int64_t n, double sums[3]);
     /* x -= shift; returns in sums: x'x, x'y. */
     void (*shift)(double shift, double *x, const double *y, int64_t n, double sums[2]);
+    /* out: sum x, x'y, least x, most x; n >= 1. */
+    void (*moments)(const double *x, const double *y, int64_t n, double out[4]);
+    /* sum of (x - mean)^2 */
+    double (*deviation)(const double *x, double mean, int64_t n);
 };
 
 extern const struct kernel lasso_kernel_v2, lasso_kernel_v3, lasso_kernel_v4;

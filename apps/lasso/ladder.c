@@ -42,9 +42,10 @@ static int finish(struct lasso_head *head, struct rondo_head_link *link, int32_t
     for (int64_t i = 0; moves && i < move->count; i++) {
         int64_t j = move->moving[i];
         double b = t == 1 ? move->to[i] : move->from[i] + t * move->d[i];
-        at->nnz += (b != 0) - (head->b[j] != 0);
         head->b[j] = b;
     }
+    if (moves)
+        lasso_renew_support(head, move->moving, move->count);
     for (int64_t i = 0; i < move->seen; i++) {
         int64_t j = move->variable[i];
         move->delta[i] += head->b[j] * (lasso->scale[j] / sqrt((double)lasso->n));
@@ -52,12 +53,18 @@ static int finish(struct lasso_head *head, struct rondo_head_link *link, int32_t
         if (t == 1 || !moves)
             move->violation[i] = head->b[j] != 0 && lasso_keeps_support(head) ? at->worst : 0;
     }
-    lasso->host->feed(link, move->seen, move->variable, move->delta, move->violation);
-    int code = lasso_commit_begin(head, moves ? LASSO_MOVE : LASSO_NOTHING, phase, t,
+    int code = RONDO_OK;
+    if (at->sets)
+        code = lasso_set_solved(head, link);
+    else
+        lasso->host->feed(link, move->seen, move->variable, move->delta, move->violation);
+    if (!code)
+        code = lasso_commit_begin(head, moves ? LASSO_MOVE : LASSO_NOTHING, phase, t,
                             moves ? move->count : 0);
     if (moves) {
         at->objective += change;
         at->moves++;
+        at->drift += t * move->length * (1 + 1e-12);
         if (!code)
             code = lasso_append(lasso, &head->commit, move->moving, (size_t)move->count * sizeof(int64_t));
         if (!code)
@@ -183,6 +190,7 @@ int lasso_settle_step(struct lasso_head *head, struct rondo_head_link *link, int
         line.uu += sums[0];
         line.ru += sums[1];
     }
+    move->length = sqrt(line.uu);
     double t = 1, change = lasso_change(&line, 1);
     if (change <= -KEPT_PROMISE * move->promised && change < 0)
         return finish(head, link, phase, 1, change,

@@ -9,14 +9,8 @@
 enum {
     SHARD_ROWS = 262144,  /* rows from which on the residual is cut into shards of about this size */
     SHARDS_MOST = 64,
-    CHUNK_ENTRIES = 65536, /* stored entries in one part of a sweep */
-    CHUNKS_MOST = 256,
     FRESH_ROUNDS = 4096,  /* rounds between two fresh residuals */
 };
-
-static const double LARGEST = 1e150; /* of all values; its inverse: the least deviation of a column */
-
-static const double MEAN_MOST = 1e8; /* of a column, in its deviations */
 
 static const struct rondo_param params[] = {
     { "loss", RONDO_CHOICE, "\"squared\"", NAN, NAN, false, "squared|logistic", "",
@@ -97,16 +91,13 @@ static int read_kernel(struct lasso *lasso)
     lasso->kernel = strcmp(isa, "x86-64-v4") == 0   ? &lasso_kernel_v4
                     : strcmp(isa, "x86-64-v3") == 0 ? &lasso_kernel_v3
                                                     : &lasso_kernel_v2;
+    lasso->panel = strcmp(isa, "x86-64-v4") == 0   ? &lasso_panel_v4
+                   : strcmp(isa, "x86-64-v3") == 0 ? &lasso_panel_v3
+                                                   : &lasso_panel_v2;
     return RONDO_OK;
 }
 
 /* ---- what the data say ------------------------------------------------------------------------------- */
-
-/* Squares of values and of deviations, and their sums, must neither overflow nor vanish. */
-static bool in_range(double least, double most, double variance)
-{
-    return least >= -LARGEST && most <= LARGEST && variance >= 1 / (LARGEST * LARGEST);
-}
 
 static int read_y(struct lasso *lasso, struct rondo_error *err)
 {
@@ -130,75 +121,14 @@ static int read_y(struct lasso *lasso, struct rondo_error *err)
     for (int64_t i = 0; i < lasso->n; i++) {
         lasso->y[i] = y->dense[i] - lasso->y_mean;
         square += lasso->y[i] * lasso->y[i];
+        lasso->y_sum += lasso->y[i];
     }
     lasso->null_objective = square / (2 * (double)lasso->n);
     bool idle = lasso->intercept ? most <= least : most <= 0 && least >= 0;
-    if (!idle && !in_range(least, most, square / (double)lasso->n))
+    if (!idle && !lasso_in_range(least, most, square / (double)lasso->n))
         return rondo_error_set(err, RONDO_EINPUT, where, "scale y",
                                "y is too large or varies too little for 64-bit numbers");
     return RONDO_OK;
-}
-
-/* Mean and |x_j - m_j| of one column; 0 where all its values are equal (with an intercept) or 0.
- * False where its squares are out of range. */
-static bool read_column(struct lasso *lasso, int64_t j)
-{
-    const struct rondo_matrix *x = lasso->x;
-    const double *value = x->sparse ? x->values + x->colptr[j] : x->dense + j * x->ld;
-    int64_t count = x->sparse ? x->colptr[j + 1] - x->colptr[j] : x->rows;
-    double n = (double)lasso->n, absent = (double)(lasso->n - count);
-    double sum = 0, least = absent > 0 ? 0 : HUGE_VAL, most = absent > 0 ? 0 : -HUGE_VAL;
-    for (int64_t i = 0; i < count; i++) {
-        sum += value[i];
-        least = value[i] < least ? value[i] : least;
-        most = value[i] > most ? value[i] : most;
-    }
-    double mean = lasso->intercept ? sum / n : 0;
-    double square = absent * mean * mean;
-    for (int64_t i = 0; i < count; i++)
-        square += (value[i] - mean) * (value[i] - mean);
-    bool idle = lasso->intercept ? most <= least : most <= 0 && least >= 0;
-    lasso->mean[j] = idle ? 0 : mean;
-    lasso->scale[j] = idle ? 0 : sqrt(square);
-    lasso->scale_most = fmax(lasso->scale_most, lasso->scale[j]);
-    lasso->cost[j] = (double)count + 1;
-    lasso->idle += idle;
-    /* Columns are centred implicitly: a mean far above the deviation would cost the gap its digits. */
-    return idle
-           || (in_range(least, most, square / n) && fabs(mean) <= MEAN_MOST * sqrt(square / n));
-}
-
-static int read_columns(struct lasso *lasso, struct rondo_error *err)
-{
-    char what[128];
-    for (int64_t j = 0; j < lasso->p; j++) {
-        if (read_column(lasso, j))
-            continue;
-        snprintf(what, sizeof what,
-                 "column %lld of x is too large or varies too little for 64-bit numbers",
-                 (long long)j + 1);
-        return refuse(lasso, err, "data.x", what, "scale it, or subtract a constant");
-    }
-    return RONDO_OK;
-}
-
-/* Cuts the columns into parts of about CHUNK_ENTRIES stored entries. */
-static void cut_chunks(struct lasso *lasso)
-{
-    int64_t entries = lasso->x->nnz, chunks = entries / CHUNK_ENTRIES + 1, part = 0;
-    chunks = chunks > CHUNKS_MOST ? CHUNKS_MOST : chunks;
-    chunks = chunks > lasso->p ? lasso->p : chunks;
-    double done = 0, total = 0;
-    for (int64_t j = 0; j < lasso->p; j++)
-        total += lasso->cost[j];
-    lasso->chunk[0] = 0;
-    for (int64_t j = 0; j < lasso->p; j++) {
-        done += lasso->cost[j];
-        if (done * (double)chunks >= (double)(part + 1) * total && part + 1 < chunks)
-            lasso->chunk[++part] = j + 1;
-    }
-    lasso->chunk[++part] = lasso->p;
-    lasso->chunks = (int32_t)part;
 }
 
 static void cut_rows(struct lasso *lasso)
@@ -211,16 +141,6 @@ static void cut_rows(struct lasso *lasso)
     lasso->shards = (int32_t)(shards > lasso->n ? lasso->n : shards);
 }
 
-static void tell_idle(const struct lasso *lasso)
-{
-    char text[128];
-    if (!lasso->idle)
-        return;
-    snprintf(text, sizeof text, "%lld of %lld columns are constant or empty; their coefficient is 0",
-             (long long)lasso->idle, (long long)lasso->p);
-    lasso->host->say(lasso->job, text);
-}
-
 static int read_data(struct lasso *lasso, struct rondo_error *err)
 {
     const struct rondo_host *host = lasso->host;
@@ -231,23 +151,12 @@ static int read_data(struct lasso *lasso, struct rondo_error *err)
         return refuse(lasso, err, "data.x", "x has fewer than 2 rows", NULL);
     if (lasso->p < 1)
         return refuse(lasso, err, "data.x", "x has no columns", NULL);
-    size_t n = (size_t)lasso->n, p = (size_t)lasso->p;
-    lasso->y = host->alloc(n * sizeof(double));
-    lasso->mean = host->alloc(p * sizeof(double));
-    lasso->scale = host->alloc(p * sizeof(double));
-    lasso->cost = host->alloc(p * sizeof(double));
-    lasso->chunk = host->alloc((CHUNKS_MOST + 1) * sizeof(int64_t));
-    if (!lasso->y || !lasso->mean || !lasso->scale || !lasso->cost || !lasso->chunk)
-        return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for the columns' norms");
-    int code = read_y(lasso, err);
-    if (!code)
-        code = read_columns(lasso, err);
-    if (code)
-        return code;
-    cut_chunks(lasso);
+    lasso->y = host->alloc((size_t)lasso->n * sizeof(double));
+    if (!lasso->y)
+        return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for y");
     cut_rows(lasso);
-    tell_idle(lasso);
-    return RONDO_OK;
+    int code = read_y(lasso, err);
+    return code ? code : lasso_read_columns(lasso, err);
 }
 
 static void close_problem(void *problem)
@@ -258,6 +167,7 @@ static void close_problem(void *problem)
     lasso->host->free(lasso->y);
     lasso->host->free(lasso->mean);
     lasso->host->free(lasso->scale);
+    lasso->host->free(lasso->slope);
     lasso->host->free(lasso->cost);
     lasso->host->free(lasso->chunk);
     lasso->host->free(lasso);

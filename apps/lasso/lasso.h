@@ -14,8 +14,15 @@
 #define LASSO_H
 
 #include "kernel.h"
+#include "panel.h"
 
 #include <rondo/app.h>
+
+struct lasso;
+/* Appends bytes to a buffer of the host's. */
+int lasso_append(const struct lasso *lasso, struct rondo_buf *out, const void *bytes, size_t size);
+
+#define LASSO_LARGEST 1e150 /* of all values; its inverse: the least deviation of a column */
 
 enum lasso_mode { LASSO_ALONE, LASSO_GROUP, LASSO_SOLVE };
 
@@ -24,15 +31,17 @@ struct lasso {
     const struct rondo_host *host;
     const struct rondo_job *job;
     const struct kernel *kernel;
+    const struct panel *panel;
     const struct rondo_matrix *x;
     int64_t n, p;
     double *y;       /* [n] centred where there is an intercept */
     double *mean;    /* [p] m; zeros without an intercept */
     double *scale;   /* [p] |x_j - m_j|; 0: the column says nothing and its coefficient is 0 */
+    double *slope;   /* [p] (x_j - m_j)'y: the gradient at b = 0, but for its sign and 1/n */
     double *cost;    /* [p] stored entries of the column, for balancing */
     int64_t *chunk;  /* [chunks + 1] first column of each part of a sweep */
     int32_t chunks, shards;
-    double y_mean, null_objective; /* |y|^2 / 2n */
+    double y_mean, y_sum, null_objective; /* sum y; |y|^2 / 2n */
     double lambda, lambda_ratio;   /* lambda < 0: from the ratio, at the first sweep */
     double l1_ratio, gap;
     bool intercept, by_violation;  /* priority rule `gradient` */
@@ -40,8 +49,7 @@ struct lasso {
     enum lasso_mode mode;
     int64_t most;    /* variables in a round */
     int64_t pipeline;
-    double scale_most;
-    int64_t idle;    /* columns that say nothing */
+    double scale_most, slope_most;
     int64_t fresh_rounds; /* rounds after which the residual is computed afresh */
 };
 
@@ -53,11 +61,19 @@ enum lasso_tag {
     LASSO_STEP,         /* |X d|^2 and r'X d of the union */
 };
 
+/* ---- columns.c */
+/* Squares of values and of deviations, and their sums, must neither overflow nor vanish. */
+bool lasso_in_range(double least, double most, double variance);
+/* chunk, mean, scale, slope and cost of all columns.  RONDO_ENOMEM; RONDO_EINPUT names a column that
+ * is out of range.  O(stored entries), in parallel. */
+int lasso_read_columns(struct lasso *lasso, struct rondo_error *err);
+
 /* ---- slice.c: rows [lo, hi) of the residual, and what workers do with them */
 struct lasso_slice {
     int64_t lo, hi;
     double *r;      /* [hi - lo] */
     double sums[3]; /* sum r, r'r, r'y over the slice */
+    double moved;   /* |change of r|^2 when it was last computed afresh */
     double *u;      /* shards: X d of the last LASSO_STEP, else NULL (the scratch has it) */
     int64_t round;  /* of u; -1: none */
     int32_t phase;
@@ -65,11 +81,12 @@ struct lasso_slice {
 
 struct lasso_scratch {
     double *u;
+    double *r;      /* [n] a residual of its own, for rows.c; NULL with shards */
     double *spread; /* [n] zeros, but for a column while its couplings are computed; sparse only */
     int64_t round;
     int32_t phase;
-    struct rondo_buf room; /* for pull */
-    struct rondo_buf list; /* for solve */
+    int32_t *place; /* [p] zeros, but while a panel of couplings is united */
+    struct rondo_buf room, list;
 };
 
 int lasso_common_create(const void *problem, int32_t index, void **state, struct rondo_error *err);
@@ -79,10 +96,19 @@ int lasso_slice_pack(const void *problem, const void *state, struct rondo_buf *o
 int lasso_slice_unpack(const void *problem, void *state, struct rondo_bytes in);
 int lasso_scratch_create(const void *problem, void **scratch, struct rondo_error *err);
 void lasso_scratch_free(const void *problem, void *scratch);
-int lasso_couple(const void *problem, const void *common, const void *shard, void *scratch,
-                 const struct rondo_pairs *pairs, double *out);
 int lasso_push(const void *problem, const void *common, void *shard, void *block, void *scratch,
                const struct rondo_task *task, struct rondo_buf *partial);
+/* A column's part in the slice. */
+struct lasso_span {
+    const double *value;
+    const int32_t *index; /* sparse: absolute rows; dense: NULL */
+    int64_t count;
+};
+struct lasso_span lasso_span_of(const struct lasso *lasso, const struct lasso_slice *slice, int64_t j);
+/* (x_j - m_j)'r over the slice, and to += a x_j over its rows. */
+double lasso_gradient(const struct lasso *lasso, const struct lasso_slice *slice, int64_t j);
+void lasso_add_column(const struct lasso *lasso, const struct lasso_slice *slice, double a,
+                      int64_t j, double *to);
 int lasso_apply(const void *problem, void *common, void *shard, void *scratch, int64_t round,
                 struct rondo_bytes commit);
 
@@ -94,6 +120,32 @@ struct lasso_commit {
     int64_t count;       /* then int64 variable [count], double value [count] */
 };
 
+/* ---- couple.c */
+int lasso_couple(const void *problem, const void *common, const void *shard, void *scratch,
+                 const struct rondo_pairs *pairs, double *out);
+
+/* ---- scan.c: a chunk of a sweep; g_j stands for (x_j - m_j)'r / n */
+/* What a chunk's worker is told: the header, b [active], the active columns [active] ascending, and
+ * the columns to visit [listed] as int32 from the chunk's first, ascending. */
+struct lasso_scan_brief {
+    double l2;
+    double notice;  /* columns with |g_j| above it come back with all digits */
+    int64_t listed; /* -1: all of the chunk, and no list */
+    int64_t active; /* columns of the chunk whose b_j is not 0 */
+};
+/* What it answers: the header, g [entries], their columns [entries] ascending, and a bound of |g_j|
+ * [visited] as float, in the order of the visits. */
+struct lasso_scan {
+    double most;    /* largest |g_j - l2 b_j| of the visited */
+    double square;  /* sum of g_j^2 */
+    double sums[3]; /* chunk 0: r'r, r'y, |change of r|^2 at the last fresh one */
+    int64_t visited, entries;
+};
+int lasso_scan_push(const struct lasso *lasso, const struct lasso_slice *slice,
+                    const struct rondo_task *task, struct rondo_buf *partial);
+int lasso_scan_pull(const struct lasso *lasso, struct rondo_buf *room, const struct rondo_task *task,
+                    const struct rondo_bytes *partials, int32_t count, struct rondo_buf *result);
+
 /* ---- solve.c: a block's subproblem */
 /* The block in coordinates in which every column has length sqrt(n): w_j = b_j scale_j / sqrt(n).
  *     minimise over w   q'(w - w0) + 1/2 (w - w0)'C(w - w0) + sum_j l1_j |w_j| + l2_j/2 w_j^2 */
@@ -104,12 +156,18 @@ struct lasso_block {
     double *q;               /* [count] gradient at w0 in, at w out */
     double *l1, *l2;         /* [count] */
     double tolerance;        /* on the violation of the optimality conditions */
+    double change;           /* out, where solved on the residual: of the quadratic */
     enum lasso_mode mode;
 };
 
 /* Solves (LASSO_SOLVE), goes over the variables once in order (LASSO_GROUP), or moves each as if
  * it were alone (LASSO_ALONE).  Returns the steps taken, or a negative code.  room: working memory. */
 int64_t lasso_solve(const struct lasso *lasso, struct lasso_block *block, struct rondo_buf *room);
+
+/* ---- rows.c: the same without couplings */
+/* r: room for the slice's rows, which must be all there are.  Sets block->change; q stays as it was. */
+int64_t lasso_solve_on_rows(const struct lasso *lasso, const struct lasso_slice *slice, double *r,
+                            const int64_t *variables, struct lasso_block *block);
 
 /* The violation of the optimality condition at w, with gradient q: the distance of 0 from the
  * subdifferential. */

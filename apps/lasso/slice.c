@@ -10,12 +10,6 @@
 
 /* ---- a column's part in the slice --------------------------------------------------------------- */
 
-struct span {
-    const double *value;
-    const int32_t *index; /* sparse: absolute rows */
-    int64_t count;
-};
-
 static int64_t first_row(const int32_t *index, int64_t count, int64_t row)
 {
     int64_t low = 0;
@@ -29,11 +23,11 @@ static int64_t first_row(const int32_t *index, int64_t count, int64_t row)
     return low;
 }
 
-static struct span span_of(const struct lasso *lasso, const struct lasso_slice *slice, int64_t j)
+struct lasso_span lasso_span_of(const struct lasso *lasso, const struct lasso_slice *slice, int64_t j)
 {
     const struct rondo_matrix *x = lasso->x;
     if (!x->sparse)
-        return (struct span){ x->dense + j * x->ld + slice->lo, NULL, slice->hi - slice->lo };
+        return (struct lasso_span){ x->dense + j * x->ld + slice->lo, NULL, slice->hi - slice->lo };
     int64_t begin = x->colptr[j], count = x->colptr[j + 1] - begin;
     if (slice->lo > 0 || slice->hi < lasso->n) {
         int64_t first = first_row(x->rowidx + begin, count, slice->lo);
@@ -41,7 +35,7 @@ static struct span span_of(const struct lasso *lasso, const struct lasso_slice *
         begin += first;
         count = last - first;
     }
-    return (struct span){ x->values + begin, x->rowidx + begin, count };
+    return (struct lasso_span){ x->values + begin, x->rowidx + begin, count };
 }
 
 enum { AHEAD = 4, LINE = 64 }; /* columns fetched ahead of their use; bytes */
@@ -65,19 +59,19 @@ static void fetch_ahead(const struct lasso *lasso, const struct rondo_task *task
 }
 
 /* (x_j - m_j)'r over the slice. */
-static double gradient(const struct lasso *lasso, const struct lasso_slice *slice, int64_t j)
+double lasso_gradient(const struct lasso *lasso, const struct lasso_slice *slice, int64_t j)
 {
-    struct span span = span_of(lasso, slice, j);
+    struct lasso_span span = lasso_span_of(lasso, slice, j);
     double dot = span.index
                      ? lasso->kernel->gather(span.value, span.index, span.count, slice->r - slice->lo)
                      : lasso->kernel->dot(span.value, slice->r, span.count);
     return dot - lasso->mean[j] * slice->sums[0];
 }
 
-static void add_column(const struct lasso *lasso, const struct lasso_slice *slice, double a,
+void lasso_add_column(const struct lasso *lasso, const struct lasso_slice *slice, double a,
                        int64_t j, double *to)
 {
-    struct span span = span_of(lasso, slice, j);
+    struct lasso_span span = lasso_span_of(lasso, slice, j);
     if (span.index)
         lasso->kernel->scatter(a, span.value, span.index, span.count, to - slice->lo);
     else
@@ -93,7 +87,7 @@ static void product(const struct lasso *lasso, const struct lasso_slice *slice, 
     for (int64_t i = 0; i < count; i++) {
         if (d[i] == 0)
             continue;
-        add_column(lasso, slice, d[i], variables[i], u);
+        lasso_add_column(lasso, slice, d[i], variables[i], u);
         shift += d[i] * lasso->mean[variables[i]];
     }
     lasso->kernel->shift(shift, u, slice->r, slice->hi - slice->lo, sums);
@@ -156,23 +150,19 @@ int lasso_slice_pack(const void *problem, const void *state, struct rondo_buf *o
     const struct lasso *lasso = problem;
     const struct lasso_slice *slice = state;
     size_t bytes = (size_t)(slice->hi - slice->lo) * sizeof(double);
-    int code = bytes ? lasso->host->reserve(out, out->size + bytes) : RONDO_OK;
-    if (code || !bytes) /* the common state has no rows where shards have them */
-        return code;
-    if (bytes) /* a buffer that never held anything has no address */
-        memcpy(out->data + out->size, slice->r, bytes);
-    out->size += bytes;
-    return RONDO_OK;
+    int code = lasso_append(lasso, out, &slice->moved, sizeof slice->moved);
+    return code || !bytes ? code : lasso_append(lasso, out, slice->r, bytes);
 }
 
 int lasso_slice_unpack(const void *problem, void *state, struct rondo_bytes in)
 {
     struct lasso_slice *slice = state;
     size_t bytes = (size_t)(slice->hi - slice->lo) * sizeof(double);
-    if (in.size != bytes)
+    if (in.size != bytes + sizeof slice->moved)
         return RONDO_ESTATE;
+    memcpy(&slice->moved, in.data, sizeof slice->moved);
     if (bytes)
-        memcpy(slice->r, in.data, bytes);
+        memcpy(slice->r, (const char *)in.data + sizeof slice->moved, bytes);
     slice->round = -1;
     measure(problem, slice);
     return RONDO_OK;
@@ -185,10 +175,14 @@ int lasso_scratch_create(const void *problem, void **out, struct rondo_error *er
     if (scratch) {
         scratch->round = -1;
         scratch->u = lasso->host->alloc((size_t)lasso->n * sizeof *scratch->u);
+        scratch->place = lasso->host->zalloc((size_t)lasso->p, sizeof *scratch->place);
+        if (!lasso->shards)
+            scratch->r = lasso->host->alloc((size_t)lasso->n * sizeof *scratch->r);
         if (lasso->x->sparse)
             scratch->spread = lasso->host->zalloc((size_t)lasso->n, sizeof *scratch->spread);
     }
-    if (!scratch || !scratch->u || (lasso->x->sparse && !scratch->spread)) {
+    if (!scratch || !scratch->u || !scratch->place || (!lasso->shards && !scratch->r)
+        || (lasso->x->sparse && !scratch->spread)) {
         if (scratch)
             lasso_scratch_free(lasso, scratch);
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for a worker");
@@ -202,114 +196,15 @@ void lasso_scratch_free(const void *problem, void *state)
     const struct lasso *lasso = problem;
     struct lasso_scratch *scratch = state;
     lasso->host->free(scratch->u);
+    lasso->host->free(scratch->r);
+    lasso->host->free(scratch->place);
     lasso->host->free(scratch->spread);
     lasso->host->free(scratch->room.data);
     lasso->host->free(scratch->list.data);
     lasso->host->free(scratch);
 }
 
-/* ---- couple: (x_j - m_j)'(x_k - m_k) / (scale_j scale_k), this slice's part -----------------------
- *
- * The same bits for (k, j): which of the two a cache asks for depends on what it has seen. */
-
-enum {
-    SPREAD_LEAST = 2, /* couplings of a column for which it is worth laying it out */
-    SEEK_RATIO = 24,  /* in a column so many times longer rows are sought, not followed */
-};
-
-/* dot[i] = x'x_k for the listed k, all sparse.  One column is laid out among zeros and the others
- * follow it; the bits are those of merge, so how pairs are grouped changes none. */
-static void sparse_dots(const struct lasso *lasso, const struct lasso_slice *slice,
-                        struct lasso_scratch *scratch, const struct span *x, int64_t count,
-                        const int64_t *rows, double *dot)
-{
-    const struct kernel *kernel = lasso->kernel;
-    bool spread = count >= SPREAD_LEAST;
-    struct span waits = { 0 };
-    int64_t waiting = -1; /* for another, to be followed with it */
-    for (int64_t e = 0; spread && e < x->count; e++)
-        scratch->spread[x->index[e]] = x->value[e];
-    for (int64_t i = 0; i < count; i++) {
-        struct span y = span_of(lasso, slice, rows[i]);
-        if (y.count / SEEK_RATIO > x->count) {
-            dot[i] = kernel->seek(x->value, x->index, x->count, y.value, y.index, y.count);
-            continue;
-        }
-        if (!spread) {
-            dot[i] = kernel->merge(x->value, x->index, x->count, y.value, y.index, y.count);
-            continue;
-        }
-        if (waiting < 0) {
-            waits = y;
-            waiting = i;
-            continue;
-        }
-        double out[2];
-        kernel->follow2((const double *const[2]){ waits.value, y.value },
-                        (const int32_t *const[2]){ waits.index, y.index },
-                        (const int64_t[2]){ waits.count, y.count }, scratch->spread, out);
-        dot[waiting] = out[0];
-        dot[i] = out[1];
-        waiting = -1;
-    }
-    if (waiting >= 0)
-        dot[waiting] = kernel->follow(waits.value, waits.index, waits.count, scratch->spread);
-    for (int64_t e = 0; spread && e < x->count; e++)
-        scratch->spread[x->index[e]] = 0;
-}
-
-int lasso_couple(const void *problem, const void *common, const void *shard, void *scratch,
-                 const struct rondo_pairs *pairs, double *out)
-{
-    const struct lasso *lasso = problem;
-    const struct lasso_slice *slice = shard ? shard : common;
-    /* The means enter once, with the rows from the first. */
-    double rows = slice->lo == 0 ? (double)lasso->n : 0;
-    for (int64_t c = 0; c < pairs->columns; c++) {
-        int64_t j = pairs->column[c], from = pairs->ptr[c], to = pairs->ptr[c + 1];
-        struct span x = span_of(lasso, slice, j);
-        if (x.index)
-            sparse_dots(lasso, slice, scratch, &x, to - from, pairs->row + from, out + from);
-        for (int64_t i = from; i < to; i++) {
-            int64_t k = pairs->row[i];
-            double scales = lasso->scale[j] * lasso->scale[k];
-            double dot = x.index ? out[i]
-                                 : lasso->kernel->dot(x.value, span_of(lasso, slice, k).value,
-                                                      x.count);
-            out[i] = scales > 0 ? (dot - rows * (lasso->mean[j] * lasso->mean[k])) / scales : 0;
-        }
-    }
-    return RONDO_OK;
-}
-
 /* ---- push ------------------------------------------------------------------------------------------- */
-
-static int push_sweep(const struct lasso *lasso, const struct lasso_slice *slice,
-                      const struct rondo_task *task, struct rondo_buf *partial)
-{
-    int64_t from = lasso->chunk[task->block], to = lasso->chunk[task->block + 1];
-    size_t count = (size_t)(to - from) + (task->block == 0 ? 2 : 0);
-    int code = lasso->host->reserve(partial, count * sizeof(double));
-    if (code)
-        return code;
-    partial->size = count * sizeof(double);
-    double *out = (double *)(void *)partial->data;
-    const struct rondo_matrix *x = lasso->x;
-    if (x->sparse) {
-        for (int64_t j = from; j < to; j++)
-            out[j - from] = gradient(lasso, slice, j);
-    } else {
-        lasso->kernel->dots(x->dense + from * x->ld + slice->lo, x->ld, to - from, slice->r,
-                            slice->hi - slice->lo, out);
-        for (int64_t j = from; j < to; j++)
-            out[j - from] -= lasso->mean[j] * slice->sums[0];
-    }
-    if (task->block == 0) { /* r'r and r'y travel with the first chunk */
-        out[to - from] = slice->sums[1];
-        out[to - from + 1] = slice->sums[2];
-    }
-    return RONDO_OK;
-}
 
 static int push_step(const struct lasso *lasso, struct lasso_slice *slice,
                      struct lasso_scratch *scratch, const struct rondo_task *task,
@@ -335,7 +230,7 @@ int lasso_push(const void *problem, const void *common, void *shard, void *block
     union { const void *read; void *own; } state = { .read = common };
     struct lasso_slice *slice = shard ? shard : state.own;
     if (task->tag == LASSO_GRADIENT)
-        return push_sweep(lasso, slice, task, partial);
+        return lasso_scan_push(lasso, slice, task, partial);
     if (task->tag == LASSO_STEP)
         return push_step(lasso, slice, scratch, task, partial);
     size_t bytes = (size_t)task->count * sizeof(double);
@@ -346,12 +241,23 @@ int lasso_push(const void *problem, const void *common, void *shard, void *block
     double *out = (double *)(void *)partial->data;
     for (int64_t i = 0; i < task->count; i++) {
         fetch_ahead(lasso, task, i);
-        out[i] = gradient(lasso, slice, task->variables[i]);
+        out[i] = lasso_gradient(lasso, slice, task->variables[i]);
     }
     return RONDO_OK;
 }
 
 /* ---- apply ------------------------------------------------------------------------------------------ */
+
+/* r = y, before u is taken off; how far the r that was stood from y - u. */
+static void begin_afresh(struct lasso_slice *slice, const double *y, const double *u)
+{
+    slice->moved = 0;
+    for (int64_t i = 0; i < slice->hi - slice->lo; i++) {
+        double change = slice->r[i] - (y[i] - u[i]);
+        slice->moved += change * change;
+        slice->r[i] = y[i];
+    }
+}
 
 int lasso_apply(const void *problem, void *common, void *shard, void *scratch_, int64_t round,
                 struct rondo_bytes bytes)
@@ -371,12 +277,10 @@ int lasso_apply(const void *problem, void *common, void *shard, void *scratch_, 
     double *u = slice->u ? slice->u : scratch->u, sums[2];
     bool at_hand = slice->u ? slice->round == round && slice->phase == commit->phase
                             : scratch->round == round && scratch->phase == commit->phase;
-    if (commit->kind == LASSO_FRESH) {
-        memcpy(slice->r, y, (size_t)rows * sizeof *y);
-        at_hand = false;
-    }
-    if (!at_hand)
+    if (!at_hand || commit->kind == LASSO_FRESH)
         product(lasso, slice, commit->count, variables, value, u, sums);
+    if (commit->kind == LASSO_FRESH)
+        begin_afresh(slice, y, u);
     slice->round = -1;
     scratch->round = -1;
     lasso->kernel->step(commit->t, u, slice->r, y, rows, slice->sums);

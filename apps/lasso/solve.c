@@ -295,41 +295,30 @@ static int load_block(const struct lasso *lasso, const struct rondo_task *task,
 }
 
 /* -(q0'e + 1/2 e'(q - q0) + penalty change), e = w - w0; alone: each variable by itself. */
-static double promised(const struct lasso_block *block, const struct pulled *at)
+static double promised(const struct lasso_block *block, const struct pulled *at, bool on_rows)
 {
     bool joint = block->couplings && block->mode != LASSO_ALONE;
-    double sum = 0;
+    double sum = on_rows ? block->change : 0;
     for (int64_t i = 0; i < block->count; i++) {
         double e = at->w[i] - at->w0[i];
         if (e == 0)
             continue;
-        sum += at->q0[i] * e + 0.5 * e * (joint ? at->q[i] - at->q0[i] : e);
+        if (!on_rows)
+            sum += at->q0[i] * e + 0.5 * e * (joint ? at->q[i] - at->q0[i] : e);
         sum += at->l1[i] * (fabs(at->w[i]) - fabs(at->w0[i]));
         sum += 0.5 * at->l2[i] * e * (at->w[i] + at->w0[i]);
     }
     return -sum;
 }
 
-int lasso_pull(const void *problem, const void *common RONDO_UNUSED, void *scratch_,
+int lasso_pull(const void *problem, const void *common, void *scratch_,
                const struct rondo_task *task, const struct rondo_bytes *partials, int32_t count,
                struct rondo_buf *result)
 {
     const struct lasso *lasso = problem;
     struct lasso_scratch *scratch = scratch_;
-    if (task->tag == LASSO_GRADIENT) {
-        /* Sum of slices in shard order. */
-        size_t bytes = partials[0].size;
-        int code = lasso->host->reserve(result, bytes);
-        if (code)
-            return code;
-        result->size = bytes;
-        double *sum = (double *)(void *)result->data;
-        memcpy(sum, partials[0].data, bytes);
-        for (int32_t s = 1; s < count; s++)
-            for (size_t i = 0; i < bytes / sizeof *sum; i++)
-                sum[i] += ((const double *)partials[s].data)[i];
-        return RONDO_OK;
-    }
+    if (task->tag == LASSO_GRADIENT)
+        return lasso_scan_pull(lasso, &scratch->room, task, partials, count, result);
     struct pulled at;
     size_t bytes = sizeof(struct lasso_answer) + 3 * (size_t)task->count * sizeof(double);
     int code = lay_out(lasso, &scratch->room, task->count, &at);
@@ -350,10 +339,12 @@ int lasso_pull(const void *problem, const void *common RONDO_UNUSED, void *scrat
     for (int64_t i = 0; i < task->count; i++)
         violation[i] = lasso_violation(at.w[i], at.q[i], at.l1[i], at.l2[i]);
     memcpy(violation + task->count, at.q0, (size_t)task->count * sizeof *at.q0);
-    answer->steps = lasso_solve(lasso, &block, &scratch->list);
+    bool on_rows = !task->couplings && block.mode == LASSO_SOLVE && scratch->r;
+    answer->steps = on_rows ? lasso_solve_on_rows(lasso, common, scratch->r, task->variables, &block)
+                            : lasso_solve(lasso, &block, &scratch->list);
     if (answer->steps < 0)
         return (int)answer->steps;
-    answer->descent = promised(&block, &at);
+    answer->descent = promised(&block, &at, on_rows);
     const double *old = (const double *)(brief + 1);
     double root = sqrt((double)lasso->n);
     for (int64_t i = 0; i < task->count; i++) {

@@ -2,6 +2,7 @@
 #include "head.h"
 
 #include <math.h>
+#include <string.h>
 
 enum {
     STALLS_MOST = 4,   /* sweeps without progress, and updates in units of the variables that */
@@ -11,84 +12,184 @@ enum {
 static const double DESCENT = 1e-15;    /* of F(0), and */
 static const double CLOSER = 0.9;       /* of the gap: either is progress */
 
+static const double NEAR = 0.999;       /* of l1: a column whose bound is below need not be visited */
+static const double ROUNDING = 1e-9;    /* of |y|: how far a fresh residual may be from the one before */
+
+/* ---- what to visit ------------------------------------------------------------------------------ */
+
+/* Lists the columns of a chunk that may violate by now; -1: all of them. */
+static int64_t list_visits(struct lasso_head *head, int32_t chunk)
+{
+    const struct lasso *lasso = head->lasso;
+    struct visits *visits = &head->visits;
+    int64_t from = lasso->chunk[chunk], to = lasso->chunk[chunk + 1], begin = visits->count;
+    double drift = head->at.drift / (double)lasso->n, near = NEAR * head->at.l1;
+    for (int64_t j = from; j < to; j++)
+        /* What is no number is visited. */
+        if (!((double)head->reach[j] + lasso->scale[j] * drift < near) || head->b[j] != 0)
+            visits->offset[visits->count++] = (int32_t)(j - from);
+    visits->start[chunk + 1] = visits->count;
+    return visits->count - begin == to - from ? -1 : visits->count - begin;
+}
+
+/* Where the support's part in a chunk begins. */
+static int64_t first_active(const struct lasso_head *head, int64_t column)
+{
+    int64_t low = 0, high = head->at.nnz;
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (head->support[middle] < column)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+int lasso_brief_sweep(struct lasso_head *head, const struct rondo_task *task, struct rondo_buf *out)
+{
+    const struct lasso *lasso = head->lasso;
+    struct numbers *at = &head->at;
+    int32_t chunk = task->block;
+    if (chunk == 0)
+        head->visits.count = head->visits.start[0] = 0;
+    int64_t begin = head->visits.count;
+    /* The first sweep visits nothing: what it would find was found when the data were read. */
+    int64_t listed = at->swept ? list_visits(head, chunk) : 0;
+    int64_t from = at->swept ? first_active(head, lasso->chunk[chunk]) : 0;
+    int64_t to = at->swept ? first_active(head, lasso->chunk[chunk + 1]) : 0;
+    struct lasso_scan_brief brief = { .l2 = at->l2, .notice = at->l1, .listed = listed,
+                                      .active = to - from };
+    int code = lasso_append(lasso, out, &brief, sizeof brief);
+    for (int64_t i = from; i < to && !code; i++)
+        code = lasso_append(lasso, out, &head->b[head->support[i]], sizeof(double));
+    if (!code)
+        code = lasso_append(lasso, out, head->support + from, (size_t)brief.active * sizeof(int64_t));
+    if (!code && listed > 0)
+        code = lasso_append(lasso, out, head->visits.offset + begin, (size_t)listed * sizeof(int32_t));
+    return code;
+}
+
+/* ---- what came back -------------------------------------------------------------------------------- */
+
 /* Asks every slice for r = y - X b from scratch. */
 static int commit_fresh(struct lasso_head *head, struct rondo_order *order)
 {
     const struct lasso *lasso = head->lasso;
-    int code = lasso_commit_begin(head, LASSO_FRESH, 0, 1, head->at.nnz);
-    for (int64_t j = 0; j < lasso->p && !code; j++)
-        if (head->b[j] != 0)
-            code = lasso_append(lasso, &head->commit, &j, sizeof j);
-    for (int64_t j = 0; j < lasso->p && !code; j++)
-        if (head->b[j] != 0)
-            code = lasso_append(lasso, &head->commit, &head->b[j], sizeof(double));
-    head->at.moves = 0;
-    head->at.column_reads += head->at.nnz;
+    struct numbers *at = &head->at;
+    int code = lasso_commit_begin(head, LASSO_FRESH, 0, 1, at->nnz);
+    if (!code)
+        code = lasso_append(lasso, &head->commit, head->support, (size_t)at->nnz * sizeof(int64_t));
+    for (int64_t i = 0; i < at->nnz && !code; i++)
+        code = lasso_append(lasso, &head->commit, &head->b[head->support[i]], sizeof(double));
+    at->moves = 0;
+    at->column_reads += at->nnz;
+    at->drift += ROUNDING * sqrt(2 * (double)lasso->n * lasso->null_objective);
     order->commit = (struct rondo_bytes){ head->commit.data, head->commit.size };
     return code;
 }
 
 struct sweep {
-    double rr, ry;              /* r'r, r'y */
+    double rr, ry, moved;       /* r'r, r'y, |change of r|^2 at the last fresh one */
     double most;                /* max_j |x_j'r/n - l2 b_j| */
-    double b1, bb;              /* |b|_1, b'b (0 where l2 is) */
-    double square;              /* sum of (x_j'r/n)^2 */
+    double b1, bb;              /* |b|_1, b'b */
+    double square;              /* sum of (x_j'r/n)^2, with l2 */
+    int64_t violators;          /* in head->candidates */
 };
 
-/* At b = 0: lambda_max = max_j |x_j'y| / (n l1_ratio), and with it the penalties. */
-static void find_lambda(struct lasso_head *head, const struct rondo_bytes *results, int32_t count)
+static int meet(struct lasso_head *head, struct sweep *sums, int64_t j, double g)
 {
     const struct lasso *lasso = head->lasso;
-    double most = 0;
-    for (int32_t c = 0; c < count; c++) {
-        const double *dot = results[c].data;
-        for (int64_t j = lasso->chunk[c]; j < lasso->chunk[c + 1]; j++)
-            if (lasso->scale[j] > 0)
-                most = fmax(most, fabs(dot[j - lasso->chunk[c]]));
-    }
     struct numbers *at = &head->at;
-    at->lambda_max = lasso->l1_ratio > 0 ? most / (double)lasso->n / lasso->l1_ratio : HUGE_VAL;
-    if (at->lambda < 0)
-        at->lambda = lasso->lambda_ratio * at->lambda_max;
-    at->l1 = at->lambda * lasso->l1_ratio;
-    at->l2 = at->lambda * (1 - lasso->l1_ratio);
+    double v = lasso_violation(head->b[j], -g, at->l1, at->l2) * lasso_unit(lasso, j);
+    if (!(v > 0))
+        return RONDO_OK;
+    if (v > at->worst) {
+        at->worst = v;
+        at->most_violating = j;
+    }
+    if (!at->sets)
+        head->violation[j] = v;
+    struct candidate *list = (struct candidate *)(void *)head->candidates.data;
+    if ((size_t)(sums->violators + 1) * sizeof *list > head->candidates.capacity) {
+        size_t grown = 2 * (size_t)sums->violators * sizeof *list + 4096;
+        head->candidates.size = (size_t)sums->violators * sizeof *list;
+        int code = lasso->host->reserve(&head->candidates, grown);
+        if (code)
+            return code;
+        list = (struct candidate *)(void *)head->candidates.data;
+    }
+    list[sums->violators++] = (struct candidate){ v, j };
+    return RONDO_OK;
 }
 
-/* Violations of all columns, and the sums that the gap needs. */
-static struct sweep read_sweep(struct lasso_head *head, const struct rondo_bytes *results,
-                               int32_t count)
+/* At b = 0, from what the data say. */
+static int read_slopes(struct lasso_head *head, struct sweep *sums)
+{
+    const struct lasso *lasso = head->lasso;
+    double n = (double)lasso->n;
+    int code = RONDO_OK;
+    sums->most = lasso->slope_most / n;
+    for (int64_t j = 0; j < lasso->p && !code; j++) {
+        double g = lasso->slope[j] / n;
+        head->reach[j] = (float)(fabs(g) * (1 + 0x1p-20)) + 0x1p-126f;
+        if (lasso->scale[j] == 0)
+            head->reach[j] = 0;
+        else if (fabs(g) > head->at.l1)
+            code = meet(head, sums, j, g);
+    }
+    for (int64_t j = 0; head->at.l2 > 0 && j < lasso->p; j++)
+        sums->square += lasso->slope[j] / n * (lasso->slope[j] / n);
+    return code;
+}
+
+static int read_chunk(struct lasso_head *head, int32_t chunk, const struct lasso_scan *scan,
+                      struct sweep *sums)
+{
+    const struct lasso *lasso = head->lasso;
+    const int32_t *offset = head->visits.offset + head->visits.start[chunk];
+    const double *g = (const double *)(scan + 1);
+    const int64_t *column = (const int64_t *)(g + scan->entries);
+    const float *bound = (const float *)(column + scan->entries);
+    int code = RONDO_OK;
+    sums->most = fmax(sums->most, scan->most);
+    sums->square += scan->square;
+    head->at.column_reads += scan->visited;
+    for (int64_t e = 0; e < scan->entries && !code; e++)
+        code = meet(head, sums, column[e], g[e]);
+    double drift = head->at.drift / (double)lasso->n;
+    for (int64_t i = 0; i < scan->visited; i++) {
+        int64_t j = lasso->chunk[chunk] + offset[i];
+        double reach = (double)bound[i] - lasso->scale[j] * drift;
+        head->reach[j] = (float)(reach + fabs(reach) * 0x1p-20);
+    }
+    return code;
+}
+
+/* Violations, and the sums that the gap needs.  What was not visited is below NEAR l1. */
+static int read_sweep(struct lasso_head *head, const struct rondo_bytes *results, int32_t count,
+                      struct sweep *sums)
 {
     const struct lasso *lasso = head->lasso;
     struct numbers *at = &head->at;
-    struct sweep sums = { 0 };
-    double n = (double)lasso->n, root = sqrt(n);
-    at->nnz = 0;
+    const struct lasso_scan *first = results[0].data;
+    *sums = (struct sweep){ .rr = first->sums[0], .ry = first->sums[1], .moved = first->sums[2] };
     at->worst = 0;
-    for (int32_t c = 0; c < count; c++) {
-        const double *dot = results[c].data;
-        int64_t from = lasso->chunk[c], to = lasso->chunk[c + 1];
-        if (c == 0) {
-            sums.rr = dot[to - from];
-            sums.ry = dot[to - from + 1];
-        }
-        for (int64_t j = from; j < to; j++) {
-            head->violation[j] = 0;
-            if (lasso->scale[j] == 0)
-                continue;
-            double g = dot[j - from] / n, b = head->b[j], unit = root / lasso->scale[j];
-            sums.most = fmax(sums.most, fabs(g - at->l2 * b));
-            sums.b1 += fabs(b);
-            sums.bb += at->l2 > 0 ? b * b : 0;
-            sums.square += g * g;
-            at->nnz += b != 0;
-            head->violation[j] = lasso_violation(b, -g, at->l1, at->l2) * unit;
-            if (head->violation[j] > at->worst) {
-                at->worst = head->violation[j];
-                at->most_violating = j;
-            }
-        }
+    for (int64_t i = 0; i < at->nnz; i++) {
+        double b = head->b[head->support[i]];
+        sums->b1 += fabs(b);
+        sums->bb += b * b;
     }
-    return sums;
+    at->sets = lasso_works_in_sets(head);
+    if (!at->sets)
+        memset(head->violation, 0, (size_t)lasso->p * sizeof *head->violation);
+    if (!at->swept)
+        return read_slopes(head, sums);
+    sums->most = head->visits.count < lasso->p ? NEAR * at->l1 : 0;
+    int code = RONDO_OK;
+    for (int32_t c = 0; c < count && !code; c++)
+        code = read_chunk(head, c, results[c].data, sums);
+    return code;
 }
 
 /* The dual value at theta = s (r, -sqrt(n l2) b), the residual of the augmented problem, with the
@@ -112,13 +213,31 @@ static double dual_value(const struct lasso_head *head, const struct sweep *sums
     return s * cross - 0.5 * s * s * square;
 }
 
-static void feed_sweep(struct lasso_head *head, struct rondo_head_link *link)
+/* Priorities: of a working set, or of all. */
+static int feed_sweep(struct lasso_head *head, struct rondo_head_link *link, int64_t violators,
+                      bool first)
 {
     const struct lasso *lasso = head->lasso;
-    for (int64_t j = 0; j < lasso->p && lasso_keeps_support(head); j++)
-        if (head->b[j] != 0)
-            head->violation[j] += 1e3 * head->at.worst;
-    lasso->host->feed_all(link, head->violation);
+    int code = head->at.chosen ? lasso_set_solved(head, link) : RONDO_OK; /* it was not: the job closes */
+    for (int64_t i = 0; !head->at.sets && lasso_keeps_support(head) && i < head->at.nnz; i++)
+        head->violation[head->support[i]] += 1e3 * head->at.worst;
+    if (!head->at.sets || first) /* nothing has a weight but what is chosen */
+        lasso->host->feed_all(link, head->violation);
+    if (code || !head->at.sets)
+        return code;
+    return lasso_choose(head, link, (struct candidate *)(void *)head->candidates.data, violators);
+}
+
+/* A fresh residual that is further from the one before than rounding explains: bounds that relied on it
+ * are void. */
+static bool lost_track(struct lasso_head *head, double moved)
+{
+    double allowed = ROUNDING * sqrt(2 * (double)head->lasso->n * head->lasso->null_objective);
+    if (moved <= allowed * allowed)
+        return false;
+    for (int64_t j = 0; j < head->lasso->p; j++)
+        head->reach[j] = head->lasso->scale[j] > 0 ? HUGE_VALF : 0;
+    return true;
 }
 
 /* Progress is descent of F, which is quadratic in the violations, or a smaller gap, which is linear
@@ -160,21 +279,26 @@ int lasso_settle_sweep(struct lasso_head *head, struct rondo_head_link *link,
 {
     const struct lasso *lasso = head->lasso;
     struct numbers *at = &head->at;
-    if (!at->swept)
-        find_lambda(head, results, count);
-    struct sweep sums = read_sweep(head, results, count);
+    bool first = !at->swept;
+    struct sweep sums;
+    int code = read_sweep(head, results, count, &sums);
+    if (code)
+        return code;
     at->objective = sums.rr / (2 * (double)lasso->n) + at->l1 * sums.b1 + 0.5 * at->l2 * sums.bb;
-    at->dual = fmax(at->dual, dual_value(head, &sums));
+    bool lost = !first && at->moves == 0 && lost_track(head, sums.moved);
+    if (!lost)
+        at->dual = fmax(at->dual, dual_value(head, &sums));
     at->sweeps++;
-    at->column_reads += lasso->p;
     bool ends = stalled(head);
     at->work = at->updates = at->exhausted = at->sweep_pending = 0;
     at->swept = 1;
     at->hot = at->worst;
-    feed_sweep(head, link);
+    code = feed_sweep(head, link, sums.violators, first);
+    if (code)
+        return code;
     order->report = true;
     order->note = "sweep";
-    bool reached = lasso_relative_gap(head) <= lasso->gap;
+    bool reached = !lost && lasso_relative_gap(head) <= lasso->gap;
     at->closing = reached || ends;
     if (reached && at->moves == 0)
         order->stop = "gap";
@@ -188,7 +312,7 @@ int lasso_settle_sweep(struct lasso_head *head, struct rondo_head_link *link,
         return commit_fresh(head, order);
     if (!order->stop && at->stalls > 0 && at->worst > 0)
         return open_worst(head, order);
-    int code = lasso_commit_begin(head, LASSO_NOTHING, 0, 0, 0);
+    code = lasso_commit_begin(head, LASSO_NOTHING, 0, 0, 0);
     order->commit = (struct rondo_bytes){ head->commit.data, head->commit.size };
     return code;
 }

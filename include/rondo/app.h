@@ -120,6 +120,8 @@ struct rondo_order {
     uint32_t tag;        /* the app's own word, travels with every task of the phase */
     int64_t want;        /* SAMPLED: at most so many variables; default blocks x block_size */
     bool couplings;      /* SAMPLED, JOIN: tasks bring the couplings of their block */
+    bool whole;          /* SAMPLED: what is drawn is one block, so that nothing moves beside it and
+                          * no couplings are needed to cut; not where pipeline is above 1 */
     bool no_pull;        /* partials go to settle as results, shard order within block order */
     const int64_t *variables;       /* JOIN: [count], distinct */
     const struct rondo_pair *pairs; /* PLAN: [count] */
@@ -243,6 +245,12 @@ struct rondo_host {
     /* A file of the model in the output directory; it appears when save has returned 0. */
     int (*create)(struct rondo_output *output, const char *name, FILE **stream,
                   struct rondo_error *err);
+
+    /* From open alone: part(context, 0 .. parts-1), each once, on as many threads as the process
+     * has for the job.  A part writes what is its own, so that their order changes nothing.  0, or
+     * what the lowest part that failed answered. */
+    int (*each)(const struct rondo_job *job, int64_t parts, int (*part)(void *context, int64_t index),
+                void *context);
 
     /* The rest is for predict alone; what they give lives until it returns.  An option of
      * predict_options, never NULL. */

@@ -1,5 +1,6 @@
 #include "tests/support/lasso_drive.h"
 
+#include "core/base/each.h"
 #include "core/base/mem.h"
 #include "embed/cluster.h"
 
@@ -226,6 +227,12 @@ static void host_say(const struct rondo_job *job RONDO_UNUSED, const char *text 
 {
 }
 
+static int host_each(const struct rondo_job *job RONDO_UNUSED, int64_t parts,
+                     int (*part)(void *context, int64_t index), void *context)
+{
+    return each_part(2, parts, part, context);
+}
+
 static int host_create(struct rondo_output *output RONDO_UNUSED, const char *name RONDO_UNUSED,
                        FILE **stream RONDO_UNUSED, struct rondo_error *err RONDO_UNUSED)
 {
@@ -239,7 +246,7 @@ const struct rondo_host *lasso_drive_host(void)
         .free = mem_free, .reserve = buf_reserve, .given = host_given, .real = host_real,
         .integer = host_integer, .flag = host_flag, .text = host_text, .where = host_where,
         .matrix = host_matrix, .isa = host_isa, .say = host_say, .feed = engine_feed,
-        .feed_all = engine_feed_all, .create = host_create,
+        .feed_all = engine_feed_all, .create = host_create, .each = host_each,
     };
     return &host;
 }

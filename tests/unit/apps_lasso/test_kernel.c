@@ -1,6 +1,7 @@
 /* Every inner loop of each instruction set of this machine, against sums in long double. */
 #include "apps/lasso/kernel.h"
 #include "tests/support/lasso_drive.h"
+#include "tests/support/levels.h"
 
 #include <criterion/criterion.h>
 #include <float.h>
@@ -8,20 +9,6 @@
 #include <string.h>
 
 enum { LARGEST = 200, ROOM = LARGEST + 9, COLUMNS = 11, TRIES = 600 };
-
-static int kernels(const struct kernel **list)
-{
-    int count = 0;
-    __builtin_cpu_init();
-    list[count++] = &lasso_kernel_v2;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        list[count++] = &lasso_kernel_v3;
-    if (count == 2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl"))
-        list[count++] = &lasso_kernel_v4;
-    return count;
-}
 
 struct fixture {
     struct dice dice;
@@ -35,8 +22,8 @@ typedef void (*check)(struct fixture *fixture);
 static void each(check one)
 {
     static struct fixture fixture;
-    const struct kernel *list[3];
-    int count = kernels(list);
+    const struct kernel *list[] = { &lasso_kernel_v2, &lasso_kernel_v3, &lasso_kernel_v4 };
+    int count = levels();
     for (int k = 0; k < count; k++) {
         fixture.kernel = list[k];
         fixture.dice = (struct dice){ .seed = 41 };
@@ -92,7 +79,7 @@ static void check_dots(struct fixture *f)
     const double *x = f->x + f->at_x, *y = f->y + f->at_y;
     int64_t columns = dice_below(&f->dice, COLUMNS), ld = f->n + dice_below(&f->dice, 8);
     out[columns] = 77;
-    f->kernel->dots(x, ld, columns, y, f->n, out);
+    f->kernel->dots(x, ld, NULL, columns, y, f->n, out);
     cr_assert_eq(out[columns], 77);
     for (int64_t j = 0; j < columns; j++) {
         double alone = f->kernel->dot(x + j * ld, y, f->n);

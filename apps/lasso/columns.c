@@ -1,0 +1,171 @@
+/* columns.c - what the columns are like: one pass over them when a job opens, in parallel.
+ *
+ * Mean, deviation and x_j'y of every column come out of the same pass, so lambda_max is known before
+ * the first round and the gradient at b = 0 need not be computed.
+ */
+#include "lasso.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum {
+    CHUNK_ENTRIES = 65536, /* stored entries in one part of a sweep */
+    CHUNKS_MOST = 256,
+};
+
+static const double MEAN_MOST = 1e8; /* of a column, in its deviations */
+
+bool lasso_in_range(double least, double most, double variance)
+{
+    return least >= -LASSO_LARGEST && most <= LASSO_LARGEST
+           && variance >= 1 / (LASSO_LARGEST * LASSO_LARGEST);
+}
+
+/* One column, in a pass and a pass over what the first has left in the cache. */
+struct column {
+    double sum, dot, square; /* of x, x y, (x - mean)^2 */
+    double least, most, mean;
+};
+
+static struct column read_sparse(const struct lasso *lasso, int64_t j)
+{
+    const struct rondo_matrix *x = lasso->x;
+    const double *value = x->values + x->colptr[j];
+    const int32_t *row = x->rowidx + x->colptr[j];
+    int64_t count = x->colptr[j + 1] - x->colptr[j];
+    double absent = (double)(lasso->n - count);
+    struct column column = { .least = absent > 0 ? 0 : HUGE_VAL,
+                             .most = absent > 0 ? 0 : -HUGE_VAL };
+    for (int64_t i = 0; i < count; i++) {
+        column.sum += value[i];
+        column.dot += value[i] * lasso->y[row[i]];
+        column.least = value[i] < column.least ? value[i] : column.least;
+        column.most = value[i] > column.most ? value[i] : column.most;
+    }
+    column.mean = lasso->intercept ? column.sum / (double)lasso->n : 0;
+    column.square = absent * column.mean * column.mean;
+    for (int64_t i = 0; i < count; i++)
+        column.square += (value[i] - column.mean) * (value[i] - column.mean);
+    return column;
+}
+
+static struct column read_dense(const struct lasso *lasso, int64_t j)
+{
+    const double *value = lasso->x->dense + j * lasso->x->ld;
+    struct column column = { .least = HUGE_VAL, .most = -HUGE_VAL };
+    double sums[4];
+    lasso->kernel->moments(value, lasso->y, lasso->n, sums);
+    column.sum = sums[0];
+    column.dot = sums[1];
+    column.least = sums[2];
+    column.most = sums[3];
+    column.mean = lasso->intercept ? column.sum / (double)lasso->n : 0;
+    column.square = lasso->kernel->deviation(value, column.mean, lasso->n);
+    return column;
+}
+
+static struct column read_column(const struct lasso *lasso, int64_t j)
+{
+    return lasso->x->sparse ? read_sparse(lasso, j) : read_dense(lasso, j);
+}
+
+/* A column that says nothing. */
+static bool idle(const struct lasso *lasso, const struct column *column)
+{
+    return lasso->intercept ? column->most <= column->least
+                            : column->most <= 0 && column->least >= 0;
+}
+
+/* Columns are centred implicitly: a mean far above the deviation would cost the gap its digits. */
+static bool fits(const struct lasso *lasso, const struct column *column)
+{
+    double variance = column->square / (double)lasso->n;
+    return idle(lasso, column)
+           || (lasso_in_range(column->least, column->most, variance)
+               && fabs(column->mean) <= MEAN_MOST * sqrt(variance));
+}
+
+static int read_chunk(void *context, int64_t chunk)
+{
+    struct lasso *lasso = context;
+    for (int64_t j = lasso->chunk[chunk]; j < lasso->chunk[chunk + 1]; j++) {
+        struct column column = read_column(lasso, j);
+        bool says = !idle(lasso, &column);
+        lasso->mean[j] = says ? column.mean : 0;
+        lasso->scale[j] = says ? sqrt(column.square) : 0;
+        lasso->slope[j] = says ? column.dot - column.mean * lasso->y_sum : 0;
+        if (!fits(lasso, &column))
+            return RONDO_EINPUT;
+    }
+    return RONDO_OK;
+}
+
+/* Cuts the columns into parts of about CHUNK_ENTRIES stored entries. */
+static int cut_chunks(struct lasso *lasso)
+{
+    const struct rondo_matrix *x = lasso->x;
+    int64_t chunks = x->nnz / CHUNK_ENTRIES + 1, part = 0;
+    chunks = chunks > CHUNKS_MOST ? CHUNKS_MOST : chunks;
+    chunks = chunks > lasso->p ? lasso->p : chunks;
+    lasso->chunk = lasso->host->alloc((size_t)(chunks + 1) * sizeof *lasso->chunk);
+    if (!lasso->chunk)
+        return RONDO_ENOMEM;
+    double done = 0, total = (double)x->nnz + (double)lasso->p;
+    lasso->chunk[0] = 0;
+    for (int64_t j = 0; j < lasso->p; j++) {
+        lasso->cost[j] = 1 + (double)(x->sparse ? x->colptr[j + 1] - x->colptr[j] : x->rows);
+        done += lasso->cost[j];
+        if (done * (double)chunks >= (double)(part + 1) * total && part + 1 < chunks)
+            lasso->chunk[++part] = j + 1;
+    }
+    lasso->chunk[++part] = lasso->p;
+    lasso->chunks = (int32_t)part;
+    return RONDO_OK;
+}
+
+static int refuse_column(const struct lasso *lasso, struct rondo_error *err)
+{
+    char where[256];
+    int64_t j = 0;
+    struct column column = read_column(lasso, 0);
+    while (j + 1 < lasso->p && fits(lasso, &column)) /* again, to name the first */
+        column = read_column(lasso, ++j);
+    lasso->host->where(lasso->job, "data.x", where, sizeof where);
+    return rondo_error_set(err, RONDO_EINPUT, where, "scale it, or subtract a constant",
+                           "column %lld of x is too large or varies too little for 64-bit numbers",
+                           (long long)j + 1);
+}
+
+static void tell_idle(const struct lasso *lasso)
+{
+    char text[128];
+    int64_t idle = 0;
+    for (int64_t j = 0; j < lasso->p; j++)
+        idle += lasso->scale[j] == 0;
+    if (!idle)
+        return;
+    snprintf(text, sizeof text, "%lld of %lld columns are constant or empty; their coefficient is 0",
+             (long long)idle, (long long)lasso->p);
+    lasso->host->say(lasso->job, text);
+}
+
+int lasso_read_columns(struct lasso *lasso, struct rondo_error *err)
+{
+    const struct rondo_host *host = lasso->host;
+    size_t p = (size_t)lasso->p;
+    lasso->mean = host->alloc(p * sizeof(double));
+    lasso->scale = host->alloc(p * sizeof(double));
+    lasso->slope = host->alloc(p * sizeof(double));
+    lasso->cost = host->alloc(p * sizeof(double));
+    bool all = lasso->mean && lasso->scale && lasso->slope && lasso->cost;
+    if (!all || cut_chunks(lasso))
+        return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for the columns' norms");
+    if (host->each(lasso->job, lasso->chunks, read_chunk, lasso))
+        return refuse_column(lasso, err);
+    for (int64_t j = 0; j < lasso->p; j++) {
+        lasso->scale_most = fmax(lasso->scale_most, lasso->scale[j]);
+        lasso->slope_most = fmax(lasso->slope_most, fabs(lasso->slope[j]));
+    }
+    tell_idle(lasso);
+    return RONDO_OK;
+}

@@ -1,0 +1,274 @@
+/* couple.c - couplings (x_j - m_j)'(x_k - m_k) / (scale_j scale_k), a slice's part.
+ *
+ * What is asked for are lists of rows by column.  Columns that ask for much the same rows make a panel:
+ *
+ *     dense    panel.c: products of register tiles
+ *     sparse   the panel's columns by rows of X, then every row's column k against them:
+ *              out[c][k] += x_ic x_ik, which costs the pairs that meet and not all that are asked for
+ *
+ * The bits of a coupling are the same by every way and for (k, j): which pairs are asked together
+ * depends on what a cache has seen.  Sparse sums go over the rows in ascending order, dense ones in the
+ * order of panel.h.
+ */
+#include "lasso.h"
+
+#include <string.h>
+
+enum {
+    PANEL_COLUMNS = 64,
+    WASTE_MOST = 2,   /* entries of a panel for one that is asked for */
+    SPREAD_LEAST = 2, /* couplings of a column for which it is worth laying it out */
+    SEEK_RATIO = 24,  /* in a column so many times longer rows are sought, not followed */
+};
+
+struct request {
+    const struct lasso *lasso;
+    const struct lasso_slice *slice;
+    struct lasso_scratch *scratch;
+    const struct rondo_pairs *pairs;
+    double *out;
+};
+
+/* ---- sparse, column by column ------------------------------------------------------------------------- */
+
+/* dot[i] = x'x_k for the listed k, all sparse.  One column is laid out among zeros and the others
+ * follow it; the bits are those of merge, so how pairs are grouped changes none. */
+static void sparse_dots(const struct lasso *lasso, const struct lasso_slice *slice,
+                        struct lasso_scratch *scratch, const struct lasso_span *x, int64_t count,
+                        const int64_t *rows, double *dot)
+{
+    const struct kernel *kernel = lasso->kernel;
+    bool spread = count >= SPREAD_LEAST;
+    struct lasso_span waits = { 0 };
+    int64_t waiting = -1; /* for another, to be followed with it */
+    for (int64_t e = 0; spread && e < x->count; e++)
+        scratch->spread[x->index[e]] = x->value[e];
+    for (int64_t i = 0; i < count; i++) {
+        struct lasso_span y = lasso_span_of(lasso, slice, rows[i]);
+        if (y.count / SEEK_RATIO > x->count) {
+            dot[i] = kernel->seek(x->value, x->index, x->count, y.value, y.index, y.count);
+            continue;
+        }
+        if (!spread) {
+            dot[i] = kernel->merge(x->value, x->index, x->count, y.value, y.index, y.count);
+            continue;
+        }
+        if (waiting < 0) {
+            waits = y;
+            waiting = i;
+            continue;
+        }
+        double out[2];
+        kernel->follow2((const double *const[2]){ waits.value, y.value },
+                        (const int32_t *const[2]){ waits.index, y.index },
+                        (const int64_t[2]){ waits.count, y.count }, scratch->spread, out);
+        dot[waiting] = out[0];
+        dot[i] = out[1];
+        waiting = -1;
+    }
+    if (waiting >= 0)
+        dot[waiting] = kernel->follow(waits.value, waits.index, waits.count, scratch->spread);
+    for (int64_t e = 0; spread && e < x->count; e++)
+        scratch->spread[x->index[e]] = 0;
+}
+
+/* ---- panels -------------------------------------------------------------------------------------------- */
+
+/* Columns [from, to) of a request against the union of their rows. */
+struct tile {
+    int64_t from, to;
+    int64_t rows;
+    int64_t *row;    /* [rows] variables */
+    int32_t *place;  /* [pairs] of each pair's row in it */
+    double *value;   /* [columns x rows] */
+};
+
+/* The union, by the place that each variable gets; scratch->place has zeros before and after. */
+static int unite(const struct request *request, struct tile *tile)
+{
+    const struct rondo_pairs *pairs = request->pairs;
+    int32_t *place = request->scratch->place;
+    int64_t base = pairs->ptr[tile->from], count = pairs->ptr[tile->to] - base;
+    size_t bytes = (size_t)count * (sizeof *tile->row + sizeof *tile->place);
+    int code = request->lasso->host->reserve(&request->scratch->list, bytes + 1);
+    if (code)
+        return code;
+    tile->row = (int64_t *)(void *)request->scratch->list.data;
+    tile->place = (int32_t *)(tile->row + count);
+    tile->rows = 0;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t k = pairs->row[base + i];
+        if (place[k] == 0) {
+            tile->row[tile->rows++] = k;
+            place[k] = (int32_t)tile->rows;
+        }
+        tile->place[i] = place[k] - 1;
+    }
+    for (int64_t u = 0; u < tile->rows; u++)
+        place[tile->row[u]] = 0;
+    return RONDO_OK;
+}
+
+static void dense_tile(const struct request *request, const struct tile *tile, const double **at)
+{
+    const struct lasso *lasso = request->lasso;
+    const struct lasso_slice *slice = request->slice;
+    int64_t columns = tile->to - tile->from;
+    for (int64_t u = 0; u < tile->rows; u++)
+        at[u] = lasso_span_of(lasso, slice, tile->row[u]).value;
+    for (int64_t c = 0; c < columns; c++)
+        at[tile->rows + c] =
+            lasso_span_of(lasso, slice, request->pairs->column[tile->from + c]).value;
+    lasso->panel->products(at + tile->rows, columns, at, tile->rows, slice->hi - slice->lo,
+                           tile->value, tile->rows);
+}
+
+/* A panel's columns by rows: of row i the entries first[i] .. first[i+1]-1. */
+struct by_rows {
+    int32_t *first;   /* [rows + 1] */
+    int32_t *column;  /* [entries] of the panel, ascending in a row */
+    double *value;    /* [entries] */
+};
+
+static void lay_by_rows(const struct request *request, const struct tile *tile, struct by_rows *at)
+{
+    const struct lasso_slice *slice = request->slice;
+    int64_t rows = slice->hi - slice->lo;
+    memset(at->first, 0, ((size_t)rows + 1) * sizeof *at->first);
+    for (int64_t c = tile->from; c < tile->to; c++) {
+        struct lasso_span x = lasso_span_of(request->lasso, slice, request->pairs->column[c]);
+        for (int64_t e = 0; e < x.count; e++)
+            at->first[x.index[e] - slice->lo + 1]++;
+    }
+    for (int64_t i = 0; i < rows; i++)
+        at->first[i + 1] += at->first[i];
+    int32_t total = at->first[rows];
+    for (int64_t c = tile->to; c-- > tile->from;) { /* from the last, each row filled from its end */
+        struct lasso_span x = lasso_span_of(request->lasso, slice, request->pairs->column[c]);
+        for (int64_t e = 0; e < x.count; e++) {
+            int32_t to = --at->first[x.index[e] - slice->lo + 1];
+            at->column[to] = (int32_t)(c - tile->from);
+            at->value[to] = x.value[e];
+        }
+    }
+    /* first[i + 1] has come down to where row i begins */
+    memmove(at->first, at->first + 1, (size_t)rows * sizeof *at->first);
+    at->first[rows] = total;
+}
+
+static void sparse_tile(const struct request *request, const struct tile *tile, struct by_rows *at)
+{
+    const struct lasso *lasso = request->lasso;
+    const struct lasso_slice *slice = request->slice;
+    int64_t columns = tile->to - tile->from;
+    lay_by_rows(request, tile, at);
+    memset(tile->value, 0, (size_t)(columns * tile->rows) * sizeof *tile->value);
+    for (int64_t u = 0; u < tile->rows; u++) {
+        struct lasso_span y = lasso_span_of(lasso, slice, tile->row[u]);
+        lasso->kernel->meet(y.value, y.index, y.count, at->first - slice->lo, at->column, at->value,
+                            tile->value + u * columns);
+    }
+}
+
+/* Room for a tile's values, and for what its way needs beside them. */
+static int compute_tile(const struct request *request, struct tile *tile, int64_t entries)
+{
+    const struct lasso *lasso = request->lasso;
+    struct lasso_scratch *scratch = request->scratch;
+    const struct lasso_slice *slice = request->slice;
+    int64_t columns = tile->to - tile->from;
+    size_t values = (size_t)(columns * tile->rows) * sizeof *tile->value;
+    size_t rows = ((size_t)(slice->hi - slice->lo) + 2) / 2 * 2;
+    size_t more = lasso->x->sparse
+                      ? (size_t)entries * (sizeof(double) + sizeof(int32_t)) + rows * sizeof(int32_t)
+                      : (size_t)(columns + tile->rows) * sizeof(double *);
+    int code = lasso->host->reserve(&scratch->room, values + more + 1);
+    if (code)
+        return code;
+    tile->value = (double *)(void *)scratch->room.data;
+    if (lasso->x->sparse) {
+        struct by_rows at = { .value = tile->value + columns * tile->rows };
+        at.first = (int32_t *)(at.value + entries);
+        at.column = at.first + rows;
+        sparse_tile(request, tile, &at);
+    } else {
+        dense_tile(request, tile, (const double **)(void *)(scratch->room.data + values));
+    }
+    return RONDO_OK;
+}
+
+static int by_tile(const struct request *request, struct tile *tile, int64_t entries)
+{
+    const struct rondo_pairs *pairs = request->pairs;
+    bool sparse = request->lasso->x->sparse;
+    int64_t columns = tile->to - tile->from, base = pairs->ptr[tile->from];
+    int code = compute_tile(request, tile, entries);
+    for (int64_t c = tile->from; c < tile->to && !code; c++)
+        for (int64_t i = pairs->ptr[c]; i < pairs->ptr[c + 1]; i++) {
+            int64_t u = tile->place[i - base], k = c - tile->from;
+            request->out[i] = tile->value[sparse ? u * columns + k : k * tile->rows + u];
+        }
+    return code;
+}
+
+static int by_columns(const struct request *request, int64_t from, int64_t to)
+{
+    const struct lasso *lasso = request->lasso;
+    for (int64_t c = from; c < to; c++) {
+        int64_t begin = request->pairs->ptr[c], count = request->pairs->ptr[c + 1] - begin;
+        if (lasso->x->sparse) {
+            struct lasso_span x = lasso_span_of(lasso, request->slice, request->pairs->column[c]);
+            sparse_dots(lasso, request->slice, request->scratch, &x, count,
+                        request->pairs->row + begin, request->out + begin);
+            continue;
+        }
+        struct tile tile = { .from = c, .to = c + 1 };
+        int code = unite(request, &tile);
+        if (!code)
+            code = by_tile(request, &tile, 0);
+        if (code)
+            return code;
+    }
+    return RONDO_OK;
+}
+
+/* From sums of products to couplings: the means enter once, with the rows from the first. */
+static void scale_pairs(const struct request *request)
+{
+    const struct lasso *lasso = request->lasso;
+    const struct rondo_pairs *pairs = request->pairs;
+    double rows = request->slice->lo == 0 ? (double)lasso->n : 0;
+    for (int64_t c = 0; c < pairs->columns; c++) {
+        int64_t j = pairs->column[c];
+        for (int64_t i = pairs->ptr[c]; i < pairs->ptr[c + 1]; i++) {
+            int64_t k = pairs->row[i];
+            double scales = lasso->scale[j] * lasso->scale[k];
+            double centred = request->out[i] - rows * (lasso->mean[j] * lasso->mean[k]);
+            request->out[i] = scales > 0 ? centred / scales : 0;
+        }
+    }
+}
+
+int lasso_couple(const void *problem, const void *common, const void *shard, void *scratch,
+                 const struct rondo_pairs *pairs, double *out)
+{
+    const struct lasso *lasso = problem;
+    struct request request = { lasso, shard ? shard : common, scratch, pairs, out };
+    for (int64_t from = 0; from < pairs->columns;) {
+        struct tile tile = { .from = from, .to = from };
+        int64_t entries = 0;
+        while (tile.to < pairs->columns && tile.to - from < PANEL_COLUMNS)
+            entries += (int64_t)lasso->cost[pairs->column[tile.to++]];
+        int code = unite(&request, &tile);
+        if (code)
+            return code;
+        int64_t asked = pairs->ptr[tile.to] - pairs->ptr[from], columns = tile.to - from;
+        bool panel = columns > 1 && columns * tile.rows <= WASTE_MOST * asked;
+        code = panel ? by_tile(&request, &tile, entries) : by_columns(&request, from, tile.to);
+        if (code)
+            return code;
+        from = tile.to;
+    }
+    scale_pairs(&request);
+    return RONDO_OK;
+}

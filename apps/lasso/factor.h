@@ -1,0 +1,40 @@
+/* factor.h - Cholesky factors, A = L L', once for each instruction set.
+ *
+ * Place:   apps/lasso, private to it.
+ * Threads: pure functions.
+ * Memory:  none; FACTOR_STACK_BYTES of the caller's stack, and room where it is said.
+ *
+ * A matrix is its lower triangle, row-major: entry (i, k), k <= i, stands at a[i * ld + k], ld >= m;
+ * what stands above the diagonal is neither read nor written.  Each row of a factor depends on its
+ * own row of A and those above, so its bits do not depend on how many follow.
+ *
+ * What adds a row returns how many rows are a factor now: all of them, or the index of the first
+ * whose pivot, L_ii^2 before the root, is not above `least` (or is no number).  The rows before it
+ * are the factor of the leading block; those from it on hold nothing of use.
+ */
+#ifndef FACTOR_H
+#define FACTOR_H
+
+#include <stdint.h>
+
+enum { FACTOR_STACK_BYTES = 272 * 1024 };
+
+struct factor {
+    const char *isa;
+    /* A -> L in place; m^3/3 operations. */
+    int64_t (*cholesky)(double *a, int64_t m, int64_t ld, double least);
+    /* L z = x, in place; m^2 operations. */
+    void (*forward)(const double *a, int64_t m, int64_t ld, double *x);
+    /* L'z = x, in place; m^2 operations. */
+    void (*backward)(const double *a, int64_t m, int64_t ld, double *x);
+    /* Row m of a factor of m rows; c[m + 1] is that row of A, and may stand there already.  m^2
+     * operations. */
+    int64_t (*append)(double *a, int64_t m, int64_t ld, const double *c, double least);
+    /* From the factor of A, of m rows, that of A without row and column k, of m - 1, by Givens
+     * rotations, which cannot fail; 3 (m - k)^2 operations.  room: [2 * (m - k)]. */
+    void (*remove)(double *a, int64_t m, int64_t ld, int64_t k, double *room);
+};
+
+extern const struct factor lasso_factor_v2, lasso_factor_v3, lasso_factor_v4;
+
+#endif

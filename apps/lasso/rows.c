@@ -1,0 +1,79 @@
+/* rows.c - a block's subproblem solved on the residual: for blocks whose couplings would cost more
+ * than the columns themselves.
+ *
+ *     q_j = -(x_j - m_j)'r / n,   w_j <- S(w_j - q_j, l1_j) / (1 + l2_j),   r <- r - (change of b_j) x_j
+ *
+ * in the block's coordinates (lasso.h).  Columns are centred implicitly: r is short of a constant,
+ * which no centred column sees, so only sum r must be kept.
+ */
+#include "lasso.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+    PASSES_MOST = 2000,   /* over the active variables, in all */
+    ACTIVE_PASSES = 50,   /* over the active variables between two over all */
+};
+
+static double shrink(double a, double l)
+{
+    return a > l ? a - l : a < -l ? a + l : 0;
+}
+
+/* One coordinate: its violation before; r and w move. */
+static double visit(const struct lasso *lasso, struct lasso_slice *at,
+                    const int64_t *variables, struct lasso_block *block, int64_t i, int64_t *steps)
+{
+    int64_t j = variables[i];
+    double unit = lasso->scale[j] > 0 ? sqrt((double)lasso->n) / lasso->scale[j] : 0;
+    double q = -lasso_gradient(lasso, at, j) / (double)lasso->n * unit, old = block->w[i];
+    double violation = lasso_violation(old, q, block->l1[i], block->l2[i]);
+    double new = shrink(old - q, block->l1[i]) / (1 + block->l2[i]);
+    if (new == old)
+        return violation;
+    double change = (new - old) * unit;
+    block->w[i] = new;
+    lasso_add_column(lasso, at, -change, j, at->r);
+    at->sums[0] -= change * lasso->mean[j] * (double)lasso->n;
+    ++*steps;
+    return violation;
+}
+
+static double pass(const struct lasso *lasso, struct lasso_slice *slice,
+                   const int64_t *variables, struct lasso_block *block, bool active, int64_t *steps)
+{
+    double worst = 0;
+    for (int64_t i = 0; i < block->count; i++)
+        if (!active || block->w[i] != 0)
+            worst = fmax(worst, visit(lasso, slice, variables, block, i, steps));
+    return worst;
+}
+
+int64_t lasso_solve_on_rows(const struct lasso *lasso, const struct lasso_slice *slice, double *r,
+                            const int64_t *variables, struct lasso_block *block)
+{
+    struct lasso_slice own = *slice;
+    int64_t steps = 0;
+    own.r = r;
+    memcpy(r, slice->r, (size_t)(slice->hi - slice->lo) * sizeof *r);
+    for (int passes = 0; passes < PASSES_MOST; passes++) {
+        if (pass(lasso, &own, variables, block, false, &steps) <= block->tolerance)
+            break;
+        double worst = HUGE_VAL;
+        for (int i = 0; i < ACTIVE_PASSES && worst > block->tolerance; i++, passes++)
+            worst = pass(lasso, &own, variables, block, true, &steps);
+    }
+    /* The quadratic's change along what was moved, from u = r before - r now. */
+    double shift = 0, uu = 0, ur = 0, n = (double)lasso->n;
+    for (int64_t i = 0; i < slice->hi - slice->lo; i++)
+        shift += slice->r[i] - r[i];
+    shift = lasso->intercept ? shift / n : 0;
+    for (int64_t i = 0; i < slice->hi - slice->lo; i++) {
+        double u = slice->r[i] - r[i] - shift;
+        uu += u * u;
+        ur += u * slice->r[i];
+    }
+    block->change = (0.5 * uu - ur) / n;
+    return steps;
+}

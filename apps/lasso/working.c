@@ -1,0 +1,147 @@
+/* working.c - the working set: which variables the next round solves together, and on what.
+ *
+ * The support and the variables that violate their conditions most, twice as many as the support at
+ * each turn; the sampler draws all of them, since nothing else has a weight.  Source: Johnson and
+ * Guestrin, "Blitz", ICML 2015; Massias, Gramfort and Salmon, "Celer", ICML 2018.
+ */
+#include "head.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    FIRST_DENSE = 8,  /* the first set: the root of so many times p ... */
+    FIRST_SPARSE = 1, /* where columns are sparse, couplings cost more */
+    STEP_ENTRIES = 64, /* a step on k couplings costs as much as one on k / 64 entries of a column */
+    GRAM_MOST = 4096,  /* variables that are solved on their couplings */
+};
+
+static const double WEIGHT = 1e3; /* of the least chosen, beside eta for those that are not */
+
+bool lasso_works_in_sets(const struct lasso_head *head)
+{
+    const struct lasso *lasso = head->lasso;
+    return lasso->by_violation && lasso->mode == LASSO_SOLVE && lasso->pipeline == 1
+           && head->at.nnz + head->at.nnz / 8 + 8 <= lasso->most;
+}
+
+/* The worst first; of two that are alike the lower number. */
+static int worse(const void *a_, const void *b_)
+{
+    const struct candidate *a = a_, *b = b_;
+    if (a->violation != b->violation)
+        return a->violation > b->violation ? -1 : 1;
+    return (a->variable > b->variable) - (a->variable < b->variable);
+}
+
+/* Brings the k worst to the front, in any order: Hoare's selection, the middle of three as pivot. */
+static void select_worst(struct candidate *list, int64_t count, int64_t k)
+{
+    int64_t low = 0, high = count - 1;
+    while (low < high) {
+        struct candidate a = list[low], b = list[low + (high - low) / 2], c = list[high];
+        struct candidate pivot = worse(&a, &b) < 0 ? (worse(&b, &c) < 0 ? b : worse(&a, &c) < 0 ? c : a)
+                                                   : (worse(&a, &c) < 0 ? a : worse(&b, &c) < 0 ? c : b);
+        int64_t i = low, j = high;
+        while (i <= j) {
+            while (worse(&list[i], &pivot) < 0)
+                i++;
+            while (worse(&pivot, &list[j]) < 0)
+                j--;
+            if (i <= j) {
+                struct candidate swap = list[i];
+                list[i++] = list[j];
+                list[j--] = swap;
+            }
+        }
+        if (k <= j + 1)
+            high = j;
+        else if (k > i)
+            low = i;
+        else
+            return;
+    }
+}
+
+static int64_t room_for(const struct lasso_head *head)
+{
+    const struct lasso *lasso = head->lasso;
+    int64_t least = (int64_t)sqrt((double)lasso->p * (lasso->x->sparse ? FIRST_SPARSE : FIRST_DENSE));
+    least = least > 2 * lasso->n ? 2 * lasso->n : least;
+    least = least > LASSO_WANT_LEAST ? least : LASSO_WANT_LEAST;
+    int64_t want = 2 * head->at.nnz > least ? 2 * head->at.nnz : least;
+    return want < lasso->most ? want : lasso->most;
+}
+
+/* Couplings cost their pairs once and a step over all of them; the residual, two passes over the
+ * column for every look at a variable. */
+static bool on_couplings(const struct lasso_head *head)
+{
+    const struct lasso *lasso = head->lasso;
+    double entries = 0;
+    if (lasso->shards > 0)
+        return true; /* no worker has the whole residual */
+    if (head->at.chosen > GRAM_MOST)
+        return false;
+    for (int64_t i = 0; i < head->at.chosen; i++)
+        entries += lasso->cost[head->working[i]];
+    double each = entries / (double)head->at.chosen;
+    return (double)head->at.chosen <= STEP_ENTRIES * each;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The candidates that are 0. */
+static int64_t leave_out_support(const struct lasso_head *head, struct candidate *candidate,
+                                 int64_t count)
+{
+    int64_t left = 0;
+    for (int64_t i = 0; i < count; i++)
+        if (head->b[candidate[i].variable] == 0)
+            candidate[left++] = candidate[i];
+    return left;
+}
+
+/* One weight for the set. */
+static int feed_alike(struct lasso_head *head, struct rondo_head_link *link, int64_t count,
+                      double weight)
+{
+    const struct rondo_host *host = head->lasso->host;
+    int code = host->reserve(&head->feed, (size_t)count * sizeof(double) + 1);
+    double *weights = (double *)(void *)head->feed.data;
+    for (int64_t i = 0; i < count && !code; i++)
+        weights[i] = weight;
+    if (!code && count)
+        host->feed(link, count, head->working, NULL, weights);
+    return code;
+}
+
+int lasso_choose(struct lasso_head *head, struct rondo_head_link *link,
+                 struct candidate *candidate, int64_t count)
+{
+    struct numbers *at = &head->at;
+    int64_t kept = at->nnz, more = room_for(head) - kept;
+    count = leave_out_support(head, candidate, count);
+    more = more < count ? more : count;
+    if (more < count)
+        select_worst(candidate, count, more);
+    memcpy(head->working, head->support, (size_t)kept * sizeof *head->working);
+    for (int64_t i = 0; i < more; i++)
+        head->working[kept + i] = candidate[i].variable;
+    at->chosen = kept + more;
+    qsort(head->working, (size_t)at->chosen, sizeof *head->working, by_number);
+    at->gram = at->chosen > 0 && on_couplings(head);
+    return feed_alike(head, link, at->chosen, WEIGHT);
+}
+
+int lasso_set_solved(struct lasso_head *head, struct rondo_head_link *link)
+{
+    int64_t count = head->at.chosen;
+    head->at.chosen = 0;
+    return feed_alike(head, link, count, 0);
+}

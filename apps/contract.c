@@ -12,6 +12,9 @@ enum { NAME_MOST = 32, FILE_NAME_MOST = 100, ROLES_MOST = 16 };
 enum { SHARDS_MOST = 1 << 20, CHUNKS_MOST = 1 << 24, BLOCKS_MOST = 1 << 24 };
 static const int64_t VARIABLES_MOST = INT64_C(1) << 40;
 
+/* The sizes that an app may have: that of today's struct, and what it ended with before. */
+enum { BEFORE_PREDICT = offsetof(struct rondo_app, predict_options) };
+
 /* What is checked: the app, and where its errors stand. */
 struct check {
     const struct rondo_app *app;
@@ -31,7 +34,7 @@ static int check_build(const struct check *check)
         return rondo_error_set(check->err, RONDO_EAPP, check->where, REBUILD,
                                "the app asks for ABI %" PRIu32 " and this rondo offers %u", abi,
                                RONDO_APP_ABI);
-    if (check->app->size == sizeof *check->app)
+    if (check->app->size == sizeof *check->app || check->app->size == BEFORE_PREDICT)
         return RONDO_OK;
     return rondo_error_set(check->err, RONDO_EAPP, check->where, REBUILD,
                            "the app has %" PRIu32 " bytes and ABI %u has %zu", check->app->size, abi,
@@ -126,19 +129,29 @@ static const char *wrong_param(const struct rondo_param *rule)
     return NULL;
 }
 
+static int check_table(const struct check *check, const char *kind, const struct rondo_param *table)
+{
+    for (const struct rondo_param *rule = table; rule && rule->key; rule++) {
+        const char *wrong = wrong_param(rule);
+        if (wrong)
+            return BROKEN(check, "the %s \"%.60s\" of the app \"%s\": %s", kind, rule->key,
+                          check->app->name, wrong);
+    }
+    return RONDO_OK;
+}
+
 static int check_params(const struct check *check)
 {
     const struct rondo_app *app = check->app;
     if (!app->params)
         return BROKEN(check, "the app \"%s\" lacks params (a row of zeros where there are none)",
                       app->name);
-    for (const struct rondo_param *rule = app->params; rule->key; rule++) {
-        const char *wrong = wrong_param(rule);
-        if (wrong)
-            return BROKEN(check, "the parameter \"%.60s\" of the app \"%s\": %s", rule->key,
-                          app->name, wrong);
-    }
-    return RONDO_OK;
+    return check_table(check, "parameter", app->params);
+}
+
+static int check_options(const struct check *check)
+{
+    return check_table(check, "option", contract_predict_options(check->app));
 }
 
 static const struct rondo_role *role_of(const struct rondo_app *app, const char *key)
@@ -214,12 +227,25 @@ int contract_check(const struct rondo_app *app, const char *where, struct rondo_
 {
     static int (*const checks[])(const struct check *check) = {
         check_build, check_name, check_callbacks, check_params, check_roles, check_files, check_keys,
+        check_options,
     };
     const struct check check = { app, where, err };
     int code = RONDO_OK;
     for (size_t i = 0; i < sizeof checks / sizeof *checks && !code; i++)
         code = checks[i](&check);
     return code;
+}
+
+/* ---- what not every app has ------------------------------------------------------------------------ */
+
+const struct rondo_param *contract_predict_options(const struct rondo_app *app)
+{
+    return app->size > BEFORE_PREDICT ? app->predict_options : NULL;
+}
+
+contract_predict_function *contract_predict(const struct rondo_app *app)
+{
+    return app->size > BEFORE_PREDICT ? app->predict : NULL;
 }
 
 /* ---- the cut -------------------------------------------------------------------------------------- */

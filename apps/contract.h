@@ -13,11 +13,18 @@
 
 #include <rondo/app.h>
 
-/* Everything that can be seen without calling the app: ABI, size, name, parameters, roles, files and
- * the callbacks that these need.  Nothing behind `abi` is read where that is not ours.  `where`
+/* Everything that can be seen without calling the app: ABI, size, name, parameters, options, roles,
+ * files and the callbacks that these need.  Nothing behind `abi` is read where that is not ours.  `where`
  * stands in the error; RONDO_EAPP. */
 int contract_check(const struct rondo_app *app, const char *where,
                    struct rondo_error *err) RONDO_MUST_CHECK;
+
+/* What an app that was built against an older header does not have, and others may not: NULL. */
+typedef int contract_predict_function(const struct rondo_host *host,
+                                      const struct rondo_predict *what,
+                                      struct rondo_report *report, struct rondo_error *err);
+const struct rondo_param *contract_predict_options(const struct rondo_app *app);
+contract_predict_function *contract_predict(const struct rondo_app *app);
 
 /* Is that a cut which can be worked with?  One pass over the costs. */
 int contract_layout(const struct rondo_app *app, const struct rondo_layout *layout,

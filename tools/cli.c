@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Commands of a later version. */
-static const char *const later[] = { "predict", "simulate" };
+static const char *const later[] = { "simulate" };
 
 const struct cli_command *cli_find(const char *name)
 {

@@ -30,6 +30,7 @@ int cmd_data(int argc, char **argv);
 int cmd_fetch(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 int cmd_list(int argc, char **argv);
+int cmd_predict(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_submit(int argc, char **argv);

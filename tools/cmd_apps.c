@@ -1,4 +1,5 @@
 /* cmd_apps.c - rondo apps: the apps of this build, with every parameter, default and unit. */
+#include "apps/contract.h"
 #include "apps/registry.h"
 #include "core/base/mem.h"
 #include "core/job/jsonout.h"
@@ -13,10 +14,9 @@ enum { KEY_MAX = 128 };
 
 /* ---- for people ------------------------------------------------------------------------- */
 
-static void print_param(const struct rondo_param *rule)
+static void print_param(const struct rondo_param *rule, const char *key)
 {
-    char key[KEY_MAX] = "", range[160];
-    keys_of_app(rule->key, key, sizeof key);
+    char range[160];
     keys_range(rule, range, sizeof range);
     bool number = rule->type == RONDO_REAL || rule->type == RONDO_INTEGER;
     printf("  %s\n      %s%s%s%s%s", key, number ? keys_type(rule->type) : "", number ? ", " : "",
@@ -44,8 +44,18 @@ static void print_app(const struct rondo_app *app)
            file ? file : "");
     for (const struct rondo_role *role = app->roles; role && role->key; role++)
         print_role(role);
-    for (const struct rondo_param *rule = app->params; rule && rule->key; rule++)
-        print_param(rule);
+    char key[KEY_MAX] = "";
+    for (const struct rondo_param *rule = app->params; rule && rule->key; rule++) {
+        keys_of_app(rule->key, key, sizeof key);
+        print_param(rule, key);
+    }
+    const struct rondo_param *option = contract_predict_options(app);
+    if (contract_predict(app))
+        printf("\nrondo predict%s\n", option && option->key ? "" : ", without options of its own");
+    for (; contract_predict(app) && option && option->key; option++) {
+        snprintf(key, sizeof key, "--%.100s", option->key);
+        print_param(option, key);
+    }
 }
 
 static void print_list(void)
@@ -75,14 +85,12 @@ static void put_choices(struct jsonout *out, const char *choices)
     jsonout_close(out, ']');
 }
 
-static void put_param(struct jsonout *out, const struct rondo_param *rule)
+static void put_param(struct jsonout *out, const struct rondo_param *rule, const char *key)
 {
     static const char *const types[] = { [RONDO_REAL] = "real", [RONDO_INTEGER] = "integer",
                                          [RONDO_BOOL] = "boolean", [RONDO_CHOICE] = "choice",
                                          [RONDO_TEXT] = "text" };
-    char key[KEY_MAX] = "";
     bool words = rule->type == RONDO_TEXT || rule->type == RONDO_CHOICE;
-    keys_of_app(rule->key, key, sizeof key);
     jsonout_open(out, '{');
     jsonout_text_at(out, "key", key);
     jsonout_text_at(out, "type", types[rule->type]);
@@ -126,8 +134,18 @@ static void put_app(struct jsonout *out, const struct rondo_app *app)
     jsonout_close(out, ']');
     jsonout_key(out, "params");
     jsonout_open(out, '[');
-    for (const struct rondo_param *rule = app->params; rule && rule->key; rule++)
-        put_param(out, rule);
+    char key[KEY_MAX] = "";
+    for (const struct rondo_param *rule = app->params; rule && rule->key; rule++) {
+        keys_of_app(rule->key, key, sizeof key);
+        put_param(out, rule, key);
+    }
+    jsonout_close(out, ']');
+    jsonout_flag_at(out, "predicts", contract_predict(app) != NULL);
+    jsonout_key(out, "predict_options");
+    jsonout_open(out, '[');
+    const struct rondo_param *option = contract_predict_options(app);
+    for (; option && option->key; option++)
+        put_param(out, option, option->key);
     jsonout_close(out, ']');
     jsonout_close(out, '}');
 }

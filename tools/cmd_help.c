@@ -19,6 +19,7 @@ static int help_all(void)
 /* What a command's exit status may be beside 0, 1 and 2. */
 static const struct { const char *command, *says; } exits[] = {
     { "run", "75 ended by SIGTERM, 130 interrupted (a checkpoint is\n  kept: --resume)" },
+    { "predict", "130 interrupted" },
     { "coordinator", "3 an address cannot be had,\n  75 jobs are unfinished: start it again, 130 "
                      "interrupted" },
     { "worker", "3 no coordinator, or it refused" },

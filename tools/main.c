@@ -36,6 +36,25 @@ const struct cli_command cli_commands[] = {
       "  --set KEY=VALUE  overrides a key of the spec, as in rondo run\n"
       "  --json           what would run, as one JSON object\n\n"
       "example: rondo validate job.json\n" },
+    { "predict", cmd_predict, "apply a finished job's model to new data",
+      "usage: rondo predict --model OUT-DIR --data FILE --out FILE [--y FILE] [--index-base 0|1]\n"
+      "                     [--json] [--quiet] [--KEY VALUE]...\n\n"
+      "  --model OUT-DIR     the output directory of a job that is completed\n"
+      "  --data FILE         a row for each prediction: svmlight, Matrix Market or .npy\n"
+      "  --out FILE          .txt, .tsv or .npy: a row for each row; appears whole or not at all\n"
+      "  --y FILE            what is true: says how far the predictions are from it; else the labels\n"
+      "                      that the data's file bears\n"
+      "  --index-base 0|1    svmlight: the index of the first column, instead of the job's\n"
+      "  --json              a summary as one JSON object\n"
+      "  --quiet             warnings and errors alone on stderr\n\n"
+      "The app's own options, which rondo apps NAME lists too; lasso:\n\n"
+      "  --lambda L          which column of a path: a number (the nearest), min, 1se (of cv.json) or\n"
+      "                      all; else what cv.json has chosen, else all\n"
+      "  --type T            link, response or class; logistic loss: response, a probability, is the\n"
+      "                      default; squared loss: link alone\n"
+      "  --unseen U          svmlight values in columns that the model does not have: refuse, the\n"
+      "                      default, or ignore\n\n"
+      "example: rondo predict --model out --data new.svm --out predicted.txt\n" },
     { "apps", cmd_apps, "the apps of this build, with every parameter",
       "usage: rondo apps [NAME] [--json]\n\n"
       "  --json  for programs\n\n"

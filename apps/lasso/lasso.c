@@ -1,6 +1,8 @@
 /* lasso.c - the app's table, its parameters, and the problem that all parts share. */
 #include "lasso.h"
 
+#include "foretell.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -234,4 +236,6 @@ const struct rondo_app lasso_app = {
     .apply = lasso_apply,
     .report = lasso_report,
     .save = lasso_save,
+    .predict_options = lasso_predict_options,
+    .predict = lasso_predict,
 };

@@ -36,6 +36,19 @@ int file_begin(struct file_atomic *file, const char *dir, const char *name, stru
     return code;
 }
 
+int file_begin_at(struct file_atomic *file, const char *path, struct rondo_error *err)
+{
+    char dir[sizeof file->path];
+    const char *slash = strrchr(path, '/');
+    size_t length = slash ? (size_t)(slash - path) : 0;
+    file->stream = NULL;
+    if (length >= sizeof dir)
+        return rondo_error_set(err, RONDO_EIO, path, NULL, "the path is too long");
+    memcpy(dir, path, length);
+    dir[length] = 0;
+    return file_begin(file, !slash ? "." : length ? dir : "/", slash ? slash + 1 : path, err);
+}
+
 /* So that the new name outlives a loss of power.  Some file systems cannot; the file is there. */
 static void sync_folder(char *path)
 {

@@ -21,6 +21,9 @@ struct file_atomic {
 /* Opens DIR/NAME for writing under a temporary name in the same folder. */
 int file_begin(struct file_atomic *file, const char *dir, const char *name,
                struct rondo_error *err) RONDO_MUST_CHECK;
+/* The same for a path as a person writes it. */
+int file_begin_at(struct file_atomic *file, const char *path,
+                  struct rondo_error *err) RONDO_MUST_CHECK;
 /* Flushes, syncs and renames into place.  On failure the temporary file is gone. */
 int file_commit(struct file_atomic *file, struct rondo_error *err) RONDO_MUST_CHECK;
 /* Gives the file up; harmless after a commit. */

@@ -80,18 +80,10 @@ static void put_real(struct sink *out, double value)
 
 static int sink_open(struct sink *out, const char *path, bool compressed, struct rondo_error *err)
 {
-    char dir[4096];
-    const char *slash = strrchr(path, '/');
-    size_t length = slash ? (size_t)(slash - path) : 0;
-    if (length >= sizeof dir)
-        return rondo_error_set(err, RONDO_EIO, path, NULL, "the path is too long");
-    memcpy(dir, path, length);
-    dir[length] = 0;
     out->gz = NULL;
     out->failed = false;
     out->size = 0;
-    int code = file_begin(&out->file, !slash ? "." : length ? dir : "/", slash ? slash + 1 : path,
-                          err);
+    int code = file_begin_at(&out->file, path, err);
     if (code || !compressed)
         return code;
     int copy = dup(fileno(out->file.stream));

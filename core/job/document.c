@@ -23,11 +23,16 @@ static void lend_once(void)
     json_set_alloc_funcs(lend, mem_free);
 }
 
-static json_t *load(const char *text, size_t size, json_error_t *error)
+static void begin(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, lend_once);
     starved = false;
+}
+
+static json_t *load(const char *text, size_t size, json_error_t *error)
+{
+    begin();
     json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, error);
     if (!starved)
         return root;
@@ -88,6 +93,15 @@ int document_value(const char *words, json_t **value)
     *value = load(words, strlen(words), &error);
     if (!*value && !starved)
         *value = json_string(words);
+    if (!*value)
+        return starved ? RONDO_ENOMEM : RONDO_EINPUT;
+    return RONDO_OK;
+}
+
+int document_text(const char *words, json_t **value)
+{
+    begin();
+    *value = json_string(words);
     if (!*value)
         return starved ? RONDO_ENOMEM : RONDO_EINPUT;
     return RONDO_OK;

@@ -19,6 +19,9 @@ int document_load(const char *text, size_t size, const char *origin, json_t **ro
  * RONDO_EINPUT where they are not UTF-8. */
 int document_value(const char *words, json_t **value) RONDO_MUST_CHECK;
 
+/* The words as a JSON text, whatever they look like; the same errors. */
+int document_text(const char *words, json_t **value) RONDO_MUST_CHECK;
+
 /* Applies "a.b.c=VALUE"; null takes the key away. */
 int document_set(json_t *root, const char *override, struct rondo_error *err) RONDO_MUST_CHECK;
 

@@ -1,5 +1,6 @@
 #include "core/job/jsonin.h"
 
+#include "core/base/mem.h"
 #include "core/job/document.h"
 #include "core/job/jsonout.h"
 
@@ -105,6 +106,22 @@ bool jsonin_integer(const struct jsonin *object, const char *key, int64_t *value
         return false;
     *value = json_integer_value(member);
     return true;
+}
+
+/* Into room of its own: json_dumps loses bytes without a word where its buffer cannot grow. */
+char *jsonin_compact(const struct jsonin *value)
+{
+    const size_t how = JSON_COMPACT | JSON_ENCODE_ANY;
+    size_t size = json_dumpb(of(value), NULL, 0, how);
+    char *text = size ? mem_alloc(size + 1) : NULL;
+    if (!text)
+        return NULL;
+    if (json_dumpb(of(value), text, size, how) != size) {
+        mem_free(text);
+        return NULL;
+    }
+    text[size] = 0;
+    return text;
 }
 
 /* Terminals obey C0 and C1 controls; C1 is C2 80 to C2 9F. */

@@ -1,6 +1,6 @@
 /* jsonin.h - reads JSON text that another program wrote: an answer, a line of progress.
  *
- * Place:   core/job, floor 1 (jansson stays here); used by client and tools.
+ * Place:   core/job, floor 1 (jansson stays here); used by client, tools and apps/model.c.
  * Threads: a tree belongs to one thread.
  * Memory:  jsonin_parse's tree is owned by the caller (jsonin_free); all that is got from it is
  *          borrowed and lives as long.
@@ -39,6 +39,8 @@ bool jsonin_number(const struct jsonin *object, const char *key, double *value);
 bool jsonin_integer(const struct jsonin *object, const char *key, int64_t *value);
 
 bool jsonin_real_of(const struct jsonin *value, double *real);
+/* The value as compact JSON text, owned by the caller (mem_free); NULL where memory is short. */
+char *jsonin_compact(const struct jsonin *value) RONDO_MUST_CHECK;
 /* The value as a person reads it: a text as it is, with blanks for control characters; a number with
  * its digits; true, false; "-" for all else.  Cut where it is longer. */
 void jsonin_show(const struct jsonin *value, char *out, size_t size);

@@ -7,6 +7,7 @@
  *          scratch and its own common or shard; the problem is immutable and shared.
  *          A service has many jobs: any callback may run beside any of another job, and check
  *          beside its own, so an app keeps nothing that changes outside its problem and states.
+ *          predict: one thread for one call; calls and other callbacks may run beside it.
  * Memory:  the app allocates by host->alloc and frees by host->free.  What a callback receives is
  *          borrowed until it returns, unless a word says otherwise.
  *
@@ -119,8 +120,6 @@ struct rondo_order {
     uint32_t tag;        /* the app's own word, travels with every task of the phase */
     int64_t want;        /* SAMPLED: at most so many variables; default blocks x block_size */
     bool couplings;      /* SAMPLED, JOIN: tasks bring the couplings of their block */
-    bool whole;          /* SAMPLED: what is drawn is one block, so that nothing moves beside it and
-                          * no couplings are needed to cut; not where pipeline is above 1 */
     bool no_pull;        /* partials go to settle as results, shard order within block order */
     const int64_t *variables;       /* JOIN: [count], distinct */
     const struct rondo_pair *pairs; /* PLAN: [count] */
@@ -130,6 +129,8 @@ struct rondo_order {
     const char *note;          /* REST: a word for the trace ("line search"); a constant string */
     const char *stop;          /* REST: the job is done, and why ("gap"); NULL: go on */
     bool report;               /* REST: have report() called, a line of progress */
+    bool whole;          /* SAMPLED: what is drawn is one block, so that nothing moves beside it and
+                          * no couplings are needed to cut; not where pipeline is above 1 */
 };
 
 /* What a worker is asked to do.  All is borrowed. */
@@ -171,6 +172,30 @@ struct rondo_report {
     const char *goal;  /* the metric that a stop rule watches, "gap"; NULL: none */
     int32_t count;
     struct rondo_metric metric[RONDO_METRICS_MAX];
+};
+
+/* ---- predictions --------------------------------------------------------------------------- */
+
+struct rondo_model; /* Rondo's end of a finished job's model, passed back with upcalls */
+
+/* An option of the person who predicts, as a row of predict_options has it. */
+struct rondo_value {
+    bool given;       /* stands there, or has a default; else the others are zero */
+    double real;      /* RONDO_REAL */
+    int64_t integer;  /* RONDO_INTEGER; RONDO_BOOL: 0 or 1 */
+    const char *text; /* RONDO_CHOICE, RONDO_TEXT; "" where absent */
+};
+
+/* What is asked of a finished job's model.  All is borrowed. */
+struct rondo_predict {
+    uint32_t size;                   /* sizeof(struct rondo_predict) */
+    bool cols_open;                  /* data: a row may end before the last column (svmlight), so that
+                                        fewer columns than the model's are natural */
+    const struct rondo_job *job;     /* the spec; host->matrix has none of the job's own data */
+    struct rondo_model *model;
+    const struct rondo_matrix *data; /* a row for each thing to predict */
+    const char *data_name;           /* its file, for errors */
+    const double *y;                 /* [data->rows] what is true of them; NULL: not known */
 };
 
 /* ---- upcalls ------------------------------------------------------------------------------ */
@@ -228,6 +253,23 @@ struct rondo_host {
                 void *context);
     /* limits.memory in bytes; half of it is the app's, for copies beside the data. */
     int64_t (*memory)(const struct rondo_job *job);
+
+    /* The rest is for predict alone; what they give lives until it returns.  An option of
+     * predict_options, never NULL. */
+    const struct rondo_value *(*option)(const struct rondo_model *model, const char *key);
+    /* Is there a file of that name in the job's output directory? */
+    bool (*has_file)(const struct rondo_model *model, const char *name);
+    /* A file of the model: a matrix in any format that data may have, */
+    int (*load)(struct rondo_model *model, const char *name, const struct rondo_matrix **matrix,
+                struct rondo_error *err);
+    /* or the numbers under `key` in JSON: of an object its member, a number or a list of them; of a
+     * list of objects the member of each.  Missing or no number: RONDO_EINPUT with the place. */
+    int (*numbers)(struct rondo_model *model, const char *name, const char *key,
+                   const double **values, int64_t *count, struct rondo_error *err);
+    /* The next predictions: [count x width] row-major, the width the same in all calls.  Not finite:
+     * RONDO_EINPUT; RONDO_ECANCELED: nobody waits for them any more.  Pass the code on. */
+    int (*put)(struct rondo_model *model, const double *rows, int64_t count, int64_t width,
+               struct rondo_error *err);
 };
 
 /* ---- the app ------------------------------------------------------------------------------- */
@@ -307,6 +349,17 @@ struct rondo_app {
      * have reached the head by results. */
     int (*save)(const void *head, struct rondo_head_link *link, const struct rondo_host *host,
                 struct rondo_output *output, struct rondo_error *err);
+
+    /* What stands behind here came later: an app built against an older header ends before it, which
+     * its size says, and has none of it. */
+
+    const struct rondo_param *predict_options; /* --KEY of rondo predict; NULL: none */
+    /* Predictions for new data from what save wrote, host->put row by row.  Memory: the model, and what
+     * does not grow with the rows.  A pure function of the model, the data and the options.  `report`
+     * comes zeroed: metrics against what->y.  Bad options, data or model: RONDO_EINPUT with the
+     * place.  NULL: this app predicts nothing. */
+    int (*predict)(const struct rondo_host *host, const struct rondo_predict *what,
+                   struct rondo_report *report, struct rondo_error *err);
 };
 
 /* ---- a plug-in ------------------------------------------------------------------------------ */

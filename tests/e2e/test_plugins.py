@@ -18,6 +18,8 @@ DEFECTS = [
     ("app.abi = 2", "the app asks for ABI 2 and this rondo offers 1 (build it against these headers)"),
     ("app.abi = 2; app.name = (const char *)1; app.params = (void *)1", "the app asks for ABI 2"),
     ("app.size = 8", "the app has 8 bytes and ABI 1 has"),
+    ("app.size -= 8", "(build it against these headers)"),
+    ("app.size += 8", "(build it against these headers)"),
     ("app.name = 0", "the app has no name"),
     ("app.name = \\\"\\\"", "the app's name \"\" is not"),
     ("app.name = \\\"Foo\\\"", "the app's name \"Foo\" is not [a-z][a-z0-9_-]*"),
@@ -139,6 +141,25 @@ class Plugins(installed.Case):
         self.build(self.path("apps", "x.so"), "empty", "app.push = 0")
         done = self.call("run", self.toy("x"), apps=self.path("apps"))
         self.assertIn("the app \"empty\" lacks push", self.said(done))
+
+    def test_an_app_of_an_older_header_works_and_predicts_nothing(self):
+        """Before there was predict: its struct ends there, and what stands behind it is not its own."""
+        data = self.write("x.svm", "1 1:2\n")
+        for edit in ("(void)0", "app.size = offsetof(struct rondo_app, predict_options); "
+                     "app.predict = (void *)1; app.predict_options = (void *)1"):
+            with self.subTest(edit=edit):
+                folder = self.path("older%d" % len(edit))
+                self.build(os.path.join(folder, "older.so"), "gather", edit)
+                out = self.path("out%d" % len(edit))
+                done = self.call("run", self.toy("gather"), "--out", out, "--quiet", apps=folder)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                done = self.call("apps", "gather", "--json", apps=folder)
+                self.assertEqual(json.loads(done.stdout)["predicts"], False)
+                done = self.call("predict", "--model", out, "--data", data, "--out",
+                                 self.path("p.txt"), apps=folder)
+                self.assertEqual(done.returncode, 2)
+                self.assertEqual(self.said(done), out + ": the app \"gather\" makes no predictions")
+                self.assertFalse(os.path.exists(self.path("p.txt")))
 
     def test_what_is_no_plug_in_is_refused(self):
         def source(name, text):

@@ -1,5 +1,7 @@
 #include "patterns.h"
 
+#include "apps/contract.h"
+
 /* Each callback in turn fails: from its first call, and from a later one. */
 static _Atomic int calls;
 static int fail_from;
@@ -292,4 +294,55 @@ Test(contract, without_workers_the_job_fails)
             drive_job_fini(&end);
             cr_expect_eq(mem_live(), live);
         }
+}
+
+/* ---- what an older header did not have --------------------------------------------------------- */
+
+static int foretell(const struct rondo_host *host RONDO_UNUSED,
+                    const struct rondo_predict *what RONDO_UNUSED,
+                    struct rondo_report *report RONDO_UNUSED, struct rondo_error *err RONDO_UNUSED)
+{
+    return RONDO_OK;
+}
+
+/* What a toy has no need of, and a plug-in must have. */
+static int save(const void *head RONDO_UNUSED, struct rondo_head_link *link RONDO_UNUSED,
+                const struct rondo_host *host RONDO_UNUSED,
+                struct rondo_output *output RONDO_UNUSED, struct rondo_error *err RONDO_UNUSED)
+{
+    return RONDO_OK;
+}
+
+Test(contract, an_app_ends_where_its_size_says)
+{
+    static const struct rondo_param none[] = { { .key = NULL } };
+    struct rondo_error err = { 0 };
+    struct rondo_app app = app_reduce;
+    app.save = save;
+    app.predict = foretell;
+    app.predict_options = none;
+    cr_expect_eq(contract_check(&app, NULL, &err), RONDO_OK, "%s", err.what);
+    cr_expect(contract_predict(&app) == foretell && contract_predict_options(&app) == none);
+    app.size = offsetof(struct rondo_app, predict_options);
+    cr_expect_eq(contract_check(&app, NULL, &err), RONDO_OK, "%s", err.what);
+    cr_expect(!contract_predict(&app) && !contract_predict_options(&app));
+    static const int wrong[] = { -16, -8, 8, 24 };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        app.size = (uint32_t)((int)offsetof(struct rondo_app, predict_options) + wrong[i]);
+        err = (struct rondo_error){ 0 };
+        cr_expect_eq(contract_check(&app, NULL, &err), RONDO_EAPP, "%d", wrong[i]);
+    }
+}
+
+Test(contract, options_are_a_table_like_any_other)
+{
+    static const struct rondo_param table[] = {
+        { "Lambda", RONDO_REAL, NULL, 0, 1, false, NULL, "", "a key in capitals" }, { .key = NULL },
+    };
+    struct rondo_error err = { 0 };
+    struct rondo_app app = app_reduce;
+    app.save = save;
+    app.predict_options = table;
+    cr_expect_eq(contract_check(&app, NULL, &err), RONDO_EAPP);
+    cr_expect(strstr(err.what, "the option \"Lambda\""), "%s", err.what);
 }

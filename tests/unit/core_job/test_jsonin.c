@@ -1,5 +1,6 @@
 #include "core/base/mem.h"
 #include "core/job/jsonin.h"
+#include "tests/support/brutal.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
@@ -127,4 +128,23 @@ Test(jsonin, every_failed_allocation_is_told_and_leaves_nothing)
             break;
         cr_assert_eq(code, RONDO_ENOMEM);
     }
+}
+
+static int compact(void *what)
+{
+    const struct jsonin *root = what;
+    char *text = jsonin_compact(jsonin_get(root, "spec"));
+    if (!text)
+        return RONDO_ENOMEM;
+    cr_expect_str_eq(text, "{\"x\":[1,2.5,\"\u00e4\",true,null],\"a\":{}}");
+    mem_free(text);
+    return RONDO_OK;
+}
+
+Test(jsonin, a_part_is_text_again_or_memory_was_short)
+{
+    struct jsonin *root = parse("{ \"spec\" : {\"x\": [1, 2.5, \"\u00e4\", true, null], \"a\": {}} }");
+    brutal_run(compact, root);
+    cr_expect_null(jsonin_compact(jsonin_get(root, "none")));
+    jsonin_free(root);
 }

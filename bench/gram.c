@@ -80,7 +80,7 @@ static double product_rate(const struct level *level, const struct sides *s, boo
     int64_t times = 0;
     do {
         for (int64_t i = 0; by_pairs && i < s->ka; i++)
-            level->kernel->dots(s->b[0], s->n, s->kb, s->a[i], s->n, s->out + i * s->kb);
+            level->kernel->dots(s->b[0], s->n, NULL, s->kb, s->a[i], s->n, s->out + i * s->kb);
         if (!by_pairs)
             level->panel->products(s->a, s->ka, s->b, s->kb, s->n, s->out, s->kb);
         times++;

@@ -65,7 +65,8 @@ HERE_TEXT = """
 ## Fitted here
 
 With one thread, the call that fits alone, its tolerance tightened until the gap is reached; `>`: not in
-%g seconds. The least of as many runs, of one where it is slow.
+%g seconds, `none`: at no tolerance, and the gap is the last. The least of as many runs, of one where it
+is slow.
 
 """
 
@@ -216,7 +217,7 @@ class Tables:
     def __init__(self, options):
         self.options = options
         self.solved = []  # (case, tolerance, one worker's, two workers' or the same, unit)
-        self.here = []    # (case, tolerance, who, seconds or None, gap, unit, Rondo's)
+        self.here = []    # (case, tolerance, who, seconds or a word, gap, unit, Rondo's)
         self.units = []   # a list for each design: one thread, two
         self.words = []
 
@@ -245,9 +246,8 @@ class Tables:
                 same, "%.4g" % best if best else ""]
 
     def here_row(self, case, tolerance, who, seconds, gap, unit, ours):
-        if not seconds:
-            return [label(case), "%g" % tolerance, who, "> %g" % self.options.peer_limit, "-", "-",
-                    ours]
+        if isinstance(seconds, str):
+            return [label(case), "%g" % tolerance, who, seconds, "-", "%.1e" % gap, ours]
         return [label(case), "%g" % tolerance, who, "%.4f" % seconds, "%.1f" % (seconds / unit.least),
                 "%.1e" % gap, ours]
 
@@ -325,8 +325,9 @@ def one_case(tables, design, case, units, folder):
         solved[tolerance] = runs[0]
         tables.solved.append((case, tolerance, runs[0], runs[-1], units[0]))
         if runs[0].stop == "seconds":
-            tables.words.append("%s to %g: ended after %g seconds." % (
+            tables.words.append("%s to %g: ended after %g seconds; no tighter one was tried." % (
                 label(case), tolerance, options.limit))
+            break
     if options.peers:
         fit_here(tables, design, case, truth, units[0], solved, folder)
 

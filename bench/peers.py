@@ -10,7 +10,6 @@ import select
 import shutil
 import subprocess
 import sys
-import time
 
 import numpy as np
 
@@ -104,7 +103,7 @@ class Server:
 
     def __init__(self, peer, design, lambdas, folder):
         self.out = os.path.join(folder, "peer.coef")
-        self.lambdas = lambdas
+        self.lambdas, self.failed = lambdas, False
         lambda_file = os.path.join(folder, "peer.lambdas")
         with open(lambda_file, "w", encoding="utf-8") as stream:
             stream.writelines("%.17g\n" % lam for lam in lambdas)
@@ -113,13 +112,14 @@ class Server:
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL, env=dict(os.environ, **one))
         if self.line(START_SECONDS) != "ready":
+            self.failed = True
             self.stop()
 
     def line(self, seconds):
-        """Its next line; None where the time is up or it has ended."""
+        """Its next line; empty where it has ended, None where the time is up."""
         if not select.select([self.process.stdout], [], [], max(0, seconds))[0]:
             return None
-        return self.process.stdout.readline().decode().strip() or None
+        return self.process.stdout.readline().decode().strip()
 
     def fit(self, tolerance, limit):
         """(seconds, coefficients p x L); None where it took longer than the limit, or failed."""
@@ -128,7 +128,8 @@ class Server:
         self.process.stdin.write(b"%.17g\n" % tolerance)
         self.process.stdin.flush()
         line = self.line(limit)
-        if line is None:
+        if not line:
+            self.failed = line is not None
             self.stop()
             return None
         coefficients = np.fromfile(self.out)
@@ -143,22 +144,25 @@ class Server:
 
 
 def race(peer, design, lambdas, goals, worst_gap, limit, runs, folder):
-    """{goal: (seconds or None, gap)}: the least of `runs` fits with the first tolerance that comes to
-    the goal by worst_gap(coefficients); None where all its fits to there take longer than the limit."""
+    """{goal: (seconds or a word, gap)}: the least of `runs` fits with the first tolerance that comes to
+    the goal by worst_gap(coefficients); a word where all its fits from the goal before to there take
+    longer than the limit, or where no tolerance helps."""
     server = Server(peer, design, lambdas, folder)
     tolerances, got, fitted, gap = iter(TOLERANCES), {}, None, float("inf")
     tolerance = None
     try:
         for goal in goals:
-            until = time.monotonic() + limit
+            left = limit
             while not gap <= goal:
                 tolerance = next(tolerances, None)
-                fitted = tolerance and server.fit(tolerance, until - time.monotonic())
+                fitted = tolerance and server.fit(tolerance, left)
                 if not fitted:
                     break
+                left -= fitted[0]
                 gap = worst_gap(fitted[1])
             if not gap <= goal:
-                return {later: got.get(later, (None, gap)) for later in goals}
+                word = "failed" if server.failed else "none" if not tolerance else "> %g" % limit
+                return {later: got.get(later, (word, gap)) for later in goals}
             seconds = fitted[0]
             for _ in range(runs - 1):
                 again = server.fit(tolerance, limit) if seconds < limit / 20 else None

@@ -23,7 +23,7 @@ GENOTYPE_SEED = 8
 RECIPE = "1 %g %g %d\n" % (AR_NOISE, SPARSE_NOISE, GENOTYPE_SEED)
 
 
-# ---- files ---------------------------------------------------------------------------------------------
+# ---- files ---------------------------------------------------------------------------------------
 
 def keep(path, array):
     """Whole or not at all."""
@@ -63,7 +63,7 @@ def keep_sparse(stem, x):
     return x
 
 
-# ---- the designs ---------------------------------------------------------------------------------------
+# ---- the designs ---------------------------------------------------------------------------------
 
 def make_real(stem, shared):
     source = os.path.join(shared, "data", "lasso", os.path.basename(stem))
@@ -211,7 +211,7 @@ def made(stem):
         return stream.read() == RECIPE
 
 
-# ---- what is true --------------------------------------------------------------------------------------
+# ---- what is true --------------------------------------------------------------------------------
 
 def times(x, b):
     """X b for a b of few entries."""

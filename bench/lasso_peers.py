@@ -57,8 +57,8 @@ variance, standardised.
   1 Rondo is faster. In brackets behind nnz: the non-zeros that they had.
 """
 
-TWO_TEXT = """- `1 / 2 workers`: the seconds of one by those of two, in the same run; `sweeps, 1 / 2`: so of Rondo's
-  own full passes, by its trace; `2 threads`: adelie's wall seconds, as `best`.
+TWO_TEXT = """- `1 / 2 workers`: the seconds of one by those of two, in the same run; `sweeps,
+  1 / 2`: so of Rondo's own full passes, by its trace; `2 threads`: adelie's wall seconds, as `best`.
 """
 
 HERE_TEXT = """
@@ -71,11 +71,11 @@ is slow.
 """
 
 
-# ---- cases -----------------------------------------------------------------------------------------------
+# ---- cases ---------------------------------------------------------------------------------------
 
 def all_cases():
     """(design, loss, divisor or "path"), a design's together."""
-    found = [key for key in peers.FIGURES]
+    found = list(peers.FIGURES)
     found += [(name, loss, "path") for name, loss in peers.PATHS]
     order = list(designs.MAKERS)
     return sorted(found, key=lambda case: (order.index(case[0]), case[1] == "logistic"))
@@ -96,7 +96,7 @@ def chosen(words):
     return cases
 
 
-# ---- the machine's pass ----------------------------------------------------------------------------------
+# ---- the machine's pass --------------------------------------------------------------------------
 
 class Unit:
     """A design's pass with so many threads: the least and the median of all that was measured."""
@@ -119,7 +119,7 @@ class Unit:
         return statistics.median(self.medians)
 
 
-# ---- Rondo -----------------------------------------------------------------------------------------------
+# ---- Rondo ---------------------------------------------------------------------------------------
 
 def job_of(design, case, tolerance, seconds):
     name, loss, divisor = case
@@ -209,7 +209,7 @@ class Solved:
         return ("%.4f" if self.counts else "- (%.4f)") % self.least
 
 
-# ---- the tables ------------------------------------------------------------------------------------------
+# ---- the tables ----------------------------------------------------------------------------------
 
 class Tables:
     """What was measured; cells are made when all is, for a pass is measured beside each case."""
@@ -333,9 +333,11 @@ def one_case(tables, design, case, units, folder):
 
 
 def parse():
+    def numbers(text):
+        return sorted((float(word) for word in text.split(",")), reverse=True)
+
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    numbers = lambda text: sorted((float(word) for word in text.split(",")), reverse=True)
     parser.add_argument("--cases", type=lambda text: text.split(","))
     parser.add_argument("--tol", type=numbers, default=[1e-4, 1e-6])
     parser.add_argument("--runs", type=int, default=5)

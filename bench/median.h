@@ -1,6 +1,6 @@
 /* median.h - the middle of a bench's repetitions.
  *
- * Place:   bench; overhead.c and transport.c.
+ * Place:   bench; overhead.c, transport.c and pass.c.
  * Threads: any.
  * Memory:  none.
  */

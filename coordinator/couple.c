@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-enum { TILE_PAIRS = 65536 }; /* pairs in one message */
+/* Pairs in one message: a quarter of what is asked for, so that workers share it, between these. */
+enum { TILE_LEAST = 32768, TILE_MOST = 262144, TILES = 4 };
 
 static int32_t shards_of(const struct engine *engine)
 {
@@ -35,14 +36,16 @@ static int grow(struct couple *couple, int64_t tiles, int64_t pairs)
     return RONDO_OK;
 }
 
-/* Whole columns to a tile, as many as make TILE_PAIRS. */
+/* Whole columns to a tile. */
 static void cut_tiles(struct couple *couple)
 {
     const struct rondo_pairs *need = &couple->need;
+    int64_t most = need->ptr[need->columns] / TILES + 1;
+    most = most < TILE_LEAST ? TILE_LEAST : most > TILE_MOST ? TILE_MOST : most;
     couple->tiles = 0;
     for (int64_t from = 0; from < need->columns;) {
         int64_t to = from + 1;
-        while (to < need->columns && need->ptr[to + 1] - need->ptr[from] <= TILE_PAIRS)
+        while (to < need->columns && need->ptr[to + 1] - need->ptr[from] <= most)
             to++;
         couple->tile[couple->tiles++] = from;
         from = to;

@@ -15,7 +15,7 @@ struct recorder {
     struct recorder_options options;
     struct trace_writer *trace;
     struct rondo_error error;
-    int64_t begin_ns;
+    int64_t begin_ns, solved_ns;
     struct times *times; /* [pipeline + 1], by round */
     struct trace_task *task;
     int64_t tasks, tasks_capacity;
@@ -181,6 +181,7 @@ static void on_round(void *context, const struct engine_round *round)
 {
     struct recorder *recorder = context;
     struct rondo_error err = { 0 };
+    recorder->solved_ns = now(recorder);
     if (recorder->trace)
         trace_one(recorder, round);
     recorder->tasks = 0;
@@ -262,9 +263,15 @@ struct engine_observer recorder_observer(struct recorder *recorder)
     return observer;
 }
 
-void recorder_start(struct recorder *recorder)
+void recorder_start(struct recorder *recorder, double ready_seconds)
 {
     recorder->begin_ns = clock_now_ns();
+    recorder->options.solved_seconds += ready_seconds;
+}
+
+double recorder_solved_seconds(const struct recorder *recorder)
+{
+    return recorder->options.solved_seconds + (double)recorder->solved_ns * 1e-9;
 }
 
 double recorder_seconds(const struct recorder *recorder)

@@ -31,9 +31,11 @@ int recorder_close(struct recorder *recorder, struct rondo_error *err);
 
 struct engine_observer recorder_observer(struct recorder *recorder);
 
-/* Solving begins now. */
-void recorder_start(struct recorder *recorder);
+/* Rounds begin now; so many seconds went into getting ready. */
+void recorder_start(struct recorder *recorder, double ready_seconds);
+/* Of solving: until now, and until the last round was committed. */
 double recorder_seconds(const struct recorder *recorder);
+double recorder_solved_seconds(const struct recorder *recorder);
 /* The first error of writing, code 0 while there is none. */
 const struct rondo_error *recorder_error(const struct recorder *recorder);
 /* Makes what was traced visible to readers. */

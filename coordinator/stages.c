@@ -26,7 +26,7 @@ struct stages {
     bool started;                 /* the workers */
     int32_t workers;
     int64_t began_ns;
-    double open_seconds; /* of the app's open, which is part of solving */
+    int64_t loaded_ns; /* what follows is solving */
     bool loaded;
     struct rondo_run_outcome *outcome;
 };
@@ -103,9 +103,8 @@ static int prepare(struct stages *run, struct rondo_error *err)
     host_threads(run->job, run->options->threads);
     run->ground = (struct store_ground){ host_isa(run->job), host_fingerprint(run->job) };
     run->outcome->load_seconds = since(run->began_ns);
-    int64_t opened_ns = clock_now_ns();
+    run->loaded_ns = clock_now_ns();
     code = run->app->open(&run->host, run->job, &run->problem, err);
-    run->open_seconds = since(opened_ns);
     code = contract_answer(run->app, "open", code, err);
     if (!code)
         code = store_check(run->store, &run->ground, err);
@@ -178,8 +177,7 @@ static int assemble(struct stages *run, struct rondo_error *err)
     struct recorder_options recorder = {
         .store = run->store, .level = trace_of(job), .ground = run->ground,
         .pipeline = job_integer(job, "schedule.pipeline"),
-        .solved_seconds = store_solved_seconds(run->store) + run->open_seconds,
-        .progress = on_progress, .context = run,
+        .solved_seconds = store_solved_seconds(run->store), .progress = on_progress, .context = run,
     };
     int code = recorder_create(&recorder, &run->recorder, err);
     if (code)
@@ -195,6 +193,7 @@ static int assemble(struct stages *run, struct rondo_error *err)
     code = engine_create(&options, &observer, &run->engine, err);
     if (!code && run->checkpoint.size)
         code = engine_restore(run->engine, run->checkpoint, ended_of(run->store), err);
+    run->outcome->solve_seconds = since(run->loaded_ns);
     return code;
 }
 
@@ -211,7 +210,7 @@ static int solve(struct stages *run, struct rondo_error *err)
     run->started = true;
     engine_expect(run->engine, run->workers);
     run->outcome->start_seconds = since(began_ns);
-    recorder_start(run->recorder);
+    recorder_start(run->recorder, run->outcome->solve_seconds);
     struct server_options server = {
         .engine = run->engine, .recorder = run->recorder, .hub = hub,
         .seconds = job_given(job, "stop.seconds") ? job_real(job, "stop.seconds") : 0,
@@ -219,7 +218,7 @@ static int solve(struct stages *run, struct rondo_error *err)
         .asked = run->options->asked, .context = run->options->context,
     };
     code = server_run(&server, err);
-    run->outcome->solve_seconds = recorder_seconds(run->recorder);
+    run->outcome->solve_seconds = recorder_solved_seconds(run->recorder);
     workers->stop(workers->context);
     if (!code && engine_state(run->engine) == ENGINE_FAILED) {
         *err = *engine_error(run->engine);

@@ -417,6 +417,17 @@ int64_t scheduler_couplings_most(const struct scheduler *s)
     return s->sizes.joinable;
 }
 
+/* The upper triangle from the lower, by squares that stay near. */
+static void mirror(int64_t count, double *out)
+{
+    enum { SQUARE = 32 };
+    for (int64_t i0 = 0; i0 < count; i0 += SQUARE)
+        for (int64_t j0 = 0; j0 <= i0; j0 += SQUARE)
+            for (int64_t i = i0; i < count && i < i0 + SQUARE; i++)
+                for (int64_t j = j0; j < i && j < j0 + SQUARE; j++)
+                    out[j * count + i] = out[i * count + j];
+}
+
 enum scheduler_state scheduler_couplings(struct scheduler *s, int64_t count,
                                          const int64_t *variables, double *out,
                                          struct rondo_pairs *need)
@@ -438,9 +449,10 @@ enum scheduler_state scheduler_couplings(struct scheduler *s, int64_t count,
         int64_t i = s->block.item[a].value;
         out[i * count + i] = 1;
         for (int64_t b = 0; b < a; b++) {
-            int64_t j = s->block.item[b].value;
-            out[i * count + j] = out[j * count + i] = row[s->block.slot[b]];
+            int64_t j = s->block.item[b].value, low = i > j ? i : j, high = i > j ? j : i;
+            out[low * count + high] = row[s->block.slot[b]];
         }
     }
+    mirror(count, out);
     return SCHEDULER_READY;
 }

@@ -16,7 +16,8 @@
 
 enum {
     PANEL_COLUMNS = 64,
-    WASTE_MOST = 2,   /* entries of a panel for one that is asked for */
+    SPARSE_COLUMNS = 512, /* where a visit to a row should meet several of its columns */
+    WASTE_MOST = 3,   /* entries of a panel for one that is asked for */
     SPREAD_LEAST = 2, /* couplings of a column for which it is worth laying it out */
     SEEK_RATIO = 24,  /* in a column so many times longer rows are sought, not followed */
 };
@@ -80,6 +81,7 @@ struct tile {
     int64_t rows;
     int64_t *row;    /* [rows] variables */
     int32_t *place;  /* [pairs] of each pair's row in it */
+    int32_t *first;  /* [rows] the first of the columns that asks for it */
     double *value;   /* [columns x rows] */
 };
 
@@ -89,21 +91,24 @@ static int unite(const struct request *request, struct tile *tile)
     const struct rondo_pairs *pairs = request->pairs;
     int32_t *place = request->scratch->place;
     int64_t base = pairs->ptr[tile->from], count = pairs->ptr[tile->to] - base;
-    size_t bytes = (size_t)count * (sizeof *tile->row + sizeof *tile->place);
+    size_t bytes = (size_t)count * (sizeof *tile->row + sizeof *tile->place + sizeof *tile->first);
     int code = request->lasso->host->reserve(&request->scratch->list, bytes + 1);
     if (code)
         return code;
     tile->row = (int64_t *)(void *)request->scratch->list.data;
     tile->place = (int32_t *)(tile->row + count);
+    tile->first = tile->place + count;
     tile->rows = 0;
-    for (int64_t i = 0; i < count; i++) {
-        int64_t k = pairs->row[base + i];
-        if (place[k] == 0) {
-            tile->row[tile->rows++] = k;
-            place[k] = (int32_t)tile->rows;
+    for (int64_t c = tile->from, i = 0; c < tile->to; c++)
+        for (; i < pairs->ptr[c + 1] - base; i++) {
+            int64_t k = pairs->row[base + i];
+            if (place[k] == 0) {
+                tile->row[tile->rows++] = k;
+                place[k] = (int32_t)tile->rows;
+                tile->first[place[k] - 1] = (int32_t)(c - tile->from);
+            }
+            tile->place[i] = place[k] - 1;
         }
-        tile->place[i] = place[k] - 1;
-    }
     for (int64_t u = 0; u < tile->rows; u++)
         place[tile->row[u]] = 0;
     return RONDO_OK;
@@ -166,7 +171,7 @@ static void sparse_tile(const struct request *request, const struct tile *tile, 
     for (int64_t u = 0; u < tile->rows; u++) {
         struct lasso_span y = lasso_span_of(lasso, slice, tile->row[u]);
         lasso->kernel->meet(y.value, y.index, y.count, at->first - slice->lo, at->column, at->value,
-                            tile->value + u * columns);
+                            tile->first[u], tile->value + u * columns);
     }
 }
 
@@ -257,7 +262,8 @@ int lasso_couple(const void *problem, const void *common, const void *shard, voi
     for (int64_t from = 0; from < pairs->columns;) {
         struct tile tile = { .from = from, .to = from };
         int64_t entries = 0;
-        while (tile.to < pairs->columns && tile.to - from < PANEL_COLUMNS)
+        int64_t most = lasso->x->sparse ? SPARSE_COLUMNS : PANEL_COLUMNS;
+        while (tile.to < pairs->columns && tile.to - from < most)
             entries += (int64_t)lasso->cost[pairs->column[tile.to++]];
         int code = unite(&request, &tile);
         if (code)

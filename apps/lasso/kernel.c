@@ -147,11 +147,11 @@ static void follow2(const double *const value[2], const int32_t *const index[2],
 }
 
 static void meet(const double *value, const int32_t *index, int64_t count, const int32_t *first,
-                 const int32_t *column, const double *held, double *to)
+                 const int32_t *column, const double *held, int32_t least, double *to)
 {
     for (int64_t i = 0; i < count; i++) {
         double v = value[i];
-        for (int32_t e = first[index[i]], end = first[index[i] + 1]; e < end; e++)
+        for (int32_t e = first[index[i] + 1]; e-- > first[index[i]] && column[e] >= least;)
             to[column[e]] = multiply_add(held[e], v, to[column[e]]);
     }
 }

@@ -39,9 +39,9 @@ struct kernel {
     void (*follow2)(const double *const value[2], const int32_t *const index[2],
                     const int64_t count[2], const double *y, double out[2]);
     /* to[column[e]] += value_i held[e] for every entry i of a column and the entries e of its row in
-     * what is held by rows: follow's bits for each pair of columns. */
+     * what is held by rows, columns ascending and none below `least`: follow's bits for each pair. */
     void (*meet)(const double *value, const int32_t *index, int64_t count, const int32_t *first,
-                 const int32_t *column, const double *held, double *to);
+                 const int32_t *column, const double *held, int32_t least, double *to);
     /* y -= a x; returns in sums: sum y, y'y, y'z of the new y. */
     void (*step)(double a, const double *x, double *y, const double *z, int64_t n, double sums[3]);
     /* x -= shift; returns in sums: x'x, x'y. */

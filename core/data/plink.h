@@ -14,7 +14,7 @@ enum { PLINK_HEADER = 3 }; /* bytes of a .bed before its first column */
 /* The bits of a column's last byte that stand for rows. */
 static inline uint8_t plink_last_bits(int64_t rows)
 {
-    return rows % 4 ? (uint8_t)((1 << rows % 4 * 2) - 1) : 0xff;
+    return (uint8_t)(rows % 4 ? (1 << rows % 4 * 2) - 1 : 0xff);
 }
 
 #endif

@@ -163,6 +163,12 @@ INLINE __m512i load_word(const uint8_t *x)
     return _mm512_set1_epi64(word);
 }
 
+INLINE double reduce4(const __m512d sum[4])
+{
+    return _mm512_reduce_add_pd(_mm512_add_pd(_mm512_add_pd(sum[0], sum[1]),
+                                              _mm512_add_pd(sum[2], sum[3])));
+}
+
 INLINE void dots_of(const uint8_t *x, int64_t n, const double table[4], const double *v,
                     int64_t ld, const int vectors, double *out)
 {
@@ -182,9 +188,35 @@ INLINE void dots_of(const uint8_t *x, int64_t n, const double table[4], const do
         }
     }
     for (int s = 0; s < vectors; s++)
-        out[s] = _mm512_reduce_add_pd(_mm512_add_pd(_mm512_add_pd(sum[s][0], sum[s][1]),
-                                                    _mm512_add_pd(sum[s][2], sum[s][3])))
-                 + dot_tail(x, n, i, table, v + s * ld);
+        out[s] = reduce4(sum[s]) + dot_tail(x, n, i, table, v + s * ld);
+}
+
+/* Four columns share each load of v. */
+static void columns4(const uint8_t *const *x, int64_t n, const double (*tables)[4], const double *v,
+                     double *out)
+{
+    struct lookup l = lookup_of(tables[0]);
+    __m512d sum[4][4], table[4];
+    for (int c = 0; c < 4; c++) {
+        table[c] = lookup_of(tables[c]).table;
+        for (int k = 0; k < 4; k++)
+            sum[c][k] = _mm512_setzero_pd();
+    }
+    int64_t i = 0;
+    for (; i + 32 <= n; i += 32) {
+        __m512i word[4];
+        for (int c = 0; c < 4; c++)
+            word[c] = load_word(x[c] + i / 4);
+        for (int k = 0; k < 4; k++) {
+            __m512d rows = _mm512_loadu_pd(v + i + 8 * k);
+            for (int c = 0; c < 4; c++) {
+                l.table = table[c];
+                sum[c][k] = _mm512_fmadd_pd(look_up(&l, word[c], k), rows, sum[c][k]);
+            }
+        }
+    }
+    for (int c = 0; c < 4; c++)
+        out[c] = reduce4(sum[c]) + dot_tail(x[c], n, i, tables[c], v);
 }
 
 static void axpy(const double table[4], const uint8_t *x, int64_t n, double *to)
@@ -282,6 +314,18 @@ static void dots(const uint8_t *x, int64_t n, const double table[4], const doubl
     }
 }
 
+static void columns(const uint8_t *const *x, int count, int64_t n, const double (*tables)[4],
+                    const double *v, double *out)
+{
+    int c = 0;
+#if defined(__AVX512F__)
+    for (; c + 4 <= count; c += 4)
+        columns4(x + c, n, tables + c, v, out + c);
+#endif
+    for (; c < count; c++)
+        dots_of(x[c], n, tables[c], v, 0, 1, &out[c]);
+}
+
 static void sums(const uint8_t *x, int64_t n, const double *v, double out[3])
 {
     for (int code = 0; code < 3; code++) {
@@ -321,10 +365,10 @@ static double fix(const double *v, int64_t n, int digits, int8_t *out)
     return step;
 }
 
-/* A digit's sum must not leave 32 bits: so many blocks, and then it goes on in 64. */
-enum { BLOCKS_AT_ONCE = 1 << 16 };
+/* A digit's sum must not leave 32 bits, 2 x 128 x 256 for a block: so many, and it goes on in 64. */
+enum { BLOCKS_AT_ONCE = 1 << 14 };
 
-static void add_digits(struct genotype_total *to, const int64_t *dosage, const int64_t *missing,
+static void add_digits(struct genotype_total *to, const int32_t *dosage, const int32_t *missing,
                        int digits)
 {
     for (int d = 0; d < digits; d++) {
@@ -343,6 +387,45 @@ static const uint8_t *last_block(const uint8_t *x, int64_t bytes, uint8_t room[Q
 
 #if defined(__AVX512F__)
 #define VNNI __attribute__((target("avx512vnni")))
+
+INLINE __m512i fold2(__m512i a, __m512i b)
+{
+    return _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+}
+
+INLINE __m512i fold4(__m512i a, __m512i b)
+{
+    return _mm512_add_epi32(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
+}
+
+/* out[i] = sum of the 16 lanes of a[i] */
+INLINE void reduce8(const __m512i a[8], int32_t out[8])
+{
+    __m512i low = fold4(fold2(a[0], a[1]), fold2(a[2], a[3]));
+    __m512i high = fold4(fold2(a[4], a[5]), fold2(a[6], a[7]));
+    /* four lanes of 128 bits each hold a part of all four sums */
+    __m512i both = _mm512_add_epi32(_mm512_shuffle_i64x2(low, high, 0x44),
+                                    _mm512_shuffle_i64x2(low, high, 0xee));
+    __m256i first = _mm512_castsi512_si256(both), second = _mm512_extracti64x4_epi64(both, 1);
+    __m128i sum_low = _mm_add_epi32(_mm256_castsi256_si128(first),
+                                    _mm256_extracti128_si256(first, 1));
+    __m128i sum_high = _mm_add_epi32(_mm256_castsi256_si128(second),
+                                     _mm256_extracti128_si256(second, 1));
+    _mm_storeu_si128((__m128i_u *)out, sum_low);
+    _mm_storeu_si128((__m128i_u *)(out + 4), sum_high);
+}
+
+/* out[c * digits + d] = the sum of the lanes of sum[c * GENOTYPE_DIGITS + d], which fits in 32 bits. */
+INLINE void reduce_all(const __m512i *sum, const int columns, const int digits, int32_t out[16])
+{
+    __m512i flat[16];
+    for (int i = 0; i < 16; i++)
+        flat[i] = i < columns * digits ? sum[i / digits * GENOTYPE_DIGITS + i % digits]
+                                       : _mm512_setzero_si512();
+    reduce8(flat, out);
+    if (columns * digits > 8)
+        reduce8(flat + 8, out + 8);
+}
 
 /* Blocks of up to four columns, which share the digits. */
 VNNI INLINE void vnni_blocks(const uint8_t *const *x, const int columns, int64_t blocks,
@@ -375,18 +458,12 @@ VNNI INLINE void vnni_blocks(const uint8_t *const *x, const int columns, int64_t
                 }
             }
     }
-    for (int c = 0; c < columns; c++) {
-        int64_t dosage[GENOTYPE_DIGITS], lacking[GENOTYPE_DIGITS];
-        for (int d = 0; d < digits; d++) {
-            dosage[d] = _mm512_reduce_add_epi64(_mm512_add_epi64(
-                _mm512_cvtepi32_epi64(_mm512_castsi512_si256(sum[c][d])),
-                _mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64(sum[c][d], 1))));
-            lacking[d] = _mm512_reduce_add_epi64(_mm512_add_epi64(
-                _mm512_cvtepi32_epi64(_mm512_castsi512_si256(gone[c][d])),
-                _mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64(gone[c][d], 1))));
-        }
-        add_digits(&out[c], dosage, lacking, digits);
-    }
+    int32_t dosage[16], lacking[16] = { 0 };
+    reduce_all(&sum[0][0], columns, digits, dosage);
+    if (missing)
+        reduce_all(&gone[0][0], columns, digits, lacking);
+    for (int c = 0; c < columns; c++)
+        add_digits(&out[c], dosage + c * digits, lacking + c * digits, digits);
 }
 
 /* Each number of columns, digits and either answer is a loop of its own, without a branch inside. */
@@ -428,10 +505,9 @@ INLINE void widen(__m256i *sum32, __m256i *sum16)
     *sum16 = _mm256_setzero_si256();
 }
 
-INLINE int64_t reduce(__m256i sum)
+INLINE int32_t reduce(__m256i sum)
 {
-    int32_t lane[8];
-    int64_t all = 0;
+    int32_t lane[8], all = 0;
     memcpy(lane, &sum, sizeof lane);
     for (int l = 0; l < 8; l++)
         all += lane[l];
@@ -465,7 +541,7 @@ INLINE void avx_column(const uint8_t *x, int64_t blocks, int64_t bytes, const in
 {
     __m256i sum[GENOTYPE_DIGITS], gone[GENOTYPE_DIGITS];
     __m256i sum16[GENOTYPE_DIGITS], gone16[GENOTYPE_DIGITS];
-    int64_t dosage[GENOTYPE_DIGITS], lacking[GENOTYPE_DIGITS];
+    int32_t dosage[GENOTYPE_DIGITS], lacking[GENOTYPE_DIGITS];
     uint8_t room[QUARTER];
     for (int d = 0; d < digits; d++)
         sum[d] = gone[d] = sum16[d] = gone16[d] = _mm256_setzero_si256();
@@ -515,7 +591,7 @@ static void fixed_column(const uint8_t *x, int64_t blocks, int64_t bytes, const 
 {
     static const int32_t dose[4] = { [RONDO_HOM_A1] = 2, [RONDO_HET] = 1 };
     static const int32_t lone[4] = { [RONDO_MISSING] = 1 };
-    int64_t dosage[GENOTYPE_DIGITS] = { 0 }, lacking[GENOTYPE_DIGITS] = { 0 };
+    int32_t dosage[GENOTYPE_DIGITS] = { 0 }, lacking[GENOTYPE_DIGITS] = { 0 };
     uint8_t room[QUARTER];
     for (int64_t block = 0; block < blocks; block++, v += digits * GENOTYPE_BLOCK) {
         int64_t at = block * QUARTER;
@@ -566,33 +642,6 @@ static void fixed(const uint8_t *const *x, int columns, int64_t n, const int8_t 
 #if defined(__AVX512F__)
 enum { STRIP_WORDS = 3072 }; /* 24 KiB */
 #define VPOPCNT __attribute__((target("avx512vpopcntdq")))
-
-INLINE __m512i fold2(__m512i a, __m512i b)
-{
-    return _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
-}
-
-INLINE __m512i fold4(__m512i a, __m512i b)
-{
-    return _mm512_add_epi32(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
-}
-
-/* out[i] = sum of the 16 lanes of a[i] */
-INLINE void reduce8(const __m512i a[8], int32_t out[8])
-{
-    __m512i low = fold4(fold2(a[0], a[1]), fold2(a[2], a[3]));
-    __m512i high = fold4(fold2(a[4], a[5]), fold2(a[6], a[7]));
-    /* four lanes of 128 bits each hold a part of all four sums */
-    __m512i both = _mm512_add_epi32(_mm512_shuffle_i64x2(low, high, 0x44),
-                                    _mm512_shuffle_i64x2(low, high, 0xee));
-    __m256i first = _mm512_castsi512_si256(both), second = _mm512_extracti64x4_epi64(both, 1);
-    __m128i sum_low = _mm_add_epi32(_mm256_castsi256_si128(first),
-                                    _mm256_extracti128_si256(first, 1));
-    __m128i sum_high = _mm_add_epi32(_mm256_castsi256_si128(second),
-                                     _mm256_extracti128_si256(second, 1));
-    _mm_storeu_si128((__m128i_u *)out, sum_low);
-    _mm_storeu_si128((__m128i_u *)(out + 4), sum_high);
-}
 
 /* Without missing ones: codes 0 and 2 of two columns by two. */
 VPOPCNT static void wide_square(const uint64_t *const *a, const uint64_t *const *b, int64_t words,
@@ -711,6 +760,7 @@ const struct genotype_kernel PASTE(lasso_genotype_, KERNEL_ISA) = {
     .isa = "x86-64-" TEXT(KERNEL_ISA),
     .count = count,
     .dots = dots,
+    .columns = columns,
     .sums = sums,
     .axpy = axpy,
     .fix = fix,

@@ -37,6 +37,10 @@ struct genotype_kernel {
      * GENOTYPE_VECTORS of them, each with the bits that it has alone. */
     void (*dots)(const uint8_t *x, int64_t n, const double table[4], const double *v, int64_t ld,
                  int vectors, double *out);
+    /* out[j] = what dots gives for x[j], tables[j] and the one v, to the bit; v is read once for four
+     * columns, which counts where it does not fit in a cache. */
+    void (*columns)(const uint8_t *const *x, int columns, int64_t n, const double (*tables)[4],
+                    const double *v, double *out);
     /* sums[code] = sum of v_i over the rows of that code, for the codes 0, 1 and 2. */
     void (*sums)(const uint8_t *x, int64_t n, const double *v, double sums[3]);
     /* to_i += table[code_i] */

@@ -157,6 +157,28 @@ Test(genotype, dots_with_one_to_four_vectors)
     each(check_dots);
 }
 
+static void check_columns(struct fixture *f)
+{
+    double tables[COLUMNS][4], out[COLUMNS + 1], alone;
+    for (int c = 0; c < COLUMNS; c++)
+        for (int code = 0; code < 4; code++)
+            tables[c][code] = dice_normal(&f->dice);
+    for (int count = 0; count <= COLUMNS; count++) {
+        out[count] = 77;
+        f->kernel->columns((const uint8_t *const *)f->x, count, f->n, tables, f->v, out);
+        cr_assert_eq(out[count], 77);
+        for (int c = 0; c < count; c++) {
+            f->kernel->dots(f->x[c], f->n, tables[c], f->v, f->n, 1, &alone);
+            cr_assert_eq(memcmp(&alone, &out[c], sizeof alone), 0, "other bits beside others");
+        }
+    }
+}
+
+Test(genotype, columns_have_the_bits_of_dots)
+{
+    each(check_columns);
+}
+
 static void check_sums(struct fixture *f)
 {
     double out[3];

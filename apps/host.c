@@ -92,17 +92,59 @@ void host_place(const struct rondo_job *job, const char *key, struct rondo_error
     rondo_error_set(err, said.code, where, said.hint, "%s: %s", said.where, said.what);
 }
 
+/* The path of a role's file, NULL where the spec names none. */
+static const char *path_of(const struct rondo_job *job, const char *role)
+{
+    char key[128];
+    snprintf(key, sizeof key, "data.%s", role);
+    return job_given(job, key) ? job_text(job, key) : NULL;
+}
+
+/* Does the spec name a vector that takes the place of this matrix's labels? */
+static bool has_other_labels(const struct rondo_job *job, const struct rondo_role *matrix)
+{
+    for (const struct rondo_role *role = job_app(job)->roles; role->key; role++)
+        if (role->labels_of && strcmp(role->labels_of, matrix->key) == 0 && path_of(job, role->key))
+            return true;
+    return false;
+}
+
+int host_options(const struct rondo_job *job, int index, struct data_options *options,
+                 struct rondo_error *err)
+{
+    const struct rondo_role *role = &job_app(job)->roles[index];
+    *options = (struct data_options){ .index_base = (int)job_integer(job, "data.index_base"),
+                                      .vector = role->kind == RONDO_ROLE_VECTOR,
+                                      .packed = role->kind == RONDO_ROLE_PACKED };
+    if (has_other_labels(job, role))
+        options->labels = DATA_LABELS_UNUSED;
+    const char *bearer = role->labels_of ? path_of(job, role->labels_of) : NULL;
+    if (!bearer)
+        return RONDO_OK;
+    if (data_is_bed(bearer))
+        options->people = bearer;
+    if (!job_given(job, "data.phenotype"))
+        return RONDO_OK;
+    options->column = job_text(job, "data.phenotype");
+    if (path_of(job, role->key))
+        return RONDO_OK;
+    char where[256];
+    job_where(job, "data.phenotype", where, sizeof where);
+    return rondo_error_set(err, RONDO_EINPUT, where, NULL,
+                           "it names a column of data.%s, which is not given", role->key);
+}
+
 static int load_role(const struct rondo_job *job, struct loaded *loaded, int index,
                      const char *shelf, struct rondo_error *err)
 {
     const struct rondo_role *role = &job_app(job)->roles[index];
     char key[128];
     snprintf(key, sizeof key, "data.%s", role->key);
-    if (!job_given(job, key))
-        return RONDO_OK;
-    struct data_options options = { .index_base = (int)job_integer(job, "data.index_base"),
-                                    .vector = role->kind == RONDO_ROLE_VECTOR };
-    int code = shelf_load(shelf, job_text(job, key), &options, &loaded->set[index], err);
+    struct data_options options;
+    int code = host_options(job, index, &options, err);
+    if (code || !job_given(job, key))
+        return code;
+    code = shelf_load(shelf, job_text(job, key), &options, &loaded->set[index], err);
     if (code)
         host_place(job, key, err);
     return code;

@@ -8,6 +8,7 @@
 #ifndef HOST_H
 #define HOST_H
 
+#include "core/data/data.h"
 #include "core/job/job.h"
 
 /* Fills the table; feed, feed_all and create are those of the process that has a head, or NULL. */
@@ -25,6 +26,10 @@ void host_init(struct rondo_host *host, const struct host_upcalls *upcalls);
  * (core/data/shelf.h), or NULL.  Errors: those of core/data. */
 int host_load(struct rondo_job *job, const char *shelf, struct rondo_error *err) RONDO_MUST_CHECK;
 void host_unload(struct rondo_job *job);
+/* How a role's file is to be read, as its kind, the spec and the files of other roles say.  Borrowed
+ * from the job.  RONDO_EINPUT where what the spec says does not fit. */
+int host_options(const struct rondo_job *job, int role, struct data_options *options,
+                 struct rondo_error *err) RONDO_MUST_CHECK;
 /* What core/data says of a data file as a whole, with the place of the key that names it: "/data/x
  * (job.json:3:14)", and the file before what was said.  What has a line already keeps it. */
 void host_place(const struct rondo_job *job, const char *key, struct rondo_error *err);

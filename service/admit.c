@@ -4,6 +4,7 @@
 #include "apps/host.h"
 #include "apps/registry.h"
 #include "core/base/mem.h"
+#include "core/data/data.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -82,6 +83,19 @@ static enum fault check_file(const struct job_file *file, const char *where,
     return FAULT_NO_DATA;
 }
 
+/* A .bed's .bim and .fam must be readable and inside, too. */
+static enum fault check_companions(const char *path, const char *where, const char *const *roots,
+                                   struct rondo_error *err)
+{
+    char beside[PATH_MAX], resolved[PATH_MAX];
+    enum fault fault = FAULT_NONE;
+    for (int i = 0; !fault && data_companion(path, i, beside, sizeof beside); i++) {
+        struct job_file file = { .path = beside };
+        fault = check_file(&file, where, roots, resolved, err);
+    }
+    return fault;
+}
+
 /* What is known of the submission as it is looked at. */
 struct look {
     const char *text;
@@ -126,6 +140,8 @@ static enum fault check_files(struct look *look, const char *const *roots)
     for (int i = 0; job_file_at(look->job, i, &file); i++) {
         job_where(look->job, file.key, where, sizeof where);
         enum fault fault = check_file(&file, where, roots, resolved, look->err);
+        if (!fault)
+            fault = check_companions(resolved, where, roots, look->err);
         if (fault)
             return fault;
         if (strcmp(resolved, file.path) == 0)

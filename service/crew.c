@@ -2,6 +2,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/data/data.h"
 #include "core/job/job.h"
 #include "service/roster_i.h"
 
@@ -232,29 +233,40 @@ static struct rondo_bytes text_of(const char *text)
     return (struct rondo_bytes){ text, strlen(text) + 1 };
 }
 
+static int add_file(struct crew *crew, const char *key, const char *path, struct rondo_error *err)
+{
+    struct stat info;
+    int32_t number = crew->open.files;
+    if (number == SESSION_FILES || stat(path, &info) != 0 || !S_ISREG(info.st_mode))
+        return rondo_error_set(err, RONDO_EINPUT, path, NULL, "it cannot be read any more");
+    crew->key[number] = mem_strdup(key);
+    crew->path[number] = mem_strdup(path);
+    if (!crew->key[number] || !crew->path[number])
+        return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for a job");
+    crew->open.file[number] = (struct session_file){
+        .key = text_of(crew->key[number]), .path = text_of(crew->path[number]),
+        .size = (uint64_t)info.st_size,
+        .stamp = (uint64_t)info.st_mtim.tv_sec * 1000000000u + (uint64_t)info.st_mtim.tv_nsec,
+    };
+    crew->open.files++;
+    return RONDO_OK;
+}
+
+/* Each role's file, and behind it those that belong to it. */
 static int describe_files(struct crew *crew, const struct rondo_job *job, struct rondo_error *err)
 {
     const struct rondo_app *app = job_app(job);
     for (int i = 0; app->roles[i].key; i++) {
-        char key[128];
-        struct stat info;
+        char key[128], beside[4096];
         snprintf(key, sizeof key, "data.%s", app->roles[i].key);
         if (!job_given(job, key))
             continue;
         const char *path = job_text(job, key);
-        int32_t number = crew->open.files;
-        if (number == SESSION_FILES || stat(path, &info) != 0 || !S_ISREG(info.st_mode))
-            return rondo_error_set(err, RONDO_EINPUT, path, NULL, "it cannot be read any more");
-        crew->key[number] = mem_strdup(key);
-        crew->path[number] = mem_strdup(path);
-        if (!crew->key[number] || !crew->path[number])
-            return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for a job");
-        crew->open.file[number] = (struct session_file){
-            .key = text_of(crew->key[number]), .path = text_of(crew->path[number]),
-            .size = (uint64_t)info.st_size,
-            .stamp = (uint64_t)info.st_mtim.tv_sec * 1000000000u + (uint64_t)info.st_mtim.tv_nsec,
-        };
-        crew->open.files++;
+        int code = add_file(crew, key, path, err);
+        for (int k = 0; !code && data_companion(path, k, beside, sizeof beside); k++)
+            code = add_file(crew, "", beside, err);
+        if (code)
+            return code;
     }
     return RONDO_OK;
 }

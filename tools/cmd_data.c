@@ -15,13 +15,17 @@ static const char help[] =
     "rondo data info FILE [--json] [--index-base 0|1]\n"
     "rondo data convert IN OUT [--index-base 0|1]\n"
     "rondo data generate lasso [--design ar|genotype|sparse] --out DIR [--seed N]\n"
-    "    [--rows N] [--cols P] [--causes K] [--format npy|mtx|svm, with or without .gz]\n"
+    "    [--rows N] [--cols P] [--causes K] [--format npy|mtx|svm, with or without .gz, or bed]\n"
     "    ar:       [--rho R] [--block B] [--amplitude A] [--noise S]\n"
-    "    genotype: [--heritability H]\n"
+    "    genotype: [--heritability H] [--missing SHARE]\n"
     "    sparse:   [--density D] [--amplitude A] [--noise S]\n";
 
 enum { OPTION_JSON = 1000, OPTION_BASE, OPTION_DESIGN, OPTION_FORMAT, OPTION_OUT, OPTION_SEED,
        OPTION_HELP };
+
+/* Any file as it is. */
+static const struct data_options looking = { .index_base = 1, .packed = true,
+                                             .labels = DATA_LABELS_IF_WHOLE };
 
 /* The next option as getopt_long numbers it, -1 at the end, -2 after a usage error was printed. */
 static int next_option(const char *command, int argc, char **argv, const struct option *known)
@@ -76,10 +80,10 @@ static void print_json(const char *path, const struct data_info *info)
     printf("{\"file\":");
     print_json_text(path);
     printf(",\"format\":\"%s\",\"compression\":\"%s\",\"rows\":%lld,\"cols\":%lld,\"nnz\":%lld,"
-           "\"sparse\":%s,\"labels\":%s,\"bytes\":%zu}\n",
+           "\"sparse\":%s,\"packed\":%s,\"labels\":%s,\"bytes\":%zu}\n",
            data_format_name(info->format), info->compression, (long long)info->rows,
            (long long)info->cols, (long long)info->nnz, info->sparse ? "true" : "false",
-           info->labels ? "true" : "false", info->bytes);
+           info->packed ? "true" : "false", info->labels ? "true" : "false", info->bytes);
 }
 
 static void print_info(const char *path, const struct data_info *info)
@@ -90,7 +94,8 @@ static void print_info(const char *path, const struct data_info *info)
     printf("format     %s%s%s\n", data_format_name(info->format), plain ? "" : ", ",
            plain ? "" : info->compression);
     printf("shape      %lld x %lld\n", (long long)info->rows, (long long)info->cols);
-    printf("stored     %lld values, %s", (long long)info->nnz, info->sparse ? "sparse" : "dense");
+    printf("stored     %lld values, %s", (long long)info->nnz,
+           info->packed ? "packed" : info->sparse ? "sparse" : "dense");
     if (info->sparse)
         printf(" (%.3g %%)", places > 0 ? 100 * (double)info->nnz / places : 0);
     printf("\nlabels     %s\n", info->labels ? "yes" : "no");
@@ -103,7 +108,7 @@ static int data_info_command(int argc, char **argv)
                                            { "index-base", required_argument, NULL, OPTION_BASE },
                                            { "help", no_argument, NULL, OPTION_HELP },
                                            { 0 } };
-    struct data_options options = { .index_base = 1 };
+    struct data_options options = looking;
     struct data_info info;
     struct rondo_error err = { 0 };
     bool json = false;
@@ -151,7 +156,7 @@ static int data_convert_command(int argc, char **argv)
     static const struct option known[] = { { "index-base", required_argument, NULL, OPTION_BASE },
                                            { "help", no_argument, NULL, OPTION_HELP },
                                            { 0 } };
-    struct data_options options = { .index_base = 1 };
+    struct data_options options = looking;
     struct data_set *set;
     struct rondo_error err = { 0 };
     for (int option; (option = next_option("data convert", argc, argv, known)) != -1;) {
@@ -167,9 +172,10 @@ static int data_convert_command(int argc, char **argv)
     if (data_load(in, &options, &set, &err))
         return cli_fail(&err);
     int status = write_matrix(out, &set->x, set->labels.dense);
-    if (!status && !set->info.labels && data_format_by_name(out) == DATA_SVMLIGHT)
+    enum data_format format = data_format_by_name(out);
+    if (!status && !set->info.labels && format == DATA_SVMLIGHT)
         log_line(LOG_WARNING, "%s bears no labels; each line of %s begins with a 0 instead", in, out);
-    if (!status && set->info.labels && data_format_by_name(out) != DATA_SVMLIGHT)
+    if (!status && set->info.labels && format != DATA_SVMLIGHT && format != DATA_BED)
         status = write_labels(out, &set->labels);
     data_free(set);
     return status;
@@ -182,13 +188,13 @@ enum { AR = 1 << DATA_DESIGN_AR, GENOTYPE = 1 << DATA_DESIGN_GENOTYPE,
 
 static const char *const design_names[] = { "ar", "genotype", "sparse", NULL };
 static const char *const format_names[] = { "npy",    "mtx",    "svm", "npy.gz",
-                                            "mtx.gz", "svm.gz", NULL };
+                                            "mtx.gz", "svm.gz", "bed", NULL };
 
 /* What each design is made with unless told otherwise; block 0 is all columns. */
 static const struct data_recipe usual[] = {
     { .design = DATA_DESIGN_AR, .rows = 1000, .cols = 10000, .rho = 0.9, .causes = 100,
       .amplitude = 3, .noise = 1 },
-    { .design = DATA_DESIGN_GENOTYPE, .rows = 2000, .cols = 5000, .causes = 50,
+    { .design = DATA_DESIGN_GENOTYPE, .rows = 2000, .cols = 5000, .causes = 200,
       .heritability = 0.5 },
     { .design = DATA_DESIGN_SPARSE, .rows = 10000, .cols = 20000, .density = 0.001, .causes = 200,
       .amplitude = 1, .noise = 1 },
@@ -209,6 +215,7 @@ static const struct field {
     { "amplitude", false, AR | SPARSE, offsetof(struct data_recipe, amplitude) },
     { "noise", false, AR | SPARSE, offsetof(struct data_recipe, noise) },
     { "heritability", false, GENOTYPE, offsetof(struct data_recipe, heritability) },
+    { "missing", false, GENOTYPE, offsetof(struct data_recipe, missing) },
 };
 enum { FIELDS = sizeof fields / sizeof fields[0] };
 
@@ -270,7 +277,13 @@ static bool settle(struct order *order)
     if (!order->given[2] && recipe->causes > recipe->cols)
         recipe->causes = recipe->cols;
     if (!order->format)
-        order->format = recipe->design == DATA_DESIGN_SPARSE ? "svm.gz" : "npy";
+        order->format = recipe->design == DATA_DESIGN_SPARSE     ? "svm.gz"
+                        : recipe->design == DATA_DESIGN_GENOTYPE ? "bed"
+                                                                 : "npy";
+    if (strcmp(order->format, "bed") == 0 && recipe->design != DATA_DESIGN_GENOTYPE) {
+        cli_usage(generate_name, "--format bed has a meaning for --design genotype alone");
+        return false;
+    }
     if (!order->dir)
         cli_usage(generate_name, "--out DIR is wanted");
     return order->dir != NULL;
@@ -300,7 +313,8 @@ static bool take_option(struct order *order, int option)
     }
 }
 
-static int write_spec(const char *dir, const char *x)
+/* y: what stands behind x in the spec. */
+static int write_spec(const char *dir, const char *x, const char *y)
 {
     struct file_atomic file;
     struct rondo_error err = { 0 };
@@ -308,49 +322,80 @@ static int write_spec(const char *dir, const char *x)
         return cli_fail(&err);
     fprintf(file.stream,
             "{\n  \"version\": 1,\n  \"app\": \"lasso\",\n"
-            "  \"data\": { \"x\": \"%s\", \"y\": \"y.npy\" },\n"
+            "  \"data\": { \"x\": \"%s\"%s },\n"
             "  \"params\": { \"lambda_ratio\": 0.05 }\n}\n",
-            x);
+            x, y);
     if (file_commit(&file, &err))
         return cli_fail(&err);
     printf("%s/job.json: rondo run %s/job.json\n", dir, dir);
     return 0;
 }
 
-static int write_all(const struct order *order, const struct data_set *set, const double *truth)
+static int write_truth(const struct order *order, const double *truth)
 {
-    const struct rondo_matrix coefficients = { .rows = set->x.cols, .cols = 1, .nnz = set->x.cols,
-                                               .ld = set->x.cols, .dense = truth };
-    char name[32], path[4096];
-    snprintf(name, sizeof name, "x.%s", order->format);
-    if (snprintf(path, sizeof path, "%s/%s", order->dir, name) >= (int)sizeof path - 16)
-        return cli_usage(generate_name, "the path is too long");
-    int status = write_matrix(path, &set->x, set->labels.dense);
-    snprintf(path, sizeof path, "%.4000s/y.npy", order->dir);
-    if (!status)
-        status = write_matrix(path, &set->labels, NULL);
+    int64_t cols = order->recipe.cols;
+    const struct rondo_matrix coefficients = { .rows = cols, .cols = 1, .nnz = cols, .ld = cols,
+                                               .dense = truth };
+    char path[4096];
     snprintf(path, sizeof path, "%.4000s/truth.npy", order->dir);
+    return write_matrix(path, &coefficients, NULL);
+}
+
+static int write_all(const struct order *order, const char *path, const struct data_set *set,
+                     const double *truth)
+{
+    char name[32], beside[4096];
+    snprintf(name, sizeof name, "x.%s", order->format);
+    snprintf(beside, sizeof beside, "%.4000s/y.npy", order->dir);
+    int status = write_matrix(path, &set->x, set->labels.dense);
     if (!status)
-        status = write_matrix(path, &coefficients, NULL);
-    return status ? status : write_spec(order->dir, name);
+        status = write_matrix(beside, &set->labels, NULL);
+    if (!status)
+        status = write_truth(order, truth);
+    return status ? status : write_spec(order->dir, name, ", \"y\": \"y.npy\"");
+}
+
+/* What a recipe is refused for is an option. */
+static int refused(struct rondo_error *err)
+{
+    char option[sizeof err->where + 2];
+    snprintf(option, sizeof option, "--%s", err->where);
+    if (err->code == RONDO_EINPUT && !strchr(err->where, '.'))
+        memcpy(err->where, option, sizeof err->where - 1);
+    return cli_fail(err);
+}
+
+static int generate_bed(const struct order *order, const char *path)
+{
+    double *truth;
+    struct rondo_error err = { 0 };
+    if (data_generate_bed(&order->recipe, path, &truth, &err))
+        return refused(&err);
+    printf("%s: %lld x %lld, packed\n", path, (long long)order->recipe.rows,
+           (long long)order->recipe.cols);
+    int status = write_truth(order, truth);
+    mem_free(truth);
+    return status ? status : write_spec(order->dir, "x.bed", "");
 }
 
 static int generate_lasso(const struct order *order)
 {
     struct data_set *set;
     double *truth;
+    char path[4096];
     struct rondo_error err = { 0 };
-    int code = data_generate(&order->recipe, &set, &truth, &err);
-    if (code) {
-        char option[sizeof err.where + 2];
-        snprintf(option, sizeof option, "--%s", err.where);
-        if (code == RONDO_EINPUT)
-            memcpy(err.where, option, sizeof err.where - 1);
-        return cli_fail(&err);
+    if (snprintf(path, sizeof path, "%s/x.%s", order->dir, order->format) >= (int)sizeof path - 64)
+        return cli_usage(generate_name, "the path is too long");
+    bool bed = strcmp(order->format, "bed") == 0;
+    if (!bed && data_generate(&order->recipe, &set, &truth, &err))
+        return refused(&err);
+    int status = file_make_dir(order->dir, &err) ? cli_fail(&err)
+                 : bed                           ? generate_bed(order, path)
+                                                 : write_all(order, path, set, truth);
+    if (!bed) {
+        data_free(set);
+        mem_free(truth);
     }
-    int status = file_make_dir(order->dir, &err) ? cli_fail(&err) : write_all(order, set, truth);
-    data_free(set);
-    mem_free(truth);
     return status;
 }
 

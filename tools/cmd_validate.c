@@ -31,10 +31,12 @@ static int inspect(const struct rondo_job *job, struct source *source, struct ro
 {
     char key[KEY_MAX];
     keys_of_role(source->role->key, key, sizeof key);
-    struct data_options options = { (int)job_integer(job, "data.index_base"),
-                                    source->role->kind == RONDO_ROLE_VECTOR };
+    struct data_options options;
+    int code = host_options(job, (int)(source->role - job_app(job)->roles), &options, err);
     source->given = job_given(job, key);
-    int code = source->given ? data_inspect(job_text(job, key), &options, &source->info, err) : 0;
+    if (code || !source->given)
+        return code;
+    code = data_inspect(job_text(job, key), &options, &source->info, err);
     if (code)
         host_place(job, key, err);
     return code;
@@ -100,7 +102,7 @@ static void print_source(const struct rondo_job *job, const struct source *sourc
     printf("%-10s %s%s%s, %" PRId64 " x %" PRId64 ", %s, %" PRId64 " values%s, %.1f MiB\n", "",
            data_format_name(info->format), strcmp(info->compression, "none") == 0 ? "" : " in ",
            strcmp(info->compression, "none") == 0 ? "" : info->compression, info->rows, info->cols,
-           info->sparse ? "sparse" : "dense", info->nnz, info->labels ? ", labels" : "",
+           info->packed ? "packed" : info->sparse ? "sparse" : "dense", info->nnz, info->labels ? ", labels" : "",
            (double)info->bytes / 0x1p20);
 }
 
@@ -170,6 +172,7 @@ static void put_source(struct jsonout *out, const struct rondo_job *job,
         jsonout_integer_at(out, "cols", info->cols);
         jsonout_integer_at(out, "nnz", info->nnz);
         jsonout_flag_at(out, "sparse", info->sparse);
+        jsonout_flag_at(out, "packed", info->packed);
         jsonout_flag_at(out, "labels", info->labels);
         jsonout_integer_at(out, "bytes", (int64_t)info->bytes);
     }

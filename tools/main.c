@@ -63,13 +63,14 @@ const struct cli_command cli_commands[] = {
       "usage: rondo data info FILE [--json] [--index-base 0|1]\n"
       "       rondo data convert IN OUT [--index-base 0|1]\n"
       "       rondo data generate lasso [--design ar|genotype|sparse] --out DIR [--seed N]\n"
-      "                  [--rows N] [--cols P] [--causes K] [--format npy|mtx|svm[.gz]]\n\n"
+      "                  [--rows N] [--cols P] [--causes K] [--format npy|mtx|svm[.gz]|bed]\n\n"
       "  --index-base 0|1    svmlight: the index of the first column\n"
       "  --rho R --block B   ar: correlation of neighbours, columns of a block\n"
       "  --density D         sparse: share of values that are not zero\n"
       "  --amplitude A       ar, sparse: size of the true coefficients\n"
       "  --noise S           ar, sparse: standard deviation of the noise\n"
-      "  --heritability H    genotype: share of y's variance that the causes explain\n\n"
+      "  --heritability H    genotype: share of y's variance that the causes explain\n"
+      "  --missing SHARE     genotype, in a .bed: share of genotypes that are missing\n\n"
       "example: rondo data generate lasso --design genotype --out data --seed 1\n" },
     { "trace", cmd_trace, "see what the scheduler did",
       "usage: rondo trace summary|rounds|blocks|conflicts|workers TRACE-or-OUT-DIR\n"

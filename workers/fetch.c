@@ -142,32 +142,48 @@ static bool is_here(const char *path, uint64_t size)
     return stat(path, &info) == 0 && S_ISREG(info.st_mode) && (uint64_t)info.st_size == size;
 }
 
-/* CACHE/HASH of path, size and time/NAME: the name says the format. */
-static int place(const struct fetch *fetch, const struct session_file *file, char *dir,
-                 const char **name, struct rondo_error *err)
+/* Behind the last file that belongs to the first. */
+static int32_t group_end(const struct session_open *open, int32_t first)
+{
+    int32_t end = first + 1;
+    while (end < open->files && *(const char *)open->file[end].key.data == 0)
+        end++;
+    return end;
+}
+
+static const char *name_of(const struct session_file *file)
 {
     const char *path = file->path.data, *slash = strrchr(path, '/');
-    char word[FETCH_PATH + 64], hex[65];
-    *name = slash ? slash + 1 : path;
-    int length = snprintf(word, sizeof word, "%s\n%llu\n%llu", path, (unsigned long long)file->size,
-                          (unsigned long long)file->stamp);
-    if (length < 0 || (size_t)length >= sizeof word || !**name || **name == '.')
-        return rondo_error_set(err, RONDO_EINPUT, path, NULL, "no name for a data file");
-    file_sha256_of(word, (size_t)length, hex);
-    length = snprintf(dir, FETCH_PATH, "%s/%.32s", fetch->options.cache, hex);
-    if (length < 0 || (size_t)length + strlen(*name) + 2 > FETCH_PATH)
-        return rondo_error_set(err, RONDO_EINPUT, path, NULL, "its name is too long");
+    return slash ? slash + 1 : path;
+}
+
+/* CACHE/HASH of path, size and time of each file of a group: there they lie under their own names,
+ * which say the format and what belongs together. */
+static int place(const struct fetch *fetch, int32_t first, int32_t end, char *dir,
+                 struct rondo_error *err)
+{
+    char hex[65] = "";
+    for (int32_t i = first; i < end; i++) {
+        const struct session_file *file = &fetch->options.open->file[i];
+        const char *path = file->path.data, *name = name_of(file);
+        char word[FETCH_PATH + 192];
+        int length = snprintf(word, sizeof word, "%s%s\n%llu\n%llu", hex, path,
+                              (unsigned long long)file->size, (unsigned long long)file->stamp);
+        if (length < 0 || (size_t)length >= sizeof word || !*name || *name == '.')
+            return rondo_error_set(err, RONDO_EINPUT, path, NULL, "no name for a data file");
+        file_sha256_of(word, (size_t)length, hex);
+        length = snprintf(dir, FETCH_PATH, "%s/%.32s", fetch->options.cache, hex);
+        if (length < 0 || (size_t)length + strlen(name) + 2 > FETCH_PATH)
+            return rondo_error_set(err, RONDO_EINPUT, path, NULL, "its name is too long");
+    }
     return RONDO_OK;
 }
 
-static int bring(struct fetch *fetch, uint32_t number, char *path, struct rondo_error *err)
+static int bring(struct fetch *fetch, int32_t number, const char *dir, char *path,
+                 struct rondo_error *err)
 {
     const struct session_file *file = &fetch->options.open->file[number];
-    char dir[FETCH_PATH];
-    const char *name;
-    int code = place(fetch, file, dir, &name, err);
-    if (code)
-        return code;
+    const char *name = name_of(file);
     snprintf(path, FETCH_PATH, "%.3500s/%.500s", dir, name);
     if (!fetch->options.open->fetch && is_here(path, file->size)) {
         tidy_used(dir);
@@ -177,15 +193,37 @@ static int bring(struct fetch *fetch, uint32_t number, char *path, struct rondo_
     log_line(LOG_INFO, "fetching %s, %llu bytes", (const char *)file->path.data,
              (unsigned long long)file->size);
     struct file_atomic out;
-    code = file_make_own_dir(dir, err);
+    int code = file_make_own_dir(dir, err);
     if (!code)
         code = file_begin(&out, dir, name, err);
     if (code)
         return code;
-    code = transfer(fetch, number, out.stream, err);
+    code = transfer(fetch, (uint32_t)number, out.stream, err);
     if (!code)
         return file_commit(&out, err);
     file_abandon(&out);
+    return code;
+}
+
+/* A group is read where the coordinator sees it, if all of it is here, else from the cache. */
+static int bring_group(struct fetch *fetch, int32_t first, int32_t end,
+                       struct fetch_places *places, struct rondo_error *err)
+{
+    const struct session_open *open = fetch->options.open;
+    char dir[FETCH_PATH];
+    bool here = !open->fetch;
+    for (int32_t i = first; i < end; i++) {
+        if (open->file[i].path.size >= FETCH_PATH)
+            return rondo_error_set(err, RONDO_EINPUT, NULL, NULL, "a data file's name is too long");
+        here = here && is_here(open->file[i].path.data, open->file[i].size);
+    }
+    int code = here ? RONDO_OK : place(fetch, first, end, dir, err);
+    for (int32_t i = first; i < end && !code; i++)
+        if (here)
+            snprintf(places->path[i], sizeof places->path[i], "%s",
+                     (const char *)open->file[i].path.data);
+        else
+            code = bring(fetch, i, dir, places->path[i], err);
     return code;
 }
 
@@ -193,14 +231,9 @@ int fetch_files(struct fetch *fetch, struct fetch_places *places, struct rondo_e
 {
     const struct session_open *open = fetch->options.open;
     int code = RONDO_OK;
-    for (int32_t i = 0; i < open->files && !code; i++) {
-        const char *path = open->file[i].path.data;
-        if (open->file[i].path.size >= FETCH_PATH)
-            code = rondo_error_set(err, RONDO_EINPUT, NULL, NULL, "a data file's name is too long");
-        else if (!open->fetch && is_here(path, open->file[i].size))
-            snprintf(places->path[i], sizeof places->path[i], "%s", path);
-        else
-            code = bring(fetch, (uint32_t)i, places->path[i], err);
+    for (int32_t first = 0, end; first < open->files && !code; first = end) {
+        end = group_end(open, first);
+        code = bring_group(fetch, first, end, places, err);
     }
     return code;
 }

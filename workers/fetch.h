@@ -6,7 +6,8 @@
  *
  * A file that is here under the same path with the same size is read here; whether it holds the same
  * data is seen from the fingerprint that READY brings.  Else its bytes are fetched into the cache,
- * under a name made of path, size and time, where the next job finds them.  When the coordinator asks
+ * under a name made of path, size and time, where the next job finds them.  Files that belong together
+ * (a .bed, its .bim and its .fam) are fetched together, into one folder.  When the coordinator asks
  * that it be fetched, what is there was not right: it is fetched anew.
  */
 #ifndef FETCH_H

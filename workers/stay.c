@@ -59,10 +59,13 @@ static int parse(struct stay *stay, const struct fetch_places *places, struct ro
     char text[SESSION_FILES + 1][FETCH_PATH + 64];
     const char *set[SESSION_FILES + 1];
     int sets = 0;
-    for (; places && sets < open->files; sets++) {
-        snprintf(text[sets], sizeof text[sets], "%s=%s", (const char *)open->file[sets].key.data,
-                 places->path[sets]);
+    for (int32_t i = 0; places && i < open->files; i++) {
+        const char *key = open->file[i].key.data;
+        if (!*key)
+            continue;
+        snprintf(text[sets], sizeof text[sets], "%s=%s", key, places->path[i]);
         set[sets] = text[sets];
+        sets++;
     }
     snprintf(text[sets], sizeof text[sets], "workers.isa=%s", (const char *)open->isa.data);
     set[sets] = text[sets];

@@ -30,7 +30,7 @@ static const struct rondo_param params[] = {
 };
 
 static const struct rondo_role roles[] = {
-    { "x", RONDO_ROLE_MATRIX, true, NULL, "the design, n x p" },
+    { "x", RONDO_ROLE_PACKED, true, NULL, "the design, n x p" },
     { "y", RONDO_ROLE_VECTOR, true, "x", "the response, n; not needed where x's file bears it" },
     { .key = NULL },
 };
@@ -148,6 +148,8 @@ static int read_data(struct lasso *lasso, struct rondo_error *err)
 {
     const struct rondo_host *host = lasso->host;
     lasso->x = host->matrix(lasso->job, "x");
+    if (lasso->x->packed)
+        return refuse(lasso, err, "data.x", "genotypes are not in this version", NULL);
     lasso->n = lasso->x->rows;
     lasso->p = lasso->x->cols;
     if (lasso->n < 2)

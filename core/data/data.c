@@ -19,6 +19,8 @@ static const struct reader {
 } readers[] = {
     { DATA_NPY, "npy", ".npy ", npy_inspect, npy_load },
     { DATA_MTX, "mtx", ".mtx ", mtx_inspect, mtx_load },
+    { DATA_BED, "bed", ".bed ", bed_inspect, bed_load },
+    { DATA_TABLE, "table", "", phenotype_inspect, phenotype_load },
     { DATA_SVMLIGHT, "svmlight", ".svm .libsvm .svmlight .txt ", svmlight_inspect, svmlight_load },
 };
 enum { READERS = sizeof readers / sizeof readers[0] };
@@ -69,33 +71,43 @@ static bool looks_numeric(const struct stream *s)
     return *at >= '0' && *at <= '9';
 }
 
-static enum data_format by_content(const struct stream *s)
+static enum data_format by_content(const struct stream *s, const struct data_options *options)
 {
     size_t size = (size_t)(s->end - s->at);
+    if (size >= 2 && memcmp(s->at, "\x6c\x1b", 2) == 0)
+        return DATA_BED;
     if (size >= 6 && memcmp(s->at, "\x93NUMPY", 6) == 0)
         return DATA_NPY;
     if (size >= 14 && strncasecmp(s->at, "%%MatrixMarket", 14) == 0)
         return DATA_MTX;
+    if (phenotype_is_table(s, options))
+        return DATA_TABLE;
     enum data_format format = data_format_by_name(s->path);
     if (format == DATA_UNKNOWN && looks_numeric(s))
         format = DATA_SVMLIGHT;
     return format;
 }
 
-static int open_reader(struct stream *s, const char *path, const struct reader **reader,
-                       struct rondo_error *err)
+static int open_reader(struct stream *s, const char *path, const struct data_options *options,
+                       const struct reader **reader, struct rondo_error *err)
 {
     int code = stream_open(s, path, err);
     if (code)
         return code;
-    *reader = reader_of(by_content(s));
-    if (*reader)
+    *reader = reader_of(by_content(s, options));
+    bool columns = *reader && (*reader)->format == DATA_TABLE;
+    if (*reader && (columns || !options->column))
         return RONDO_OK;
     stream_close(s);
+    if (*reader)
+        return rondo_error_set(err, RONDO_EINPUT, path, NULL,
+                               "the phenotype \"%s\" is asked for, and this is no table of them: "
+                               "lines of FID, IID and values, for genotypes in a .bed",
+                               options->column);
     return rondo_error_set(err, RONDO_EINPUT, path, NULL,
                            "the format is not known: looked for NumPy (.npy), Matrix Market "
-                           "(%%MatrixMarket) and svmlight (label index:value ...), "
-                           "plain or gzip or zstd");
+                           "(%%MatrixMarket), svmlight (label index:value ...), "
+                           "plain or gzip or zstd, and PLINK 1 (.bed)");
 }
 
 int data_check_shape(const char *path, const struct data_options *options, int64_t rows,
@@ -119,7 +131,7 @@ int data_check_shape(const char *path, const struct data_options *options, int64
 
 /* ---- the doors ----------------------------------------------------------------------------- */
 
-static const struct data_options usual = { .index_base = 1 };
+static const struct data_options usual = { .index_base = 1, .packed = true };
 
 static void begin_info(struct data_info *info, const struct reader *reader, const struct stream *s)
 {
@@ -132,11 +144,12 @@ int data_inspect(const char *path, const struct data_options *options, struct da
 {
     struct stream s;
     const struct reader *reader;
-    int code = open_reader(&s, path, &reader, err);
+    options = options ? options : &usual;
+    int code = open_reader(&s, path, options, &reader, err);
     if (code)
         return code;
     begin_info(info, reader, &s);
-    code = reader->inspect(&s, options ? options : &usual, info, err);
+    code = reader->inspect(&s, options, info, err);
     stream_close(&s);
     return code;
 }
@@ -147,7 +160,8 @@ int data_load(const char *path, const struct data_options *options, struct data_
     struct stream s;
     const struct reader *reader;
     struct data_set *loaded = NULL;
-    int code = open_reader(&s, path, &reader, err);
+    options = options ? options : &usual;
+    int code = open_reader(&s, path, options, &reader, err);
     if (code)
         return code;
     loaded = mem_calloc(1, sizeof *loaded);
@@ -156,7 +170,7 @@ int data_load(const char *path, const struct data_options *options, struct data_
         goto out;
     }
     begin_info(&loaded->info, reader, &s);
-    code = reader->load(&s, options ? options : &usual, loaded, err);
+    code = reader->load(&s, options, loaded, err);
     if (code)
         goto out;
     data_describe(loaded);
@@ -174,6 +188,7 @@ void data_describe(struct data_set *set)
     set->info.cols = set->x.cols;
     set->info.nnz = set->x.nnz;
     set->info.sparse = set->x.sparse;
+    set->info.packed = set->x.packed != NULL;
     set->info.labels = set->labels.rows > 0;
     set->info.bytes = set->x.bytes;
 }
@@ -182,11 +197,11 @@ void data_free(struct data_set *set)
 {
     if (!set)
         return;
-    if (set->map) {
+    if (set->map)
         munmap(set->map, set->map_bytes);
-    } else {
+    else
         matrix_free(&set->x);
+    if (!set->map || set->x.packed)
         matrix_free(&set->labels);
-    }
     mem_free(set);
 }

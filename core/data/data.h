@@ -9,6 +9,8 @@
  *   svmlight (.svm .libsvm .txt)   "label index:value ... # comment", indices ascending
  *   Matrix Market (.mtx)           coordinate or array; real, integer or pattern; general, symmetric
  *   NumPy (.npy)                   <f4 <f8, C or Fortran order, one or two dimensions
+ *   PLINK 1 (.bed .bim .fam)       genotypes by variants; mapped, never compressed
+ *   tables (FID IID value ...)     phenotypes, matched to a .fam: options.people
  */
 #ifndef DATA_H
 #define DATA_H
@@ -16,11 +18,19 @@
 #include <rondo/err.h>
 #include <rondo/matrix.h>
 
-enum data_format { DATA_UNKNOWN, DATA_SVMLIGHT, DATA_MTX, DATA_NPY };
+enum data_format { DATA_UNKNOWN, DATA_SVMLIGHT, DATA_MTX, DATA_NPY, DATA_BED, DATA_TABLE };
+
+/* A .fam's phenotypes: missing ones are refused; they are not looked at; they are the labels where
+ * none is missing. */
+enum data_labels { DATA_LABELS_WANTED, DATA_LABELS_UNUSED, DATA_LABELS_IF_WHOLE };
 
 struct data_options {
     int index_base; /* svmlight: 0 or 1 (the first column's index); Matrix Market is always 1 */
     bool vector;    /* the file must hold one column (or one row, which is turned) */
+    bool packed;    /* genotypes may come packed; else a .bed is refused */
+    enum data_labels labels; /* of a .bed */
+    const char *people; /* a .bed: a table's rows come in the order of its .fam; NULL: no tables */
+    const char *column; /* the table's column that is wanted; NULL: it has one, or all are */
 };
 
 /* What a header, or for svmlight one pass over the text, tells. */
@@ -28,8 +38,8 @@ struct data_info {
     enum data_format format;
     const char *compression; /* "none", "gzip", "zstd" */
     int64_t rows, cols, nnz; /* nnz: stored entries */
-    bool sparse;
-    bool labels;             /* the file bears y (svmlight) */
+    bool sparse, packed;
+    bool labels;             /* the file bears y (svmlight, .fam) */
     size_t bytes;            /* of the matrix once loaded */
 };
 
@@ -38,7 +48,7 @@ struct data_set {
     struct rondo_matrix x;
     struct rondo_matrix labels; /* rows x 1 where info.labels; else rows = 0 */
     uint64_t digest;            /* of both: digest.h; 0: nobody has asked */
-    void *map;                  /* both lie in it: shelf.h; NULL: in memory of their own */
+    void *map; /* both lie in it: shelf.h; of packed genotypes x alone.  NULL: in memory of their own */
     size_t map_bytes;
 };
 
@@ -46,11 +56,18 @@ const char *data_format_name(enum data_format format);
 /* The format that a name tells, .gz and .zst left aside. */
 enum data_format data_format_by_name(const char *path);
 
+/* Does it begin as a PLINK 1 .bed does? */
+bool data_is_bed(const char *path);
+/* The files without which this one says nothing, 0, 1, ...: a .bed's .bim and .fam; false behind the
+ * last, or where it does not fit.  They lie beside it. */
+bool data_companion(const char *path, int index, char *out, size_t size);
+
 /* Reads as little as tells the shape.  Errors: RONDO_EINPUT with "file" or "file:line". */
 int data_inspect(const char *path, const struct data_options *options, struct data_info *info,
                  struct rondo_error *err) RONDO_MUST_CHECK;
 
-/* Reads the whole file.  Every value is checked to be finite.  Cost: two passes over text. */
+/* Reads the whole file, or maps it: packed genotypes are pages of the .bed, which must not change
+ * while they are used.  Every value is checked to be finite.  Cost: two passes over text. */
 int data_load(const char *path, const struct data_options *options, struct data_set **set,
               struct rondo_error *err) RONDO_MUST_CHECK;
 void data_free(struct data_set *set); /* NULL allowed */
@@ -74,11 +91,16 @@ struct data_recipe {
     double amplitude;  /* of true coefficients (ar, sparse) */
     double noise;      /* standard deviation of the noise (ar, sparse) */
     double heritability; /* genotype: share of y's variance that the causes explain */
+    double missing;    /* genotype, in a .bed: share of genotypes that are missing */
     uint64_t seed;
 };
 
 /* Makes X, y and the true coefficients; a pure function of the recipe. */
 int data_generate(const struct data_recipe *recipe, struct data_set **set, double **truth,
                   struct rondo_error *err) RONDO_MUST_CHECK;
+/* The genotype design as PLINK 1 files, y as the .fam's phenotype; path ends with .bed.  The same
+ * values, in memory that does not grow with cols but for *truth [cols]. */
+int data_generate_bed(const struct data_recipe *recipe, const char *path, double **truth,
+                      struct rondo_error *err) RONDO_MUST_CHECK;
 
 #endif

@@ -1,5 +1,7 @@
 #include "core/data/digest.h"
 
+#include "core/data/plink.h"
+
 #include <string.h>
 
 /* A tail shorter than the lanes is padded with zeros. */
@@ -21,10 +23,24 @@ static uint64_t mix(uint64_t hash, const void *bytes, size_t size)
     return hash;
 }
 
+/* A column's whole bytes, and what of its last stands for rows. */
+static uint64_t mix_packed(uint64_t hash, const struct rondo_matrix *x)
+{
+    for (int64_t j = 0; j < x->cols; j++) {
+        const uint8_t *column = x->packed + j * x->stride;
+        uint8_t last = (uint8_t)(column[(x->rows - 1) / 4] & plink_last_bits(x->rows));
+        hash = mix(hash, column, (size_t)((x->rows - 1) / 4));
+        hash = mix(hash, &last, 1);
+    }
+    return hash;
+}
+
 uint64_t digest_matrix(uint64_t hash, const struct rondo_matrix *x)
 {
-    const int64_t shape[] = { x->rows, x->cols, x->nnz, x->sparse };
+    const int64_t shape[] = { x->rows, x->cols, x->nnz, x->packed ? 2 : x->sparse };
     hash = mix(hash, shape, sizeof shape);
+    if (x->packed)
+        return mix_packed(hash, x);
     if (x->sparse) {
         hash = mix(hash, x->colptr, (size_t)(x->cols + 1) * sizeof *x->colptr);
         hash = mix(hash, x->rowidx, (size_t)x->nnz * sizeof *x->rowidx);

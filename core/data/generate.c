@@ -3,6 +3,8 @@
  * A draw is named by (seed, column, stream, item), so that no order of work can change it. */
 #include "core/base/bitset.h"
 #include "core/base/mem.h"
+#include "core/data/bedfile.h"
+#include "core/data/haplotype.h"
 #include "core/data/matrix.h"
 #include "core/data/readers.h"
 
@@ -11,13 +13,10 @@
 #include <math.h>
 #include <string.h>
 
-/* Streams of rng.h; data have 100 to 110. */
-enum { VALUES = 100, CAUSES, EFFECTS, NOISE, BLOCKS, FREQUENCIES, GAPS };
+/* Streams of rng.h; data have 100 to 110; haplotype.c has 104 to 106 for genotypes. */
+enum { VALUES = 100, CAUSES, EFFECTS, NOISE, GAPS = 106 };
 
-/* Genotypes: blocks of linkage disequilibrium, and what their latent correlation and the
- * frequencies of alleles are drawn from. */
-enum { LD_LEAST = 20, LD_MOST = 80 };
-static const double latent_least = 0.5, latent_most = 0.98, allele_least = 0.05, allele_most = 0.5;
+enum { CHROMOSOMES = 22, SPACING = 3000 };
 
 struct making {
     const struct data_recipe *recipe;
@@ -38,12 +37,6 @@ static struct normals normals(uint64_t seed, int64_t column, uint32_t stream, in
     double radius = sqrt(-2 * log((double)((bits.a >> 11) + 1) * 0x1.0p-53));
     double angle = 0x1.921fb54442d18p+2 * ((double)(bits.b >> 11) * 0x1.0p-53);
     return (struct normals){ radius * cos(angle), radius * sin(angle) };
-}
-
-static double uniform(uint64_t seed, int64_t round, uint32_t stream, int64_t item, double least,
-                      double most)
-{
-    return least + (most - least) * rondo_rng_unit(seed, (uint64_t)round, stream, (uint64_t)item);
 }
 
 /* A whole number in [0, n). */
@@ -113,35 +106,7 @@ static int make_ar(struct making *m, struct rondo_error *err)
     return RONDO_OK;
 }
 
-/* ---- genotype: two haplotypes, each a latent AR(1) cut at the allele's frequency ------------- */
-
-/* z with Phi(z) = f, by bisection. */
-static double quantile(double f)
-{
-    double low = -10, high = 10;
-    for (int i = 0; i < 64; i++) {
-        double middle = (low + high) / 2;
-        if (erfc(-middle * 0x1.6a09e667f3bcdp-1) / 2 < f)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-/* latent: [2 rows], both haplotypes of each individual, moved on by one SNP. */
-static void genotype_column(const struct data_recipe *r, int64_t j, double keep, double *latent,
-                            double *x)
-{
-    double fresh = sqrt(1 - keep * keep);
-    double cut = quantile(uniform(r->seed, j, FREQUENCIES, 0, allele_least, allele_most));
-    for (int64_t i = 0; i < r->rows; i++) {
-        struct normals z = normals(r->seed, j, VALUES, i);
-        latent[2 * i] = keep * latent[2 * i] + fresh * z.a;
-        latent[2 * i + 1] = keep * latent[2 * i + 1] + fresh * z.b;
-        x[i] = (latent[2 * i] < cut) + (latent[2 * i + 1] < cut);
-    }
-}
+/* ---- genotype: haplotype.c ------------------------------------------------------------------- */
 
 static double deviation(const double *x, int64_t n)
 {
@@ -154,45 +119,60 @@ static double deviation(const double *x, int64_t n)
     return sqrt(squares / (double)n);
 }
 
-static void genotype_columns(struct making *m, double *latent, double *dense)
+/* The next variant, and what it adds to y.  An effect is drawn for the standardised genotype, told for
+ * the genotype as it stands. */
+static void make_variant(struct making *m, struct haplotypes *h)
 {
-    const struct data_recipe *r = m->recipe;
-    int64_t left = 0, block = 0;
-    double correlation = 0;
-    for (int64_t j = 0; j < r->cols; j++, left--) {
-        double *x = dense + j * m->set->x.ld, keep = correlation;
-        if (left == 0) {
-            struct rondo_rng_pair bits = rondo_rng_pair(r->seed, (uint64_t)block, BLOCKS, 0);
-            left = LD_LEAST + below(bits.a, LD_MOST - LD_LEAST + 1);
-            correlation = uniform(r->seed, block++, BLOCKS, 1, latent_least, latent_most);
-            keep = 0;
-        }
-        genotype_column(r, j, keep, latent, x);
-        if (m->truth[j] == 0)
-            continue;
-        /* an effect is drawn for the standardised genotype, told for the genotype as it stands */
-        double spread = deviation(x, r->rows);
-        m->truth[j] = spread > 0 ? m->truth[j] / spread : 0;
-        add_column(m, x, m->truth[j]);
-    }
+    double *effect = &m->truth[h->next];
+    haplotypes_step(h);
+    if (*effect == 0)
+        return;
+    double spread = haplotypes_deviation(h);
+    *effect = spread > 0 ? *effect / spread : 0;
+    haplotypes_add(h, *effect, m->y);
+}
+
+/* h2 = var(g) / (var(g) + noise^2); without causes there is noise alone. */
+static void add_environment(struct making *m)
+{
+    double h2 = m->recipe->heritability, genetic = deviation(m->y, m->recipe->rows);
+    add_noise(m, genetic > 0 ? genetic * sqrt((1 - h2) / h2) : 1);
 }
 
 static int make_genotype(struct making *m, struct rondo_error *err)
 {
     const struct data_recipe *r = m->recipe;
+    struct haplotypes h;
     double *dense;
     int code = matrix_dense(&m->set->x, r->rows, r->cols, &dense, "", err);
+    if (!code)
+        code = haplotypes_init(&h, r, err);
     if (code)
         return code;
-    double *latent = mem_calloc(2 * (size_t)r->rows, sizeof *latent);
-    if (!latent)
-        return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "out of memory");
-    genotype_columns(m, latent, dense);
-    mem_free(latent);
-    /* h2 = var(g) / (var(g) + noise^2); without causes there is noise alone */
-    double h2 = r->heritability, genetic = deviation(m->y, r->rows);
-    add_noise(m, genetic > 0 ? genetic * sqrt((1 - h2) / h2) : 1);
+    memset(dense, 0, m->set->x.bytes);
+    for (int64_t j = 0; j < r->cols; j++) {
+        make_variant(m, &h);
+        haplotypes_add(&h, 1, dense + j * m->set->x.ld);
+    }
+    haplotypes_fini(&h);
+    add_environment(m);
     return RONDO_OK;
+}
+
+/* Chromosomes of equal length, a variant every 3000 bases. */
+static void write_variants(struct making *m, struct haplotypes *h, struct bedfile *file)
+{
+    const struct data_recipe *r = m->recipe;
+    int64_t position = 0;
+    for (int64_t j = 0, before = 0; j < r->cols; j++) {
+        int64_t chromosome = 1 + j * CHROMOSOMES / r->cols;
+        position = chromosome == before ? position + SPACING : SPACING;
+        before = chromosome;
+        make_variant(m, h);
+        haplotypes_lose(h);
+        bedfile_put(file, h->column, (int)chromosome, position);
+    }
+    add_environment(m);
 }
 
 /* ---- sparse: each place is filled with probability `density` --------------------------------- */
@@ -256,7 +236,7 @@ static int make_sparse(struct making *m, struct rondo_error *err)
 
 /* ---- the door ------------------------------------------------------------------------------ */
 
-static int check(const struct data_recipe *r, struct rondo_error *err)
+static int check(const struct data_recipe *r, bool bed, struct rondo_error *err)
 {
     bool ar = r->design == DATA_DESIGN_AR, sparse = r->design == DATA_DESIGN_SPARSE;
     const struct {
@@ -273,14 +253,47 @@ static int check(const struct data_recipe *r, struct rondo_error *err)
         { "noise", "finite, at least 0", isfinite(r->noise) && r->noise >= 0 },
         { "heritability", "above 0, at most 1",
           ar || sparse || (r->heritability > 0 && r->heritability <= 1) },
+        { "missing", "0, or above it and below 1 in a .bed",
+          bed ? r->missing >= 0 && r->missing < 1 : r->missing == 0 },
     };
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
         if (!rules[i].good)
             return rondo_error_set(err, RONDO_EINPUT, rules[i].name, NULL, "must be %s",
                                    rules[i].range);
-    double values = (double)r->rows * (double)r->cols * (sparse ? r->density * 1.5 : 1);
+    double values = (double)r->rows * (double)r->cols * (sparse ? r->density * 1.5 : bed ? 0 : 1);
     double bytes = (values + (double)r->rows + 2 * (double)r->cols) * sizeof(double);
     return matrix_enough_memory(bytes < 0x1p62 ? (size_t)bytes : SIZE_MAX, "", err);
+}
+
+static void forget(struct making *m)
+{
+    data_free(m->set);
+    mem_free(m->truth);
+    mem_free(m->causes);
+}
+
+/* What all designs have: y, still 0, and the true coefficients. */
+static int begin(struct making *m, const struct data_recipe *recipe, bool bed,
+                 struct rondo_error *err)
+{
+    *m = (struct making){ .recipe = recipe };
+    int code = check(recipe, bed, err);
+    if (code)
+        return code;
+    m->set = mem_calloc(1, sizeof *m->set);
+    m->truth = mem_alloc((size_t)recipe->cols * sizeof *m->truth);
+    m->causes = mem_calloc(bitset_words(recipe->cols), sizeof *m->causes);
+    if (!m->set || !m->truth || !m->causes)
+        code = rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "out of memory");
+    else
+        code = matrix_dense(&m->set->labels, recipe->rows, 1, &m->y, "", err);
+    if (code) {
+        forget(m);
+        return code;
+    }
+    memset(m->y, 0, (size_t)recipe->rows * sizeof *m->y);
+    draw_causes(m);
+    return RONDO_OK;
 }
 
 int data_generate(const struct data_recipe *recipe, struct data_set **set, double **truth,
@@ -291,33 +304,47 @@ int data_generate(const struct data_recipe *recipe, struct data_set **set, doubl
         [DATA_DESIGN_GENOTYPE] = make_genotype,
         [DATA_DESIGN_SPARSE] = make_sparse,
     };
-    int code = check(recipe, err);
+    struct making m;
+    int code = begin(&m, recipe, false, err);
     if (code)
         return code;
-    struct making m = { .recipe = recipe, .set = mem_calloc(1, sizeof *m.set) };
-    m.truth = mem_alloc((size_t)recipe->cols * sizeof *m.truth);
-    m.causes = mem_calloc(bitset_words(recipe->cols), sizeof *m.causes);
-    if (!m.set || !m.truth || !m.causes) {
-        code = rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "out of memory");
-        goto out;
-    }
-    code = matrix_dense(&m.set->labels, recipe->rows, 1, &m.y, "", err);
-    if (code)
-        goto out;
-    memset(m.y, 0, (size_t)recipe->rows * sizeof *m.y);
-    draw_causes(&m);
     code = designs[recipe->design](&m, err);
+    if (!code) {
+        m.set->info.compression = stream_coding_name(STREAM_PLAIN);
+        data_describe(m.set);
+        *set = m.set;
+        *truth = m.truth;
+        m.set = NULL;
+        m.truth = NULL;
+    }
+    forget(&m);
+    return code;
+}
+
+int data_generate_bed(const struct data_recipe *recipe, const char *path, double **truth,
+                      struct rondo_error *err)
+{
+    struct making m;
+    struct haplotypes h;
+    int code = begin(&m, recipe, true, err);
     if (code)
-        goto out;
-    m.set->info.compression = stream_coding_name(STREAM_PLAIN);
-    data_describe(m.set);
-    *set = m.set;
-    *truth = m.truth;
-    m.set = NULL;
-    m.truth = NULL;
-out:
-    data_free(m.set);
-    mem_free(m.truth);
-    mem_free(m.causes);
+        return code;
+    struct bedfile *file = mem_alloc(sizeof *file);
+    code = file ? haplotypes_init(&h, recipe, err)
+                : rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "out of memory");
+    if (!code) {
+        code = bedfile_begin(file, path, recipe->rows, err);
+        if (!code) {
+            write_variants(&m, &h, file);
+            code = bedfile_end(file, m.y, RONDO_OK, err);
+        }
+        haplotypes_fini(&h);
+    }
+    if (!code) {
+        *truth = m.truth;
+        m.truth = NULL;
+    }
+    mem_free(file);
+    forget(&m);
     return code;
 }

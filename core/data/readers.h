@@ -1,6 +1,6 @@
 /* readers.h - what a format's reader gives to data.c: a header at the least, the matrix in full.
  *
- * Place:   core/data, floor 1; npy.c, svmlight.c and mtx.c implement it, data.c calls it.
+ * Place:   core/data, floor 1; npy.c, svmlight.c, mtx.c, plink.c and phenotype.c implement it, data.c calls it.
  * Threads: one.
  * Memory:  a load fills *set as it goes; after an error data_free cleans up what is there.
  */
@@ -24,6 +24,16 @@ int mtx_inspect(struct stream *s, const struct data_options *options, struct dat
                 struct rondo_error *err);
 int mtx_load(struct stream *s, const struct data_options *options, struct data_set *set,
              struct rondo_error *err);
+int bed_inspect(struct stream *s, const struct data_options *options, struct data_info *info,
+                struct rondo_error *err);
+int bed_load(struct stream *s, const struct data_options *options, struct data_set *set,
+             struct rondo_error *err);
+/* Is this a table of phenotypes, and are there people to match it to? */
+bool phenotype_is_table(const struct stream *s, const struct data_options *options);
+int phenotype_inspect(struct stream *s, const struct data_options *options, struct data_info *info,
+                      struct rondo_error *err);
+int phenotype_load(struct stream *s, const struct data_options *options, struct data_set *set,
+                   struct rondo_error *err);
 
 /* Refuses a shape that is empty, too large, or no vector where one is wanted. */
 int data_check_shape(const char *path, const struct data_options *options, int64_t rows,

@@ -77,7 +77,8 @@ static bool find_place(struct shelf *shelf, const struct data_options *options)
 {
     if (strlen(shelf->dir) >= PATH_MAX || stat(shelf->source, &shelf->version) != 0
         || !S_ISREG(shelf->version.st_mode) || shelf->version.st_size < SHELF_LEAST_BYTES
-        || is_plain_npy(shelf->source) || !is_settled(&shelf->version)
+        || is_plain_npy(shelf->source) || data_is_bed(shelf->source)
+        || (options && options->people) || !is_settled(&shelf->version)
         || !make_key(shelf, options))
         return false;
     snprintf(shelf->path, sizeof shelf->path, "%s/%s.rdm", shelf->dir, shelf->key);

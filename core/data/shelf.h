@@ -19,7 +19,8 @@
 
 #include "core/data/data.h"
 
-/* What is read as fast without: files smaller than this, and plain .npy. */
+/* What is read as fast without: files smaller than this, plain .npy and .bed; and what depends on a
+ * second file, a table of phenotypes. */
 enum { SHELF_LEAST_BYTES = 1 << 16 };
 
 /* As data_load.  dir: made where it is missing, and used where tidy_open (core/base/tidy.h)

@@ -1,6 +1,7 @@
 /* write.c - a matrix as .npy, .mtx or svmlight, perhaps gzipped; whole or not at all. */
 #include "core/base/file.h"
 #include "core/base/mem.h"
+#include "core/data/bedfile.h"
 #include "core/data/data.h"
 #include "core/data/number.h"
 
@@ -109,6 +110,21 @@ static int sink_close(struct sink *out, int code, const char *path, struct rondo
     return code;
 }
 
+/* Column j as [rows] numbers, in place or in `room`, which a dense matrix does not need. */
+static const double *column_of(const struct rondo_matrix *x, int64_t j, double *room)
+{
+    if (x->dense)
+        return x->dense + j * x->ld;
+    if (x->packed) {
+        bedfile_expand(x, j, room);
+        return room;
+    }
+    memset(room, 0, (size_t)x->rows * sizeof *room);
+    for (int64_t at = x->colptr[j]; at < x->colptr[j + 1]; at++)
+        room[x->rowidx[at]] = x->values[at];
+    return room;
+}
+
 /* ---- the formats --------------------------------------------------------------------------- */
 
 /* One column is written as one dimension, as NumPy's users expect a vector. */
@@ -130,18 +146,12 @@ static int write_npy(struct sink *out, const struct rondo_matrix *x)
     put(out, header, (size_t)padded);
 
     size_t bytes = (size_t)x->rows * sizeof(double);
-    double *column = x->sparse ? mem_alloc(bytes) : NULL;
-    if (x->sparse && !column)
+    double *room = mem_alloc(bytes);
+    if (!room)
         return RONDO_ENOMEM;
-    for (int64_t j = 0; j < x->cols; j++) {
-        if (x->sparse) {
-            memset(column, 0, bytes);
-            for (int64_t at = x->colptr[j]; at < x->colptr[j + 1]; at++)
-                column[x->rowidx[at]] = x->values[at];
-        }
-        put(out, x->sparse ? column : x->dense + j * x->ld, bytes);
-    }
-    mem_free(column);
+    for (int64_t j = 0; j < x->cols; j++)
+        put(out, column_of(x, j, room), bytes);
+    mem_free(room);
     return RONDO_OK;
 }
 
@@ -169,11 +179,17 @@ static int write_mtx(struct sink *out, const struct rondo_matrix *x)
     for (int64_t j = 0; x->sparse && j < x->cols; j++)
         for (int64_t at = x->colptr[j]; at < x->colptr[j + 1]; at++)
             put_entry(out, x->rowidx[at], j, x->values[at]);
-    for (int64_t j = 0; !x->sparse && j < x->cols; j++)
+    double *room = mem_alloc((size_t)x->rows * sizeof *room);
+    if (!room)
+        return RONDO_ENOMEM;
+    for (int64_t j = 0; !x->sparse && j < x->cols; j++) {
+        const double *column = column_of(x, j, room);
         for (int64_t i = 0; i < x->rows; i++) {
-            put_real(out, x->dense[i + j * x->ld]);
+            put_real(out, column[i]);
             put_char(out, '\n');
         }
+    }
+    mem_free(room);
     return RONDO_OK;
 }
 
@@ -224,14 +240,36 @@ static void put_pair(struct sink *out, int64_t col, double value)
     put_real(out, value);
 }
 
+/* What a missing genotype is written as, for each column; NULL where none can be. */
+static int means_of(const struct rondo_matrix *x, double **means)
+{
+    *means = NULL;
+    if (!x->packed)
+        return RONDO_OK;
+    *means = mem_alloc((size_t)x->cols * sizeof **means);
+    for (int64_t j = 0; *means && j < x->cols; j++)
+        (*means)[j] = bedfile_mean(x, j);
+    return *means ? RONDO_OK : RONDO_ENOMEM;
+}
+
+/* Entry (i, j) of a dense or a packed matrix. */
+static double entry(const struct rondo_matrix *x, const double *means, int64_t i, int64_t j)
+{
+    static const double values[4] = { [RONDO_HOM_A1] = 2, [RONDO_HET] = 1 };
+    if (!x->packed)
+        return x->dense[i + j * x->ld];
+    enum rondo_genotype code = rondo_genotype_at(x->packed + j * x->stride, i);
+    return code == RONDO_MISSING ? means[j] : values[code];
+}
+
 /* Whether the last column has no entry that will be written: svmlight knows the number of columns
  * by its largest index alone, so the first line then bears an explicit zero there. */
-static bool last_is_empty(const struct rondo_matrix *x)
+static bool last_is_empty(const struct rondo_matrix *x, const double *means)
 {
     if (x->sparse)
         return x->cols > 0 && x->colptr[x->cols] == x->colptr[x->cols - 1];
     for (int64_t i = 0; x->cols > 0 && i < x->rows; i++)
-        if (x->dense[i + (x->cols - 1) * x->ld] != 0)
+        if (entry(x, means, i, x->cols - 1) != 0)
             return false;
     return x->cols > 0;
 }
@@ -239,21 +277,26 @@ static bool last_is_empty(const struct rondo_matrix *x)
 static int write_svmlight(struct sink *out, const struct rondo_matrix *x, const double *labels)
 {
     struct by_rows t = { 0 };
+    double *means;
     int code = x->sparse ? by_rows_make(&t, x) : RONDO_OK;
+    code = code ? code : means_of(x, &means);
     if (code)
         return code;
     for (int64_t i = 0; i < x->rows; i++) {
         put_real(out, labels ? labels[i] : 0);
         for (int64_t at = x->sparse ? t.ptr[i] : 0; x->sparse && at < t.ptr[i + 1]; at++)
             put_pair(out, t.col[at], t.value[at]);
-        for (int64_t j = 0; !x->sparse && j < x->cols; j++)
-            if (x->dense[i + j * x->ld] != 0)
-                put_pair(out, j, x->dense[i + j * x->ld]);
-        if (i == 0 && last_is_empty(x))
+        for (int64_t j = 0; !x->sparse && j < x->cols; j++) {
+            double value = entry(x, means, i, j);
+            if (value != 0)
+                put_pair(out, j, value);
+        }
+        if (i == 0 && last_is_empty(x, means))
             put_pair(out, x->cols - 1, 0);
         put_char(out, '\n');
     }
     by_rows_free(&t);
+    mem_free(means);
     return RONDO_OK;
 }
 
@@ -267,10 +310,12 @@ int data_write(const char *path, const struct rondo_matrix *x, const double *lab
                struct rondo_error *err)
 {
     enum data_format format = data_format_by_name(path);
-    if (format == DATA_UNKNOWN || ends_with(path, ".zst"))
+    if (format == DATA_BED && ends_with(path, ".bed"))
+        return bedfile_write(path, x, labels, err);
+    if (format == DATA_UNKNOWN || format == DATA_BED || ends_with(path, ".zst"))
         return rondo_error_set(err, RONDO_EINPUT, path, NULL,
                                "the name does not tell a format that is written: .npy, .mtx, .svm, "
-                               "with or without .gz");
+                               "with or without .gz, or .bed");
     struct sink *out = mem_alloc(sizeof *out);
     if (!out)
         return rondo_error_set(err, RONDO_ENOMEM, path, NULL, "out of memory");

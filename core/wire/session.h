@@ -14,7 +14,8 @@ enum { SESSION_FILES = 16, SESSION_PART = 262144 };
 
 /* A data file of the job, as the coordinator sees it. */
 struct session_file {
-    struct rondo_bytes key, path; /* "data.x"; absolute.  Texts end with a NUL that size counts */
+    struct rondo_bytes key, path; /* "data.x", or "" where it belongs to the file before and lies
+                                     beside it; absolute.  Texts end with a NUL that size counts */
     uint64_t size, stamp;         /* bytes; time of the last change, ns: names a version of it */
 };
 

@@ -64,14 +64,18 @@ struct rondo_param {
     const char *help;     /* one line */
 };
 
-enum rondo_role_kind { RONDO_ROLE_MATRIX, RONDO_ROLE_VECTOR };
+enum rondo_role_kind {
+    RONDO_ROLE_MATRIX, /* dense or sparse; a file of genotypes is refused for it */
+    RONDO_ROLE_VECTOR,
+    RONDO_ROLE_PACKED, /* a matrix that may also come as packed genotypes (matrix.h) */
+};
 
 /* A data file that a job of this app names under /data. */
 struct rondo_role {
     const char *key; /* "x" */
     enum rondo_role_kind kind;
     bool required;
-    const char *labels_of; /* this vector may come with that matrix's file (svmlight); NULL: never */
+    const char *labels_of; /* this vector may come with that matrix's file (svmlight, .fam); NULL: never */
     const char *help;
 };
 

@@ -8,6 +8,10 @@
  * bytes where ld is a multiple of 8.  Rows n to ld-1 of a column are zero.
  * Sparse: compressed columns; the entries of column j are [colptr[j], colptr[j+1]), rows ascending,
  * no row twice.  Explicit zeros may occur.
+ * Packed: genotypes, 2 bits each, as PLINK's .bed has them: row i of column j is the code in bits
+ * 2 (i mod 4) and up of packed[i / 4 + j * stride].  A value is the number of A1 alleles, 2, 1 or 0;
+ * a missing one is the app's to impute.  Bits behind row n - 1 in a column's last byte may be set.
+ * Columns are not aligned.  Given to a role of kind RONDO_ROLE_PACKED (app.h) alone.
  * Every value is finite.
  */
 #ifndef RONDO_MATRIX_H
@@ -17,9 +21,17 @@
 
 RONDO_C_BEGIN
 
+/* What two bits of a packed column say, the lower-numbered bit being the code's lower one. */
+enum rondo_genotype {
+    RONDO_HOM_A1 = 0,  /* homozygous A1: 2 */
+    RONDO_MISSING = 1,
+    RONDO_HET = 2,     /* heterozygous: 1 */
+    RONDO_HOM_A2 = 3,  /* homozygous A2: 0 */
+};
+
 struct rondo_matrix {
     int64_t rows, cols;   /* n, p; both >= 0 */
-    int64_t nnz;          /* stored entries: n * p where dense */
+    int64_t nnz;          /* stored entries: n * p where dense or packed */
     bool sparse;
     int64_t ld;           /* dense: leading dimension, in values */
     const double *dense;  /* dense: [ld * p] */
@@ -27,7 +39,15 @@ struct rondo_matrix {
     const int32_t *rowidx; /* sparse: [nnz] */
     const double *values;  /* sparse: [nnz] */
     size_t bytes;          /* values, indices and pointers as stored */
+    const uint8_t *packed; /* packed: [stride * p]; else NULL */
+    int64_t stride;        /* packed: bytes from one column to the next, (n + 3) / 4 at the least */
 };
+
+/* The code of row i in a packed column. */
+static inline enum rondo_genotype rondo_genotype_at(const uint8_t *column, int64_t i)
+{
+    return (enum rondo_genotype)(column[i / 4] >> (i % 4 * 2) & 3);
+}
 
 RONDO_C_END
 

@@ -1,0 +1,220 @@
+"""Genotypes in PLINK 1 files: looked at, converted, made, refused, and sent to a worker."""
+
+import json
+import os
+import unittest
+
+import numpy as np
+
+import installed
+import support
+from cluster import Coordinator
+from installed import SOURCE
+from support import call
+
+VALUES = np.array([2, np.nan, 1, 0])  # of the codes 00, 01, 10, 11
+ROLES = ("static struct rondo_role two[3] = {{\"x\", RONDO_ROLE_PACKED, 1, 0, \"genotypes\"}, "
+         "{\"y\", RONDO_ROLE_VECTOR, 0, \"x\", \"y\"}}; app.roles = two")
+
+
+def read_bed(path):
+    """Genotypes [n, p] by the format's description, and the columns of .bim and .fam."""
+    beside = []
+    for ending in (".bim", ".fam"):
+        with open(path[:-4] + ending, encoding="ascii") as stream:
+            beside.append([line.split() for line in stream])
+    variants, people = beside
+    raw = np.fromfile(path, dtype=np.uint8)
+    assert bytes(raw[:3]) == b"\x6c\x1b\x01"
+    codes = raw[3:].reshape(len(variants), -1, 1) >> np.array([0, 2, 4, 6]) & 3
+    return VALUES[codes.reshape(len(variants), -1)[:, :len(people)].T], variants, people
+
+
+class Data(support.Case):
+    def make(self, *words, **options):
+        options = {"rows": 403, "cols": 900, "seed": 3, **options}
+        for key, value in options.items():
+            words += ("--" + key, value)
+        done = call("data", "generate", "lasso", "--design", "genotype", "--out", self.path("g"), *words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return self.path("g", "x.bed")
+
+    def refused(self, words, *says):
+        done = call(*words)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        for word in says:
+            self.assertIn(word, done.stderr)
+
+    def test_made_genotypes_are_what_the_recipe_says(self):
+        x, variants, people = read_bed(self.make(rows=1501, cols=2000, missing=0.05))
+        truth = np.load(self.path("g", "truth.npy"))
+        self.assertEqual((x.shape, truth.shape), ((1501, 2000), (2000,)))
+        self.assertAlmostEqual(np.isnan(x).mean(), 0.05, delta=0.002)
+        frequency = np.nanmean(x, axis=0) / 2
+        self.assertTrue(0.03 < frequency.min() < 0.08 and 0.46 < frequency.max() < 0.54)
+        self.assertEqual(np.count_nonzero(truth), 200)
+        filled = np.where(np.isnan(x), 2 * frequency, x)
+        y = np.array([float(words[5]) for words in people])
+        share = np.corrcoef(filled @ truth, y)[0, 1] ** 2
+        self.assertTrue(0.35 < share < 0.6, share)  # h2 0.5, less what is missing
+        z = (filled - filled.mean(0)) / filled.std(0)
+        near = (z[:, 1:] * z[:, :-1]).mean(0)
+        far = (z[:, 200:] * z[:, :-200]).mean(0)
+        self.assertTrue(near.mean() > 0.3 and abs(far).mean() < 0.05, (near.mean(), abs(far).mean()))
+        self.assertEqual(sorted({int(words[0]) for words in variants}), list(range(1, 23)))
+        for one, other in zip(variants, variants[1:]):
+            self.assertTrue(one[0] != other[0] or int(one[3]) < int(other[3]))
+
+    def test_the_same_seed_gives_the_same_bytes(self):
+        one = support.sha256(self.make(missing=0.01))
+        self.assertEqual(support.sha256(self.make(missing=0.01)), one)
+        self.assertNotEqual(support.sha256(self.make(missing=0.01, seed=4)), one)
+
+    def test_info(self):
+        path = self.make()
+        told = json.loads(call("data", "info", path, "--json").stdout)
+        self.assertEqual(told, {"file": path, "format": "bed", "compression": "none", "rows": 403,
+                                "cols": 900, "nnz": 403 * 900, "sparse": False, "packed": True,
+                                "labels": True, "bytes": 101 * 900})
+        self.assertIn("packed", call("data", "info", path).stdout)
+
+    def test_convert_there_and_back(self):
+        path = self.make(missing=0.02)
+        x, _, people = read_bed(path)
+        want = np.where(np.isnan(x), np.nanmean(x, axis=0), x)
+        self.assertEqual(call("data", "convert", path, self.path("x.npy")).returncode, 0)
+        np.testing.assert_allclose(np.load(self.path("x.npy")), want, rtol=1e-15)
+        np.testing.assert_allclose(np.load(self.path("x.labels.npy")),
+                                   [float(words[5]) for words in people], rtol=1e-15)
+        whole = self.make()
+        for name in ("whole.npy", "whole.mtx.gz", "whole.svm"):
+            self.assertEqual(call("data", "convert", whole, self.path(name)).returncode, 0)
+            back = self.path(name.split(".")[1] + ".bed")
+            done = call("data", "convert", self.path(name), back)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(support.sha256(back), support.sha256(whole))
+        self.refused(("data", "convert", self.path("x.npy"), self.path("no.bed")), "0, 1 and 2")
+        self.assertFalse([name for name in os.listdir(self.dir) if name.startswith("no.")])
+
+    def test_generate_refuses(self):
+        def words(*more):
+            return ("data", "generate", "lasso", "--out", self.path("r"), *more)
+        genotype = ("--design", "genotype", "--rows", "9", "--cols", "9")
+        self.refused(words("--design", "ar", "--format", "bed"), "--format bed")
+        self.refused(words("--design", "ar", "--missing", "0.1"), "--missing")
+        self.refused(words(*genotype, "--missing", "1"), "--missing")
+        self.refused(words(*genotype, "--missing", "0.1", "--format", "npy"), "--missing")
+
+    # ---- specs ----------------------------------------------------------------------------------
+
+    def table(self, name="pheno.txt", header="FID IID bmi height\n"):
+        with open(self.path("g", "x.fam"), encoding="ascii") as stream:
+            people = [line.split()[:2] for line in stream]
+        lines = ["%s %s %d %g\n" % (*who, i, i / 2) for i, who in enumerate(people)]
+        return self.write(name, header + "".join(reversed(lines)))
+
+    def test_validate_takes_tables_and_phenotypes(self):
+        path = self.make()
+        done = call("validate", self.spec(path), "--json")
+        told = json.loads(done.stdout)["data"]
+        self.assertEqual((told["x"]["packed"], told["y"]["labels_of"]), (True, "x"))
+        spec = self.spec(path, self.table(), data={"phenotype": "height"})
+        told = json.loads(call("validate", spec, "--json").stdout)["data"]
+        self.assertEqual((told["y"]["format"], told["y"]["rows"]), ("table", 403))
+        self.refused(("validate", self.spec(path, self.table(), data={"phenotype": "age"})),
+                     "pheno.txt:1", "bmi, height")
+        self.refused(("validate", self.spec(path, self.table())), "pheno.txt:1", "/data/phenotype")
+        self.refused(("validate", self.spec(path, data={"phenotype": "bmi"})), "/data/phenotype",
+                     "job.json:", "not given")
+
+    def test_bad_files_stop_a_job_before_it_begins(self):
+        path = self.make()
+        with open(path, "ab") as stream:
+            stream.write(b"!")
+        for command in ("validate", "run"):
+            self.refused((command, self.spec(path), *(("--out", self.path("out"))
+                                                      if command == "run" else ())),
+                         "/data/x", path, "90904 bytes")
+        path = self.make()
+        with open(path[:-4] + ".fam", "r", encoding="ascii") as stream:
+            lines = stream.read().splitlines()
+        lines[6] = lines[6].rsplit(" ", 1)[0] + " -9"
+        self.write(os.path.join("g", "x.fam"), "\n".join(lines) + "\n")
+        self.refused(("run", self.spec(path), "--out", self.path("out")), "x.fam:7", "i7 i7 is missing",
+                     "/data/y")
+        self.assertEqual(call("validate", self.spec(path, self.table("one.txt", ""),
+                                                    data={"phenotype": "1"})).returncode, 0)
+        os.remove(path[:-4] + ".bim")
+        self.refused(("validate", self.spec(path)), "x.bim")
+
+    def test_an_app_says_whether_it_takes_them(self):
+        self.assertIn("matrix or genotypes", call("apps", "lasso").stdout)
+        roles = json.loads(call("apps", "lasso", "--json").stdout)["data"]
+        self.assertEqual([role["packed"] for role in roles], [True, False])
+
+
+class Service(installed.Case):
+    """A plug-in that has genotypes loaded, and goes its own way."""
+
+    def setUp(self):
+        super().setUp()
+        self.apps = self.path("apps")
+        self.build(ROLES)
+        done = call("data", "generate", "lasso", "--design", "genotype", "--rows", "50", "--cols", "70",
+                    "--out", self.path("data", "g"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.bed = self.path("data", "g", "x.bed")
+        with open(self.bed[:-4] + ".fam", encoding="ascii") as stream:
+            self.write("data/pheno.txt", "".join("%s %s 7\n" % tuple(line.split()[:2])
+                                                 for line in stream))
+
+    def build(self, edit):
+        self.compile_app(os.path.join(self.apps, "libtoy.so"), "-I", SOURCE, "-DBASE=app_gather",
+                         "-DEDIT=" + edit, os.path.join(SOURCE, "tests", "plugin", "entry.c"),
+                         os.path.join(SOURCE, "tests", "apps", "app_gather.c"))
+
+    def toy(self):
+        return self.write("toy.json", json.dumps({
+            "version": 1, "app": "gather", "stop": {"rounds": 5},
+            "data": {"x": self.bed, "y": self.path("data", "pheno.txt")}}))
+
+    def test_an_app_that_does_not_take_them_refuses_the_file(self):
+        self.build(ROLES.replace("PACKED", "MATRIX"))
+        for command in (("validate", self.toy()), ("run", self.toy(), "--out", self.path("out"))):
+            done = self.call(*command, apps=self.apps)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("x.bed: packed genotypes are not taken by this app", self.said(done))
+
+    def test_a_worker_that_does_not_see_them_is_sent_all_three(self):
+        if os.system("unshare --mount true 2>/dev/null") != 0:
+            self.skipTest("no mount namespaces here")
+        hide = ("unshare", "--mount", "sh", "-c", "mount -t tmpfs none %s && exec \"$@\""
+                % self.path("data"), "sh")
+        apps = {"RONDO_APP_PATH": self.apps}
+        coordinator = Coordinator(self, env=apps)
+        worker = coordinator.worker("hidden", prefix=hide, env=apps)
+        coordinator.wait_workers(1)
+        for changed, fetched in ((False, 4), (False, 4), (True, 7)):
+            if changed:
+                os.utime(self.bed[:-4] + ".fam")
+            with open(self.toy(), "rb") as spec:
+                number = str(json.loads(coordinator.ask("/v1/jobs", spec.read(), "POST")[1])["id"])
+            job = coordinator.wait_job(number)
+            self.assertEqual(job["state"], "completed", job)
+            self.assertEqual(worker.said().count("fetching"), fetched, worker.said())
+
+    def test_companions_must_lie_under_the_data_root(self):
+        secret = self.write("secret.fam", "i1 i1 0 0 0 1\n")
+        os.remove(self.bed[:-4] + ".fam")
+        os.symlink(secret, self.bed[:-4] + ".fam")
+        coordinator = Coordinator(self, roots=(self.path("data"),),
+                                  env={"RONDO_APP_PATH": self.apps})
+        with open(self.toy(), "rb") as spec:
+            status, body = coordinator.ask("/v1/jobs", spec.read(), "POST")
+        self.assertEqual(status, 403, body)
+        self.assertNotIn("secret", str(body))
+
+
+if __name__ == "__main__":
+    unittest.main()

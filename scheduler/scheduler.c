@@ -349,10 +349,13 @@ void scheduler_begin(struct scheduler *s, int64_t round, int64_t want)
         gather_flying(s);
 }
 
-void scheduler_whole(struct scheduler *s)
+void scheduler_whole(struct scheduler *s, int64_t want)
 {
     assert(s->in_flight == 0 && s->taken == 0);
     s->whole = true;
+    s->want = want < s->sizes.whole ? want : s->sizes.whole;
+    s->flight->plan.wanted = s->want;
+    s->stage = s->want > 0 ? STAGE_DRAW : STAGE_PACK;
 }
 
 void scheduler_answer(struct scheduler *s, const double *values)

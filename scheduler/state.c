@@ -105,8 +105,9 @@ static bool unpack_blocks(struct scheduler *s, struct flight *flight, struct cur
         return false;
     for (uint32_t b = 0; b < blocks; b++) {
         int64_t size = (int64_t)flight->start[b + 1] - flight->start[b];
-        if (size < 1 || size > s->config.block_size || !(flight->cost[b] >= 0) ||
-            flight->start[b + 1] > s->sizes.places)
+        bool whole = blocks == 1 && size <= s->sizes.whole;
+        if (size < 1 || (size > s->config.block_size && !whole) || !(flight->cost[b] >= 0) ||
+            flight->start[b + 1] > (whole ? s->sizes.whole : s->sizes.places))
             return false;
     }
     int64_t taken = flight->start[blocks];

@@ -31,14 +31,12 @@ static struct column read_sparse(const struct lasso *lasso, int64_t j)
 {
     const struct rondo_matrix *x = lasso->x;
     const double *value = x->values + x->colptr[j];
-    const int32_t *row = x->rowidx + x->colptr[j];
     int64_t count = x->colptr[j + 1] - x->colptr[j];
     double absent = (double)(lasso->n - count);
-    struct column column = { .least = absent > 0 ? 0 : HUGE_VAL,
-                             .most = absent > 0 ? 0 : -HUGE_VAL };
+    struct column column = { .least = absent > 0 ? 0 : value[0], .most = absent > 0 ? 0 : value[0] };
+    column.dot = lasso->kernel->gather(value, x->rowidx + x->colptr[j], count, lasso->y);
     for (int64_t i = 0; i < count; i++) {
         column.sum += value[i];
-        column.dot += value[i] * lasso->y[row[i]];
         column.least = value[i] < column.least ? value[i] : column.least;
         column.most = value[i] > column.most ? value[i] : column.most;
     }

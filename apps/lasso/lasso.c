@@ -9,6 +9,8 @@
 enum {
     SHARD_ROWS = 262144,  /* rows from which on the residual is cut into shards of about this size */
     SHARDS_MOST = 64,
+    ROUND_DEFAULT = 8 * 256, /* blocks x block_size as they are where the spec is silent */
+    WHOLE_MOST = 262144,  /* variables in a working set that is solved on the residual */
     FRESH_ROUNDS = 4096,  /* rounds between two fresh residuals */
 };
 
@@ -73,6 +75,9 @@ static int read_params(struct lasso *lasso, struct rondo_error *err)
                                                                   : LASSO_SOLVE;
     lasso->by_violation = strcmp(host->text(job, "schedule.priority.rule"), "gradient") == 0;
     lasso->most = host->integer(job, "schedule.blocks") * host->integer(job, "schedule.block_size");
+    /* What is solved on the residual needs no couplings, and may be as large as it must; a spec that
+     * asks for other rounds than the default's gets them. */
+    lasso->whole = lasso->most == ROUND_DEFAULT ? WHOLE_MOST : lasso->most;
     lasso->pipeline = host->integer(job, "schedule.pipeline");
     lasso->fresh_rounds = FRESH_ROUNDS;
     return RONDO_OK;
@@ -205,7 +210,8 @@ static void layout(const void *problem, struct rondo_layout *out)
 {
     const struct lasso *lasso = problem;
     *out = (struct rondo_layout){ .variables = lasso->p, .cost = lasso->cost,
-                                  .shards = lasso->shards, .chunks = lasso->chunks };
+                                  .shards = lasso->shards, .chunks = lasso->chunks,
+                                  .whole = lasso->whole };
 }
 
 static const char *const later[] = { "path", "cv", "penalty_factor", "weights", NULL };

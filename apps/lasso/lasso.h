@@ -54,7 +54,8 @@ struct lasso {
     bool intercept, by_violation;  /* priority rule `gradient` */
     bool couples;                  /* dependency.check is not none */
     enum lasso_mode mode;
-    int64_t most;    /* variables in a round */
+    int64_t most;    /* variables in a round, and in a */
+    int64_t whole;   /* working set that is solved on the residual */
     int64_t pipeline;
     double scale_most, slope_most;
     int64_t fresh_rounds; /* rounds after which the residual is computed afresh */
@@ -176,9 +177,12 @@ struct lasso_block {
 int64_t lasso_solve(const struct lasso *lasso, struct lasso_block *block, struct rondo_buf *room);
 
 /* ---- rows.c: the same without couplings */
-/* r: room for the slice's rows, which must be all there are.  Sets block->change; q stays as it was. */
-int64_t lasso_solve_on_rows(const struct lasso *lasso, const struct lasso_slice *slice, double *r,
-                            const int64_t *variables, struct lasso_block *block);
+/* The slice has all rows.  Sets block->change; q stays as it was.  Steps taken, or RONDO_ENOMEM. */
+int64_t lasso_solve_on_rows(const struct lasso *lasso, const struct lasso_slice *slice,
+                            struct lasso_scratch *scratch, const int64_t *variables,
+                            struct lasso_block *block);
+/* From a block's coordinates to the model's: sqrt(n) / |x_j|, 0 for a column that says nothing. */
+double lasso_unit(const struct lasso *lasso, int64_t j);
 
 /* ---- newton.c: Newton steps on the support of w until one goes all the way; the objective does not
  * rise.  room: as above.  RONDO_ENOMEM. */

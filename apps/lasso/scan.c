@@ -58,6 +58,21 @@ static void dense_dots(const struct lasso *lasso, const struct lasso_slice *slic
         out[i] -= lasso->mean[from + (offset ? offset[i] : i)] * slice->sums[0];
 }
 
+static void sparse_dots(const struct lasso *lasso, const struct lasso_slice *slice,
+                        const struct wanted *wanted, double *out)
+{
+    const struct rondo_matrix *x = lasso->x;
+    if (slice->hi - slice->lo < lasso->n) { /* parts of columns */
+        for (int64_t i = 0; i < wanted->count; i++)
+            out[i] = lasso_gradient(lasso, slice, column_at(wanted, i));
+        return;
+    }
+    lasso->kernel->gathers(x->colptr + wanted->from, x->values, x->rowidx, wanted->offset,
+                           wanted->count, slice->r, out);
+    for (int64_t i = 0; i < wanted->count; i++)
+        out[i] -= lasso->mean[column_at(wanted, i)] * slice->sums[0];
+}
+
 /* The same from shadows, with how far each may be off. */
 static void shadow_dots(const struct lasso *lasso, const struct lasso_slice *slice,
                         const struct wanted *wanted, int64_t *sums, double *out, double *slack)
@@ -128,8 +143,7 @@ int lasso_scan_push(const struct lasso *lasso, const struct lasso_slice *slice,
         shadow_dots(lasso, slice, &wanted, (int64_t *)(void *)scratch->room.data, out, slack);
         look_closer(lasso, slice, &wanted, scratch->room.data, out, slack);
     } else if (lasso->x->sparse) {
-        for (int64_t i = 0; i < wanted.count; i++)
-            out[i] = lasso_gradient(lasso, slice, column_at(&wanted, i));
+        sparse_dots(lasso, slice, &wanted, out);
     } else {
         dense_dots(lasso, slice, wanted.from, wanted.offset, wanted.count, out);
     }

@@ -21,6 +21,11 @@ static double shrink(double a, double l)
     return a > l ? a - l : a < -l ? a + l : 0;
 }
 
+double lasso_unit(const struct lasso *lasso, int64_t j)
+{
+    return lasso->scale[j] > 0 ? sqrt((double)lasso->n) / lasso->scale[j] : 0;
+}
+
 double lasso_violation(double w, double q, double l1, double l2)
 {
     double g = q + l2 * w;
@@ -202,7 +207,7 @@ int lasso_pull(const void *problem, const void *common, void *scratch_,
         violation[i] = lasso_violation(at.w[i], at.q[i], at.l1[i], at.l2[i]);
     memcpy(violation + task->count, at.q0, (size_t)task->count * sizeof *at.q0);
     bool on_rows = !task->couplings && block.mode == LASSO_SOLVE && scratch->r;
-    answer->steps = on_rows ? lasso_solve_on_rows(lasso, common, scratch->r, task->variables, &block)
+    answer->steps = on_rows ? lasso_solve_on_rows(lasso, common, scratch, task->variables, &block)
                             : lasso_solve(lasso, &block, &scratch->list);
     if (answer->steps < 0)
         return (int)answer->steps;

@@ -25,7 +25,7 @@ static const struct rondo_param params[] = {
     { "standardize", RONDO_BOOL, "false", NAN, NAN, false, NULL, "",
       "scale columns to deviation 1; true is not in this version" },
     { "row_shards", RONDO_INTEGER, NULL, 0, 1024, false, NULL, "shards",
-      "cut the rows into so many shards; by default none below 524288 rows" },
+      "cut the rows into so many shards; by default none below 524288 rows, nor of genotypes" },
     { "stop.gap", RONDO_REAL, "1e-6", 0, NAN, false, NULL, "of the objective at b = 0",
       "stop when the duality gap is at most this" },
     { .key = NULL },
@@ -102,6 +102,8 @@ static int read_kernel(struct lasso *lasso)
                                                     &lasso_factor_v4 }[level];
     lasso->shadows = (const struct shadow_kernel *const[]){ &lasso_shadow_v2, &lasso_shadow_v3,
                                                             &lasso_shadow_v4 }[level];
+    lasso->genotypes = (const struct genotype_kernel *const[]){
+        &lasso_genotype_v2, &lasso_genotype_v3, &lasso_genotype_v4 }[level];
     return RONDO_OK;
 }
 
@@ -139,22 +141,25 @@ static int read_y(struct lasso *lasso, struct rondo_error *err)
     return RONDO_OK;
 }
 
-static void cut_rows(struct lasso *lasso)
+/* A packed column cannot be cut at any row, and has few bytes. */
+static int cut_rows(struct lasso *lasso, struct rondo_error *err)
 {
     int64_t shards = 0;
     if (lasso->host->given(lasso->job, "params.row_shards"))
         shards = lasso->host->integer(lasso->job, "params.row_shards");
-    else if (lasso->n >= 2 * SHARD_ROWS)
+    else if (lasso->n >= 2 * SHARD_ROWS && !lasso->x->packed)
         shards = lasso->n / SHARD_ROWS > SHARDS_MOST ? SHARDS_MOST : lasso->n / SHARD_ROWS;
+    if (shards && lasso->x->packed)
+        return refuse(lasso, err, "params.row_shards", "packed genotypes are not cut into row shards",
+                      "leave it out");
     lasso->shards = (int32_t)(shards > lasso->n ? lasso->n : shards);
+    return RONDO_OK;
 }
 
 static int read_data(struct lasso *lasso, struct rondo_error *err)
 {
     const struct rondo_host *host = lasso->host;
     lasso->x = host->matrix(lasso->job, "x");
-    if (lasso->x->packed)
-        return refuse(lasso, err, "data.x", "genotypes are not in this version", NULL);
     lasso->n = lasso->x->rows;
     lasso->p = lasso->x->cols;
     if (lasso->n < 2)
@@ -164,8 +169,9 @@ static int read_data(struct lasso *lasso, struct rondo_error *err)
     lasso->y = host->alloc((size_t)lasso->n * sizeof(double));
     if (!lasso->y)
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for y");
-    cut_rows(lasso);
-    int code = read_y(lasso, err);
+    int code = cut_rows(lasso, err);
+    if (!code)
+        code = read_y(lasso, err);
     return code ? code : lasso_read_columns(lasso, err);
 }
 
@@ -180,6 +186,8 @@ static void close_problem(void *problem)
     lasso->host->free(lasso->slope);
     lasso->host->free(lasso->code);
     lasso->host->free(lasso->shadow);
+    lasso->host->free(lasso->imputed);
+    lasso->host->free(lasso->lacks);
     lasso->host->free(lasso->cost);
     lasso->host->free(lasso->chunk);
     lasso->host->free(lasso);

@@ -351,8 +351,9 @@ void scheduler_begin(struct scheduler *s, int64_t round, int64_t want)
 
 void scheduler_whole(struct scheduler *s)
 {
-    assert(s->in_flight == 0 && s->taken == 0);
+    assert(s->config.pipeline == 1 && s->in_flight == 0 && s->taken == 0);
     s->whole = true;
+    s->want = s->flight->plan.wanted < s->sizes.room ? s->flight->plan.wanted : s->sizes.room;
 }
 
 void scheduler_answer(struct scheduler *s, const double *values)

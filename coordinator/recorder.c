@@ -187,7 +187,7 @@ static void on_round(void *context, const struct engine_round *round)
     recorder->tasks = 0;
     if (!round->progress || !round->report)
         return;
-    double seconds = recorder_seconds(recorder);
+    double seconds = recorder_solved_seconds(recorder);
     if (recorder->options.store
         && store_progress(recorder->options.store, seconds, round->round, round->updates,
                           round->report, &err))

@@ -11,9 +11,9 @@
  * A slot that changes hands clears its own row of bits alone: bit (a,b) says "computed since a was
  * last given away", so both together say that the value is of the present two.
  *
- * Slots are taken in the order in which variables are looked at, so that those in use lie together; when
- * all are, one is given away by a clock (second chance), never one pinned since cache_turn.  What is in the cache decides what is computed anew, and nothing else: a coupling
- * has the same bits always.
+ * Slots are taken in the order in which variables are looked at, so that those in use lie together;
+ * when all are, one is given away by a clock (second chance), never one pinned since cache_turn.  What
+ * is in the cache decides what is computed anew, and nothing else: a coupling has the same bits always.
  */
 #ifndef CACHE_H
 #define CACHE_H

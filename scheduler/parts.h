@@ -35,7 +35,7 @@ enum stage_name { STAGE_IDLE, STAGE_DRAW, STAGE_SIEVE, STAGE_JUDGE, STAGE_JOIN, 
 struct flight {
     struct scheduler_plan plan;
     int32_t *start;      /* [bins + 1] */
-    int64_t *variables;  /* [whole] */
+    int64_t *variables;  /* [room] */
     double *cost;        /* [bins] */
     struct scheduler_conflict *conflict; /* [SCHEDULER_REFUSALS_KEPT] */
 };
@@ -43,7 +43,7 @@ struct flight {
 /* What setup.c derives from the configuration; all bounded by M. */
 struct sizes {
     int64_t places;    /* most variables in a round that is cut */
-    int64_t whole;     /* and in one that is not */
+    int64_t room;      /* most in any, a whole one too */
     int64_t flying;    /* most in flight when a round is begun */
     int64_t batch;     /* most candidates at a time */
     int64_t returned;  /* most drawn and not taken in a round */
@@ -100,9 +100,9 @@ struct scheduler {
     int64_t returned;          /* refused, and drawn in vain when the round was full */
     int32_t *near_slot;        /* [flying + places] */
     int64_t *near_round;       /* [flying] */
-    int64_t *taken_variable;   /* [whole] in the order of the draws */
-    double *taken_cost;        /* [whole]; NULL where all cost 1 */
-    int32_t *block_of;         /* [whole] */
+    int64_t *taken_variable;   /* [room] in the order of the draws */
+    double *taken_cost;        /* [room]; NULL where all cost 1 */
+    int32_t *block_of;         /* [room] */
     int64_t *batch_variable;   /* [batch] */
     int32_t *batch_slot;       /* [batch] */
     int64_t *batch_row;        /* [batch] its row of coupled.to_near: its place before the sieve */

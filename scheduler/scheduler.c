@@ -351,9 +351,9 @@ void scheduler_begin(struct scheduler *s, int64_t round, int64_t want)
 
 void scheduler_whole(struct scheduler *s, int64_t want)
 {
-    assert(s->in_flight == 0 && s->taken == 0);
+    assert(s->config.pipeline == 1 && s->in_flight == 0 && s->taken == 0);
     s->whole = true;
-    s->want = want < s->sizes.whole ? want : s->sizes.whole;
+    s->want = want < s->sizes.room ? want : s->sizes.room;
     s->flight->plan.wanted = s->want;
     s->stage = s->want > 0 ? STAGE_DRAW : STAGE_PACK;
 }

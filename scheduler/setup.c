@@ -45,8 +45,9 @@ static struct sizes sizes_wanted(const struct scheduler_config *config)
     int64_t M = config->variables;
     struct sizes sizes = { .joinable = product(config->blocks, config->block_size, M) };
     sizes.places = least(sizes.joinable, config->candidates);
+    sizes.room = config->pipeline == 1 ? most(sizes.joinable, least(config->whole_most, M))
+                                       : sizes.places;
     sizes.bins = (int32_t)least(config->blocks, most(sizes.places, 1));
-    sizes.whole = most(sizes.places, least(config->whole_most, M));
     if (!checked(config))
         return sizes;
     sizes.flying = product(config->pipeline - 1, sizes.places, M);
@@ -138,7 +139,7 @@ static int refuse(const struct scheduler_config *config, struct rondo_error *err
     if (checked(config) && !(config->threshold >= 0))
         return rondo_error_set(err, RONDO_EINPUT, "/schedule/dependency/threshold", NULL,
                                "must be a number of at least 0");
-    if (sizes_wanted(config).whole > INT32_MAX - BATCH_LEAST)
+    if (sizes_wanted(config).room > INT32_MAX - BATCH_LEAST)
         return rondo_error_set(err, RONDO_EINPUT, "/schedule/blocks", NULL,
                                "blocks x block_size is more than %d variables in a round",
                                INT32_MAX - BATCH_LEAST);
@@ -166,7 +167,7 @@ static int create_flights(struct scheduler *s)
         struct flight *flight = &s->flights[f];
         s->queue[f] = flight;
         flight->start = mem_calloc(bins + 1, sizeof *flight->start);
-        flight->variables = mem_alloc((size_t)s->sizes.whole * sizeof *flight->variables);
+        flight->variables = mem_alloc((size_t)s->sizes.room * sizeof *flight->variables);
         flight->cost = mem_alloc(bins * sizeof *flight->cost);
         flight->conflict = mem_alloc(SCHEDULER_REFUSALS_KEPT * sizeof *flight->conflict);
         if (!flight->start || !flight->variables || !flight->cost || !flight->conflict)
@@ -215,19 +216,19 @@ static int create_memory(struct scheduler *s)
 {
     const struct scheduler_config *config = &s->config;
     const struct sizes *sizes = &s->sizes;
-    size_t whole = (size_t)sizes->whole;
+    size_t room = (size_t)sizes->room;
     if (sampler_init(&s->sampler, config->rule, config->eta, config->variables, config->seed) ||
         cache_init(&s->cache, config->variables, sizes->slots) ||
         request_init(&s->request, sizes->pairs, sizes->columns) ||
-        balance_init(&s->balance, sizes->whole, sizes->bins, config->block_size) ||
+        balance_init(&s->balance, sizes->room, sizes->bins, config->block_size) ||
         create_flights(s) || (checked(config) && create_mode(s)))
         return RONDO_ENOMEM;
-    s->taken_variable = mem_alloc(whole * sizeof *s->taken_variable);
-    s->block_of = mem_alloc(whole * sizeof *s->block_of);
+    s->taken_variable = mem_alloc(room * sizeof *s->taken_variable);
+    s->block_of = mem_alloc(room * sizeof *s->block_of);
     s->block_slot = mem_alloc((size_t)sizes->joinable * sizeof *s->block_slot);
     s->block_scratch = mem_alloc((size_t)sizes->joinable * sizeof *s->block_scratch);
     if (config->cost)
-        s->taken_cost = mem_alloc(whole * sizeof *s->taken_cost);
+        s->taken_cost = mem_alloc(room * sizeof *s->taken_cost);
     if (!s->taken_variable || !s->block_of || !s->block_slot || !s->block_scratch ||
         (config->cost && !s->taken_cost))
         return RONDO_ENOMEM;

@@ -93,7 +93,8 @@ static bool unpack_weights(struct scheduler *s, struct cursor_reader *in)
     return sound;
 }
 
-/* Blocks neither empty nor too large, variables ascending, and out of the sampler but once. */
+/* Blocks neither empty nor too large (one alone may be a whole round), variables ascending, and out of
+ * the sampler but once. */
 static bool unpack_blocks(struct scheduler *s, struct flight *flight, struct cursor_reader *in)
 {
     uint32_t blocks = cursor_get_u32(in);
@@ -103,11 +104,13 @@ static bool unpack_blocks(struct scheduler *s, struct flight *flight, struct cur
     cursor_get_array(in, flight->cost, blocks, sizeof *flight->cost);
     if (in->failed || flight->start[0] != 0)
         return false;
+    bool alone = blocks == 1 && s->config.pipeline == 1;
+    int64_t largest = alone ? s->sizes.room : s->config.block_size;
+    int64_t most = alone ? s->sizes.room : s->sizes.places;
     for (uint32_t b = 0; b < blocks; b++) {
         int64_t size = (int64_t)flight->start[b + 1] - flight->start[b];
-        bool whole = blocks == 1 && size <= s->sizes.whole;
-        if (size < 1 || (size > s->config.block_size && !whole) || !(flight->cost[b] >= 0) ||
-            flight->start[b + 1] > (whole ? s->sizes.whole : s->sizes.places))
+        if (size < 1 || size > largest || !(flight->cost[b] >= 0) ||
+            flight->start[b + 1] > most)
             return false;
     }
     int64_t taken = flight->start[blocks];

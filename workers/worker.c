@@ -258,7 +258,10 @@ static int handle(struct worker *worker, struct message *message)
                            bytes_of(message->body), &err);
         return code ? fail(worker, message, code, &err) : RONDO_OK;
     }
-    struct parcel *body = parcel_take(&worker->pool, 0);
+    /* An answer of couplings is as large as its question: small parcels are not for it, or all of them
+     * grow in turn. */
+    size_t size = message->type == MESSAGE_COUPLE ? bytes_of(message->variables).size : 0;
+    struct parcel *body = parcel_take(&worker->pool, size);
     code = body ? answer(worker, message, &body->buf, &err) : RONDO_ENOMEM;
     if (code) {
         parcel_drop(body);

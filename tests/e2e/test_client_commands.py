@@ -600,6 +600,10 @@ class Manual(unittest.TestCase):
             described = "".join(re.findall(r"^\.It Fl.*\n", text, re.M))
             options = set(re.findall(r"--([a-z-]+)", usage.split("example:")[0]))
             self.assertEqual(options, set(re.findall(r"Fl -([a-z-]+)", described)), name)
+            # What depends on the app stands there as --KEY VALUE.
+            own, *of_app = usage.split("The app's own options")
+            self.assertEqual(bool(of_app), ".Op Fl - Ns Ar KEY Ar VALUE" in synopsis, name)
+            options = set(re.findall(r"--([a-z-]+)", own.split("example:")[0]))
             if ".Op Ar option ..." not in synopsis:
                 self.assertEqual(options, set(re.findall(r"Fl -([a-z-]+)", synopsis)), name)
         for name in ("submit", "list", "status", "watch", "cancel", "fetch", "workers"):

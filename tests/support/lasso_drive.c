@@ -326,15 +326,18 @@ struct drive {
     const struct lasso *lasso;
     struct engine *engine;
     lasso_watch watch;
+    lasso_look look;
     void *context;
 };
 
 static void on_round(void *context, const struct engine_round *round)
 {
     const struct drive *drive = context;
+    const struct lasso_head *head = engine_head(drive->engine);
     if (drive->watch)
-        drive->watch(drive->context, drive->lasso, lasso_coefficients(engine_head(drive->engine)),
-                     round);
+        drive->watch(drive->context, drive->lasso, lasso_coefficients(head), round);
+    if (drive->look)
+        drive->look(drive->context, drive->lasso, head, round);
 }
 
 static struct scheduler_config schedule_of(const struct lasso_spec *spec)
@@ -391,11 +394,9 @@ static void conclude(struct lasso_outcome *outcome, const struct drive *drive)
     memcpy(outcome->b, lasso_coefficients(head), (size_t)keep * sizeof(double));
 }
 
-void lasso_drive_run(const struct lasso_spec *spec, lasso_watch watch, void *context,
-                     struct lasso_outcome *outcome)
+static void run(struct drive drive, const struct lasso_spec *spec, struct lasso_outcome *outcome)
 {
     *outcome = (struct lasso_outcome){ .stop = "" };
-    struct drive drive = { .watch = watch, .context = context };
     struct lasso *lasso = lasso_drive_open(spec, &outcome->err);
     if (!lasso) {
         outcome->code = outcome->err.code;
@@ -426,6 +427,18 @@ void lasso_drive_run(const struct lasso_spec *spec, lasso_watch watch, void *con
     engine_destroy(drive.engine);
     cluster_destroy(cluster);
     lasso_app.close(lasso);
+}
+
+void lasso_drive_run(const struct lasso_spec *spec, lasso_watch watch, void *context,
+                     struct lasso_outcome *outcome)
+{
+    run((struct drive){ .watch = watch, .context = context }, spec, outcome);
+}
+
+void lasso_drive_look(const struct lasso_spec *spec, lasso_look look, void *context,
+                      struct lasso_outcome *outcome)
+{
+    run((struct drive){ .look = look, .context = context }, spec, outcome);
 }
 
 /* ---- the oracle ---------------------------------------------------------------------------------------- */

@@ -104,6 +104,13 @@ typedef void (*lasso_watch)(void *context, const struct lasso *lasso, const doub
 void lasso_drive_run(const struct lasso_spec *spec, lasso_watch watch, void *context,
                      struct lasso_outcome *outcome);
 
+/* The same, shown the head beside the coefficients; what it has in it, apps/lasso/head.h says. */
+typedef void (*lasso_look)(void *context, const struct lasso *lasso, const struct lasso_head *head,
+                           const struct engine_round *round);
+
+void lasso_drive_look(const struct lasso_spec *spec, lasso_look look, void *context,
+                      struct lasso_outcome *outcome);
+
 /* ---- the oracle ------------------------------------------------------------------------------------ */
 
 struct truth {

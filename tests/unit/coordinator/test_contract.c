@@ -243,6 +243,58 @@ Test(contract, an_order_is_one_that_its_callback_may_give)
     expect_refused((struct rondo_order){ .kind = (enum rondo_kind)99 }, true, true);
 }
 
+/* The app's sampled rounds as one block each, with couplings and without. */
+enum { WHOLE_MOST = 16 }; /* blocks x block_size of drive_setup.c */
+static int64_t whole_want, whole_rounds;
+
+static int whole_schedule(void *head, int64_t round, struct rondo_order *order)
+{
+    int code = app_reduce.schedule(head, round, order);
+    if (order->kind == RONDO_SAMPLED) {
+        order->whole = true;
+        order->want = whole_want;
+    }
+    return code;
+}
+
+static int whole_settle(void *head, struct rondo_head_link *link, int64_t round, int32_t phase,
+                        const struct rondo_task *tasks, const struct rondo_bytes *results,
+                        int32_t count, struct rondo_order *order)
+{
+    if (phase == 0 && count && tasks[0].kind == RONDO_SAMPLED) {
+        bool raw = round % 3 == 0; /* then the block's partials are its results */
+        for (int32_t i = 0; i < count; i++)
+            cr_assert(tasks[i].block == 0 && tasks[i].count == whole_want);
+        cr_assert(raw || count == 1);
+        cr_assert_eq(tasks[0].couplings != NULL, !raw);
+        whole_rounds++;
+    }
+    return app_reduce.settle(head, link, round, phase, tasks, results, count, order);
+}
+
+Test(contract, a_whole_round_is_alone_and_has_room)
+{
+    struct rondo_app app = app_reduce;
+    app.schedule = whole_schedule;
+    app.settle = whole_settle;
+    struct drive_job job = { .app = &app, .workers = 2 };
+    whole_want = WHOLE_MOST;
+    struct drive_end end = patterns_good(&job);
+    cr_assert_eq(whole_rounds, 8, "of 12, each third is a sweep");
+    drive_job_fini(&end);
+    whole_want = WHOLE_MOST + 1;
+    expect_said(&app, "a whole round is wanted of more variables than couplings are kept for");
+    whole_want = INT64_MAX;
+    expect_said(&app, "than couplings are kept for");
+    whole_want = 1;
+    job.pipeline = 2;
+    drive_job(&job, &end);
+    cr_expect(end.state == ENGINE_FAILED && end.code == RONDO_EAPP);
+    cr_expect(strstr(end.error.what, "a whole round is asked for beside others in flight"), "%s",
+              end.error.what);
+    drive_job_fini(&end);
+}
+
 static struct rondo_order bad_join;
 
 static int join_settle(void *head, struct rondo_head_link *link, int64_t round, int32_t phase,

@@ -58,11 +58,18 @@ Test(cache, gives_a_second_chance_to_what_was_looked_at)
     cache_fini(&cache);
 }
 
-Test(cache, with_a_slot_for_each_the_slot_is_the_variable_and_none_is_given_away)
+/* Slots in use lie together, whichever variables are looked at first. */
+Test(cache, with_a_slot_for_each_slots_are_taken_in_order_and_none_is_given_away)
 {
     struct cache cache = make(50, 50);
-    for (int64_t j = 49; j >= 0; j--)
-        cr_assert_eq(cache_enter(&cache, j), j);
+    for (int turn = 0; turn < 2; turn++) {
+        for (int64_t j = 49; j >= 0; j--) {
+            cr_assert_eq(cache_enter(&cache, j), 49 - j);
+            cr_assert_eq(cache.owner[49 - j], j);
+        }
+        cache_turn(&cache);
+    }
+    cr_assert_eq(cache.used, 50);
     cr_assert_not(cache.evicted);
     cache_fini(&cache);
 }

@@ -109,6 +109,75 @@ Test(scheduler, want_bounds_a_round)
     scheduler_destroy(s);
 }
 
+/* ---- whole ---------------------------------------------------------------------------------------- */
+
+static const struct scheduler_plan *whole_round(struct drive *drive, struct scheduler *s,
+                                                int64_t round, int64_t want)
+{
+    struct rondo_pairs need;
+    scheduler_begin(s, round, want);
+    scheduler_whole(s, want);
+    while (scheduler_step(s, &need) == SCHEDULER_NEEDS)
+        drive_answer(drive, s, &need);
+    return scheduler_plan(s, round);
+}
+
+Test(scheduler, a_whole_round_is_one_block_beyond_candidates_and_asks_nothing)
+{
+    for (int mode = COUPLED_SOLVE; mode <= COUPLED_DROP; mode++) {
+        struct scheduler_config config = config_of(300, 4, 16, (enum coupled_mode)mode);
+        config.candidates = 10;
+        struct scheduler *s = create(config);
+        struct drive drive = { .coupling = complete };
+        static const int64_t wants[] = { 1, 10, 11, 63, 64, 1000 };
+        int64_t first = 0;
+        for (int64_t round = 1; round <= 6; round++) {
+            int64_t want = wants[round - 1] < 64 ? wants[round - 1] : 64;
+            const struct scheduler_plan *plan = whole_round(&drive, s, round, wants[round - 1]);
+            cr_assert(plan->blocks == 1 && plan->taken == want && plan->wanted == want);
+            cr_assert(plan->drawn == want && plan->refused == 0 && plan->conflicts == 0);
+            cr_assert_eq(plan->cost[0], (double)want);
+            for (int64_t i = 0; i < want; i++)
+                cr_assert_eq(plan->variables[i], first + i, "in the order of the rule");
+            first += want;
+            scheduler_commit(s, round);
+        }
+        cr_assert(drive.trips == 0 && drive.asked == 0);
+        const struct scheduler_plan *plan = drive_round(&drive, s, 7, 1000);
+        cr_assert_leq(plan->drawn, 10, "the next round is as ever");
+        cr_assert(plan->drawn == plan->taken + plan->refused && drive.asked > 0);
+        cr_assert_eq(plan->refused > 0, mode == COUPLED_DROP);
+        drive_fini(&drive);
+        scheduler_destroy(s);
+    }
+}
+
+/* What has a weight, and no more: the rest is not drawn to fill a round up. */
+Test(scheduler, a_whole_round_has_what_has_a_weight)
+{
+    struct scheduler_config config = config_of(90, 2, 20, COUPLED_SOLVE);
+    config.rule = RULE_GRADIENT;
+    struct scheduler *s = create(config);
+    struct drive drive = { .coupling = complete };
+    static const int64_t chosen[] = { 89, 3, 40, 41, 7 };
+    static const double weight[] = { 1e-9, 1e3, 1, 1, 1e12 }, none_at_all[90] = { 0 };
+    scheduler_feed_all(s, none_at_all);
+    scheduler_feed(s, 5, chosen, NULL, weight);
+    for (int64_t round = 1; round <= 5; round++) {
+        static const int64_t ascending[] = { 3, 7, 40, 41, 89 };
+        const struct scheduler_plan *plan = whole_round(&drive, s, round, round == 5 ? 40 : 5);
+        cr_assert(plan->blocks == 1 && plan->taken == 5);
+        cr_assert_arr_eq(plan->variables, ascending, sizeof ascending);
+        cr_assert_eq(plan->weight_taken, plan->weight_sum);
+        scheduler_commit(s, round);
+    }
+    scheduler_feed_all(s, none_at_all);
+    cr_assert_eq(whole_round(&drive, s, 6, 5)->blocks, 0, "nothing has a weight");
+    cr_assert_eq(drive.trips, 0);
+    drive_fini(&drive);
+    scheduler_destroy(s);
+}
+
 /* ---- drop ----------------------------------------------------------------------------------------- */
 
 Test(scheduler, drop_takes_one_of_each_family)

@@ -7,8 +7,9 @@
 
 #include <string.h>
 
-/* Pairs in one message: a quarter of what is asked for, so that workers share it, between these. */
-enum { TILE_LEAST = 32768, TILE_MOST = 262144, TILES = 4 };
+/* Pairs in one message: each worker's share of what is asked for, between these.  How they are cut
+ * changes no bit of them. */
+enum { TILE_LEAST = 8192, TILE_MOST = 524288 };
 
 static int32_t shards_of(const struct engine *engine)
 {
@@ -37,10 +38,10 @@ static int grow(struct couple *couple, int64_t tiles, int64_t pairs)
 }
 
 /* Whole columns to a tile. */
-static void cut_tiles(struct couple *couple)
+static void cut_tiles(struct couple *couple, int64_t workers)
 {
     const struct rondo_pairs *need = &couple->need;
-    int64_t most = need->ptr[need->columns] / TILES + 1;
+    int64_t most = need->ptr[need->columns] / (workers > 1 ? workers : 1) + 1;
     most = most < TILE_LEAST ? TILE_LEAST : most > TILE_MOST ? TILE_MOST : most;
     couple->tiles = 0;
     for (int64_t from = 0; from < need->columns;) {
@@ -81,7 +82,7 @@ int couple_open(struct engine *engine, const struct rondo_pairs *need)
     couple->need = *need;
     int code = grow(couple, need->columns, pairs);
     if (!code) {
-        cut_tiles(couple);
+        cut_tiles(couple, engine->joined);
         code = works_resize(&couple->works, couple->tiles * shards);
     }
     for (int64_t i = 0; !code && i < couple->tiles * shards; i++) {

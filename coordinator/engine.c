@@ -125,6 +125,7 @@ int engine_create(const struct engine_options *options, const struct engine_obse
     engine->app->layout(engine->problem, &engine->layout);
     engine->options.schedule.variables = engine->layout.variables;
     engine->options.schedule.cost = engine->layout.cost;
+    engine->options.schedule.whole_most = engine->layout.whole;
     share_budget(&engine->options.schedule);
     int code = contract_layout(engine->app, &engine->layout, err);
     if (code)

@@ -30,7 +30,7 @@ int plan_begin(struct engine *engine)
     if (flight->order.kind == RONDO_SAMPLED)
         scheduler_begin(engine->scheduler, round, flight->order.want);
     if (flight->order.kind == RONDO_SAMPLED && flight->order.whole)
-        scheduler_whole(engine->scheduler);
+        scheduler_whole(engine->scheduler, flight->order.want);
     return RONDO_OK;
 }
 

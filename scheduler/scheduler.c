@@ -349,11 +349,13 @@ void scheduler_begin(struct scheduler *s, int64_t round, int64_t want)
         gather_flying(s);
 }
 
-void scheduler_whole(struct scheduler *s)
+void scheduler_whole(struct scheduler *s, int64_t want)
 {
     assert(s->config.pipeline == 1 && s->in_flight == 0 && s->taken == 0);
     s->whole = true;
-    s->want = s->flight->plan.wanted < s->sizes.room ? s->flight->plan.wanted : s->sizes.room;
+    s->want = want < s->sizes.room ? want : s->sizes.room;
+    s->flight->plan.wanted = s->want;
+    s->stage = s->want > 0 ? STAGE_DRAW : STAGE_PACK;
 }
 
 void scheduler_answer(struct scheduler *s, const double *values)

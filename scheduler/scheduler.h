@@ -43,6 +43,7 @@ struct scheduler_config {
     int32_t blocks;      /* blocks in a round */
     int32_t block_size;  /* most variables in one */
     int64_t candidates;  /* most draws for a round */
+    int64_t whole_most;  /* most variables in a whole round, where more than blocks x block_size */
     enum priority_rule rule;
     double eta;          /* added to every weight in the draw (gradient, delta) */
     enum dependency_check check;
@@ -96,8 +97,8 @@ void scheduler_destroy(struct scheduler *scheduler);
 /* Opens the planning of a round.  want: at most so many variables, cut to blocks x block_size. */
 void scheduler_begin(struct scheduler *scheduler, int64_t round, int64_t want);
 /* The round just begun is one block of what is drawn, up to `want`, and nothing else is in flight: it
- * is not checked, nor cut, nor bounded by `candidates`. */
-void scheduler_whole(struct scheduler *scheduler);
+ * is not checked, nor cut, nor bounded by anything but `want` and whole_most. */
+void scheduler_whole(struct scheduler *scheduler, int64_t want);
 /* NEEDS: pairs whose couplings are missing, borrowed until scheduler_answer.  READY: the plan is made. */
 enum scheduler_state scheduler_step(struct scheduler *scheduler, struct rondo_pairs *need);
 /* values [ptr[columns]] in the order of the pairs asked for. */

@@ -45,7 +45,8 @@ static struct sizes sizes_wanted(const struct scheduler_config *config)
     int64_t M = config->variables;
     struct sizes sizes = { .joinable = product(config->blocks, config->block_size, M) };
     sizes.places = least(sizes.joinable, config->candidates);
-    sizes.room = config->pipeline == 1 ? sizes.joinable : sizes.places;
+    sizes.room = config->pipeline == 1 ? most(sizes.joinable, least(config->whole_most, M))
+                                       : sizes.places;
     sizes.bins = (int32_t)least(config->blocks, most(sizes.places, 1));
     if (!checked(config))
         return sizes;

@@ -31,14 +31,12 @@ static struct column read_sparse(const struct lasso *lasso, int64_t j)
 {
     const struct rondo_matrix *x = lasso->x;
     const double *value = x->values + x->colptr[j];
-    const int32_t *row = x->rowidx + x->colptr[j];
     int64_t count = x->colptr[j + 1] - x->colptr[j];
     double absent = (double)(lasso->n - count);
-    struct column column = { .least = absent > 0 ? 0 : HUGE_VAL,
-                             .most = absent > 0 ? 0 : -HUGE_VAL };
+    struct column column = { .least = absent > 0 ? 0 : value[0], .most = absent > 0 ? 0 : value[0] };
+    column.dot = lasso->kernel->gather(value, x->rowidx + x->colptr[j], count, lasso->y);
     for (int64_t i = 0; i < count; i++) {
         column.sum += value[i];
-        column.dot += value[i] * lasso->y[row[i]];
         column.least = value[i] < column.least ? value[i] : column.least;
         column.most = value[i] > column.most ? value[i] : column.most;
     }
@@ -92,6 +90,10 @@ static bool fits(const struct lasso *lasso, const struct column *column)
 static int read_chunk(void *context, int64_t chunk)
 {
     struct lasso *lasso = context;
+    if (lasso->x->packed) {
+        lasso_packed_read(lasso, lasso->chunk[chunk], lasso->chunk[chunk + 1]);
+        return RONDO_OK;
+    }
     for (int64_t j = lasso->chunk[chunk]; j < lasso->chunk[chunk + 1]; j++) {
         struct column column = read_column(lasso, j, j + 1 == lasso->chunk[chunk + 1]);
         bool says = !idle(lasso, &column);
@@ -148,19 +150,24 @@ static void tell_idle(const struct lasso *lasso)
         idle += lasso->scale[j] == 0;
     if (!idle)
         return;
-    snprintf(text, sizeof text, "%lld of %lld columns are constant or empty; their coefficient is 0",
-             (long long)idle, (long long)lasso->p);
+    snprintf(text, sizeof text, "%lld of %lld columns are %s; their coefficient is 0", (long long)idle,
+             (long long)lasso->p,
+             lasso->x->packed ? "constant or all missing" : "constant or empty");
     lasso->host->say(lasso->job, text);
 }
 
-/* Shadows, where the columns are dense and the budget has room for them. */
-static int make_room(struct lasso *lasso)
+/* Shadows, where the columns are dense and the budget has room for them; packed columns are their own. */
+static int make_bounds(struct lasso *lasso)
 {
     const struct rondo_host *host = lasso->host;
     int64_t budget = host->memory(lasso->job) / 2;
     lasso->stride = shadow_padded(lasso->n);
+    lasso->bounds = lasso->x->packed;
+    if (lasso->x->packed)
+        return lasso_packed_create(lasso);
     if (lasso->x->sparse || lasso->shards || lasso->stride > budget / lasso->p)
         return RONDO_OK;
+    lasso->bounds = true;
     lasso->code = host->alloc((size_t)lasso->stride * (size_t)lasso->p);
     lasso->shadow = host->alloc((size_t)lasso->p * sizeof *lasso->shadow);
     return lasso->code && lasso->shadow ? RONDO_OK : RONDO_ENOMEM;
@@ -175,7 +182,7 @@ int lasso_read_columns(struct lasso *lasso, struct rondo_error *err)
     lasso->slope = host->alloc(p * sizeof(double));
     lasso->cost = host->alloc(p * sizeof(double));
     bool all = lasso->mean && lasso->scale && lasso->slope && lasso->cost;
-    if (!all || cut_chunks(lasso) || make_room(lasso))
+    if (!all || cut_chunks(lasso) || make_bounds(lasso))
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for the columns' norms");
     if (host->each(lasso->job, lasso->chunks, read_chunk, lasso))
         return refuse_column(lasso, err);

@@ -3,6 +3,7 @@
  * What is asked for are lists of rows by column.  Columns that ask for much the same rows make a panel:
  *
  *     dense    panel.c: products of register tiles
+ *     packed   packed.c: joint counts of genotypes, which are exact
  *     sparse   the panel's columns by rows of X, then every row's column k against them:
  *              out[c][k] += x_ic x_ik, which costs the pairs that meet and not all that are asked for
  *
@@ -17,6 +18,7 @@
 enum {
     PANEL_COLUMNS = 64,
     SPARSE_COLUMNS = 512, /* where a visit to a row should meet several of its columns */
+    PACKED_COLUMNS = 256, /* where rows are made sets for each panel anew */
     WASTE_MOST = 3,   /* entries of a panel for one that is asked for */
     SPREAD_LEAST = 2, /* couplings of a column for which it is worth laying it out */
     SEEK_RATIO = 24,  /* in a column so many times longer rows are sought, not followed */
@@ -182,6 +184,9 @@ static int compute_tile(const struct request *request, struct tile *tile, int64_
     struct lasso_scratch *scratch = request->scratch;
     const struct lasso_slice *slice = request->slice;
     int64_t columns = tile->to - tile->from;
+    if (lasso->x->packed)
+        return lasso_packed_products(lasso, &scratch->room, request->pairs->column + tile->from,
+                                     columns, tile->row, tile->rows, &tile->value);
     size_t values = (size_t)(columns * tile->rows) * sizeof *tile->value;
     size_t rows = ((size_t)(slice->hi - slice->lo) + 2) / 2 * 2;
     size_t more = lasso->x->sparse
@@ -262,7 +267,9 @@ int lasso_couple(const void *problem, const void *common, const void *shard, voi
     for (int64_t from = 0; from < pairs->columns;) {
         struct tile tile = { .from = from, .to = from };
         int64_t entries = 0;
-        int64_t most = lasso->x->sparse ? SPARSE_COLUMNS : PANEL_COLUMNS;
+        int64_t most = lasso->x->sparse   ? SPARSE_COLUMNS
+                       : lasso->x->packed ? PACKED_COLUMNS
+                                          : PANEL_COLUMNS;
         while (tile.to < pairs->columns && tile.to - from < most)
             entries += (int64_t)lasso->cost[pairs->column[tile.to++]];
         int code = unite(&request, &tile);

@@ -24,7 +24,7 @@ struct genotype_total {
     int64_t dosage, missing;
 };
 
-/* In how many rows a has the first code and b the second; the fourth code follows from the margins. */
+/* In how many rows a has the first code and b the second.  The fourth code, whose value is 0, is left out. */
 struct genotype_joint {
     int32_t count[3][3];
 };
@@ -73,25 +73,18 @@ static inline size_t genotype_fixed_bytes(int64_t n, int digits)
     return (size_t)(n + GENOTYPE_BLOCK - 1) / GENOTYPE_BLOCK * GENOTYPE_BLOCK * (size_t)digits;
 }
 
-/* sum_i table_a[a_i] table_b[b_i], from counts of the pair and of each column: exact but for the
- * roundings of these 16 products. */
-static inline double genotype_inner(const struct genotype_joint *joint, const int64_t counts_a[4],
-                                    const int64_t counts_b[4], const double table_a[4],
-                                    const double table_b[4])
+/* a'b from joint counts, a missing entry being its column's mean: three integers, and a rounding or two
+ * for what is missing.  The same bits for b'a, where a compiler fuses nothing. */
+static inline double genotype_inner(const struct genotype_joint *joint, double mean_a, double mean_b)
 {
-    int64_t left[4] = { counts_b[0], counts_b[1], counts_b[2], counts_b[3] };
-    double sum = 0;
-    for (int a = 0; a < 3; a++) {
-        const int32_t *row = joint->count[a];
-        int64_t last = counts_a[a] - row[0] - row[1] - row[2];
-        sum += table_a[a] * ((table_b[0] * row[0] + table_b[1] * row[1])
-                             + (table_b[2] * row[2] + table_b[3] * (double)last));
-        for (int b = 0; b < 3; b++)
-            left[b] -= row[b];
-        left[3] -= last;
-    }
-    return sum + table_a[3] * ((table_b[0] * (double)left[0] + table_b[1] * (double)left[1])
-                               + (table_b[2] * (double)left[2] + table_b[3] * (double)left[3]));
+    const int32_t(*both)[3] = joint->count;
+    const int gone = RONDO_MISSING, two = RONDO_HOM_A1, one = RONDO_HET;
+    int64_t known = INT64_C(4) * both[two][two] + both[one][one]
+                    + INT64_C(2) * ((int64_t)both[two][one] + both[one][two]);
+    int64_t no_a = INT64_C(2) * both[gone][two] + both[gone][one];
+    int64_t no_b = INT64_C(2) * both[two][gone] + both[one][gone];
+    double lone = mean_a * (double)no_a + mean_b * (double)no_b;
+    return (double)known + lone + mean_a * mean_b * (double)both[gone][gone];
 }
 
 #endif

@@ -11,6 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of the worst violation: how far a block is solved.  On couplings Newton steps make the last digits
+ * cheap; on the residual each costs passes, and the set will change. */
+static const double FINE = 1e-3, ROUGH = 0.05;
+
 static const double COOLED = 0.05;      /* of the last sweep's worst violation: time for a sweep */
 
 const double *lasso_coefficients(const struct lasso_head *head)
@@ -50,7 +54,7 @@ static int allocate(struct lasso_head *head)
 {
     const struct lasso *lasso = head->lasso;
     const struct rondo_host *host = lasso->host;
-    size_t p = (size_t)lasso->p, most = (size_t)(lasso->most < lasso->p ? lasso->most : lasso->p);
+    size_t p = (size_t)lasso->p, most = (size_t)lasso_set_most(lasso);
     struct move *move = &head->move;
     head->b = host->zalloc(p, sizeof(double));
     head->support = host->alloc(p * sizeof(int64_t));
@@ -150,7 +154,7 @@ int lasso_head_unpack(const void *problem, void *state, struct rondo_bytes in)
         return RONDO_ESTATE;
     take(&from, at, sizeof *at);
     bool fits = at->nnz >= 0 && at->nnz <= lasso->p && at->chosen >= 0 && at->chosen <= lasso->p
-                && at->chosen <= lasso->most && at->most_violating >= 0
+                && at->chosen <= lasso_set_most(lasso) && at->most_violating >= 0
                 && at->most_violating < lasso->p;
     size_t nnz = fits ? (size_t)at->nnz : 0, chosen = fits ? (size_t)at->chosen : 0;
     size_t size = sizeof *at + nnz * (sizeof(int64_t) + sizeof(double)) + chosen * sizeof(int64_t)
@@ -228,8 +232,9 @@ int lasso_brief(void *state, const struct rondo_task *task, struct rondo_buf *ou
      * scaling the dual point costs about 2 F0 violation / l1. */
     double unit = sqrt((double)lasso->n) / lasso->scale_most;
     double last = fmax(0.05 * lasso->gap * at->l1 * unit, 1e-14 * sqrt(2 * lasso->null_objective));
+    double share = at->sets && !at->gram ? ROUGH : FINE;
     struct lasso_brief brief = { .l1 = at->l1, .l2 = at->l2,
-                                 .tolerance = fmax(last, 1e-3 * at->worst), .mode = lasso->mode };
+                                 .tolerance = fmax(last, share * at->worst), .mode = lasso->mode };
     int code = lasso_append(lasso, out, &brief, sizeof brief);
     for (int64_t i = 0; i < task->count && !code; i++)
         code = lasso_append(lasso, out, &head->b[task->variables[i]], sizeof(double));
@@ -237,11 +242,6 @@ int lasso_brief(void *state, const struct rondo_task *task, struct rondo_buf *ou
 }
 
 /* ---- what settling shares ------------------------------------------------------------------------- */
-
-double lasso_unit(const struct lasso *lasso, int64_t j)
-{
-    return lasso->scale[j] > 0 ? sqrt((double)lasso->n) / lasso->scale[j] : 0;
-}
 
 static int by_number(const void *a, const void *b)
 {

@@ -77,8 +77,6 @@ int lasso_commit_begin(struct lasso_head *head, enum lasso_commit_kind kind, int
 double lasso_relative_gap(const struct lasso_head *head);
 bool lasso_keeps_support(const struct lasso_head *head);
 
-/* Where a variable's penalty bites: sqrt(n) / |x_j|, 0 for a column that says nothing. */
-double lasso_unit(const struct lasso *lasso, int64_t j);
 /* The support anew, after b changed at the listed variables. */
 void lasso_renew_support(struct lasso_head *head, const int64_t *moved, int64_t count);
 
@@ -95,6 +93,8 @@ bool lasso_works_in_sets(const struct lasso_head *head);
 int lasso_choose(struct lasso_head *head, struct rondo_head_link *link,
                  struct candidate *candidate, int64_t count);
 
+/* The most variables that a round can have. */
+int64_t lasso_set_most(const struct lasso *lasso);
 /* The set was solved: nothing has a weight until the next. */
 int lasso_set_solved(struct lasso_head *head, struct rondo_head_link *link);
 

@@ -78,10 +78,54 @@ static double gather(const double *value, const int32_t *index, int64_t count, c
     return (s0 + s1) + (s2 + s3);
 }
 
+static void gathers(const int64_t *ptr, const double *value, const int32_t *index,
+                    const int32_t *list, int64_t columns, const double *y, double *out)
+{
+    enum { AHEAD = 8 }; /* listed columns stand anywhere in memory */
+    for (int64_t i = 0; i < columns; i++) {
+        int64_t j = list ? list[i] : i;
+        if (list && i + AHEAD < columns) {
+            __builtin_prefetch(value + ptr[list[i + AHEAD]]);
+            __builtin_prefetch(index + ptr[list[i + AHEAD]]);
+        }
+        out[i] = gather(value + ptr[j], index + ptr[j], ptr[j + 1] - ptr[j], y);
+    }
+}
+
 static void scatter(double a, const double *value, const int32_t *index, int64_t count, double *y)
 {
     for (int64_t i = 0; i < count; i++)
         y[index[i]] += a * value[i];
+}
+
+static double descend(struct descent *at, const int32_t *list, int64_t many)
+{
+    enum { AHEAD = 6 };
+    double worst = 0;
+    for (int64_t k = 0; k < many; k++) {
+        if (k + AHEAD < many) {
+            int64_t next = at->ptr[at->column[list ? list[k + AHEAD] : k + AHEAD]];
+            __builtin_prefetch(at->value + next);
+            __builtin_prefetch(at->index + next);
+        }
+        int64_t i = list ? list[k] : k, begin = at->ptr[at->column[i]];
+        int64_t count = at->ptr[at->column[i] + 1] - begin;
+        double dot = gather(at->value + begin, at->index + begin, count, at->r);
+        double q = -(dot - at->mean[i] * at->sum) * (at->unit[i] / at->n);
+        double w = at->w[i], l1 = at->l1[i], g = q + at->l2[i] * w, a = w - q;
+        double over = (g < 0 ? -g : g) - l1, off = w > 0 ? g + l1 : g - l1;
+        double violation = w == 0 ? over : off < 0 ? -off : off;
+        worst = violation > worst ? violation : worst;
+        double to = (a > l1 ? a - l1 : a < -l1 ? a + l1 : 0) / (1 + at->l2[i]);
+        if (to == w)
+            continue;
+        double change = (to - w) * at->unit[i];
+        at->w[i] = to;
+        scatter(-change, at->value + begin, at->index + begin, count, at->r);
+        at->sum -= change * at->mean[i] * at->n;
+        at->steps++;
+    }
+    return worst;
 }
 
 static double merge(const double *x, const int32_t *xi, int64_t nx, const double *y,
@@ -201,10 +245,12 @@ static void shift(double by, double *x, const double *y, int64_t n, double sums[
 
 const struct kernel PASTE(lasso_kernel_, KERNEL_ISA) = {
     .isa = "x86-64-" TEXT(KERNEL_ISA),
+    .descend = descend,
     .dot = dot,
     .dots = dots,
     .axpy = axpy,
     .gather = gather,
+    .gathers = gathers,
     .scatter = scatter,
     .merge = merge,
     .seek = seek,

@@ -12,8 +12,24 @@
 
 #include <stdint.h>
 
+/* Coordinate descent on the residual of sparse columns: what rows.c knows of a block. */
+struct descent {
+    const int64_t *ptr;    /* of the matrix, by column */
+    const double *value;
+    const int32_t *index;
+    const int64_t *column; /* [count] */
+    const double *unit, *mean, *l1, *l2; /* [count] of each variable, in the block's coordinates */
+    double *w;             /* [count] */
+    double *r, sum;        /* residual, and the sum of it as it would be with implicit means taken off */
+    double n;
+    int64_t steps;         /* moves made, added to */
+};
+
 struct kernel {
     const char *isa;
+    /* Visits variable list[0], ... list[many - 1] of the block, or all where list is NULL, in order;
+     * returns the largest violation met. */
+    double (*descend)(struct descent *at, const int32_t *list, int64_t many);
     /* x'y over n rows. */
     double (*dot)(const double *x, const double *y, int64_t n);
     /* out[i] = x_j'y for the listed columns j, or for 0 .. columns-1 where list is NULL; columns are
@@ -24,6 +40,10 @@ struct kernel {
     void (*axpy)(double a, const double *x, double *y, int64_t n);
     /* sum of value[i] y[index[i]] */
     double (*gather)(const double *value, const int32_t *index, int64_t count, const double *y);
+    /* out[i] = gather of the listed columns, or of 0 .. columns-1 where list is NULL, of a matrix whose
+     * column j is entries ptr[j] .. ptr[j+1]-1. */
+    void (*gathers)(const int64_t *ptr, const double *value, const int32_t *index, const int32_t *list,
+                    int64_t columns, const double *y, double *out);
     /* y[index[i]] += a value[i] */
     void (*scatter)(double a, const double *value, const int32_t *index, int64_t count, double *y);
     /* x'y of two sparse columns, rows ascending. */

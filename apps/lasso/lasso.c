@@ -9,6 +9,8 @@
 enum {
     SHARD_ROWS = 262144,  /* rows from which on the residual is cut into shards of about this size */
     SHARDS_MOST = 64,
+    ROUND_DEFAULT = 8 * 256, /* blocks x block_size as they are where the spec is silent */
+    WHOLE_MOST = 262144,  /* variables in a working set that is solved on the residual */
     FRESH_ROUNDS = 4096,  /* rounds between two fresh residuals */
 };
 
@@ -23,7 +25,7 @@ static const struct rondo_param params[] = {
     { "standardize", RONDO_BOOL, "false", NAN, NAN, false, NULL, "",
       "scale columns to deviation 1; true is not in this version" },
     { "row_shards", RONDO_INTEGER, NULL, 0, 1024, false, NULL, "shards",
-      "cut the rows into so many shards; by default none below 524288 rows" },
+      "cut the rows into so many shards; by default none below 524288 rows, nor of genotypes" },
     { "stop.gap", RONDO_REAL, "1e-6", 0, NAN, false, NULL, "of the objective at b = 0",
       "stop when the duality gap is at most this" },
     { .key = NULL },
@@ -73,6 +75,9 @@ static int read_params(struct lasso *lasso, struct rondo_error *err)
                                                                   : LASSO_SOLVE;
     lasso->by_violation = strcmp(host->text(job, "schedule.priority.rule"), "gradient") == 0;
     lasso->most = host->integer(job, "schedule.blocks") * host->integer(job, "schedule.block_size");
+    /* What is solved on the residual needs no couplings, and may be as large as it must; a spec that
+     * asks for other rounds than the default's gets them. */
+    lasso->whole = lasso->most == ROUND_DEFAULT ? WHOLE_MOST : lasso->most;
     lasso->pipeline = host->integer(job, "schedule.pipeline");
     lasso->fresh_rounds = FRESH_ROUNDS;
     return RONDO_OK;
@@ -97,6 +102,8 @@ static int read_kernel(struct lasso *lasso)
                                                     &lasso_factor_v4 }[level];
     lasso->shadows = (const struct shadow_kernel *const[]){ &lasso_shadow_v2, &lasso_shadow_v3,
                                                             &lasso_shadow_v4 }[level];
+    lasso->genotypes = (const struct genotype_kernel *const[]){
+        &lasso_genotype_v2, &lasso_genotype_v3, &lasso_genotype_v4 }[level];
     return RONDO_OK;
 }
 
@@ -134,22 +141,25 @@ static int read_y(struct lasso *lasso, struct rondo_error *err)
     return RONDO_OK;
 }
 
-static void cut_rows(struct lasso *lasso)
+/* A packed column cannot be cut at any row, and has few bytes. */
+static int cut_rows(struct lasso *lasso, struct rondo_error *err)
 {
     int64_t shards = 0;
     if (lasso->host->given(lasso->job, "params.row_shards"))
         shards = lasso->host->integer(lasso->job, "params.row_shards");
-    else if (lasso->n >= 2 * SHARD_ROWS)
+    else if (lasso->n >= 2 * SHARD_ROWS && !lasso->x->packed)
         shards = lasso->n / SHARD_ROWS > SHARDS_MOST ? SHARDS_MOST : lasso->n / SHARD_ROWS;
+    if (shards && lasso->x->packed)
+        return refuse(lasso, err, "params.row_shards", "packed genotypes are not cut into row shards",
+                      "leave it out");
     lasso->shards = (int32_t)(shards > lasso->n ? lasso->n : shards);
+    return RONDO_OK;
 }
 
 static int read_data(struct lasso *lasso, struct rondo_error *err)
 {
     const struct rondo_host *host = lasso->host;
     lasso->x = host->matrix(lasso->job, "x");
-    if (lasso->x->packed)
-        return refuse(lasso, err, "data.x", "genotypes are not in this version", NULL);
     lasso->n = lasso->x->rows;
     lasso->p = lasso->x->cols;
     if (lasso->n < 2)
@@ -159,8 +169,9 @@ static int read_data(struct lasso *lasso, struct rondo_error *err)
     lasso->y = host->alloc((size_t)lasso->n * sizeof(double));
     if (!lasso->y)
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for y");
-    cut_rows(lasso);
-    int code = read_y(lasso, err);
+    int code = cut_rows(lasso, err);
+    if (!code)
+        code = read_y(lasso, err);
     return code ? code : lasso_read_columns(lasso, err);
 }
 
@@ -175,6 +186,8 @@ static void close_problem(void *problem)
     lasso->host->free(lasso->slope);
     lasso->host->free(lasso->code);
     lasso->host->free(lasso->shadow);
+    lasso->host->free(lasso->imputed);
+    lasso->host->free(lasso->lacks);
     lasso->host->free(lasso->cost);
     lasso->host->free(lasso->chunk);
     lasso->host->free(lasso);
@@ -205,7 +218,8 @@ static void layout(const void *problem, struct rondo_layout *out)
 {
     const struct lasso *lasso = problem;
     *out = (struct rondo_layout){ .variables = lasso->p, .cost = lasso->cost,
-                                  .shards = lasso->shards, .chunks = lasso->chunks };
+                                  .shards = lasso->shards, .chunks = lasso->chunks,
+                                  .whole = lasso->whole };
 }
 
 static const char *const later[] = { "path", "cv", "penalty_factor", "weights", NULL };

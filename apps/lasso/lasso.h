@@ -14,6 +14,7 @@
 #define LASSO_H
 
 #include "factor.h"
+#include "genotype.h"
 #include "kernel.h"
 #include "panel.h"
 #include "shadow.h"
@@ -36,6 +37,7 @@ struct lasso {
     const struct panel *panel;
     const struct factor *factor;
     const struct shadow_kernel *shadows;
+    const struct genotype_kernel *genotypes;
     const struct rondo_matrix *x;
     int64_t n, p;
     double *y;       /* [n] centred where there is an intercept */
@@ -46,6 +48,9 @@ struct lasso {
     uint8_t *code;   /* [p x stride] shadows of dense columns; NULL: there are none */
     int64_t stride;  /* bytes */
     struct shadow_column *shadow; /* [p] */
+    double *imputed; /* [p] packed columns: what a missing entry is, the mean of the others; else NULL */
+    uint8_t *lacks;  /* [p] packed columns: 1 where one is missing */
+    bool bounds;     /* sweeps bound x_j'r, and look closer where a bound does not say enough */
     int64_t *chunk;  /* [chunks + 1] first column of each part of a sweep */
     int32_t chunks, shards;
     double y_mean, y_sum, null_objective; /* sum y; |y|^2 / 2n */
@@ -54,7 +59,8 @@ struct lasso {
     bool intercept, by_violation;  /* priority rule `gradient` */
     bool couples;                  /* dependency.check is not none */
     enum lasso_mode mode;
-    int64_t most;    /* variables in a round */
+    int64_t most;    /* variables in a round, and in a */
+    int64_t whole;   /* working set that is solved on the residual */
     int64_t pipeline;
     double scale_most, slope_most;
     int64_t fresh_rounds; /* rounds after which the residual is computed afresh */
@@ -82,6 +88,8 @@ struct lasso_slice {
     double sums[3]; /* sum r, r'r, r'y over the slice */
     int8_t *high, *low;          /* [shadow_padded(hi - lo)] digits of r, where there are shadows */
     struct shadow_vector digits; /* what they stand for */
+    int8_t *digits_of_r; /* packed columns: r in fixed point; else NULL */
+    double step;         /* of that */
     double moved;   /* |change of r|^2 when it was last computed afresh */
     double *u;      /* shards: X d of the last LASSO_STEP, else NULL (the scratch has it) */
     int64_t round;  /* of u; -1: none */
@@ -107,7 +115,7 @@ int lasso_scratch_create(const void *problem, void **scratch, struct rondo_error
 void lasso_scratch_free(const void *problem, void *scratch);
 int lasso_push(const void *problem, const void *common, void *shard, void *block, void *scratch,
                const struct rondo_task *task, struct rondo_buf *partial);
-/* A column's part in the slice. */
+/* A column's part in the slice; not of packed ones. */
 struct lasso_span {
     const double *value;
     const int32_t *index; /* sparse: absolute rows; dense: NULL */
@@ -132,6 +140,29 @@ struct lasso_commit {
 /* ---- couple.c */
 int lasso_couple(const void *problem, const void *common, const void *shard, void *scratch,
                  const struct rondo_pairs *pairs, double *out);
+
+/* ---- packed.c: genotypes; r, and what is added to, has all rows */
+/* Room for `imputed` and `lacks`.  RONDO_ENOMEM. */
+int lasso_packed_create(struct lasso *lasso);
+/* mean, scale, slope, imputed and lacks of the columns [from, to). */
+void lasso_packed_read(struct lasso *lasso, int64_t from, int64_t to);
+/* x_j'r */
+double lasso_packed_dot(const struct lasso *lasso, const double *r, int64_t j);
+/* to += a x_j */
+void lasso_packed_add(const struct lasso *lasso, double a, int64_t j, double *to);
+/* x_j'r of the columns from + offset[i], or of `count` from the first: NULL; with dot's bits. */
+void lasso_packed_dots(const struct lasso *lasso, const double *r, int64_t from,
+                       const int32_t *offset, int64_t count, double *out);
+/* r in fixed point: its bytes, its step. */
+size_t lasso_packed_digits(const struct lasso *lasso);
+double lasso_packed_fix(const struct lasso *lasso, const double *r, int8_t *digits);
+/* (x_j - m_j)'r of such columns, and how far each may be off. */
+void lasso_packed_bounds(const struct lasso *lasso, const struct lasso_slice *slice, int64_t from,
+                         const int32_t *offset, int64_t count, double *value, double *bound);
+/* *value, in the room: [columns x rows], x_c'x_u at c * rows + u.  Exact but for what is missing; the
+ * same bits for x_u'x_c. */
+int lasso_packed_products(const struct lasso *lasso, struct rondo_buf *room, const int64_t *column,
+                          int64_t columns, const int64_t *row, int64_t rows, double **value);
 
 /* ---- scan.c: a chunk of a sweep; g_j stands for (x_j - m_j)'r / n */
 /* What a chunk's worker is told: the header, b [active], the active columns [active] ascending, and
@@ -176,9 +207,12 @@ struct lasso_block {
 int64_t lasso_solve(const struct lasso *lasso, struct lasso_block *block, struct rondo_buf *room);
 
 /* ---- rows.c: the same without couplings */
-/* r: room for the slice's rows, which must be all there are.  Sets block->change; q stays as it was. */
-int64_t lasso_solve_on_rows(const struct lasso *lasso, const struct lasso_slice *slice, double *r,
-                            const int64_t *variables, struct lasso_block *block);
+/* The slice has all rows.  Sets block->change; q stays as it was.  Steps taken, or RONDO_ENOMEM. */
+int64_t lasso_solve_on_rows(const struct lasso *lasso, const struct lasso_slice *slice,
+                            struct lasso_scratch *scratch, const int64_t *variables,
+                            struct lasso_block *block);
+/* From a block's coordinates to the model's: sqrt(n) / |x_j|, 0 for a column that says nothing. */
+double lasso_unit(const struct lasso *lasso, int64_t j);
 
 /* ---- newton.c: Newton steps on the support of w until one goes all the way; the objective does not
  * rise.  room: as above.  RONDO_ENOMEM. */

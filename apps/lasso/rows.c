@@ -26,7 +26,7 @@ static double visit(const struct lasso *lasso, struct lasso_slice *at,
                     const int64_t *variables, struct lasso_block *block, int64_t i, int64_t *steps)
 {
     int64_t j = variables[i];
-    double unit = lasso->scale[j] > 0 ? sqrt((double)lasso->n) / lasso->scale[j] : 0;
+    double unit = lasso_unit(lasso, j);
     double q = -lasso_gradient(lasso, at, j) / (double)lasso->n * unit, old = block->w[i];
     double violation = lasso_violation(old, q, block->l1[i], block->l2[i]);
     double new = shrink(old - q, block->l1[i]) / (1 + block->l2[i]);
@@ -50,21 +50,53 @@ static double pass(const struct lasso *lasso, struct lasso_slice *slice,
     return worst;
 }
 
-int64_t lasso_solve_on_rows(const struct lasso *lasso, const struct lasso_slice *slice, double *r,
-                            const int64_t *variables, struct lasso_block *block)
+/* Passes until the tolerance holds; columns one by one, wherever they are stored. */
+static int64_t descend(const struct lasso *lasso, struct lasso_slice *slice, const int64_t *variables,
+                       struct lasso_block *block)
 {
-    struct lasso_slice own = *slice;
     int64_t steps = 0;
-    own.r = r;
-    memcpy(r, slice->r, (size_t)(slice->hi - slice->lo) * sizeof *r);
     for (int passes = 0; passes < PASSES_MOST; passes++) {
-        if (pass(lasso, &own, variables, block, false, &steps) <= block->tolerance)
+        if (pass(lasso, slice, variables, block, false, &steps) <= block->tolerance)
             break;
         double worst = HUGE_VAL;
         for (int i = 0; i < ACTIVE_PASSES && worst > block->tolerance; i++, passes++)
-            worst = pass(lasso, &own, variables, block, true, &steps);
+            worst = pass(lasso, slice, variables, block, true, &steps);
     }
-    /* The quadratic's change along what was moved, from u = r before - r now. */
+    return steps;
+}
+
+/* The same for sparse columns, by the kernel; room: [count] of each. */
+static int64_t descend_sparse(const struct lasso *lasso, struct lasso_slice *slice,
+                              const int64_t *variables, struct lasso_block *block, double *room)
+{
+    double *unit = room, *mean = unit + block->count;
+    int32_t *list = (int32_t *)(mean + block->count);
+    struct descent at = {
+        .ptr = lasso->x->colptr, .value = lasso->x->values, .index = lasso->x->rowidx,
+        .column = variables, .unit = unit, .mean = mean, .l1 = block->l1, .l2 = block->l2,
+        .w = block->w, .r = slice->r, .sum = slice->sums[0], .n = (double)lasso->n,
+    };
+    for (int64_t i = 0; i < block->count; i++) {
+        unit[i] = lasso_unit(lasso, variables[i]);
+        mean[i] = lasso->mean[variables[i]];
+    }
+    for (int passes = 0; passes < PASSES_MOST; passes++) {
+        if (lasso->kernel->descend(&at, NULL, block->count) <= block->tolerance)
+            break;
+        int64_t active = 0;
+        for (int64_t i = 0; i < block->count; i++)
+            if (block->w[i] != 0)
+                list[active++] = (int32_t)i;
+        double worst = HUGE_VAL;
+        for (int i = 0; i < ACTIVE_PASSES && worst > block->tolerance; i++, passes++)
+            worst = lasso->kernel->descend(&at, list, active);
+    }
+    return at.steps;
+}
+
+/* The quadratic's change along what was moved, from u = r before - r now. */
+static double change_of(const struct lasso *lasso, const struct lasso_slice *slice, const double *r)
+{
     double shift = 0, uu = 0, ur = 0, n = (double)lasso->n;
     for (int64_t i = 0; i < slice->hi - slice->lo; i++)
         shift += slice->r[i] - r[i];
@@ -74,6 +106,22 @@ int64_t lasso_solve_on_rows(const struct lasso *lasso, const struct lasso_slice 
         uu += u * u;
         ur += u * slice->r[i];
     }
-    block->change = (0.5 * uu - ur) / n;
+    return (0.5 * uu - ur) / n;
+}
+
+int64_t lasso_solve_on_rows(const struct lasso *lasso, const struct lasso_slice *slice,
+                            struct lasso_scratch *scratch, const int64_t *variables,
+                            struct lasso_block *block)
+{
+    struct lasso_slice own = *slice;
+    int code = lasso->host->reserve(&scratch->list, (size_t)block->count * 3 * sizeof(double) + 1);
+    if (code)
+        return code;
+    own.r = scratch->r;
+    memcpy(own.r, slice->r, (size_t)(slice->hi - slice->lo) * sizeof *own.r);
+    double *room = (double *)(void *)scratch->list.data;
+    int64_t steps = lasso->x->sparse ? descend_sparse(lasso, &own, variables, block, room)
+                                     : descend(lasso, &own, variables, block);
+    block->change = change_of(lasso, slice, own.r);
     return steps;
 }

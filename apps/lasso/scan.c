@@ -47,15 +47,33 @@ static int64_t column_at(const struct wanted *wanted, int64_t i)
 
 /* ---- push ----------------------------------------------------------------------------------------- */
 
-/* x_j'r of dense columns, from the data. */
-static void dense_dots(const struct lasso *lasso, const struct lasso_slice *slice, int64_t from,
+/* x_j'r of dense or packed columns, from the data. */
+static void data_dots(const struct lasso *lasso, const struct lasso_slice *slice, int64_t from,
                        const int32_t *offset, int64_t count, double *out)
 {
     const struct rondo_matrix *x = lasso->x;
-    lasso->kernel->dots(x->dense + from * x->ld + slice->lo, x->ld, offset, count, slice->r,
-                        slice->hi - slice->lo, out);
+    if (x->packed)
+        lasso_packed_dots(lasso, slice->r, from, offset, count, out);
+    else
+        lasso->kernel->dots(x->dense + from * x->ld + slice->lo, x->ld, offset, count, slice->r,
+                            slice->hi - slice->lo, out);
     for (int64_t i = 0; i < count; i++)
         out[i] -= lasso->mean[from + (offset ? offset[i] : i)] * slice->sums[0];
+}
+
+static void sparse_dots(const struct lasso *lasso, const struct lasso_slice *slice,
+                        const struct wanted *wanted, double *out)
+{
+    const struct rondo_matrix *x = lasso->x;
+    if (slice->hi - slice->lo < lasso->n) { /* parts of columns */
+        for (int64_t i = 0; i < wanted->count; i++)
+            out[i] = lasso_gradient(lasso, slice, column_at(wanted, i));
+        return;
+    }
+    lasso->kernel->gathers(x->colptr + wanted->from, x->values, x->rowidx, wanted->offset,
+                           wanted->count, slice->r, out);
+    for (int64_t i = 0; i < wanted->count; i++)
+        out[i] -= lasso->mean[column_at(wanted, i)] * slice->sums[0];
 }
 
 /* The same from shadows, with how far each may be off. */
@@ -81,7 +99,7 @@ static void shadow_dots(const struct lasso *lasso, const struct lasso_slice *sli
     }
 }
 
-/* Those that a shadow does not show to lie below `near`, and the active, from the data. */
+/* Those that a bound does not show to lie below `near`, and the active, from the data. */
 static void look_closer(const struct lasso *lasso, const struct lasso_slice *slice,
                         const struct wanted *wanted, void *room, double *out, double *slack)
 {
@@ -99,14 +117,14 @@ static void look_closer(const struct lasso *lasso, const struct lasso_slice *sli
         place[closer] = (int32_t)i;
         offset[closer++] = (int32_t)(j - wanted->from);
     }
-    dense_dots(lasso, slice, wanted->from, offset, closer, exact);
+    data_dots(lasso, slice, wanted->from, offset, closer, exact);
     for (int64_t k = 0; k < closer; k++) {
         out[place[k]] = exact[k];
         slack[place[k]] = 0;
     }
 }
 
-/* x_j'r of the visited; chunk 0: then the slice's sums; with shadows: then how far each x_j'r may be
+/* x_j'r of the visited; chunk 0: then the slice's sums; with bounds: then how far each x_j'r may be
  * off, 0 where it comes from the data. */
 int lasso_scan_push(const struct lasso *lasso, const struct lasso_slice *slice,
                     struct lasso_scratch *scratch, const struct rondo_task *task,
@@ -115,23 +133,25 @@ int lasso_scan_push(const struct lasso *lasso, const struct lasso_slice *slice,
     struct wanted wanted = { 0 };
     int code = read_brief(lasso, task, &wanted);
     int64_t sums = task->block == 0 ? SCAN_SUMS : 0;
-    size_t numbers = (size_t)(wanted.count * (lasso->code ? 2 : 1) + sums);
+    size_t numbers = (size_t)(wanted.count * (lasso->bounds ? 2 : 1) + sums);
     if (!code)
         code = lasso->host->reserve(partial, numbers * sizeof(double) + 1);
-    if (!code && lasso->code)
+    if (!code && lasso->bounds)
         code = lasso->host->reserve(&scratch->room, (size_t)wanted.count * 2 * sizeof(int64_t) + 1);
     if (code)
         return code;
     partial->size = numbers * sizeof(double);
     double *out = (double *)(void *)partial->data, *slack = out + wanted.count + sums;
-    if (lasso->code) {
-        shadow_dots(lasso, slice, &wanted, (int64_t *)(void *)scratch->room.data, out, slack);
+    if (lasso->bounds) {
+        if (lasso->x->packed)
+            lasso_packed_bounds(lasso, slice, wanted.from, wanted.offset, wanted.count, out, slack);
+        else
+            shadow_dots(lasso, slice, &wanted, (int64_t *)(void *)scratch->room.data, out, slack);
         look_closer(lasso, slice, &wanted, scratch->room.data, out, slack);
     } else if (lasso->x->sparse) {
-        for (int64_t i = 0; i < wanted.count; i++)
-            out[i] = lasso_gradient(lasso, slice, column_at(&wanted, i));
+        sparse_dots(lasso, slice, &wanted, out);
     } else {
-        dense_dots(lasso, slice, wanted.from, wanted.offset, wanted.count, out);
+        data_dots(lasso, slice, wanted.from, wanted.offset, wanted.count, out);
     }
     if (task->block == 0) {
         out[wanted.count] = slice->sums[1];
@@ -271,13 +291,13 @@ int lasso_scan_pull(const struct lasso *lasso, struct rondo_buf *room, const str
     int code = read_brief(lasso, task, &wanted);
     bool first = task->block == 0;
     size_t visited = (size_t)wanted.count, sums = first ? SCAN_SUMS : 0;
-    size_t numbers = visited * (lasso->code ? 2 : 1) + sums;
+    size_t numbers = visited * (lasso->bounds ? 2 : 1) + sums;
     if (!code)
         code = lasso->host->reserve(room, (numbers + 2 * visited) * sizeof(double) + 1);
     if (code)
         return code;
     double *g = (double *)(void *)room->data;
-    struct looked looked = { g, g + numbers, lasso->code ? g + visited + sums : NULL,
+    struct looked looked = { g, g + numbers, lasso->bounds ? g + visited + sums : NULL,
                              (int64_t *)(g + numbers + visited) };
     code = add_up(lasso, &wanted, first, g, numbers, partials, count);
     if (code)

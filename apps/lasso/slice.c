@@ -61,6 +61,8 @@ static void fetch_ahead(const struct lasso *lasso, const struct rondo_task *task
 /* (x_j - m_j)'r over the slice. */
 double lasso_gradient(const struct lasso *lasso, const struct lasso_slice *slice, int64_t j)
 {
+    if (lasso->x->packed)
+        return lasso_packed_dot(lasso, slice->r, j) - lasso->mean[j] * slice->sums[0];
     struct lasso_span span = lasso_span_of(lasso, slice, j);
     double dot = span.index
                      ? lasso->kernel->gather(span.value, span.index, span.count, slice->r - slice->lo)
@@ -71,6 +73,10 @@ double lasso_gradient(const struct lasso *lasso, const struct lasso_slice *slice
 void lasso_add_column(const struct lasso *lasso, const struct lasso_slice *slice, double a,
                        int64_t j, double *to)
 {
+    if (lasso->x->packed) {
+        lasso_packed_add(lasso, a, j, to);
+        return;
+    }
     struct lasso_span span = lasso_span_of(lasso, slice, j);
     if (span.index)
         lasso->kernel->scatter(a, span.value, span.index, span.count, to - slice->lo);
@@ -100,6 +106,8 @@ static void write_digits(const struct lasso *lasso, struct lasso_slice *slice)
     if (slice->high)
         lasso->shadows->quantise_vector(slice->r, slice->hi - slice->lo, slice->high, slice->low,
                                         &slice->digits);
+    if (slice->digits_of_r)
+        slice->step = lasso_packed_fix(lasso, slice->r, slice->digits_of_r);
 }
 
 static void measure(const struct lasso *lasso, struct lasso_slice *slice)
@@ -117,6 +125,7 @@ void lasso_slice_destroy(const void *problem, void *state)
     lasso->host->free(slice->u);
     lasso->host->free(slice->high);
     lasso->host->free(slice->low);
+    lasso->host->free(slice->digits_of_r);
     lasso->host->free(slice);
 }
 
@@ -131,8 +140,13 @@ static int slice_create(const struct lasso *lasso, int64_t lo, int64_t hi, bool 
         slice->u = own_u ? lasso->host->alloc(bytes) : NULL;
         slice->high = lasso->code ? lasso->host->alloc((size_t)shadow_padded(hi - lo)) : NULL;
         slice->low = lasso->code ? lasso->host->alloc((size_t)shadow_padded(hi - lo)) : NULL;
+        if (lasso->x->packed)
+            slice->digits_of_r = lasso->host->alloc(lasso_packed_digits(lasso));
     }
-    if (!slice || !slice->r || (own_u && !slice->u) || (lasso->code && !(slice->high && slice->low))) {
+    bool all = slice && slice->r && (slice->u || !own_u)
+               && ((slice->high && slice->low) || !lasso->code)
+               && (slice->digits_of_r || !lasso->x->packed);
+    if (!all) {
         if (slice)
             lasso_slice_destroy(lasso, slice);
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for the residual");

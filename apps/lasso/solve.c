@@ -14,11 +14,17 @@
 enum {
     PASSES_MOST = 2000, /* over the active variables, in all */
     NEWTON_SHARE = 32,
+    WARM = 2,           /* a block with at most so many variables for one that is not 0 */
 };
 
 static double shrink(double a, double l)
 {
     return a > l ? a - l : a < -l ? a + l : 0;
+}
+
+double lasso_unit(const struct lasso *lasso, int64_t j)
+{
+    return lasso->scale[j] > 0 ? sqrt((double)lasso->n) / lasso->scale[j] : 0;
 }
 
 double lasso_violation(double w, double q, double l1, double l2)
@@ -63,16 +69,28 @@ static double pass(const struct lasso *lasso, struct lasso_block *block, const i
 }
 
 /* Newton steps cost a third of the cube of the support, at about the rate of its pairs: as much as some
- * passes over it. */
-static bool worth_it(int64_t support, int64_t steps, int64_t count)
+ * passes over it.  A support that was solved before and has got a few more needs no passes first. */
+static bool worth_it(int64_t support, int64_t steps, int64_t count, bool warm)
 {
-    return steps * count >= support * support / NEWTON_SHARE * support;
+    return warm || steps * count >= support * support / NEWTON_SHARE * support;
+}
+
+static int64_t list_support(const struct lasso_block *block, int64_t *list)
+{
+    int64_t active = 0;
+    for (int64_t j = 0; j < block->count; j++)
+        if (block->w[j] != 0)
+            list[active++] = j;
+    return active;
 }
 
 static int64_t solve(const struct lasso *lasso, struct lasso_block *block, struct rondo_buf *room)
 {
-    int64_t steps = 0;
+    int64_t steps = 0, support = 0;
     size_t bytes = (size_t)block->count * sizeof(int64_t);
+    for (int64_t j = 0; j < block->count; j++)
+        support += block->w[j] != 0;
+    bool warm = WARM * support >= block->count;
     for (int passes = 0; passes < PASSES_MOST; passes++) {
         if (pass(lasso, block, NULL, block->count, &steps) <= block->tolerance)
             break;
@@ -80,18 +98,16 @@ static int64_t solve(const struct lasso *lasso, struct lasso_block *block, struc
         if (code)
             return code;
         int64_t *list = (int64_t *)(void *)room->data;
-        int64_t active = 0, before = steps;
-        for (int64_t j = 0; j < block->count; j++)
-            if (block->w[j] != 0)
-                list[active++] = j;
+        int64_t active = list_support(block, list), before = steps;
         double worst = HUGE_VAL;
-        while (worst > block->tolerance && !worth_it(active, steps - before, block->count)
+        while (worst > block->tolerance && !worth_it(active, steps - before, block->count, warm)
                && passes++ < PASSES_MOST)
             worst = pass(lasso, block, list, active, &steps);
         if (worst > block->tolerance)
             code = lasso_newton(lasso, block, room, &steps);
         if (code)
             return code;
+        warm = false;
     }
     return steps;
 }
@@ -202,7 +218,7 @@ int lasso_pull(const void *problem, const void *common, void *scratch_,
         violation[i] = lasso_violation(at.w[i], at.q[i], at.l1[i], at.l2[i]);
     memcpy(violation + task->count, at.q0, (size_t)task->count * sizeof *at.q0);
     bool on_rows = !task->couplings && block.mode == LASSO_SOLVE && scratch->r;
-    answer->steps = on_rows ? lasso_solve_on_rows(lasso, common, scratch->r, task->variables, &block)
+    answer->steps = on_rows ? lasso_solve_on_rows(lasso, common, scratch, task->variables, &block)
                             : lasso_solve(lasso, &block, &scratch->list);
     if (answer->steps < 0)
         return (int)answer->steps;

@@ -1,7 +1,7 @@
 /* working.c - the working set: which variables the next round solves together, and on what.
  *
- * The support and the variables that violate their conditions most, twice as many as the support at
- * each turn; the sampler draws all of them, since nothing else has a weight.  Source: Johnson and
+ * The support and the variables that violate their conditions most, twice as many as the support or more
+ * at each turn; the sampler draws all of them, since nothing else has a weight.  Source: Johnson and
  * Guestrin, "Blitz", ICML 2015; Massias, Gramfort and Salmon, "Celer", ICML 2018.
  */
 #include "head.h"
@@ -12,18 +12,40 @@
 
 enum {
     FIRST_DENSE = 8,  /* the first set: the root of so many times p ... */
-    FIRST_SPARSE = 1, /* where columns are sparse, couplings cost more */
-    STEP_ENTRIES = 64, /* a step on k couplings costs as much as one on k / 64 entries of a column */
-    GRAM_MOST = 4096,  /* variables that are solved on their couplings */
+    FIRST_SPARSE = 4, /* where columns are sparse, couplings cost more */
+    STEP_ENTRIES = 24, /* a step on k couplings costs as much as one on k / 24 entries of a column */
+    GROWTH = 2, GROWTH_CHEAP = 4,
 };
 
 static const double WEIGHT = 1e3; /* of the least chosen, beside eta for those that are not */
 
+int64_t lasso_set_most(const struct lasso *lasso)
+{
+    int64_t most = lasso->whole > lasso->most ? lasso->whole : lasso->most;
+    return most < lasso->p ? most : lasso->p;
+}
+
+/* A set of so many variables would rather be solved on the residual: a step on their couplings costs
+ * more than one on a column, or there are more than couplings are kept for. */
+static bool beyond_couplings(const struct lasso *lasso, int64_t count)
+{
+    double entries = (double)lasso->x->nnz / (double)lasso->p;
+    return lasso->shards == 0 && ((double)count > STEP_ENTRIES * entries || count > lasso->most);
+}
+
+static int64_t most_for(const struct lasso *lasso, int64_t count)
+{
+    int64_t couplings = lasso->most < lasso->p ? lasso->most : lasso->p;
+    return beyond_couplings(lasso, count) ? lasso_set_most(lasso) : couplings;
+}
+
 bool lasso_works_in_sets(const struct lasso_head *head)
 {
     const struct lasso *lasso = head->lasso;
+    int64_t nnz = head->at.nnz, least = nnz + nnz / 8 + 8;
+    least = least < lasso->p ? least : lasso->p;
     return lasso->by_violation && lasso->mode == LASSO_SOLVE && lasso->pipeline == 1
-           && head->at.nnz + head->at.nnz / 8 + 8 <= lasso->most;
+           && least <= most_for(lasso, least);
 }
 
 /* The worst first; of two that are alike the lower number. */
@@ -67,11 +89,14 @@ static void select_worst(struct candidate *list, int64_t count, int64_t k)
 static int64_t room_for(const struct lasso_head *head)
 {
     const struct lasso *lasso = head->lasso;
+    int64_t nnz = head->at.nnz;
     int64_t least = (int64_t)sqrt((double)lasso->p * (lasso->x->sparse ? FIRST_SPARSE : FIRST_DENSE));
     least = least > 2 * lasso->n ? 2 * lasso->n : least;
     least = least > LASSO_WANT_LEAST ? least : LASSO_WANT_LEAST;
-    int64_t want = 2 * head->at.nnz > least ? 2 * head->at.nnz : least;
-    return want < lasso->most ? want : lasso->most;
+    int64_t want = (beyond_couplings(lasso, nnz) ? GROWTH_CHEAP : GROWTH) * nnz;
+    want = want > least ? want : least;
+    int64_t most = most_for(lasso, want);
+    return want < most ? want : most;
 }
 
 /* Couplings cost their pairs once and a step over all of them; the residual, two passes over the
@@ -82,7 +107,7 @@ static bool on_couplings(const struct lasso_head *head)
     double entries = 0;
     if (lasso->shards > 0)
         return true; /* no worker has the whole residual */
-    if (head->at.chosen > GRAM_MOST)
+    if (head->at.chosen > lasso->most)
         return false;
     for (int64_t i = 0; i < head->at.chosen; i++)
         entries += lasso->cost[head->working[i]];

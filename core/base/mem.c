@@ -8,9 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 enum { ALIGNMENT = 64 };
+
+/* Blocks of at least four such pages ask for them: a walk over a large matrix then waits less for
+ * addresses, and the first touch of it for fewer pages. */
+#define HUGE_PAGE ((size_t)2 << 20)
 
 static _Atomic uint64_t asked;   /* relaxed: a count, nothing is ordered by it */
 static _Atomic int64_t live;     /* relaxed */
@@ -25,10 +30,15 @@ static bool refuse(void)
 /* Room for the alignment and, just before the block, for the address that free() wants. */
 enum { SLACK = 2 * ALIGNMENT };
 
-static void *aligned(void *raw)
+static void *aligned(void *raw, size_t size)
 {
     if (!raw)
         return NULL;
+    if (size >= 4 * HUGE_PAGE) {
+        uintptr_t from = ((uintptr_t)raw + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+        uintptr_t to = ((uintptr_t)raw + size) / HUGE_PAGE * HUGE_PAGE;
+        (void)madvise((char *)raw + (from - (uintptr_t)raw), to - from, MADV_HUGEPAGE); /* a wish */
+    }
     uintptr_t at = ((uintptr_t)raw + SLACK - 1) / ALIGNMENT * ALIGNMENT;
     void **block = (void **)at;
     block[-1] = raw;
@@ -40,14 +50,14 @@ void *mem_alloc(size_t size)
 {
     if (refuse() || size > SIZE_MAX - SLACK)
         return NULL;
-    return aligned(malloc(size + SLACK));
+    return aligned(malloc(size + SLACK), size + SLACK);
 }
 
 void *mem_calloc(size_t count, size_t size)
 {
     if (refuse() || (size && count > (SIZE_MAX - SLACK) / size))
         return NULL;
-    return aligned(calloc(1, count * size + SLACK));
+    return aligned(calloc(1, count * size + SLACK), count * size + SLACK);
 }
 
 void *mem_regrow(void *old, size_t old_size, size_t new_size)

@@ -86,6 +86,8 @@ struct rondo_layout {
     int32_t shards;     /* 0: gather, tasks read the common state; else reduce or rotate */
     int32_t chunks;     /* the parts of a sweep, at least 1 */
     int32_t blocks;     /* rotate: blocks that carry a state; else 0 */
+    int64_t whole;      /* most variables in a whole round, where that is more than the spec's
+                         * blocks x block_size; without couplings */
 };
 
 /* ---- states ------------------------------------------------------------------------------ */

@@ -78,11 +78,16 @@ static void bind_sparse(struct design *design)
     };
 }
 
+static void bind_response(struct design *design)
+{
+    design->response = (struct rondo_matrix){ .rows = design->n, .cols = 1, .nnz = design->n,
+                                              .ld = design->n, .dense = design->y };
+}
+
 void design_bind(struct design *design, bool sparse)
 {
     int64_t n = design->n, p = design->p, ld = (n + 7) / 8 * 8;
-    design->response = (struct rondo_matrix){ .rows = n, .cols = 1, .nnz = n, .ld = n,
-                                              .dense = design->y };
+    bind_response(design);
     if (sparse) {
         bind_sparse(design);
         return;
@@ -94,8 +99,39 @@ void design_bind(struct design *design, bool sparse)
                                             .dense = design->padded };
 }
 
+/* A column loses entries to the code of a missing one, and x has the mean of what is left. */
+static void pack_column(struct design *design, struct dice *dice, double missing, int64_t j)
+{
+    static const uint8_t codes[] = { RONDO_HOM_A2, RONDO_HET, RONDO_HOM_A1 };
+    int64_t n = design->n, known = 0;
+    double *x = design->x + j * n, sum = 0;
+    uint8_t *to = design->packed + j * design->matrix.stride;
+    for (int64_t i = 0; i < n; i++) {
+        bool lost = dice_unit(dice) < missing;
+        uint8_t code = lost ? RONDO_MISSING : codes[(int)x[i]];
+        to[i / 4] = (uint8_t)(to[i / 4] | code << i % 4 * 2);
+        known += !lost;
+        sum += lost ? 0 : x[i];
+    }
+    for (int64_t i = 0; i < n; i++)
+        if (rondo_genotype_at(to, i) == RONDO_MISSING)
+            x[i] = known ? sum / (double)known : 0;
+}
+
+void design_bind_packed(struct design *design, struct dice *dice, double missing)
+{
+    int64_t n = design->n, p = design->p, stride = (n + 3) / 4;
+    bind_response(design);
+    design->packed = need((size_t)(stride * p), 1);
+    design->matrix = (struct rondo_matrix){ .rows = n, .cols = p, .nnz = n * p, .stride = stride,
+                                            .packed = design->packed };
+    for (int64_t j = 0; j < p; j++)
+        pack_column(design, dice, missing, j);
+}
+
 void design_fini(struct design *design)
 {
+    mem_free(design->packed);
     mem_free(design->x);
     mem_free(design->y);
     mem_free(design->padded);
@@ -143,15 +179,18 @@ void design_make(struct design *design, struct dice *dice, const struct design_o
     for (int64_t j = 0; j < design->p; j++) {
         double *x = design->x + j * n;
         double scale = pow(10, options->decades * (dice_unit(dice) - 0.5));
-        double kind = dice_unit(dice), sign = dice_unit(dice) < 0.5 ? -1 : 1;
+        double kind = dice_unit(dice), sign = dice_unit(dice) < 0.5 && !options->packed ? -1 : 1;
         const double *other = design->x + dice_below(dice, j + 1) * n;
         for (int64_t i = 0; i < n; i++)
-            x[i] = scale * (kind < options->constants                         ? 3.0
+            x[i] = scale * (kind < options->constants                         ? 2.0
                             : kind < options->constants + options->duplicates ? sign * other[i]
                                                                               : x[i]);
     }
     make_y(design, dice, options->noise);
-    design_bind(design, options->sparse);
+    if (options->packed)
+        design_bind_packed(design, dice, options->missing);
+    else
+        design_bind(design, options->sparse);
 }
 
 /* ---- a host without files ------------------------------------------------------------------------ */

@@ -34,6 +34,7 @@ struct design {
     double *padded, *values;
     int64_t *colptr;
     int32_t *rowidx;
+    uint8_t *packed;
 };
 
 enum design_kind { DESIGN_AR, DESIGN_GENOTYPE, DESIGN_KINDS };
@@ -48,12 +49,16 @@ struct design_options {
     double decades;      /* columns are scaled by 10^(u decades), u in [-1/2, 1/2] */
     double noise;
     bool sparse;
+    bool packed;         /* DESIGN_GENOTYPE; no decades, and duplicates are not scaled */
+    double missing;      /* packed: share of entries that are lost */
 };
 
 void design_make(struct design *design, struct dice *dice, const struct design_options *options);
 /* x and y are filled in by the caller between _init and _bind. */
 void design_init(struct design *design, int64_t n, int64_t p);
 void design_bind(struct design *design, bool sparse);
+/* x in {0, 1, 2} loses a share of its entries: the app sees them missing, x has their column's mean. */
+void design_bind_packed(struct design *design, struct dice *dice, double missing);
 void design_fini(struct design *design);
 
 /* ---- a job --------------------------------------------------------------------------------------- */

@@ -24,12 +24,15 @@ static void setup(struct fixture *f, int kind)
 {
     struct dice dice = { .seed = 71 + (uint64_t)kind };
     struct rondo_error err;
+    bool packed = kind & 8;
     struct design_options options = { .n = N, .p = P, .rho = 0.5, .noise = 1, .constants = 0.1,
-                                      .zeros = kind & 1 ? 0.7 : 0, .sparse = kind & 1 };
+                                      .kind = packed ? DESIGN_GENOTYPE : DESIGN_AR,
+                                      .zeros = kind & 1 ? 0.7 : 0, .sparse = kind & 1 && !packed,
+                                      .packed = packed, .missing = kind & 1 ? 0.2 : 0 };
     design_make(&f->design, &dice, &options);
     f->spec = lasso_spec_plain(&f->design);
     f->spec.intercept = kind & 2;
-    f->spec.row_shards = kind & 4 ? SHARDS : 0;
+    f->spec.row_shards = kind & 4 && !packed ? SHARDS : 0;
     f->lasso = lasso_drive_open(&f->spec, &err);
     cr_assert_not_null(f->lasso, "%s", err.what);
     f->slices = f->lasso->shards ? f->lasso->shards : 1;
@@ -53,7 +56,7 @@ static void teardown(struct fixture *f)
 
 static void each(void (*check)(struct fixture *f))
 {
-    for (int kind = 0; kind < 8; kind++) {
+    for (int kind = 0; kind < 12; kind++) {
         struct fixture f = { .slices = 0 };
         setup(&f, kind);
         check(&f);
@@ -94,7 +97,7 @@ static void check_gradients(struct fixture *f)
     const struct lasso_scan_brief brief = { .listed = -1 }; /* near 0: all from the data */
     cr_assert_eq(f->lasso->chunks, 1);
     push(f, (struct rondo_task){ .tag = LASSO_GRADIENT, .brief = { &brief, sizeof brief } }, all,
-         f->lasso->code ? 2 * P + 3 : P + 3);
+         f->lasso->bounds ? 2 * P + 3 : P + 3);
     push(f, (struct rondo_task){ .tag = LASSO_BLOCK, .count = 4, .variables = variables }, some, 4);
     long double rr = 0, ry = 0;
     for (int64_t j = 0; j < P; j++) {

@@ -116,7 +116,7 @@ static const struct scheduler_plan *whole_round(struct drive *drive, struct sche
 {
     struct rondo_pairs need;
     scheduler_begin(s, round, want);
-    scheduler_whole(s);
+    scheduler_whole(s, want);
     while (scheduler_step(s, &need) == SCHEDULER_NEEDS)
         drive_answer(drive, s, &need);
     return scheduler_plan(s, round);

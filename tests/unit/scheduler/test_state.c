@@ -75,7 +75,7 @@ Test(state, a_whole_round_in_flight_is_restored)
     cr_assert_eq(scheduler_create(&config, &s, NULL), RONDO_OK);
     cr_assert_eq(scheduler_create(&config, &t, NULL), RONDO_OK);
     scheduler_begin(s, 1, 12);
-    scheduler_whole(s);
+    scheduler_whole(s, 12);
     cr_assert_eq(scheduler_step(s, &need), SCHEDULER_READY);
     cr_assert_eq(scheduler_plan(s, 1)->taken, 12);
     cr_assert_eq(scheduler_pack(s, &buf), RONDO_OK);

@@ -230,14 +230,20 @@ static int feed_sweep(struct lasso_head *head, struct rondo_head_link *link, int
 }
 
 /* A fresh residual that is further from the one before than rounding explains: bounds that relied on it
- * are void. */
+ * are void, and so is what followed from them.  D(0) = 0 is sure, and another fresh residual must prove
+ * what comes. */
 static bool lost_track(struct lasso_head *head, double moved)
 {
+    struct numbers *at = &head->at;
     double allowed = ROUNDING * sqrt(2 * (double)head->lasso->n * head->lasso->null_objective);
     if (moved <= allowed * allowed)
         return false;
     for (int64_t j = 0; j < head->lasso->p; j++)
         head->reach[j] = head->lasso->scale[j] > 0 ? HUGE_VALF : 0;
+    at->dual = 0;
+    at->mark_objective = at->objective;
+    at->mark_gap = HUGE_VAL;
+    at->moves = 1;
     return true;
 }
 

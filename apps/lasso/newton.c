@@ -19,6 +19,7 @@ enum {
 };
 
 static const double PIVOT_LEAST = 1e-12; /* of a column's part that no other explains, squared */
+static const double ROUNDING = 0x1p-50;  /* of a change, in the terms it is the sum of */
 
 /* A and its factor. */
 struct active {
@@ -64,6 +65,17 @@ static double change_along(const struct active *at)
         change += block->l1[j] * (w * (w + e) > 0 ? copysign(1, w) * e : fabs(w + e) - fabs(w));
     }
     return change;
+}
+
+/* Of the sizes of what change_along adds up, the larger part. */
+static double rounding_along(const struct active *at)
+{
+    const struct lasso_block *block = at->block;
+    double sum = 0;
+    for (int64_t j = 0; j < block->count; j++)
+        if (at->e[j] != 0)
+            sum += fabs(at->e[j]) * (fabs(block->q[j]) + block->l1[j]);
+    return ROUNDING * sum;
 }
 
 static void displace(struct active *at)
@@ -137,8 +149,9 @@ static void shed_dependent(struct active *at, int64_t i)
             factor->remove(at->a, i--, at->ld, gone, at->room);
         leave(at, gone);
     }
+    /* Columns that are the same are worth the same: what has left A must be 0 there too. */
     product(at);
-    if (change_along(at) < 0)
+    if (change_along(at) <= rounding_along(at))
         displace(at);
 }
 

@@ -257,13 +257,19 @@ static int feed_sweep(struct lasso_head *head, struct rondo_head_link *link, int
 }
 
 /* A fresh residual that is further from the one before than its step and rounding explain: bounds that
- * relied on it are void. */
+ * relied on it are void, and so is what followed from them.  D(0) = 0 is sure, and another fresh residual
+ * must prove what comes. */
 static bool lost_track(struct lasso_head *head, double moved)
 {
-    if (sqrt(moved) <= head->at.stride)
+    struct numbers *at = &head->at;
+    if (sqrt(moved) <= at->stride)
         return false;
     for (int64_t j = 0; j < head->lasso->p; j++)
         head->reach[j] = head->lasso->scale[j] > 0 ? HUGE_VALF : 0;
+    at->dual = 0;
+    at->mark_objective = at->objective;
+    at->mark_gap = HUGE_VAL;
+    at->moves = 1;
     return true;
 }
 

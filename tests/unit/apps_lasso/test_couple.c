@@ -1,7 +1,6 @@
 /* A coupling has the same bits whatever is asked with it, and those of its pair turned round. */
 #include "tests/support/lasso_drive.h"
 #include "tests/support/levels.h"
-#include "tests/support/scale.h"
 
 #include "core/base/mem.h"
 
@@ -141,7 +140,7 @@ Test(couple, a_pair_has_its_bits_whatever_is_asked_with_it)
             struct fixture f = { .lasso = NULL };
             int64_t again = 0;
             setup(&f, &dice, kind, names[level]);
-            for (int64_t i = 0; i < scale_runs(REQUESTS); i++) {
+            for (int64_t i = 0; i < REQUESTS; i++) {
                 make_request(request, &dice);
                 ask(&f, request, &again);
             }

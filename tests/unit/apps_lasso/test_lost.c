@@ -216,7 +216,8 @@ static void try_harm(const struct design *design, uint64_t seed, int64_t round, 
     close_play(play);
 }
 
-/* Whatever the round, up to the one before the last sweep, which works on a fresh residual. */
+/* Whatever the round, up to the one before the last sweep, which works on a fresh residual.  A set's commit
+ * computes r afresh, so harm done before it is healed, and noticed where bounds would be void. */
 Test(lost, a_job_whose_residual_was_harmed_ends_at_the_truth)
 {
     static const double sizes[] = { 1e-13, 1e-6, 1e-2, 1 };
@@ -237,10 +238,10 @@ Test(lost, a_job_whose_residual_was_harmed_ends_at_the_truth)
                           (long long)round, sizes[k], far - clean);
                 bool beyond = sizes[k] > ALLOWED;
                 cr_assert(beyond || play.lost == 0, "round %lld: rounding is no loss", (long long)round);
-                cr_assert_eq(beyond, play.lost > 0, "round %lld, %g", (long long)round, sizes[k]);
                 cr_assert(play.lost == 0 || play.full > 0, "all is visited again");
                 noticed += play.lost;
             }
+        cr_assert_gt(noticed, last, "most of the harm is noticed");
         fprintf(stderr, "%lld rounds, %lld losses\n", (long long)last, (long long)noticed);
         design_fini(&design);
     }

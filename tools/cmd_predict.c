@@ -114,14 +114,26 @@ static int check_out(const struct predict *predict, struct rondo_error *err)
     return RONDO_OK;
 }
 
+static bool takes_packed(const struct rondo_job *job)
+{
+    const struct rondo_role *role = job_app(job)->roles;
+    while (role->key && role->kind != RONDO_ROLE_PACKED)
+        role++;
+    return role->key != NULL;
+}
+
 static int load_data(struct predict *predict, struct rondo_error *err)
 {
+    const struct rondo_job *job = model_job(predict->model);
     struct data_options options = {
         .index_base = predict->index_base ? predict->index_base[0] - '0'
-                      : (int)job_integer(model_job(predict->model), "data.index_base"),
+                      : (int)job_integer(job, "data.index_base"),
+        .packed = takes_packed(job), .labels = DATA_LABELS_IF_WHOLE,
     };
     int code = data_load(predict->data, &options, &predict->set, err);
     options.vector = true;
+    options.people = data_is_bed(predict->data) ? predict->data : NULL;
+    options.column = job_given(job, "data.phenotype") ? job_text(job, "data.phenotype") : NULL;
     if (!code && predict->y)
         code = data_load(predict->y, &options, &predict->truth, err);
     if (code)

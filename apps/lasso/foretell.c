@@ -6,7 +6,8 @@
  *
  * X comes by columns, predictions go by rows: a block of rows at a time, with a finger on each column
  * at the first entry that no block has had.  A sum runs over the columns in their order, whatever the
- * block, so its bits depend on the row alone.
+ * block, so its bits depend on the row alone; but a genotype that is missing is the mean of those of its
+ * column that are known, among the rows at hand.
  */
 #include "foretell.h"
 
@@ -48,6 +49,7 @@ struct foretell {
     int64_t *column, *ptr, *finger;   /* [support], [support + 1], [support] */
     int32_t *point;                   /* [ptr[support]] from 0 at `first` */
     double *b;                        /* [ptr[support]] */
+    double *imputed;                  /* [support] of packed data: what is missing is taken to be */
 
     int64_t tall;                     /* rows of a block */
     double *z;                        /* [tall x width] */
@@ -293,6 +295,34 @@ static int class_of(const struct foretell *f, double y)
     return y == f->label[0] || (!f->labelled && y == 0) ? 0 : -1;
 }
 
+/* What a missing genotype is, and that there are some. */
+static int impute(struct foretell *f)
+{
+    const struct rondo_matrix *x = f->what->data;
+    int64_t lost = 0;
+    char words[128];
+    if (!x->packed)
+        return RONDO_OK;
+    f->imputed = f->host->alloc((size_t)(f->support + 1) * sizeof *f->imputed);
+    if (!f->imputed)
+        return no_memory(f);
+    for (int64_t k = 0; k < f->support; k++) {
+        int64_t count[4] = { 0 };
+        for (int64_t i = 0; i < x->rows; i++)
+            count[rondo_genotype_at(x->packed + f->column[k] * x->stride, i)]++;
+        int64_t known = x->rows - count[RONDO_MISSING];
+        int64_t alleles = 2 * count[RONDO_HOM_A1] + count[RONDO_HET];
+        f->imputed[k] = known ? (double)alleles / (double)known : 0;
+        lost += count[RONDO_MISSING];
+    }
+    snprintf(words, sizeof words,
+             "%" PRId64 " genotypes are missing; each counts as the mean of its column in these data",
+             lost);
+    if (lost)
+        f->host->say(f->what->job, words);
+    return RONDO_OK;
+}
+
 static void check_y(struct foretell *f)
 {
     char words[160];
@@ -317,6 +347,14 @@ static void add(struct foretell *f, int64_t k, int64_t row, double x)
         z[f->point[e]] += x * f->b[e];
 }
 
+static void add_packed(struct foretell *f, int64_t k, int64_t lo, int64_t hi)
+{
+    const struct rondo_matrix *x = f->what->data;
+    const double table[4] = { [RONDO_HOM_A1] = 2, [RONDO_MISSING] = f->imputed[k], [RONDO_HET] = 1 };
+    for (int64_t i = lo; i < hi; i++)
+        add(f, k, i - lo, table[rondo_genotype_at(x->packed + f->column[k] * x->stride, i)]);
+}
+
 /* z = X b + b0 for the rows [lo, hi). */
 static void multiply(struct foretell *f, int64_t lo, int64_t hi)
 {
@@ -324,7 +362,9 @@ static void multiply(struct foretell *f, int64_t lo, int64_t hi)
     memset(f->z, 0, (size_t)((hi - lo) * f->width) * sizeof *f->z);
     for (int64_t k = 0; k < f->support && f->column[k] < x->cols; k++) {
         int64_t j = f->column[k];
-        for (int64_t i = lo; !x->sparse && i < hi; i++)
+        if (x->packed)
+            add_packed(f, k, lo, hi);
+        for (int64_t i = lo; x->dense && i < hi; i++)
             add(f, k, i - lo, x->dense[i + j * x->ld]);
         if (!x->sparse)
             continue;
@@ -412,13 +452,15 @@ int lasso_predict(const struct rondo_host *host, const struct rondo_predict *wha
     int code = read_model(&f);
     if (!code)
         code = check_columns(&f);
+    if (!code)
+        code = impute(&f);
     if (!code) {
         check_y(&f);
         code = go(&f);
     }
     if (!code)
         tell(&f, report);
-    void *owned[] = { f.column, f.ptr, f.finger, f.point, f.b, f.z, f.loss, f.right };
+    void *owned[] = { f.column, f.ptr, f.finger, f.point, f.b, f.imputed, f.z, f.loss, f.right };
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
         host->free(owned[i]);
     return code;

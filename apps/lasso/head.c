@@ -6,7 +6,6 @@
  */
 #include "head.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +37,7 @@ void lasso_head_destroy(const void *problem, void *state)
     release(head->visits.start);
     release(head->candidates.data);
     release(head->feed.data);
+    release(head->path.data);
     release(head->move.variable);
     release(head->move.violation);
     release(head->move.gradient);
@@ -82,14 +82,11 @@ static void begin(struct lasso_head *head)
 {
     const struct lasso *lasso = head->lasso;
     struct numbers *at = &head->at;
-    at->objective = at->mark_objective = lasso->null_objective;
-    at->mark_gap = HUGE_VAL;
-    at->dual = -HUGE_VAL;
     at->lambda_max = lasso->l1_ratio > 0
                          ? lasso->slope_most / (double)lasso->n / lasso->l1_ratio : HUGE_VAL;
-    at->lambda = lasso->lambda < 0 ? lasso->lambda_ratio * at->lambda_max : lasso->lambda;
-    at->l1 = at->lambda * lasso->l1_ratio;
-    at->l2 = at->lambda * (1 - lasso->l1_ratio);
+    lasso_set_lambda(head, lasso->points > 1   ? at->lambda_max
+                           : lasso->lambda < 0 ? lasso->lambda_ratio * at->lambda_max
+                                               : lasso->lambda);
 }
 
 int lasso_head_create(const void *problem, int32_t index RONDO_UNUSED, void **state,
@@ -124,6 +121,8 @@ int lasso_head_pack(const void *problem, const void *state, struct rondo_buf *ou
         code = lasso_append(lasso, out, head->working, (size_t)at->chosen * sizeof(int64_t));
     if (!code && at->swept)
         code = lasso_append(lasso, out, head->reach, (size_t)lasso->p * sizeof(float));
+    if (!code)
+        code = lasso_append(lasso, out, head->path.data, head->path.size);
     return code;
 }
 
@@ -155,10 +154,12 @@ int lasso_head_unpack(const void *problem, void *state, struct rondo_bytes in)
     take(&from, at, sizeof *at);
     bool fits = at->nnz >= 0 && at->nnz <= lasso->p && at->chosen >= 0 && at->chosen <= lasso->p
                 && at->chosen <= lasso_set_most(lasso) && at->most_violating >= 0
-                && at->most_violating < lasso->p;
+                && at->most_violating < lasso->p && at->point >= 0 && at->point < lasso->points
+                && at->path_bytes >= 0 && (size_t)at->path_bytes <= in.size;
     size_t nnz = fits ? (size_t)at->nnz : 0, chosen = fits ? (size_t)at->chosen : 0;
     size_t size = sizeof *at + nnz * (sizeof(int64_t) + sizeof(double)) + chosen * sizeof(int64_t)
-                  + (at->swept ? (size_t)lasso->p * sizeof(float) : 0);
+                  + (at->swept ? (size_t)lasso->p * sizeof(float) : 0)
+                  + (fits ? (size_t)at->path_bytes : 0);
     if (!fits || in.size != size)
         return RONDO_ESTATE;
     memset(head->b, 0, (size_t)lasso->p * sizeof *head->b);
@@ -172,7 +173,10 @@ int lasso_head_unpack(const void *problem, void *state, struct rondo_bytes in)
         return RONDO_ESTATE;
     if (at->swept)
         take(&from, head->reach, (size_t)lasso->p * sizeof(float));
-    return RONDO_OK;
+    head->path.size = 0;
+    if (!lasso_path_fits(lasso, from, (size_t)at->path_bytes, at->point))
+        return RONDO_ESTATE;
+    return lasso_append(lasso, &head->path, from, (size_t)at->path_bytes);
 }
 
 /* ---- schedule: what shall this round be? ------------------------------------------------------------- */
@@ -268,6 +272,8 @@ void lasso_renew_support(struct lasso_head *head, const int64_t *moved, int64_t 
 
 int lasso_append(const struct lasso *lasso, struct rondo_buf *out, const void *bytes, size_t size)
 {
+    if (size == 0)
+        return RONDO_OK;
     int code = lasso->host->reserve(out, out->size + size);
     if (code)
         return code;
@@ -322,7 +328,7 @@ void lasso_report(const void *state, struct rondo_report *report)
     *report = (struct rondo_report){
         .objective = at->objective,
         .goal = "gap",
-        .count = 7,
+        .count = 8,
         .metric = {
             { "gap", lasso_relative_gap(head), false },
             { "nnz", (double)at->nnz, true },
@@ -331,43 +337,14 @@ void lasso_report(const void *state, struct rondo_report *report)
             { "sweeps", (double)at->sweeps, true },
             { "inner_steps", (double)at->inner_steps, true },
             { "column_reads", (double)at->column_reads, true },
+            { "lambdas", (double)(at->point + 1), true },
         },
     };
-}
-
-static int write_coefficients(const struct lasso_head *head, FILE *out)
-{
-    const struct lasso *lasso = head->lasso;
-    fprintf(out, "%%%%MatrixMarket matrix coordinate real general\n");
-    fprintf(out, "%" PRId64 " 1 %" PRId64 "\n", lasso->p, head->at.nnz);
-    for (int64_t i = 0; i < head->at.nnz; i++)
-        fprintf(out, "%" PRId64 " 1 %.17g\n", head->support[i] + 1, head->b[head->support[i]]);
-    return ferror(out) ? RONDO_EIO : RONDO_OK;
-}
-
-static int write_path(const struct lasso_head *head, FILE *out)
-{
-    const struct lasso *lasso = head->lasso;
-    double intercept = lasso->y_mean;
-    for (int64_t i = 0; i < head->at.nnz; i++)
-        intercept -= lasso->mean[head->support[i]] * head->b[head->support[i]];
-    fprintf(out, "[{\"lambda\": %.17g, \"intercept\": %.17g, \"objective\": %.17g, "
-                 "\"gap\": %.17g, \"nnz\": %" PRId64 "}]\n",
-            head->at.lambda, intercept, head->at.objective, lasso_relative_gap(head), head->at.nnz);
-    return ferror(out) ? RONDO_EIO : RONDO_OK;
 }
 
 int lasso_save(const void *state, struct rondo_head_link *link RONDO_UNUSED,
                const struct rondo_host *host, struct rondo_output *output,
                struct rondo_error *err)
 {
-    FILE *stream;
-    int code = host->create(output, "coef.mtx", &stream, err);
-    if (!code)
-        code = write_coefficients(state, stream);
-    if (!code)
-        code = host->create(output, "path.json", &stream, err);
-    if (!code)
-        code = write_path(state, stream);
-    return code;
+    return lasso_write_path(state, host, output, err);
 }

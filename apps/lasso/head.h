@@ -27,6 +27,10 @@ struct numbers {
     int64_t sets;   /* rounds are of working sets, since the last sweep */
     int64_t chosen; /* variables of the working set; 0: it was solved, or there is none */
     int64_t gram;   /* it is solved on its couplings, else on the residual */
+    int64_t point;  /* of the path: the lambda that is being solved */
+    int64_t path_bytes; /* of those before it, in head->path */
+    int64_t imprecise;  /* one of them ended by precision */
+    double stride;  /* the last fresh residual is so far from the one before, at most */
     double drift;   /* sum of |change of r|_2 over the commits */
 };
 
@@ -45,6 +49,12 @@ struct move {
     int32_t blocks;
     bool joined, split;
     bool of_sweep;        /* the worst variable, after a sweep without progress */
+};
+
+/* A solved lambda. */
+struct point {
+    double lambda, objective, gap, intercept;
+    int64_t nnz;
 };
 
 /* The sweep under way: which columns it visits. */
@@ -66,6 +76,7 @@ struct lasso_head {
     int64_t *working;  /* [at.chosen] */
     struct visits visits;
     struct rondo_buf candidates, feed;
+    struct rondo_buf path; /* solved points: the header, then columns [nnz], b [nnz] */
     struct move move;
     struct rondo_buf commit;
 };
@@ -81,9 +92,9 @@ bool lasso_keeps_support(const struct lasso_head *head);
 void lasso_renew_support(struct lasso_head *head, const int64_t *moved, int64_t count);
 
 /* ---- working.c: the working set */
-/* A variable that violates its condition. */
+/* A variable that violates its condition, or may soon. */
 struct candidate {
-    double violation;
+    double violation, g;
     int64_t variable;
 };
 /* Rounds are of working sets, one block and nothing beside it: the default way, while the support
@@ -98,7 +109,21 @@ int64_t lasso_set_most(const struct lasso *lasso);
 /* The set was solved: nothing has a weight until the next. */
 int lasso_set_solved(struct lasso_head *head, struct rondo_head_link *link);
 
+/* ---- path.c: the lambdas one after the other, each from the solution before */
+/* The lambda of a point, 0 .. lasso->points - 1: from lambda_max down, evenly in logarithms. */
+double lasso_lambda_of(const struct lasso_head *head, int64_t point);
+void lasso_set_lambda(struct lasso_head *head, double lambda);
+/* Keeps the solution as it is and goes to the next lambda.  RONDO_ENOMEM. */
+int lasso_next_point(struct lasso_head *head);
+/* Whether so many bytes are so many points that fit the problem. */
+bool lasso_path_fits(const struct lasso *lasso, const unsigned char *bytes, size_t size, int64_t points);
+int lasso_write_path(const struct lasso_head *head, const struct rondo_host *host,
+                     struct rondo_output *output, struct rondo_error *err);
+
 /* ---- sweep.c */
+/* Begins head->commit: every slice computes r = y - X b from scratch, which changes it by `length` and
+ * by rounding. */
+int lasso_commit_fresh(struct lasso_head *head, double length);
 int lasso_brief_sweep(struct lasso_head *head, const struct rondo_task *task,
                       struct rondo_buf *out);
 int lasso_settle_sweep(struct lasso_head *head, struct rondo_head_link *link,

@@ -54,20 +54,22 @@ static int finish(struct lasso_head *head, struct rondo_head_link *link, int32_t
             move->violation[i] = head->b[j] != 0 && lasso_keeps_support(head) ? at->worst : 0;
     }
     int code = RONDO_OK;
+    bool anew = moves && at->sets; /* the support moves as a whole: r from scratch costs no more */
     if (at->sets)
         code = lasso_set_solved(head, link);
     else
         lasso->host->feed(link, move->seen, move->variable, move->delta, move->violation);
     if (!code)
-        code = lasso_commit_begin(head, moves ? LASSO_MOVE : LASSO_NOTHING, phase, t,
-                            moves ? move->count : 0);
+        code = anew ? lasso_commit_fresh(head, t * move->length * (1 + 1e-12))
+                    : lasso_commit_begin(head, moves ? LASSO_MOVE : LASSO_NOTHING, phase, t,
+                                         moves ? move->count : 0);
     if (moves) {
         at->objective += change;
-        at->moves++;
-        at->drift += t * move->length * (1 + 1e-12);
-        if (!code)
+        at->moves += !anew;
+        at->drift += anew ? 0 : t * move->length * (1 + 1e-12);
+        if (!code && !anew)
             code = lasso_append(lasso, &head->commit, move->moving, (size_t)move->count * sizeof(int64_t));
-        if (!code)
+        if (!code && !anew)
             code = lasso_append(lasso, &head->commit, move->d, (size_t)move->count * sizeof(double));
     }
     *order = (struct rondo_order){

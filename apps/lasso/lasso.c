@@ -11,6 +11,7 @@ enum {
     SHARDS_MOST = 64,
     ROUND_DEFAULT = 8 * 256, /* blocks x block_size as they are where the spec is silent */
     WHOLE_MOST = 262144,  /* variables in a working set that is solved on the residual */
+    POINTS_DEFAULT = 100, /* of a path */
     FRESH_ROUNDS = 4096,  /* rounds between two fresh residuals */
 };
 
@@ -20,6 +21,10 @@ static const struct rondo_param params[] = {
     { "lambda", RONDO_REAL, NULL, 0, NAN, true, NULL, "", "strength of the penalty" },
     { "lambda_ratio", RONDO_REAL, NULL, 0, NAN, true, NULL, "of lambda_max",
       "strength of the penalty as a share of lambda_max; 0.1 where neither is given" },
+    { "path.count", RONDO_INTEGER, NULL, 2, 10000, false, NULL, "lambdas",
+      "solve for so many lambdas from lambda_max down, evenly in logarithms" },
+    { "path.min_ratio", RONDO_REAL, NULL, 0, 1, true, NULL, "of lambda_max",
+      "the last of them; 0.01 where x has more columns than rows, else 0.0001" },
     { "l1_ratio", RONDO_REAL, "1", 0, 1, false, NULL, "", "share of the 1-norm in the penalty" },
     { "intercept", RONDO_BOOL, "true", NAN, NAN, false, NULL, "", "fit an unpenalised constant" },
     { "standardize", RONDO_BOOL, "false", NAN, NAN, false, NULL, "",
@@ -60,6 +65,17 @@ static int read_params(struct lasso *lasso, struct rondo_error *err)
     if (absolute && ratio)
         return refuse(lasso, err, "params.lambda_ratio", "lambda and lambda_ratio are both given",
                       "give one of them");
+    bool path = host->given(job, "params.path.count") || host->given(job, "params.path.min_ratio");
+    if (path && (absolute || ratio))
+        return refuse(lasso, err, absolute ? "params.lambda" : "params.lambda_ratio",
+                      "a path of lambdas is asked for, and one lambda", "give one of them");
+    lasso->points = !path                                    ? 1
+                    : host->given(job, "params.path.count") ? host->integer(job, "params.path.count")
+                                                             : POINTS_DEFAULT;
+    lasso->least_ratio = host->given(job, "params.path.min_ratio")
+                             ? host->real(job, "params.path.min_ratio") : 0;
+    if (lasso->least_ratio >= 1)
+        return refuse(lasso, err, "params.path.min_ratio", "must be below 1", NULL);
     lasso->lambda = absolute ? host->real(job, "params.lambda") : -1;
     lasso->lambda_ratio = ratio ? host->real(job, "params.lambda_ratio") : 0.1;
     lasso->l1_ratio = host->real(job, "params.l1_ratio");
@@ -162,6 +178,8 @@ static int read_data(struct lasso *lasso, struct rondo_error *err)
     lasso->x = host->matrix(lasso->job, "x");
     lasso->n = lasso->x->rows;
     lasso->p = lasso->x->cols;
+    if (lasso->least_ratio <= 0)
+        lasso->least_ratio = lasso->p > lasso->n ? 0.01 : 0.0001;
     if (lasso->n < 2)
         return refuse(lasso, err, "data.x", "x has fewer than 2 rows", NULL);
     if (lasso->p < 1)
@@ -222,7 +240,7 @@ static void layout(const void *problem, struct rondo_layout *out)
                                   .whole = lasso->whole };
 }
 
-static const char *const later[] = { "path", "cv", "penalty_factor", "weights", NULL };
+static const char *const later[] = { "cv", "penalty_factor", "weights", NULL };
 static const char *const files[] = { "coef.mtx", "path.json", NULL };
 
 const struct rondo_app lasso_app = {

@@ -55,6 +55,8 @@ struct lasso {
     int32_t chunks, shards;
     double y_mean, y_sum, null_objective; /* sum y; |y|^2 / 2n */
     double lambda, lambda_ratio;   /* lambda < 0: from the ratio, at the first sweep */
+    int64_t points;                /* lambdas of a path; 1: there is none */
+    double least_ratio;            /* of its last to lambda_max */
     double l1_ratio, gap;
     bool intercept, by_violation;  /* priority rule `gradient` */
     bool couples;                  /* dependency.check is not none */

@@ -17,13 +17,27 @@ static const double ROUNDING = 1e-9;    /* of |y|: how far a fresh residual may 
 
 /* ---- what to visit ------------------------------------------------------------------------------ */
 
+/* |g_j| from which on a column must be known: the penalty, or on a path what may have a part in the next
+ * solution, by the strong rule: |g_j| >= 2 l1' - l1 (Tibshirani et al., J. R. Stat. Soc. B 74 (2012)). */
+static double strong_rule(const struct lasso_head *head, int64_t point)
+{
+    double next = lasso_lambda_of(head, point) * head->lasso->l1_ratio;
+    return fmax(2 * next - head->at.l1, 0);
+}
+
+static double notice_of(const struct lasso_head *head)
+{
+    bool more = head->at.point + 1 < head->lasso->points;
+    return more ? strong_rule(head, head->at.point + 1) : head->at.l1;
+}
+
 /* Lists the columns of a chunk that may violate by now; -1: all of them. */
 static int64_t list_visits(struct lasso_head *head, int32_t chunk)
 {
     const struct lasso *lasso = head->lasso;
     struct visits *visits = &head->visits;
     int64_t from = lasso->chunk[chunk], to = lasso->chunk[chunk + 1], begin = visits->count;
-    double drift = head->at.drift / (double)lasso->n, near = NEAR * head->at.l1;
+    double drift = head->at.drift / (double)lasso->n, near = NEAR * notice_of(head);
     for (int64_t j = from; j < to; j++)
         /* What is no number is visited. */
         if (!((double)head->reach[j] + lasso->scale[j] * drift < near) || head->b[j] != 0)
@@ -58,8 +72,8 @@ int lasso_brief_sweep(struct lasso_head *head, const struct rondo_task *task, st
     int64_t listed = at->swept ? list_visits(head, chunk) : 0;
     int64_t from = at->swept ? first_active(head, lasso->chunk[chunk]) : 0;
     int64_t to = at->swept ? first_active(head, lasso->chunk[chunk + 1]) : 0;
-    struct lasso_scan_brief brief = { .l2 = at->l2, .near = NEAR * at->l1,
-                                      .notice = at->l1, .listed = listed,
+    struct lasso_scan_brief brief = { .l2 = at->l2, .near = NEAR * notice_of(head),
+                                      .notice = notice_of(head), .listed = listed,
                                       .active = to - from };
     int code = lasso_append(lasso, out, &brief, sizeof brief);
     for (int64_t i = from; i < to && !code; i++)
@@ -73,8 +87,7 @@ int lasso_brief_sweep(struct lasso_head *head, const struct rondo_task *task, st
 
 /* ---- what came back -------------------------------------------------------------------------------- */
 
-/* Asks every slice for r = y - X b from scratch. */
-static int commit_fresh(struct lasso_head *head, struct rondo_order *order)
+int lasso_commit_fresh(struct lasso_head *head, double length)
 {
     const struct lasso *lasso = head->lasso;
     struct numbers *at = &head->at;
@@ -85,8 +98,8 @@ static int commit_fresh(struct lasso_head *head, struct rondo_order *order)
         code = lasso_append(lasso, &head->commit, &head->b[head->support[i]], sizeof(double));
     at->moves = 0;
     at->column_reads += at->nnz;
-    at->drift += ROUNDING * sqrt(2 * (double)lasso->n * lasso->null_objective);
-    order->commit = (struct rondo_bytes){ head->commit.data, head->commit.size };
+    at->stride = length + ROUNDING * sqrt(2 * (double)lasso->n * lasso->null_objective);
+    at->drift += at->stride;
     return code;
 }
 
@@ -95,33 +108,48 @@ struct sweep {
     double most;                /* max_j |x_j'r/n - l2 b_j| */
     double b1, bb;              /* |b|_1, b'b */
     double square;              /* sum of (x_j'r/n)^2, with l2 */
-    int64_t violators;          /* in head->candidates */
+    int64_t entries;            /* in head->candidates */
 };
 
 static int meet(struct lasso_head *head, struct sweep *sums, int64_t j, double g)
 {
-    const struct lasso *lasso = head->lasso;
-    struct numbers *at = &head->at;
-    double v = lasso_violation(head->b[j], -g, at->l1, at->l2) * lasso_unit(lasso, j);
-    if (!(v > 0))
-        return RONDO_OK;
-    if (v > at->worst) {
-        at->worst = v;
-        at->most_violating = j;
-    }
-    if (!at->sets)
-        head->violation[j] = v;
     struct candidate *list = (struct candidate *)(void *)head->candidates.data;
-    if ((size_t)(sums->violators + 1) * sizeof *list > head->candidates.capacity) {
-        size_t grown = 2 * (size_t)sums->violators * sizeof *list + 4096;
-        head->candidates.size = (size_t)sums->violators * sizeof *list;
-        int code = lasso->host->reserve(&head->candidates, grown);
+    if ((size_t)(sums->entries + 1) * sizeof *list > head->candidates.capacity) {
+        size_t grown = 2 * (size_t)sums->entries * sizeof *list + 4096;
+        head->candidates.size = (size_t)sums->entries * sizeof *list;
+        int code = head->lasso->host->reserve(&head->candidates, grown);
         if (code)
             return code;
         list = (struct candidate *)(void *)head->candidates.data;
     }
-    list[sums->violators++] = (struct candidate){ v, j };
+    list[sums->entries++] = (struct candidate){ .g = g, .variable = j };
     return RONDO_OK;
+}
+
+/* Violations at the present lambda; what is 0 and beyond `strong` stands for one. */
+static void judge(struct lasso_head *head, struct sweep *sums, double strong)
+{
+    const struct lasso *lasso = head->lasso;
+    struct numbers *at = &head->at;
+    struct candidate *list = (struct candidate *)(void *)head->candidates.data;
+    int64_t left = 0;
+    at->worst = 0;
+    for (int64_t i = 0; i < sums->entries; i++) {
+        int64_t j = list[i].variable;
+        double unit = lasso_unit(lasso, j), b = head->b[j];
+        double v = lasso_violation(b, -list[i].g, at->l1, at->l2) * unit;
+        if (v > at->worst) {
+            at->worst = v;
+            at->most_violating = j;
+        }
+        if (!at->sets)
+            head->violation[j] = v;
+        else if (b == 0)
+            v = fmax(fabs(list[i].g) - strong, 0) * unit;
+        if (v > 0)
+            list[left++] = (struct candidate){ v, list[i].g, j };
+    }
+    sums->entries = left;
 }
 
 /* At b = 0, from what the data say. */
@@ -136,7 +164,7 @@ static int read_slopes(struct lasso_head *head, struct sweep *sums)
         head->reach[j] = (float)(fabs(g) * (1 + 0x1p-20)) + 0x1p-126f;
         if (lasso->scale[j] == 0)
             head->reach[j] = 0;
-        else if (fabs(g) > head->at.l1)
+        else if (fabs(g) > notice_of(head))
             code = meet(head, sums, j, g);
     }
     for (int64_t j = 0; head->at.l2 > 0 && j < lasso->p; j++)
@@ -167,7 +195,7 @@ static int read_chunk(struct lasso_head *head, int32_t chunk, const struct lasso
     return code;
 }
 
-/* Violations, and the sums that the gap needs.  What was not visited is below NEAR l1. */
+/* Violations, and the sums that the gap needs.  What was not visited is below `near`. */
 static int read_sweep(struct lasso_head *head, const struct rondo_bytes *results, int32_t count,
                       struct sweep *sums)
 {
@@ -175,7 +203,6 @@ static int read_sweep(struct lasso_head *head, const struct rondo_bytes *results
     struct numbers *at = &head->at;
     const struct lasso_scan *first = results[0].data;
     *sums = (struct sweep){ .rr = first->sums[0], .ry = first->sums[1], .moved = first->sums[2] };
-    at->worst = 0;
     for (int64_t i = 0; i < at->nnz; i++) {
         double b = head->b[head->support[i]];
         sums->b1 += fabs(b);
@@ -186,7 +213,7 @@ static int read_sweep(struct lasso_head *head, const struct rondo_bytes *results
         memset(head->violation, 0, (size_t)lasso->p * sizeof *head->violation);
     if (!at->swept)
         return read_slopes(head, sums);
-    sums->most = head->visits.count < lasso->p ? NEAR * at->l1 : 0;
+    sums->most = head->visits.count < lasso->p ? NEAR * notice_of(head) : 0;
     int code = RONDO_OK;
     for (int32_t c = 0; c < count && !code; c++)
         code = read_chunk(head, c, results[c].data, sums);
@@ -215,7 +242,7 @@ static double dual_value(const struct lasso_head *head, const struct sweep *sums
 }
 
 /* Priorities: of a working set, or of all. */
-static int feed_sweep(struct lasso_head *head, struct rondo_head_link *link, int64_t violators,
+static int feed_sweep(struct lasso_head *head, struct rondo_head_link *link, int64_t entries,
                       bool first)
 {
     const struct lasso *lasso = head->lasso;
@@ -226,17 +253,16 @@ static int feed_sweep(struct lasso_head *head, struct rondo_head_link *link, int
         lasso->host->feed_all(link, head->violation);
     if (code || !head->at.sets)
         return code;
-    return lasso_choose(head, link, (struct candidate *)(void *)head->candidates.data, violators);
+    return lasso_choose(head, link, (struct candidate *)(void *)head->candidates.data, entries);
 }
 
-/* A fresh residual that is further from the one before than rounding explains: bounds that relied on it
- * are void, and so is what followed from them.  D(0) = 0 is sure, and another fresh residual must prove
- * what comes. */
+/* A fresh residual that is further from the one before than its step and rounding explain: bounds that
+ * relied on it are void, and so is what followed from them.  D(0) = 0 is sure, and another fresh
+ * residual must prove what comes. */
 static bool lost_track(struct lasso_head *head, double moved)
 {
     struct numbers *at = &head->at;
-    double allowed = ROUNDING * sqrt(2 * (double)head->lasso->n * head->lasso->null_objective);
-    if (moved <= allowed * allowed)
+    if (sqrt(moved) <= at->stride)
         return false;
     for (int64_t j = 0; j < head->lasso->p; j++)
         head->reach[j] = head->lasso->scale[j] > 0 ? HUGE_VALF : 0;
@@ -296,30 +322,38 @@ int lasso_settle_sweep(struct lasso_head *head, struct rondo_head_link *link,
     if (!lost)
         at->dual = fmax(at->dual, dual_value(head, &sums));
     at->sweeps++;
-    bool ends = stalled(head);
+    bool ends = stalled(head), reached = !lost && lasso_relative_gap(head) <= lasso->gap;
+    const char *stop = reached && at->moves == 0 ? "gap" : ends && at->fresh_tried ? "precision" : NULL;
     at->work = at->updates = at->exhausted = at->sweep_pending = 0;
     at->swept = 1;
-    at->hot = at->worst;
-    code = feed_sweep(head, link, sums.violators, first);
-    if (code)
-        return code;
+    at->closing = reached || ends;
     order->report = true;
     order->note = "sweep";
-    bool reached = !lost && lasso_relative_gap(head) <= lasso->gap;
-    at->closing = reached || ends;
-    if (reached && at->moves == 0)
-        order->stop = "gap";
-    else if (ends && at->fresh_tried)
-        order->stop = "precision";
+    double strong = at->l1;
+    at->imprecise |= stop && !reached;
+    if (stop && at->point + 1 < lasso->points) {
+        strong = strong_rule(head, at->point + 1);
+        code = lasso_next_point(head);
+        at->closing = 0;
+        ends = false;
+    } else if (stop) {
+        order->stop = at->imprecise ? "precision" : "gap";
+    }
+    judge(head, &sums, strong);
+    at->hot = at->worst;
+    if (!code)
+        code = feed_sweep(head, link, sums.entries, first);
+    if (code)
+        return code;
     if (ends) {
         at->stalls = at->tried = 0;
         at->fresh_tried = 1;
     }
-    if (!order->stop && (at->closing || at->moves >= lasso->fresh_rounds))
-        return commit_fresh(head, order);
-    if (!order->stop && at->stalls > 0 && at->worst > 0)
+    if (!order->stop && at->stalls > 0 && !at->closing && at->worst > 0
+        && at->moves < lasso->fresh_rounds)
         return open_worst(head, order);
-    code = lasso_commit_begin(head, LASSO_NOTHING, 0, 0, 0);
+    bool renew = !order->stop && (at->closing || at->moves >= lasso->fresh_rounds);
+    code = renew ? lasso_commit_fresh(head, 0) : lasso_commit_begin(head, LASSO_NOTHING, 0, 0, 0);
     order->commit = (struct rondo_bytes){ head->commit.data, head->commit.size };
     return code;
 }

@@ -12,7 +12,7 @@
 
 enum {
     FIRST_DENSE = 8,  /* the first set: the root of so many times p ... */
-    FIRST_SPARSE = 4, /* where columns are sparse, couplings cost more */
+    FIRST_SPARSE = 1, /* where columns are sparse, couplings cost more */
     STEP_ENTRIES = 24, /* a step on k couplings costs as much as one on k / 24 entries of a column */
     GROWTH = 2, GROWTH_CHEAP = 4,
 };

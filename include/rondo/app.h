@@ -199,7 +199,8 @@ struct rondo_predict {
                                         fewer columns than the model's are natural */
     const struct rondo_job *job;     /* the spec; host->matrix has none of the job's own data */
     struct rondo_model *model;
-    const struct rondo_matrix *data; /* a row for each thing to predict */
+    const struct rondo_matrix *data; /* a row for each thing to predict; packed only where one of the
+                                        app's roles may be */
     const char *data_name;           /* its file, for errors */
     const double *y;                 /* [data->rows] what is true of them; NULL: not known */
 };

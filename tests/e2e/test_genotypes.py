@@ -1,10 +1,12 @@
-"""Genotypes in PLINK 1 files: looked at, converted, made, refused, and sent to a worker."""
+"""Genotypes in PLINK 1 files: looked at, converted, made, solved on, refused, and sent to a worker."""
 
 import json
 import os
+import shutil
 import unittest
 
 import numpy as np
+import scipy.io
 
 import installed
 import support
@@ -30,7 +32,7 @@ def read_bed(path):
     return VALUES[codes.reshape(len(variants), -1)[:, :len(people)].T], variants, people
 
 
-class Data(support.Case):
+class Made(support.Case):
     def make(self, *words, **options):
         options = {"rows": 403, "cols": 900, "seed": 3, **options}
         for key, value in options.items():
@@ -46,6 +48,8 @@ class Data(support.Case):
         for word in says:
             self.assertIn(word, done.stderr)
 
+
+class Data(Made):
     def test_made_genotypes_are_what_the_recipe_says(self):
         x, variants, people = read_bed(self.make(rows=1501, cols=2000, missing=0.05))
         truth = np.load(self.path("g", "truth.npy"))
@@ -152,6 +156,86 @@ class Data(support.Case):
         self.assertIn("matrix or genotypes", call("apps", "lasso").stdout)
         roles = json.loads(call("apps", "lasso", "--json").stdout)["data"]
         self.assertEqual([role["packed"] for role in roles], [True, False])
+
+
+class Solves(Made):
+    """The lasso on packed genotypes, against the matrix of the same values."""
+
+    def both(self, **more):
+        path = self.make(missing=0.03)
+        self.assertEqual(call("data", "convert", path, self.path("x.npy")).returncode, 0)
+        packed = self.solve(self.spec(path, name="packed.json", **more), "packed")
+        dense = self.solve(self.spec(self.path("x.npy"), self.path("x.labels.npy"), "dense.json",
+                                     **more), "dense")
+        return packed, dense
+
+    def coefficients(self, out):
+        return scipy.io.mmread(self.path(out, "coef.mtx")).toarray()[:, 0]
+
+    def test_the_answer_is_that_of_the_dense_matrix(self):
+        for number, params in enumerate(({}, {"lambda_ratio": 0.01}, {"intercept": False},
+                                         {"l1_ratio": 0.5, "lambda_ratio": 0.02})):
+            with self.subTest(params=params):
+                packed, dense = self.both(params=params, stop={"gap": 1e-12})
+                self.assertEqual((packed["stop_reason"], dense["stop_reason"]), ("gap", "gap"))
+                y = np.load(self.path("x.labels.npy"))
+                null = ((y - (y.mean() if number != 2 else 0)) ** 2).mean() / 2
+                self.assertLess(abs(packed["objective"] - dense["objective"]), 1e-9 * null)
+                np.testing.assert_allclose(self.coefficients("packed"), self.coefficients("dense"),
+                                           atol=1e-6 * abs(self.coefficients("dense")).max())
+                for name in ("packed", "dense"):
+                    shutil.rmtree(self.path(name))
+
+    def test_the_bits_do_not_depend_on_workers(self):
+        spec = self.spec(self.make(missing=0.03), params={"lambda_ratio": 0.05})
+        found = set()
+        for workers in ("1", "2", "3"):
+            self.solve(spec, "out" + workers, "--workers", workers)
+            found.add(support.sha256(self.path("out" + workers, "coef.mtx")))
+        self.assertEqual(len(found), 1)
+
+    def test_the_generated_job_runs(self):
+        self.make()
+        result = self.solve(self.path("g", "job.json"))
+        self.assertEqual(result["stop_reason"], "gap")
+
+    def test_columns_that_say_nothing_are_dropped_and_counted(self):
+        path = self.make()
+        with open(path, "r+b") as stream:
+            for column, byte in ((2, 0x55), (5, 0xff), (8, 0xaa)):  # all missing, all 0, all 1
+                stream.seek(3 + 101 * column)
+                stream.write(bytes([byte]) * 101)
+        result = self.solve(self.spec(path))
+        self.assertIn("3 of 900 columns are constant or all missing; their coefficient is 0",
+                      result["notes"])
+        self.assertEqual(list(self.coefficients("out")[[2, 5, 8]]), [0, 0, 0])
+        # without an intercept, a constant that is not 0 counts
+        result = self.solve(self.spec(path, params={"intercept": False}), "through")
+        self.assertIn("2 of 900 columns", " ".join(result["notes"]))
+
+    def test_row_shards_are_refused(self):
+        self.refused(("run", self.spec(self.make(), params={"row_shards": 2}), "--out",
+                      self.path("out")), "/params/row_shards", "not cut into row shards")
+
+    def test_predictions(self):
+        self.both()
+        known = np.load(self.path("x.npy")) @ self.coefficients("packed")
+        path = self.path("g", "x.bed")
+        done = call("predict", "--model", self.path("packed"), "--data", path, "--out",
+                    self.path("p.npy"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("genotypes are missing; each counts as the mean of its column", done.stderr)
+        self.assertIn("mean squared error", done.stderr)
+        z = np.load(self.path("p.npy"))
+        np.testing.assert_allclose(z - z.mean(), known - known.mean(), atol=1e-9)
+        with open(path[:-4] + ".fam", encoding="ascii") as stream:
+            people = [line.split()[:5] for line in stream]
+        self.write(os.path.join("g", "x.fam"), "".join(" ".join(who) + " -9\n" for who in people))
+        done = call("predict", "--model", self.path("packed"), "--data", path, "--out",
+                    self.path("q.npy"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn("mean squared error", done.stderr)
+        np.testing.assert_array_equal(np.load(self.path("q.npy")), z)
 
 
 class Service(installed.Case):

@@ -82,6 +82,12 @@ static struct design_options random_design(struct dice *dice, bool large)
         .noise = dice_unit(dice) < 0.5 ? 0.1 : 1,
         .sparse = dice_unit(dice) < 0.4,
     };
+    if (options.kind == DESIGN_GENOTYPE && dice_unit(dice) < 0.5) {
+        options.packed = true;
+        options.missing = dice_unit(dice) < 0.5 ? 0.2 * dice_unit(dice) : 0;
+        options.sparse = false;
+        options.decades = 0;
+    }
     return options;
 }
 
@@ -92,7 +98,7 @@ static struct lasso_spec random_spec(struct dice *dice, const struct design *des
     spec.l1_ratio = dice_unit(dice) < 0.3 ? 0.05 + 0.95 * dice_unit(dice) : 1;
     spec.gap = pow(10, -4 - 4 * dice_unit(dice));
     spec.intercept = dice_unit(dice) < 0.6;
-    spec.row_shards = dice_below(dice, 4);
+    spec.row_shards = design->packed ? 0 : dice_below(dice, 4);
     spec.rule = (enum priority_rule)dice_below(dice, 4);
     spec.check = dice_unit(dice) < 0.25 ? CHECK_NONE : CHECK_CORRELATION;
     spec.coupled = (enum coupled_mode)dice_below(dice, 3);
@@ -114,8 +120,8 @@ static void describe(const struct lasso_spec *spec, const struct design_options 
             "pipeline %d threshold %.3g\n",
             (long long)instance, (long long)options->n, (long long)options->p, options->kind,
             options->rho, options->duplicates, options->constants, options->zeros, options->decades,
-            options->sparse ? "sparse" : "dense", spec->lambda_ratio, spec->l1_ratio, spec->gap,
-            spec->intercept, (int)spec->row_shards, spec->rule, spec->check, spec->coupled,
+            options->packed ? "packed" : options->sparse ? "sparse" : "dense", spec->lambda_ratio,
+            spec->l1_ratio, spec->gap, spec->intercept, (int)spec->row_shards, spec->rule, spec->check, spec->coupled,
             spec->blocks, spec->block_size, spec->pipeline, spec->threshold);
 }
 

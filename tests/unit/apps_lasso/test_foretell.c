@@ -179,15 +179,22 @@ static double truth(const struct rondo_model *model, const struct design *design
 }
 
 /* A model, and data of so many rows. */
+static void begin_as(struct rondo_model *model, struct design *design, uint64_t seed,
+                     const struct design_options *options)
+{
+    struct dice dice = { .seed = seed };
+    int64_t n = options->n;
+    design_make(design, &dice, options);
+    make_model(model, &dice);
+    model->out = mem_alloc((size_t)(n * L) * sizeof *model->out);
+}
+
 static void begin(struct rondo_model *model, struct design *design, uint64_t seed, int64_t n,
                   bool sparse)
 {
-    struct dice dice = { .seed = seed };
     const struct design_options options = { .n = n, .p = P, .rho = 0.5, .noise = 1,
                                             .zeros = sparse ? 0.6 : 0, .sparse = sparse };
-    design_make(design, &dice, &options);
-    make_model(model, &dice);
-    model->out = mem_alloc((size_t)(n * L) * sizeof *model->out);
+    begin_as(model, design, seed, &options);
 }
 
 static void end(struct rondo_model *model, struct design *design)
@@ -206,6 +213,23 @@ Test(foretell, a_path_gives_a_column_for_each_lambda)
         done(&model, &design, NULL);
         cr_assert_eq(model.width, L);
         for (int64_t i = 0; i < N; i++)
+            for (int64_t l = 0; l < L; l++)
+                cr_expect_float_eq(model.out[i * L + l], truth(&model, &design, i, l), 1e-12);
+        end(&model, &design);
+    }
+}
+
+Test(foretell, a_missing_genotype_counts_as_the_mean_of_its_column)
+{
+    for (int missing = 0; missing < 2; missing++) {
+        struct rondo_model model;
+        struct design design;
+        const struct design_options options = { .n = N - 1, .p = P, .noise = 1, .packed = true,
+                                                .kind = DESIGN_GENOTYPE, .missing = 0.2 * missing };
+        begin_as(&model, &design, 11, &options);
+        done(&model, &design, NULL);
+        cr_expect_eq(strstr(model.said, "genotypes are missing") != NULL, missing);
+        for (int64_t i = 0; i < N - 1; i++)
             for (int64_t l = 0; l < L; l++)
                 cr_expect_float_eq(model.out[i * L + l], truth(&model, &design, i, l), 1e-12);
         end(&model, &design);

@@ -40,7 +40,7 @@ const struct cli_command cli_commands[] = {
       "usage: rondo predict --model OUT-DIR --data FILE --out FILE [--y FILE] [--index-base 0|1]\n"
       "                     [--json] [--quiet] [--KEY VALUE]...\n\n"
       "  --model OUT-DIR     the output directory of a job that is completed\n"
-      "  --data FILE         a row for each prediction: svmlight, Matrix Market or .npy\n"
+      "  --data FILE         a row for each prediction: svmlight, Matrix Market, .npy or .bed\n"
       "  --out FILE          .txt, .tsv or .npy: a row for each row; appears whole or not at all\n"
       "  --y FILE            what is true: says how far the predictions are from it; else the labels\n"
       "                      that the data's file bears\n"

@@ -82,6 +82,7 @@ static void begin(struct lasso_head *head)
 {
     const struct lasso *lasso = head->lasso;
     struct numbers *at = &head->at;
+    at->objective = lasso->null_objective;
     at->lambda_max = lasso->l1_ratio > 0
                          ? lasso->slope_most / (double)lasso->n / lasso->l1_ratio : HUGE_VAL;
     lasso_set_lambda(head, lasso->points > 1   ? at->lambda_max

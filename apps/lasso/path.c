@@ -21,12 +21,17 @@ void lasso_set_lambda(struct lasso_head *head, double lambda)
 {
     const struct lasso *lasso = head->lasso;
     struct numbers *at = &head->at;
+    double l1 = lambda * lasso->l1_ratio, l2 = lambda * (1 - lasso->l1_ratio);
+    for (int64_t i = 0; i < at->nnz; i++) {
+        double b = head->b[head->support[i]];
+        at->objective += (l1 - at->l1) * fabs(b) + 0.5 * (l2 - at->l2) * b * b;
+    }
     at->lambda = lambda;
-    at->l1 = lambda * lasso->l1_ratio;
-    at->l2 = lambda * (1 - lasso->l1_ratio);
-    at->objective = at->mark_objective = lasso->null_objective;
+    at->l1 = l1;
+    at->l2 = l2;
+    at->mark_objective = at->objective;
     at->mark_gap = HUGE_VAL;
-    at->dual = -HUGE_VAL;
+    at->dual = 0; /* of theta = 0 */
     at->stalls = at->tried = at->fresh_tried = 0;
 }
 

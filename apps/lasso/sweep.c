@@ -257,8 +257,8 @@ static int feed_sweep(struct lasso_head *head, struct rondo_head_link *link, int
 }
 
 /* A fresh residual that is further from the one before than its step and rounding explain: bounds that
- * relied on it are void, and so is what followed from them.  D(0) = 0 is sure, and another fresh
- * residual must prove what comes. */
+ * relied on it are void, and so is what followed from them.  D(0) = 0 is sure, and another fresh residual
+ * must prove what comes. */
 static bool lost_track(struct lasso_head *head, double moved)
 {
     struct numbers *at = &head->at;

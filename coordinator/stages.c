@@ -218,7 +218,9 @@ static int solve(struct stages *run, struct rondo_error *err)
         .asked = run->options->asked, .context = run->options->context,
     };
     code = server_run(&server, err);
-    run->outcome->solve_seconds = recorder_solved_seconds(run->recorder);
+    bool by_clock = strcmp(engine_stop_reason(run->engine), "seconds") == 0;
+    run->outcome->solve_seconds = by_clock ? recorder_seconds(run->recorder)
+                                           : recorder_solved_seconds(run->recorder);
     workers->stop(workers->context);
     if (!code && engine_state(run->engine) == ENGINE_FAILED) {
         *err = *engine_error(run->engine);

@@ -2,7 +2,7 @@
 
 /* With more than one worker the most parcels at once are a matter of speed: a new high-water mark
  * may come late, a few times in a job.  So may a parcel's that happens to get its longest bytes. */
-enum { NONE = 0, LATE = 8 };
+enum { NONE = 0, LATE = 20 };
 
 static void expect_most(const struct rondo_app *app, int32_t workers, int32_t pipeline,
                         uint64_t most)

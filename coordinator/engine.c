@@ -101,8 +101,19 @@ static int allocate(struct engine *engine)
     return code;
 }
 
+enum { BLOCK_SIZE_DEFAULT = 1024, BLOCK_SIZE_LEAST = 32 };
+
+/* Half of the budget, or what the couplings of a round take at least.  Blocks of the default's size are
+ * cut to what there is. */
 static void share_budget(struct scheduler_config *config)
 {
+    while (config->block_size == BLOCK_SIZE_DEFAULT || config->cut_to_budget) {
+        if (config->block_size <= BLOCK_SIZE_LEAST
+            || scheduler_cache_floor(config) <= config->cache_bytes / 2)
+            break;
+        config->cut_to_budget = true;
+        config->block_size /= 2;
+    }
     size_t half = config->cache_bytes / 2, floor = scheduler_cache_floor(config);
     if (floor < config->cache_bytes)
         config->cache_bytes = half > floor ? half : floor;

@@ -10,6 +10,15 @@ static int64_t most_variables(const struct engine *engine)
     return (int64_t)config->blocks * config->block_size;
 }
 
+/* Couplings of a whole round are kept as far as there is memory: beyond it tasks come without. */
+static void fit_to_memory(const struct engine *engine, struct rondo_order *order)
+{
+    if (order->kind == RONDO_SAMPLED && order->whole && engine->scheduler
+        && engine->options.schedule.cut_to_budget
+        && order->want > scheduler_couplings_most(engine->scheduler))
+        order->couplings = false;
+}
+
 int plan_begin(struct engine *engine)
 {
     int64_t round = engine->planned + 1;
@@ -22,6 +31,7 @@ int plan_begin(struct engine *engine)
     int code = engine->app->schedule(engine->head, round, &flight->order);
     if (code)
         return engine_app_failed(engine, code, "schedule");
+    fit_to_memory(engine, &flight->order);
     const char *wrong = order_wrong(engine, &flight->order);
     if (wrong)
         return engine_app_wrong(engine, wrong);

@@ -42,6 +42,7 @@ struct scheduler_config {
     const double *cost;  /* [M] counted work of one update; NULL: 1 each.  Borrowed for life */
     int32_t blocks;      /* blocks in a round */
     int32_t block_size;  /* most variables in one */
+    bool cut_to_budget;  /* block_size is less than was asked for, so that cache_bytes suffice */
     int64_t candidates;  /* most draws for a round */
     int64_t whole_most;  /* most variables in a whole round, where more than blocks x block_size */
     enum priority_rule rule;

@@ -9,7 +9,7 @@
 enum {
     SHARD_ROWS = 262144,  /* rows from which on the residual is cut into shards of about this size */
     SHARDS_MOST = 64,
-    ROUND_DEFAULT = 8 * 256, /* blocks x block_size as they are where the spec is silent */
+    ROUND_DEFAULT = 8 * 1024, /* blocks x block_size as they are where the spec is silent */
     WHOLE_MOST = 262144,  /* variables in a working set that is solved on the residual */
     POINTS_DEFAULT = 100, /* of a path */
     FRESH_ROUNDS = 4096,  /* rounds between two fresh residuals */

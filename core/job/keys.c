@@ -33,7 +33,7 @@ static const struct rondo_param keys[] = {
     { "schedule.dependency.coupled", RONDO_CHOICE, "solve", NAN, NAN, false, "solve|group|drop", "",
       "coupled variables: solved jointly in one block, one after the other in it, or refused" },
     { "schedule.blocks", RONDO_INTEGER, "8", 1, 65536, false, NULL, "", "blocks in a round" },
-    { "schedule.block_size", RONDO_INTEGER, "256", 1, 1048576, false, NULL, "variables",
+    { "schedule.block_size", RONDO_INTEGER, "1024", 1, 1048576, false, NULL, "variables",
       "most variables in one block" },
     { "schedule.candidates", RONDO_INTEGER, "4096", 1, INT32_TOP, false, NULL, "variables",
       "variables drawn for a round before the dependency check" },

@@ -136,7 +136,8 @@ struct rondo_order {
     const char *stop;          /* REST: the job is done, and why ("gap"); NULL: go on */
     bool report;               /* REST: have report() called, a line of progress */
     bool whole;          /* SAMPLED: what is drawn is one block, so that nothing moves beside it and
-                          * no couplings are needed to cut; not where pipeline is above 1 */
+                          * no couplings are needed to cut; not where pipeline is above 1.  Where
+                          * memory has no room for them its tasks come without couplings */
 };
 
 /* What a worker is asked to do.  All is borrowed. */

@@ -20,7 +20,7 @@ Test(canonical, is_sorted_and_has_every_default)
         "\"output\":{\"dir\":\"/data/here/out\"},"
         "\"params\":{\"intercept\":true,\"label\":\"a \\\"word\\\"\",\"lambda_ratio\":0.01,"
         "\"loss\":\"squared\",\"tiny\":3},\"queue\":{\"priority\":0},"
-        "\"schedule\":{\"block_size\":256,\"blocks\":8,"
+        "\"schedule\":{\"block_size\":1024,\"blocks\":8,"
         "\"candidates\":4096,\"dependency\":{\"check\":\"correlation\",\"coupled\":\"solve\","
         "\"threshold\":0.1},\"pipeline\":1,\"priority\":{\"rule\":\"gradient\"},\"staleness\":0,"
         "\"sync\":\"bsp\"},\"seed\":1,\"stop\":{\"gap\":1e-06,\"rounds\":1000000},"

@@ -45,7 +45,7 @@ Test(parse, defaults_are_filled_in_and_absent_keys_are_zero)
     cr_expect_str_eq(job_text(job, "schedule.dependency.coupled"), "solve");
     cr_expect(job_real(job, "schedule.dependency.threshold") == 0.1);
     cr_expect(job_integer(job, "schedule.blocks") == 8);
-    cr_expect(job_integer(job, "schedule.block_size") == 256);
+    cr_expect(job_integer(job, "schedule.block_size") == 1024);
     cr_expect(job_integer(job, "schedule.candidates") == 4096);
     cr_expect(job_integer(job, "schedule.pipeline") == 1);
     cr_expect_str_eq(job_text(job, "schedule.sync"), "bsp");

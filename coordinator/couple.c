@@ -7,9 +7,9 @@
 
 #include <string.h>
 
-/* Pairs in one message: each worker's share of what is asked for, between these.  How they are cut
- * changes no bit of them. */
-enum { TILE_LEAST = 8192, TILE_MOST = 524288 };
+/* Pairs in one message: each worker's share of what is asked for, between these; a message and its answer
+ * are 16 bytes a pair, beside the budget.  How they are cut changes no bit of them. */
+enum { TILE_LEAST = 8192, TILE_MOST = 262144 };
 
 static int32_t shards_of(const struct engine *engine)
 {

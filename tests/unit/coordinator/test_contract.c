@@ -245,14 +245,14 @@ Test(contract, an_order_is_one_that_its_callback_may_give)
 
 /* The app's sampled rounds as one block each, with couplings and without. */
 enum { WHOLE_MOST = 16 }; /* blocks x block_size of drive_setup.c */
-static int64_t whole_want, whole_rounds;
+static int64_t whole_want, whole_free, whole_rounds; /* with couplings, without */
 
 static int whole_schedule(void *head, int64_t round, struct rondo_order *order)
 {
     int code = app_reduce.schedule(head, round, order);
     if (order->kind == RONDO_SAMPLED) {
         order->whole = true;
-        order->want = whole_want;
+        order->want = order->couplings ? whole_want : whole_free;
     }
     return code;
 }
@@ -264,12 +264,20 @@ static int whole_settle(void *head, struct rondo_head_link *link, int64_t round,
     if (phase == 0 && count && tasks[0].kind == RONDO_SAMPLED) {
         bool raw = round % 3 == 0; /* then the block's partials are its results */
         for (int32_t i = 0; i < count; i++)
-            cr_assert(tasks[i].block == 0 && tasks[i].count == whole_want);
+            cr_assert(tasks[i].block == 0 && tasks[i].count == (raw ? whole_free : whole_want));
         cr_assert(raw || count == 1);
         cr_assert_eq(tasks[0].couplings != NULL, !raw);
         whole_rounds++;
     }
     return app_reduce.settle(head, link, round, phase, tasks, results, count, order);
+}
+
+enum { WHOLE_FREE = 40 };
+
+static void whole_layout(const void *problem, struct rondo_layout *layout)
+{
+    app_reduce.layout(problem, layout);
+    layout->whole = WHOLE_FREE;
 }
 
 Test(contract, a_whole_round_is_alone_and_has_room)
@@ -278,9 +286,14 @@ Test(contract, a_whole_round_is_alone_and_has_room)
     app.schedule = whole_schedule;
     app.settle = whole_settle;
     struct drive_job job = { .app = &app, .workers = 2 };
-    whole_want = WHOLE_MOST;
+    whole_want = whole_free = WHOLE_MOST;
     struct drive_end end = patterns_good(&job);
     cr_assert_eq(whole_rounds, 8, "of 12, each third is a sweep");
+    drive_job_fini(&end);
+    app.layout = whole_layout; /* without couplings there may be more */
+    whole_free = WHOLE_FREE;
+    end = patterns_good(&job);
+    cr_assert_eq(whole_rounds, 16);
     drive_job_fini(&end);
     whole_want = WHOLE_MOST + 1;
     expect_said(&app, "a whole round is wanted of more variables than couplings are kept for");

@@ -122,34 +122,44 @@ static const struct scheduler_plan *whole_round(struct drive *drive, struct sche
     return scheduler_plan(s, round);
 }
 
+/* Rounds of 1, 10, ... variables of 300, of which `most` are the most, where 10 are candidates. */
+static void expect_whole_rounds(struct scheduler *s, struct drive *drive, int64_t most)
+{
+    static const int64_t wants[] = { 1, 10, 11, 63, 64, 65, 1000 };
+    int64_t first = 0, rounds = sizeof wants / sizeof *wants;
+    for (int64_t round = 1; round <= rounds; round++) {
+        int64_t want = wants[round - 1] < most ? wants[round - 1] : most;
+        const struct scheduler_plan *plan = whole_round(drive, s, round, wants[round - 1]);
+        cr_assert(plan->blocks == 1 && plan->taken == want && plan->wanted == want);
+        cr_assert(plan->drawn == want && plan->refused == 0 && plan->conflicts == 0);
+        cr_assert_eq(plan->cost[0], (double)want);
+        for (int64_t i = 0; i < want; i++) {
+            cr_assert_eq(block_of(plan, (first + i) % 300), 0, "in the order of the rule");
+            cr_assert(i == 0 || plan->variables[i - 1] < plan->variables[i]);
+        }
+        first += want;
+        scheduler_commit(s, round);
+    }
+    cr_assert(drive->trips == 0 && drive->asked == 0);
+    const struct scheduler_plan *plan = drive_round(drive, s, rounds + 1, 1000);
+    cr_assert_leq(plan->drawn, 10, "the next round is as ever");
+    cr_assert(plan->drawn == plan->taken + plan->refused && drive->asked > 0);
+}
+
 Test(scheduler, a_whole_round_is_one_block_beyond_candidates_and_asks_nothing)
 {
-    for (int mode = COUPLED_SOLVE; mode <= COUPLED_DROP; mode++) {
-        struct scheduler_config config = config_of(300, 4, 16, (enum coupled_mode)mode);
-        config.candidates = 10;
-        struct scheduler *s = create(config);
-        struct drive drive = { .coupling = complete };
-        static const int64_t wants[] = { 1, 10, 11, 63, 64, 1000 };
-        int64_t first = 0;
-        for (int64_t round = 1; round <= 6; round++) {
-            int64_t want = wants[round - 1] < 64 ? wants[round - 1] : 64;
-            const struct scheduler_plan *plan = whole_round(&drive, s, round, wants[round - 1]);
-            cr_assert(plan->blocks == 1 && plan->taken == want && plan->wanted == want);
-            cr_assert(plan->drawn == want && plan->refused == 0 && plan->conflicts == 0);
-            cr_assert_eq(plan->cost[0], (double)want);
-            for (int64_t i = 0; i < want; i++)
-                cr_assert_eq(plan->variables[i], first + i, "in the order of the rule");
-            first += want;
-            scheduler_commit(s, round);
+    static const int64_t whole[] = { 0, 63, 100, 1000000 }, most[] = { 64, 64, 100, 300 };
+    for (int mode = COUPLED_SOLVE; mode <= COUPLED_DROP; mode++)
+        for (int k = 0; k < 4; k++) {
+            struct scheduler_config config = config_of(300, 4, 16, (enum coupled_mode)mode);
+            config.candidates = 10;
+            config.whole_most = whole[k];
+            struct scheduler *s = create(config);
+            struct drive drive = { .coupling = complete };
+            expect_whole_rounds(s, &drive, most[k]);
+            drive_fini(&drive);
+            scheduler_destroy(s);
         }
-        cr_assert(drive.trips == 0 && drive.asked == 0);
-        const struct scheduler_plan *plan = drive_round(&drive, s, 7, 1000);
-        cr_assert_leq(plan->drawn, 10, "the next round is as ever");
-        cr_assert(plan->drawn == plan->taken + plan->refused && drive.asked > 0);
-        cr_assert_eq(plan->refused > 0, mode == COUPLED_DROP);
-        drive_fini(&drive);
-        scheduler_destroy(s);
-    }
 }
 
 /* What has a weight, and no more: the rest is not drawn to fill a round up. */

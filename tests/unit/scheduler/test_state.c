@@ -67,7 +67,7 @@ Test(state, a_whole_round_in_flight_is_restored)
     struct scheduler_config config = {
         .variables = 90, .blocks = 3, .block_size = 4, .candidates = 60, .rule = RULE_CYCLIC,
         .check = CHECK_CORRELATION, .coupled = COUPLED_SOLVE, .threshold = 0.1, .pipeline = 1,
-        .cache_bytes = 1 << 20,
+        .cache_bytes = 1 << 20, .whole_most = 20,
     };
     struct scheduler *s, *t;
     struct rondo_pairs need;
@@ -75,9 +75,9 @@ Test(state, a_whole_round_in_flight_is_restored)
     cr_assert_eq(scheduler_create(&config, &s, NULL), RONDO_OK);
     cr_assert_eq(scheduler_create(&config, &t, NULL), RONDO_OK);
     scheduler_begin(s, 1, 12);
-    scheduler_whole(s, 12);
+    scheduler_whole(s, 20);
     cr_assert_eq(scheduler_step(s, &need), SCHEDULER_READY);
-    cr_assert_eq(scheduler_plan(s, 1)->taken, 12);
+    cr_assert_eq(scheduler_plan(s, 1)->taken, 20);
     cr_assert_eq(scheduler_pack(s, &buf), RONDO_OK);
     cr_assert_eq(scheduler_unpack(t, (struct rondo_bytes){ buf.data, buf.size }), RONDO_OK);
     cr_assert(drive_same(scheduler_plan(s, 1), scheduler_plan(t, 1)));

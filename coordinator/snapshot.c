@@ -110,8 +110,13 @@ static int unpack_orders(struct engine *engine, struct cursor_reader *in)
             return code;
         if (flight->order.kind != RONDO_SAMPLED)
             continue;
-        if (!engine->scheduler || !scheduler_plan(engine->scheduler, round))
+        const struct scheduler_plan *plan =
+            engine->scheduler ? scheduler_plan(engine->scheduler, round) : NULL;
+        if (!plan)
             return RONDO_ESTATE;
+        for (int32_t b = 0; flight->order.couplings && b < plan->blocks; b++)
+            if (plan->start[b + 1] - plan->start[b] > scheduler_couplings_most(engine->scheduler))
+                return RONDO_ESTATE;
         sampled++;
     }
     if (engine->scheduler && !scheduler_awaits(engine->scheduler, sampled, engine->planned + 1))

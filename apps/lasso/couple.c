@@ -19,6 +19,7 @@ enum {
     PANEL_COLUMNS = 64,
     SPARSE_COLUMNS = 512, /* where a visit to a row should meet several of its columns */
     PACKED_COLUMNS = 256, /* where rows are made sets for each panel anew */
+    ENTRIES_MOST = 4194304, /* of its columns by rows, 12 bytes each */
     WASTE_MOST = 3,   /* entries of a panel for one that is asked for */
     SPREAD_LEAST = 2, /* couplings of a column for which it is worth laying it out */
     SEEK_RATIO = 24,  /* in a column so many times longer rows are sought, not followed */
@@ -270,7 +271,8 @@ int lasso_couple(const void *problem, const void *common, const void *shard, voi
         int64_t most = lasso->x->sparse   ? SPARSE_COLUMNS
                        : lasso->x->packed ? PACKED_COLUMNS
                                           : PANEL_COLUMNS;
-        while (tile.to < pairs->columns && tile.to - from < most)
+        while (tile.to < pairs->columns && tile.to - from < most
+               && (tile.to == from || entries < ENTRIES_MOST))
             entries += (int64_t)lasso->cost[pairs->column[tile.to++]];
         int code = unite(&request, &tile);
         if (code)

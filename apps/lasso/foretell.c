@@ -181,6 +181,8 @@ static int read_path(struct foretell *f)
     if (!code)
         code = f->host->numbers(f->what->model, "path.json", "intercept", &f->intercept,
                                 &intercepts, f->err);
+    if (!code && intercepts != f->points)
+        code = refuse(f, "path.json", NULL, "it has not an intercept for each lambda");
     for (int64_t l = 0; l < f->points && !code; l++)
         if (!(f->lambda[l] >= 0))
             code = refuse(f, "path.json", NULL, "a lambda is below 0");

@@ -177,7 +177,10 @@ int lasso_head_unpack(const void *problem, void *state, struct rondo_bytes in)
     head->path.size = 0;
     if (!lasso_path_fits(lasso, from, (size_t)at->path_bytes, at->point))
         return RONDO_ESTATE;
-    return lasso_append(lasso, &head->path, from, (size_t)at->path_bytes);
+    int code = lasso_append(lasso, &head->path, from, (size_t)at->path_bytes);
+    if (!code)
+        lasso_reopen_path(head);
+    return code;
 }
 
 /* ---- schedule: what shall this round be? ------------------------------------------------------------- */
@@ -202,6 +205,7 @@ int lasso_schedule(void *state, int64_t round RONDO_UNUSED, struct rondo_order *
 {
     struct lasso_head *head = state;
     const struct lasso *lasso = head->lasso;
+    head->at.most = order->want;
     if (sweep_due(head)) {
         head->at.sweep_pending = 1;
         order->kind = RONDO_SWEEP;
@@ -295,7 +299,8 @@ double lasso_relative_gap(const struct lasso_head *head)
 {
     double zero = head->lasso->null_objective;
     double gap = head->at.objective - head->at.dual;
-    return zero > 0 ? fmax(gap, 0) / zero : 0;
+    /* What is no number proves nothing. */
+    return !(zero > 0) || gap <= 0 ? 0 : gap > 0 ? gap / zero : HUGE_VAL;
 }
 
 /* A joint solve wants the support together, and a round that can bear it: it counts as more than the
@@ -304,7 +309,7 @@ bool lasso_keeps_support(const struct lasso_head *head)
 {
     const struct lasso *lasso = head->lasso;
     return lasso->by_violation && lasso->mode == LASSO_SOLVE
-           && 5 * head->at.nnz <= 4 * lasso->most;
+           && 5 * head->at.nnz <= 4 * head->at.most;
 }
 
 int lasso_settle(void *state, struct rondo_head_link *link, int64_t round RONDO_UNUSED,

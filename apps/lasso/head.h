@@ -24,12 +24,14 @@ struct numbers {
     int64_t most_violating;       /* variable, at the last sweep */
     int64_t exhausted;            /* empty rounds in a row */
     int64_t joint; /* the last joint solve gained much: the next round begins with one */
+    int64_t most;   /* variables of a round with couplings, as the host has memory for them */
     int64_t sets;   /* rounds are of working sets, since the last sweep */
     int64_t chosen; /* variables of the working set; 0: it was solved, or there is none */
     int64_t gram;   /* it is solved on its couplings, else on the residual */
     int64_t point;  /* of the path: the lambda that is being solved */
     int64_t path_bytes; /* of those before it, in head->path */
     int64_t imprecise;  /* one of them ended by precision */
+    int64_t untested, losses; /* a fresh residual that no sweep has looked at; those too far, in a row */
     double stride;  /* the last fresh residual is so far from the one before, at most */
     double drift;   /* sum of |change of r|_2 over the commits */
 };
@@ -55,6 +57,7 @@ struct move {
 struct point {
     double lambda, objective, gap, intercept;
     int64_t nnz;
+    int64_t precise; /* its gap is what was asked for; else no further descent was left */
 };
 
 /* The sweep under way: which columns it visits. */
@@ -115,6 +118,8 @@ double lasso_lambda_of(const struct lasso_head *head, int64_t point);
 void lasso_set_lambda(struct lasso_head *head, double lambda);
 /* Keeps the solution as it is and goes to the next lambda.  RONDO_ENOMEM. */
 int lasso_next_point(struct lasso_head *head);
+/* Goes back to the first point that a smaller gap than its own is asked of: a job may go on to one. */
+void lasso_reopen_path(struct lasso_head *head);
 /* Whether so many bytes are so many points that fit the problem. */
 bool lasso_path_fits(const struct lasso *lasso, const unsigned char *bytes, size_t size, int64_t points);
 int lasso_write_path(const struct lasso_head *head, const struct rondo_host *host,

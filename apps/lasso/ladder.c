@@ -55,9 +55,9 @@ static int finish(struct lasso_head *head, struct rondo_head_link *link, int32_t
     }
     int code = RONDO_OK;
     bool anew = moves && at->sets; /* the support moves as a whole: r from scratch costs no more */
-    if (at->sets)
+    if (at->sets && !move->of_sweep)
         code = lasso_set_solved(head, link);
-    else
+    else if (!at->sets)
         lasso->host->feed(link, move->seen, move->variable, move->delta, move->violation);
     if (!code)
         code = anew ? lasso_commit_fresh(head, t * move->length * (1 + 1e-12))

@@ -41,8 +41,9 @@ static struct point point_of(const struct lasso_head *head)
     double intercept = lasso->y_mean;
     for (int64_t i = 0; i < head->at.nnz; i++)
         intercept -= lasso->mean[head->support[i]] * head->b[head->support[i]];
-    return (struct point){ head->at.lambda, head->at.objective, lasso_relative_gap(head), intercept,
-                           head->at.nnz };
+    double gap = lasso_relative_gap(head);
+    return (struct point){ head->at.lambda, head->at.objective, gap, intercept, head->at.nnz,
+                           gap <= lasso->gap };
 }
 
 int lasso_next_point(struct lasso_head *head)
@@ -58,6 +59,36 @@ int lasso_next_point(struct lasso_head *head)
     head->at.path_bytes = (int64_t)head->path.size;
     lasso_set_lambda(head, lasso_lambda_of(head, ++head->at.point));
     return code;
+}
+
+/* The points before the present one, in order; NULL: no more. */
+static const struct point *walk(const struct lasso_head *head, size_t *at, const int64_t **column,
+                                const double **b)
+{
+    if (*at == head->path.size)
+        return NULL;
+    const struct point *point = (const struct point *)(const void *)(head->path.data + *at);
+    *column = (const int64_t *)(point + 1);
+    *b = (const double *)(*column + point->nnz);
+    *at += sizeof *point + (size_t)point->nnz * (sizeof **column + sizeof **b);
+    return point;
+}
+
+void lasso_reopen_path(struct lasso_head *head)
+{
+    const int64_t *column;
+    const double *b;
+    const struct point *point;
+    int64_t number = 0;
+    for (size_t at = 0, from = 0; (point = walk(head, &at, &column, &b)) != NULL; from = at, number++) {
+        if (!point->precise || point->gap <= head->lasso->gap)
+            continue;
+        head->path.size = from;
+        head->at.path_bytes = (int64_t)from;
+        head->at.point = number;
+        lasso_set_lambda(head, lasso_lambda_of(head, number));
+        return;
+    }
 }
 
 bool lasso_path_fits(const struct lasso *lasso, const unsigned char *bytes, size_t size, int64_t points)
@@ -85,19 +116,6 @@ bool lasso_path_fits(const struct lasso *lasso, const unsigned char *bytes, size
 }
 
 /* ---- files ----------------------------------------------------------------------------------------------- */
-
-/* The points before the present one, in order; NULL: no more. */
-static const struct point *walk(const struct lasso_head *head, size_t *at, const int64_t **column,
-                                const double **b)
-{
-    if (*at == head->path.size)
-        return NULL;
-    const struct point *point = (const struct point *)(const void *)(head->path.data + *at);
-    *column = (const int64_t *)(point + 1);
-    *b = (const double *)(*column + point->nnz);
-    *at += sizeof *point + (size_t)point->nnz * (sizeof **column + sizeof **b);
-    return point;
-}
 
 static int write_coefficients(const struct lasso_head *head, FILE *out)
 {

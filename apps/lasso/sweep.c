@@ -97,6 +97,7 @@ int lasso_commit_fresh(struct lasso_head *head, double length)
     for (int64_t i = 0; i < at->nnz && !code; i++)
         code = lasso_append(lasso, &head->commit, &head->b[head->support[i]], sizeof(double));
     at->moves = 0;
+    at->untested = 1;
     at->column_reads += at->nnz;
     at->stride = length + ROUNDING * sqrt(2 * (double)lasso->n * lasso->null_objective);
     at->drift += at->stride;
@@ -109,6 +110,7 @@ struct sweep {
     double b1, bb;              /* |b|_1, b'b */
     double square;              /* sum of (x_j'r/n)^2, with l2 */
     int64_t entries;            /* in head->candidates */
+    bool turn;                  /* rounds are of working sets from now on */
 };
 
 static int meet(struct lasso_head *head, struct sweep *sums, int64_t j, double g)
@@ -172,15 +174,38 @@ static int read_slopes(struct lasso_head *head, struct sweep *sums)
     return code;
 }
 
-static int read_chunk(struct lasso_head *head, int32_t chunk, const struct lasso_scan *scan,
+/* What a worker says is not believed before it is used as an index. */
+static bool answer_fits(const struct lasso_head *head, int32_t chunk, struct rondo_bytes result)
+{
+    const struct lasso *lasso = head->lasso;
+    const struct visits *visits = &head->visits;
+    const struct lasso_scan *scan = result.data;
+    int64_t from = lasso->chunk[chunk], to = lasso->chunk[chunk + 1];
+    if (result.size < sizeof *scan || scan->entries < 0 || scan->entries > to - from
+        || scan->visited != visits->start[chunk + 1] - visits->start[chunk])
+        return false;
+    const int64_t *column = (const int64_t *)((const double *)(scan + 1) + scan->entries);
+    if (result.size != sizeof *scan + (size_t)scan->entries * (sizeof(double) + sizeof *column)
+                           + (size_t)scan->visited * sizeof(float))
+        return false;
+    for (int64_t e = 0; e < scan->entries; e++)
+        if (column[e] < from || column[e] >= to)
+            return false;
+    return true;
+}
+
+static int read_chunk(struct lasso_head *head, int32_t chunk, struct rondo_bytes result,
                       struct sweep *sums)
 {
     const struct lasso *lasso = head->lasso;
+    const struct lasso_scan *scan = result.data;
     const int32_t *offset = head->visits.offset + head->visits.start[chunk];
     const double *g = (const double *)(scan + 1);
     const int64_t *column = (const int64_t *)(g + scan->entries);
     const float *bound = (const float *)(column + scan->entries);
     int code = RONDO_OK;
+    if (!answer_fits(head, chunk, result))
+        return RONDO_EAPP;
     sums->most = fmax(sums->most, scan->most);
     sums->square += scan->square;
     head->at.column_reads += scan->visited;
@@ -202,21 +227,25 @@ static int read_sweep(struct lasso_head *head, const struct rondo_bytes *results
     const struct lasso *lasso = head->lasso;
     struct numbers *at = &head->at;
     const struct lasso_scan *first = results[0].data;
+    if (count != lasso->chunks || results[0].size < sizeof *first)
+        return RONDO_EAPP;
     *sums = (struct sweep){ .rr = first->sums[0], .ry = first->sums[1], .moved = first->sums[2] };
     for (int64_t i = 0; i < at->nnz; i++) {
         double b = head->b[head->support[i]];
         sums->b1 += fabs(b);
-        sums->bb += b * b;
+        sums->bb += at->l2 > 0 ? b * b : 0;
     }
-    at->sets = lasso_works_in_sets(head);
-    if (!at->sets)
+    bool sets = lasso_works_in_sets(head);
+    sums->turn = sets && (!at->sets || !at->swept);
+    at->sets = sets;
+    if (!at->sets || sums->turn)
         memset(head->violation, 0, (size_t)lasso->p * sizeof *head->violation);
     if (!at->swept)
         return read_slopes(head, sums);
     sums->most = head->visits.count < lasso->p ? NEAR * notice_of(head) : 0;
     int code = RONDO_OK;
     for (int32_t c = 0; c < count && !code; c++)
-        code = read_chunk(head, c, results[c].data, sums);
+        code = read_chunk(head, c, results[c], sums);
     return code;
 }
 
@@ -242,18 +271,17 @@ static double dual_value(const struct lasso_head *head, const struct sweep *sums
 }
 
 /* Priorities: of a working set, or of all. */
-static int feed_sweep(struct lasso_head *head, struct rondo_head_link *link, int64_t entries,
-                      bool first)
+static int feed_sweep(struct lasso_head *head, struct rondo_head_link *link, const struct sweep *sums)
 {
     const struct lasso *lasso = head->lasso;
     int code = head->at.chosen ? lasso_set_solved(head, link) : RONDO_OK; /* it was not: the job closes */
     for (int64_t i = 0; !head->at.sets && lasso_keeps_support(head) && i < head->at.nnz; i++)
         head->violation[head->support[i]] += 1e3 * head->at.worst;
-    if (!head->at.sets || first) /* nothing has a weight but what is chosen */
+    if (!head->at.sets || sums->turn) /* nothing has a weight but what is chosen */
         lasso->host->feed_all(link, head->violation);
     if (code || !head->at.sets)
         return code;
-    return lasso_choose(head, link, (struct candidate *)(void *)head->candidates.data, entries);
+    return lasso_choose(head, link, (struct candidate *)(void *)head->candidates.data, sums->entries);
 }
 
 /* A fresh residual that is further from the one before than its step and rounding explain: bounds that
@@ -262,14 +290,18 @@ static int feed_sweep(struct lasso_head *head, struct rondo_head_link *link, int
 static bool lost_track(struct lasso_head *head, double moved)
 {
     struct numbers *at = &head->at;
-    if (sqrt(moved) <= at->stride)
+    if (sqrt(moved) <= at->stride) {
+        at->losses = 0;
         return false;
+    }
     for (int64_t j = 0; j < head->lasso->p; j++)
         head->reach[j] = head->lasso->scale[j] > 0 ? HUGE_VALF : 0;
     at->dual = 0;
-    at->mark_objective = at->objective;
-    at->mark_gap = HUGE_VAL;
     at->moves = 1;
+    if (!at->losses++) { /* where it is lost again and again rounding is no progress */
+        at->mark_objective = at->objective;
+        at->mark_gap = HUGE_VAL;
+    }
     return true;
 }
 
@@ -312,13 +344,13 @@ int lasso_settle_sweep(struct lasso_head *head, struct rondo_head_link *link,
 {
     const struct lasso *lasso = head->lasso;
     struct numbers *at = &head->at;
-    bool first = !at->swept;
     struct sweep sums;
     int code = read_sweep(head, results, count, &sums);
     if (code)
         return code;
     at->objective = sums.rr / (2 * (double)lasso->n) + at->l1 * sums.b1 + 0.5 * at->l2 * sums.bb;
-    bool lost = !first && at->moves == 0 && lost_track(head, sums.moved);
+    bool lost = at->untested && lost_track(head, sums.moved);
+    at->untested = 0;
     if (!lost)
         at->dual = fmax(at->dual, dual_value(head, &sums));
     at->sweeps++;
@@ -342,7 +374,7 @@ int lasso_settle_sweep(struct lasso_head *head, struct rondo_head_link *link,
     judge(head, &sums, strong);
     at->hot = at->worst;
     if (!code)
-        code = feed_sweep(head, link, sums.entries, first);
+        code = feed_sweep(head, link, &sums);
     if (code)
         return code;
     if (ends) {

@@ -17,7 +17,7 @@ enum {
     GROWTH = 2, GROWTH_CHEAP = 4,
 };
 
-static const double WEIGHT = 1e3; /* of the least chosen, beside eta for those that are not */
+static const double WEIGHT = 1e200; /* of the chosen: whatever eta is for the others, it vanishes beside this */
 
 int64_t lasso_set_most(const struct lasso *lasso)
 {
@@ -27,16 +27,18 @@ int64_t lasso_set_most(const struct lasso *lasso)
 
 /* A set of so many variables would rather be solved on the residual: a step on their couplings costs
  * more than one on a column, or there are more than couplings are kept for. */
-static bool beyond_couplings(const struct lasso *lasso, int64_t count)
+static bool beyond_couplings(const struct lasso_head *head, int64_t count)
 {
+    const struct lasso *lasso = head->lasso;
     double entries = (double)lasso->x->nnz / (double)lasso->p;
-    return lasso->shards == 0 && ((double)count > STEP_ENTRIES * entries || count > lasso->most);
+    return lasso->shards == 0 && ((double)count > STEP_ENTRIES * entries || count > head->at.most);
 }
 
-static int64_t most_for(const struct lasso *lasso, int64_t count)
+static int64_t most_for(const struct lasso_head *head, int64_t count)
 {
-    int64_t couplings = lasso->most < lasso->p ? lasso->most : lasso->p;
-    return beyond_couplings(lasso, count) ? lasso_set_most(lasso) : couplings;
+    const struct lasso *lasso = head->lasso;
+    int64_t couplings = head->at.most < lasso->p ? head->at.most : lasso->p;
+    return beyond_couplings(head, count) ? lasso_set_most(lasso) : couplings;
 }
 
 bool lasso_works_in_sets(const struct lasso_head *head)
@@ -45,7 +47,7 @@ bool lasso_works_in_sets(const struct lasso_head *head)
     int64_t nnz = head->at.nnz, least = nnz + nnz / 8 + 8;
     least = least < lasso->p ? least : lasso->p;
     return lasso->by_violation && lasso->mode == LASSO_SOLVE && lasso->pipeline == 1
-           && least <= most_for(lasso, least);
+           && least <= most_for(head, least);
 }
 
 /* The worst first; of two that are alike the lower number. */
@@ -93,9 +95,9 @@ static int64_t room_for(const struct lasso_head *head)
     int64_t least = (int64_t)sqrt((double)lasso->p * (lasso->x->sparse ? FIRST_SPARSE : FIRST_DENSE));
     least = least > 2 * lasso->n ? 2 * lasso->n : least;
     least = least > LASSO_WANT_LEAST ? least : LASSO_WANT_LEAST;
-    int64_t want = (beyond_couplings(lasso, nnz) ? GROWTH_CHEAP : GROWTH) * nnz;
+    int64_t want = (beyond_couplings(head, nnz) ? GROWTH_CHEAP : GROWTH) * nnz;
     want = want > least ? want : least;
-    int64_t most = most_for(lasso, want);
+    int64_t most = most_for(head, want);
     return want < most ? want : most;
 }
 
@@ -107,7 +109,7 @@ static bool on_couplings(const struct lasso_head *head)
     double entries = 0;
     if (lasso->shards > 0)
         return true; /* no worker has the whole residual */
-    if (head->at.chosen > lasso->most)
+    if (head->at.chosen > head->at.most)
         return false;
     for (int64_t i = 0; i < head->at.chosen; i++)
         entries += lasso->cost[head->working[i]];

@@ -135,9 +135,10 @@ struct rondo_order {
     const char *note;          /* REST: a word for the trace ("line search"); a constant string */
     const char *stop;          /* REST: the job is done, and why ("gap"); NULL: go on */
     bool report;               /* REST: have report() called, a line of progress */
-    bool whole;          /* SAMPLED: what is drawn is one block, so that nothing moves beside it and
-                          * no couplings are needed to cut; not where pipeline is above 1.  Where
-                          * memory has no room for them its tasks come without couplings */
+    int64_t whole;             /* SAMPLED, 0 or 1: what is drawn is one block, so that nothing moves
+                                * beside it and no couplings are needed to cut; not where pipeline is
+                                * above 1.  Where the host has cut block_size to limits.memory, a
+                                * larger set comes without the couplings that it asks for */
 };
 
 /* What a worker is asked to do.  All is borrowed. */

@@ -91,6 +91,15 @@ class Generated(Path):
         for name in ("coef.mtx", "path.json"):
             self.assertEqual(sha256(self.path("whole", name)), sha256(self.path("parts", name)))
 
+    def test_gone_on_to_a_smaller_gap(self):
+        """Points that were kept at a larger gap are solved again."""
+        spec = self.spec_of(20)
+        self.run_job(spec, "out", "--set", "stop.gap=1e-2")
+        self.assertGreater(max(point["gap"] for point in self.points("out")), 1e-6)
+        self.run_job(spec, "out", "--resume", "--set", "stop.gap=1e-8")
+        self.assertLessEqual(max(point["gap"] for point in self.points("out")), 1e-8)
+        self.assertEqual(len(self.points("out")), 20)
+
     def test_what_is_asked_for_twice_is_refused(self):
         spec = self.spec_of()
         for words, where in ((["params.lambda=0.1"], "/params/lambda"),

@@ -251,6 +251,21 @@ Test(ends, what_squares_cannot_hold_is_refused)
     }
 }
 
+/* Coefficients whose squares no number holds: what is no number is no certificate. */
+Test(ends, coefficients_beyond_squares)
+{
+    struct design design;
+    make(&design, 14, 40, 20, 0.5);
+    rescale(&design, 1, 1e-80);
+    for (int i = 0; i < 40; i++)
+        design.y[i] *= 1e100;
+    struct lasso_spec spec = lasso_spec_plain(&design);
+    ends(&spec, "coefficients of the order 1e180", "gap precision");
+    cr_assert(outcome.gap <= 1e-6);
+    cr_assert_gt(outcome.sweeps, 2);
+    design_fini(&design);
+}
+
 Test(ends, columns_of_the_order_1e150)
 {
     static const double scales[] = { 1e-150, 1e150 };

@@ -310,8 +310,10 @@ Test(foretell, bad_options_and_files_are_refused)
     refused(&model, &design.matrix, false, "path.json", "no number");
     model.intercepts = L;
     model.points = L - 1;
+    refused(&model, &design.matrix, false, "path.json", "not an intercept for each");
+    model.intercepts = L - 1;
     refused(&model, &design.matrix, false, "path.json", "3 points, coef.mtx has 4 columns");
-    model.points = L;
+    model.points = model.intercepts = L;
     model.coef.sparse = false;
     refused(&model, &design.matrix, false, "coef.mtx", "coordinates");
     end(&model, &design);

@@ -48,8 +48,7 @@ static void look(const struct server_options *options, double *next_checkpoint)
         engine_stop(options->engine, asked, strcmp(asked, "cancelled") != 0);
     double seconds = recorder_seconds(options->recorder);
     /* Before a first round there is nothing to say how far it came. */
-    bool begun = engine_rounds(options->engine) > 0 || engine_state(options->engine) != ENGINE_RUNNING;
-    if (options->seconds > 0 && seconds >= options->seconds && begun)
+    if (options->seconds > 0 && seconds >= options->seconds && engine_rounds(options->engine) > 0)
         engine_stop(options->engine, "seconds", true);
     if (options->checkpoint_seconds > 0 && seconds >= *next_checkpoint) {
         *next_checkpoint = seconds + options->checkpoint_seconds;

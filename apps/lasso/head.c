@@ -252,7 +252,7 @@ int lasso_brief(void *state, const struct rondo_task *task, struct rondo_buf *ou
 
 /* ---- what settling shares ------------------------------------------------------------------------- */
 
-static int by_number(const void *a, const void *b)
+int lasso_by_number(const void *a, const void *b)
 {
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
     return (x > y) - (x < y);
@@ -268,10 +268,10 @@ void lasso_renew_support(struct lasso_head *head, const int64_t *moved, int64_t 
     old = kept;
     for (int64_t i = 0; i < count; i++)
         if (head->b[moved[i]] != 0
-            && !bsearch(&moved[i], head->support, (size_t)old, sizeof *moved, by_number))
+            && !bsearch(&moved[i], head->support, (size_t)old, sizeof *moved, lasso_by_number))
             head->support[kept++] = moved[i];
     if (kept > old)
-        qsort(head->support, (size_t)kept, sizeof *head->support, by_number);
+        qsort(head->support, (size_t)kept, sizeof *head->support, lasso_by_number);
     head->at.nnz = kept;
 }
 

@@ -221,6 +221,12 @@ double lasso_unit(const struct lasso *lasso, int64_t j);
 int lasso_newton(const struct lasso *lasso, struct lasso_block *block, struct rondo_buf *room,
                  int64_t *steps);
 
+/* S(a, l) = sign(a) max(|a| - l, 0) */
+static inline double lasso_shrink(double a, double l)
+{
+    return a > l ? a - l : a < -l ? a + l : 0;
+}
+
 /* The violation of the optimality condition at w, with gradient q: the distance of 0 from the
  * subdifferential. */
 double lasso_violation(double w, double q, double l1, double l2);

@@ -24,7 +24,7 @@ void lasso_set_lambda(struct lasso_head *head, double lambda)
     double l1 = lambda * lasso->l1_ratio, l2 = lambda * (1 - lasso->l1_ratio);
     for (int64_t i = 0; i < at->nnz; i++) {
         double b = head->b[head->support[i]];
-        at->objective += (l1 - at->l1) * fabs(b) + 0.5 * (l2 - at->l2) * b * b;
+        at->objective += (l1 - at->l1) * fabs(b) + (l2 > at->l2 || l2 < at->l2 ? 0.5 * (l2 - at->l2) * b * b : 0);
     }
     at->lambda = lambda;
     at->l1 = l1;

@@ -16,11 +16,6 @@ enum {
     ACTIVE_PASSES = 50,   /* over the active variables between two over all */
 };
 
-static double shrink(double a, double l)
-{
-    return a > l ? a - l : a < -l ? a + l : 0;
-}
-
 /* One coordinate: its violation before; r and w move. */
 static double visit(const struct lasso *lasso, struct lasso_slice *at,
                     const int64_t *variables, struct lasso_block *block, int64_t i, int64_t *steps)
@@ -29,7 +24,7 @@ static double visit(const struct lasso *lasso, struct lasso_slice *at,
     double unit = lasso_unit(lasso, j);
     double q = -lasso_gradient(lasso, at, j) / (double)lasso->n * unit, old = block->w[i];
     double violation = lasso_violation(old, q, block->l1[i], block->l2[i]);
-    double new = shrink(old - q, block->l1[i]) / (1 + block->l2[i]);
+    double new = lasso_shrink(old - q, block->l1[i]) / (1 + block->l2[i]);
     if (new == old)
         return violation;
     double change = (new - old) * unit;

@@ -17,11 +17,6 @@ enum {
     WARM = 2,           /* a block with at most so many variables for one that is not 0 */
 };
 
-static double shrink(double a, double l)
-{
-    return a > l ? a - l : a < -l ? a + l : 0;
-}
-
 double lasso_unit(const struct lasso *lasso, int64_t j)
 {
     return lasso->scale[j] > 0 ? sqrt((double)lasso->n) / lasso->scale[j] : 0;
@@ -37,7 +32,7 @@ double lasso_violation(double w, double q, double l1, double l2)
 static double move(struct lasso_block *block, int64_t j)
 {
     double old = block->w[j];
-    double new = shrink(old - block->q[j], block->l1[j]) / (1 + block->l2[j]);
+    double new = lasso_shrink(old - block->q[j], block->l1[j]) / (1 + block->l2[j]);
     if (new == old)
         return 0;
     block->w[j] = new;

@@ -117,12 +117,6 @@ static bool on_couplings(const struct lasso_head *head)
     return (double)head->at.chosen <= STEP_ENTRIES * each;
 }
 
-static int by_number(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
 /* The candidates that are 0. */
 static int64_t leave_out_support(const struct lasso_head *head, struct candidate *candidate,
                                  int64_t count)
@@ -161,7 +155,7 @@ int lasso_choose(struct lasso_head *head, struct rondo_head_link *link,
     for (int64_t i = 0; i < more; i++)
         head->working[kept + i] = candidate[i].variable;
     at->chosen = kept + more;
-    qsort(head->working, (size_t)at->chosen, sizeof *head->working, by_number);
+    qsort(head->working, (size_t)at->chosen, sizeof *head->working, lasso_by_number);
     at->gram = at->chosen > 0 && on_couplings(head);
     return feed_alike(head, link, at->chosen, WEIGHT);
 }

@@ -38,6 +38,7 @@ void lasso_head_destroy(const void *problem, void *state)
     release(head->candidates.data);
     release(head->feed.data);
     release(head->path.data);
+    release(head->errors.data);
     release(head->move.variable);
     release(head->move.violation);
     release(head->move.gradient);
@@ -124,6 +125,8 @@ int lasso_head_pack(const void *problem, const void *state, struct rondo_buf *ou
         code = lasso_append(lasso, out, head->reach, (size_t)lasso->p * sizeof(float));
     if (!code)
         code = lasso_append(lasso, out, head->path.data, head->path.size);
+    if (!code)
+        code = lasso_append(lasso, out, head->errors.data, head->errors.size);
     return code;
 }
 
@@ -156,11 +159,13 @@ int lasso_head_unpack(const void *problem, void *state, struct rondo_bytes in)
     bool fits = at->nnz >= 0 && at->nnz <= lasso->p && at->chosen >= 0 && at->chosen <= lasso->p
                 && at->chosen <= lasso_set_most(lasso) && at->most_violating >= 0
                 && at->most_violating < lasso->p && at->point >= 0 && at->point < lasso->points
-                && at->path_bytes >= 0 && (size_t)at->path_bytes <= in.size;
+                && at->path_bytes >= 0 && (size_t)at->path_bytes <= in.size && at->stage >= 0
+                && at->stage <= lasso->folds && at->errors >= 0
+                && at->errors <= lasso->folds * lasso->points;
     size_t nnz = fits ? (size_t)at->nnz : 0, chosen = fits ? (size_t)at->chosen : 0;
     size_t size = sizeof *at + nnz * (sizeof(int64_t) + sizeof(double)) + chosen * sizeof(int64_t)
                   + (at->swept ? (size_t)lasso->p * sizeof(float) : 0)
-                  + (fits ? (size_t)at->path_bytes : 0);
+                  + (fits ? (size_t)at->path_bytes + (size_t)at->errors * sizeof(double) : 0);
     if (!fits || in.size != size)
         return RONDO_ESTATE;
     memset(head->b, 0, (size_t)lasso->p * sizeof *head->b);
@@ -175,9 +180,13 @@ int lasso_head_unpack(const void *problem, void *state, struct rondo_bytes in)
     if (at->swept)
         take(&from, head->reach, (size_t)lasso->p * sizeof(float));
     head->path.size = 0;
-    if (!lasso_path_fits(lasso, from, (size_t)at->path_bytes, at->point))
+    head->errors.size = 0;
+    if (!lasso_path_fits(lasso, from, (size_t)at->path_bytes, at->stage ? lasso->points : at->point))
         return RONDO_ESTATE;
     int code = lasso_append(lasso, &head->path, from, (size_t)at->path_bytes);
+    if (!code)
+        code = lasso_append(lasso, &head->errors, from + at->path_bytes,
+                            (size_t)at->errors * sizeof(double));
     if (!code)
         lasso_reopen_path(head);
     return code;
@@ -235,11 +244,17 @@ int lasso_brief(void *state, const struct rondo_task *task, struct rondo_buf *ou
     const struct numbers *at = &head->at;
     if (task->tag == LASSO_GRADIENT)
         return lasso_brief_sweep(head, task, out);
+    if (lasso->loss && task->tag != LASSO_BLOCK) {
+        struct lasso_trial trial = { head->move.t, head->move.shift };
+        int code = lasso_append(lasso, out, &trial, sizeof trial);
+        if (code || task->tag != LASSO_STEP)
+            return code;
+    }
     if (task->tag == LASSO_STEP)
         return lasso_append(lasso, out, head->move.d, (size_t)task->count * sizeof(double));
     /* Tight enough for the gap that is asked for, and no tighter than this round can use:
      * scaling the dual point costs about 2 F0 violation / l1. */
-    double unit = sqrt((double)lasso->n) / lasso->scale_most;
+    double unit = sqrt((double)lasso->n) / lasso->scale_most; /* infinite where no column says anything */
     double last = fmax(0.05 * lasso->gap * at->l1 * unit, 1e-14 * sqrt(2 * lasso->null_objective));
     double share = at->sets && !at->gram ? ROUGH : FINE;
     struct lasso_brief brief = { .l1 = at->l1, .l2 = at->l2,
@@ -321,6 +336,8 @@ int lasso_settle(void *state, struct rondo_head_link *link, int64_t round RONDO_
     case LASSO_GRADIENT: return lasso_settle_sweep(head, link, results, count, order);
     case LASSO_STEP: return lasso_settle_step(head, link, phase, results, count, order);
     case LASSO_JOINT: return lasso_settle_joint(head, link, phase, tasks, results, order);
+    case LASSO_DUAL: return lasso_settle_dual(head, link, results, count, order);
+    case LASSO_SCORE: return lasso_settle_score(head, link, results, count, order);
     default: return lasso_settle_blocks(head, link, phase, tasks, results, count, order);
     }
 }
@@ -337,7 +354,7 @@ void lasso_report(const void *state, struct rondo_report *report)
         .count = 8,
         .metric = {
             { "gap", lasso_relative_gap(head), false },
-            { "nnz", (double)at->nnz, true },
+            { "nnz", (double)(at->of_chosen ? at->of_chosen : lasso_nonzero(head)), true },
             { "lambda", at->lambda, false },
             { "lambda_max", at->lambda_max, false },
             { "sweeps", (double)at->sweeps, true },

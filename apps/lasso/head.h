@@ -31,7 +31,11 @@ struct numbers {
     int64_t point;  /* of the path: the lambda that is being solved */
     int64_t path_bytes; /* of those before it, in head->path */
     int64_t imprecise;  /* one of them ended by precision */
+    int64_t errors;     /* in head->errors */
+    int64_t of_chosen;  /* nnz of the point that cross-validation has chosen */
     int64_t untested, losses; /* a fresh residual that no sweep has looked at; those too far, in a row */
+    double b0;      /* with a loss: beside the null model's */
+    int64_t stage;  /* 0: all data; f + 1: cross-validation, fold f is left out */
     double stride;  /* the last fresh residual is so far from the one before, at most */
     double drift;   /* sum of |change of r|_2 over the commits */
 };
@@ -47,7 +51,8 @@ struct move {
     int64_t *moving;      /* [most] */
     double *from, *to, *d; /* [most] */
     double promised;
-    double length;        /* |X d|_2 of the last step */
+    double length;        /* |X d|_2 of the last step; with a loss: |change of r|_2 / t */
+    double shift, t;      /* with a loss: of b0; how far is being tried */
     int32_t blocks;
     bool joined, split;
     bool of_sweep;        /* the worst variable, after a sweep without progress */
@@ -67,6 +72,16 @@ struct visits {
     int64_t count;
 };
 
+/* What a sweep has found. */
+struct sweep {
+    double rr, ry, moved;       /* r'r (with a loss: the sum of v f), r'y, |change of r|^2 at the last fresh one */
+    double most;                /* max_j |x_j'r/n - l2 b_j|, in l1_factors */
+    double b1, bb;              /* sum l1_factor |b|, sum l2_factor b^2 */
+    double square;              /* sum of (x_j'r/n)^2, with l2 */
+    int64_t entries;            /* in head->candidates */
+    bool turn;                  /* rounds are of working sets from now on */
+};
+
 struct lasso_head {
     const struct lasso *lasso;
     struct numbers at;
@@ -80,6 +95,11 @@ struct lasso_head {
     struct visits visits;
     struct rondo_buf candidates, feed;
     struct rondo_buf path; /* solved points: the header, then columns [nnz], b [nnz] */
+    struct rondo_buf errors; /* cross-validation: double [points] of each fold so far */
+    /* While a round has phases behind its sweep: what that found, and what it decided. */
+    struct sweep sweep;
+    bool ends;             /* everything that counts was tried without progress */
+    const char *stop;      /* the point is solved: why; NULL: it is not */
     struct move move;
     struct rondo_buf commit;
 };
@@ -124,6 +144,15 @@ int lasso_next_point(struct lasso_head *head);
 void lasso_reopen_path(struct lasso_head *head);
 /* Whether so many bytes are so many points that fit the problem. */
 bool lasso_path_fits(const struct lasso *lasso, const unsigned char *bytes, size_t size, int64_t points);
+/* The present solution as a point with its columns and b, the null model's part with them, to a buffer. */
+int lasso_put_point(const struct lasso_head *head, struct rondo_buf *out);
+/* The solved points one after the other; at: 0 first.  NULL: no more. */
+const struct point *lasso_walk(const struct rondo_buf *path, size_t *at, const int64_t **column,
+                               const double **b);
+/* Coefficients that are not 0, those of unpenalised columns among them. */
+int64_t lasso_nonzero(const struct lasso_head *head);
+/* What is behind this point: another, or another fold's first. */
+bool lasso_goes_on(const struct lasso_head *head);
 int lasso_write_path(const struct lasso_head *head, const struct rondo_host *host,
                      struct rondo_output *output, struct rondo_error *err);
 
@@ -135,6 +164,21 @@ int lasso_brief_sweep(struct lasso_head *head, const struct rondo_task *task,
                       struct rondo_buf *out);
 int lasso_settle_sweep(struct lasso_head *head, struct rondo_head_link *link,
                        const struct rondo_bytes *results, int32_t count, struct rondo_order *order);
+
+/* A dual value came back; a score did. */
+int lasso_settle_dual(struct lasso_head *head, struct rondo_head_link *link,
+                      const struct rondo_bytes *results, int32_t count, struct rondo_order *order);
+int lasso_settle_score(struct lasso_head *head, struct rondo_head_link *link,
+                       const struct rondo_bytes *results, int32_t count, struct rondo_order *order);
+
+/* ---- folds.c: cross-validation: the path again, with one fold's rows left out after the other */
+/* The deviance of the rows that were left out, at the point that is solved. */
+int lasso_keep_error(struct lasso_head *head, double sum);
+/* From the last point of one stage to the first of the next. */
+int lasso_next_stage(struct lasso_head *head);
+/* All folds are done: what the job reports is of the point that the rule chooses. */
+void lasso_choose_point(struct lasso_head *head);
+int lasso_write_folds(const struct lasso_head *head, FILE *out);
 
 /* ---- ladder.c: the phases of a sampled round */
 int lasso_settle_blocks(struct lasso_head *head, struct rondo_head_link *link, int32_t phase,

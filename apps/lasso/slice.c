@@ -101,7 +101,7 @@ static void product(const struct lasso *lasso, const struct lasso_slice *slice, 
 
 /* ---- states --------------------------------------------------------------------------------------- */
 
-static void write_digits(const struct lasso *lasso, struct lasso_slice *slice)
+void lasso_write_digits(const struct lasso *lasso, struct lasso_slice *slice)
 {
     if (slice->high)
         lasso->shadows->quantise_vector(slice->r, slice->hi - slice->lo, slice->high, slice->low,
@@ -113,8 +113,12 @@ static void write_digits(const struct lasso *lasso, struct lasso_slice *slice)
 static void measure(const struct lasso *lasso, struct lasso_slice *slice)
 {
     const double *y = lasso->y + slice->lo;
+    if (lasso->loss) {
+        lasso_glm_measure(lasso, slice);
+        return;
+    }
     lasso->kernel->step(0, y, slice->r, y, slice->hi - slice->lo, slice->sums);
-    write_digits(lasso, slice);
+    lasso_write_digits(lasso, slice);
 }
 
 void lasso_slice_destroy(const void *problem, void *state)
@@ -126,6 +130,10 @@ void lasso_slice_destroy(const void *problem, void *state)
     lasso->host->free(slice->high);
     lasso->host->free(slice->low);
     lasso->host->free(slice->digits_of_r);
+    lasso->host->free(slice->eta);
+    lasso->host->free(slice->v);
+    lasso->host->free(slice->h);
+    lasso->host->free(slice->room);
     lasso->host->free(slice);
 }
 
@@ -143,7 +151,15 @@ static int slice_create(const struct lasso *lasso, int64_t lo, int64_t hi, bool 
         if (lasso->x->packed)
             slice->digits_of_r = lasso->host->alloc(lasso_packed_digits(lasso));
     }
+    if (slice && lasso->loss) {
+        size_t k = (size_t)lasso->frame.count;
+        slice->eta = lasso->host->alloc(bytes);
+        slice->v = lasso->host->alloc(bytes);
+        slice->h = lasso->host->alloc(bytes);
+        slice->room = lasso->host->alloc((k * (k + 2) + 1) * sizeof(double));
+    }
     bool all = slice && slice->r && (slice->u || !own_u)
+               && (!lasso->loss || (slice->eta && slice->v && slice->h && slice->room))
                && ((slice->high && slice->low) || !lasso->code)
                && (slice->digits_of_r || !lasso->x->packed);
     if (!all) {
@@ -152,6 +168,10 @@ static int slice_create(const struct lasso *lasso, int64_t lo, int64_t hi, bool 
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for the residual");
     }
     memcpy(slice->r, lasso->y + lo, bytes);
+    if (lasso->loss) {
+        memcpy(slice->eta, lasso->offset, bytes);
+        lasso_glm_stage(lasso, slice, 0);
+    }
     measure(lasso, slice);
     *state = slice;
     return RONDO_OK;
@@ -177,18 +197,30 @@ int lasso_slice_pack(const void *problem, const void *state, struct rondo_buf *o
     const struct lasso_slice *slice = state;
     size_t bytes = (size_t)(slice->hi - slice->lo) * sizeof(double);
     int code = lasso_append(lasso, out, &slice->moved, sizeof slice->moved);
-    return code || !bytes ? code : lasso_append(lasso, out, slice->r, bytes);
+    if (!code && lasso->loss)
+        code = lasso_append(lasso, out, &slice->stage, sizeof slice->stage);
+    return code || !bytes ? code : lasso_append(lasso, out, lasso->loss ? slice->eta : slice->r, bytes);
 }
 
 int lasso_slice_unpack(const void *problem, void *state, struct rondo_bytes in)
 {
+    const struct lasso *lasso = problem;
     struct lasso_slice *slice = state;
     size_t bytes = (size_t)(slice->hi - slice->lo) * sizeof(double);
-    if (in.size != bytes + sizeof slice->moved)
+    size_t head = sizeof slice->moved + (lasso->loss ? sizeof slice->stage : 0);
+    const char *from = in.data;
+    int64_t stage = 0;
+    if (in.size != bytes + head)
         return RONDO_ESTATE;
-    memcpy(&slice->moved, in.data, sizeof slice->moved);
+    memcpy(&slice->moved, from, sizeof slice->moved);
+    if (lasso->loss)
+        memcpy(&stage, from + sizeof slice->moved, sizeof stage);
+    if (stage < 0 || stage > lasso->folds)
+        return RONDO_ESTATE;
+    if (lasso->loss)
+        lasso_glm_stage(lasso, slice, stage);
     if (bytes)
-        memcpy(slice->r, (const char *)in.data + sizeof slice->moved, bytes);
+        memcpy(lasso->loss ? slice->eta : slice->r, from + head, bytes);
     slice->round = -1;
     measure(problem, slice);
     return RONDO_OK;
@@ -206,8 +238,12 @@ int lasso_scratch_create(const void *problem, void **out, struct rondo_error *er
             scratch->r = lasso->host->alloc((size_t)lasso->n * sizeof *scratch->r);
         if (lasso->x->sparse)
             scratch->spread = lasso->host->zalloc((size_t)lasso->n, sizeof *scratch->spread);
+        double **rows[] = { &scratch->eta, &scratch->h, &scratch->v };
+        for (int i = 0; lasso->loss && i < 3; i++)
+            *rows[i] = lasso->host->alloc((size_t)lasso->n * sizeof(double));
     }
     if (!scratch || !scratch->u || !scratch->place || (!lasso->shards && !scratch->r)
+        || (lasso->loss && (!scratch->eta || !scratch->h || !scratch->v))
         || (lasso->x->sparse && !scratch->spread)) {
         if (scratch)
             lasso_scratch_free(lasso, scratch);
@@ -225,12 +261,42 @@ void lasso_scratch_free(const void *problem, void *state)
     lasso->host->free(scratch->r);
     lasso->host->free(scratch->place);
     lasso->host->free(scratch->spread);
+    lasso->host->free(scratch->eta);
+    lasso->host->free(scratch->h);
+    lasso->host->free(scratch->v);
     lasso->host->free(scratch->room.data);
     lasso->host->free(scratch->list.data);
     lasso->host->free(scratch);
 }
 
 /* ---- push ------------------------------------------------------------------------------------------- */
+
+/* What a loss's rows say: of a step, of the dual point s r, of the rows that are held out. */
+static int push_rows(const struct lasso *lasso, const struct lasso_slice *slice,
+                     struct lasso_scratch *scratch, const struct rondo_task *task,
+                     struct rondo_buf *partial)
+{
+    const struct lasso_trial *trial = task->brief.data;
+    size_t bytes = sizeof *trial + (task->tag == LASSO_STEP ? (size_t)task->count * sizeof(double) : 0);
+    int code = lasso->host->reserve(partial, 2 * sizeof(double));
+    if (code || task->brief.size != bytes)
+        return code ? code : RONDO_EAPP;
+    partial->size = 2 * sizeof(double);
+    double *out = (double *)(void *)partial->data, sums[2];
+    out[0] = out[1] = 0;
+    struct loss_rows rows = lasso->rows;
+    rows.v = slice->v;
+    if (task->tag == LASSO_DUAL) {
+        out[0] = lasso->loss->dual(&rows, slice->r, trial->t);
+    } else if (task->tag == LASSO_SCORE) {
+        out[0] = lasso_glm_score(lasso, slice, scratch);
+    } else {
+        const double *d = (const double *)(trial + 1);
+        product(lasso, slice, task->count, task->variables, d, scratch->u, sums);
+        lasso_glm_try(lasso, slice, scratch, trial, scratch->u, out);
+    }
+    return RONDO_OK;
+}
 
 static int push_step(const struct lasso *lasso, struct lasso_slice *slice,
                      struct lasso_scratch *scratch, const struct rondo_task *task,
@@ -257,6 +323,10 @@ int lasso_push(const void *problem, const void *common, void *shard, void *block
     struct lasso_slice *slice = shard ? shard : state.own;
     if (task->tag == LASSO_GRADIENT)
         return lasso_scan_push(lasso, slice, scratch, task, partial);
+    if (lasso->loss && task->tag == LASSO_BLOCK)
+        return RONDO_OK; /* its solution computes what it needs */
+    if (lasso->loss)
+        return push_rows(lasso, slice, scratch, task, partial);
     if (task->tag == LASSO_STEP)
         return push_step(lasso, slice, scratch, task, partial);
     size_t bytes = (size_t)task->count * sizeof(double);
@@ -301,6 +371,11 @@ int lasso_apply(const void *problem, void *common, void *shard, void *scratch_, 
     const double *value = (const double *)(variables + commit->count);
     const double *y = lasso->y + slice->lo;
     double *u = slice->u ? slice->u : scratch->u, sums[2];
+    if (lasso->loss) {
+        product(lasso, slice, commit->count, variables, value, u, sums);
+        lasso_glm_fresh(lasso, slice, scratch, commit, u);
+        return RONDO_OK;
+    }
     bool at_hand = slice->u ? slice->round == round && slice->phase == commit->phase
                             : scratch->round == round && scratch->phase == commit->phase;
     if (!at_hand || commit->kind == LASSO_FRESH)
@@ -310,6 +385,6 @@ int lasso_apply(const void *problem, void *common, void *shard, void *scratch_, 
     slice->round = -1;
     scratch->round = -1;
     lasso->kernel->step(commit->t, u, slice->r, y, rows, slice->sums);
-    write_digits(lasso, slice);
+    lasso_write_digits(lasso, slice);
     return RONDO_OK;
 }

@@ -22,7 +22,7 @@ static const double WEIGHT = 1e200; /* of the chosen: whatever eta is for the ot
 int64_t lasso_set_most(const struct lasso *lasso)
 {
     int64_t most = lasso->whole > lasso->most ? lasso->whole : lasso->most;
-    return most < lasso->p ? most : lasso->p;
+    return most < lasso->p && !lasso->loss ? most : lasso->p;
 }
 
 /* A set of so many variables would rather be solved on the residual: a step on their couplings costs
@@ -31,6 +31,8 @@ static bool beyond_couplings(const struct lasso_head *head, int64_t count)
 {
     const struct lasso *lasso = head->lasso;
     double entries = (double)lasso->x->nnz / (double)lasso->p;
+    if (lasso->loss)
+        return true; /* the couplings are not those of the columns alone */
     return lasso->shards == 0 && ((double)count > STEP_ENTRIES * entries || count > head->at.most);
 }
 
@@ -46,6 +48,8 @@ bool lasso_works_in_sets(const struct lasso_head *head)
     const struct lasso *lasso = head->lasso;
     int64_t nnz = head->at.nnz, least = nnz + nnz / 8 + 8;
     least = least < lasso->p ? least : lasso->p;
+    if (lasso->loss)
+        return true;
     return lasso->by_violation && lasso->mode == LASSO_SOLVE && lasso->pipeline == 1
            && least <= most_for(head, least);
 }
@@ -109,7 +113,7 @@ static bool on_couplings(const struct lasso_head *head)
     double entries = 0;
     if (lasso->shards > 0)
         return true; /* no worker has the whole residual */
-    if (head->at.chosen > head->at.most)
+    if (head->at.chosen > head->at.most || lasso->loss)
         return false;
     for (int64_t i = 0; i < head->at.chosen; i++)
         entries += lasso->cost[head->working[i]];
@@ -142,6 +146,19 @@ static int feed_alike(struct lasso_head *head, struct rondo_head_link *link, int
     return code;
 }
 
+/* Columns without a penalty are in every set, and under a loss one column at the least, so that the
+ * intercept moves. */
+static void add_free(struct lasso_head *head)
+{
+    const struct lasso_frame *frame = &head->lasso->frame;
+    struct numbers *at = &head->at;
+    for (int64_t a = 0; a < frame->count; a++)
+        if (frame->column[a] >= 0 && head->b[frame->column[a]] == 0)
+            head->working[at->chosen++] = frame->column[a];
+    if (head->lasso->loss && at->chosen == 0)
+        head->working[at->chosen++] = at->most_violating;
+}
+
 int lasso_choose(struct lasso_head *head, struct rondo_head_link *link,
                  struct candidate *candidate, int64_t count)
 {
@@ -155,6 +172,7 @@ int lasso_choose(struct lasso_head *head, struct rondo_head_link *link,
     for (int64_t i = 0; i < more; i++)
         head->working[kept + i] = candidate[i].variable;
     at->chosen = kept + more;
+    add_free(head);
     qsort(head->working, (size_t)at->chosen, sizeof *head->working, lasso_by_number);
     at->gram = at->chosen > 0 && on_couplings(head);
     return feed_alike(head, link, at->chosen, WEIGHT);

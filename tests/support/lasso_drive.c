@@ -254,7 +254,7 @@ static void host_where(const struct rondo_job *job RONDO_UNUSED, const char *key
 static const struct rondo_matrix *host_matrix(const struct rondo_job *job, const char *role)
 {
     const struct design *design = spec_of(job)->design;
-    return strcmp(role, "x") == 0 ? &design->matrix : &design->response;
+    return strcmp(role, "x") == 0 ? &design->matrix : strcmp(role, "y") == 0 ? &design->response : NULL;
 }
 
 static const char *host_isa(const struct rondo_job *job)

@@ -1,0 +1,47 @@
+/* loss_logistic.c - f = log(1 + exp(-y eta)), y = -1 or 1.
+ *
+ *     f' = -y p,  f'' = p (1 - p),  p = 1 / (1 + exp(y eta))
+ *     f*(u) = a log a + (1 - a) log(1 - a),  a = -u y in [0, 1]
+ */
+#include "elementary.h"
+
+#include <rondo/types.h>
+
+#include <math.h>
+
+static inline double value(double y, double eta, double delta RONDO_UNUSED)
+{
+    double m = y * eta, z = exp_of(m < 0 ? m : -m);
+    return log1p_of(z) + (m < 0 ? -m : 0);
+}
+
+/* p = 1 / (1 + exp(m)) where neither side loses its digits. */
+static inline double share(double m)
+{
+    double z = exp_of(m < 0 ? m : -m);
+    return (m < 0 ? 1 : z) / (1 + z);
+}
+
+static inline double slope(double y, double eta, double delta RONDO_UNUSED)
+{
+    return -y * share(y * eta);
+}
+
+static inline double curvature(double y RONDO_UNUSED, double eta, double delta RONDO_UNUSED)
+{
+    double z = exp_of(eta < 0 ? eta : -eta);
+    return z / ((1 + z) * (1 + z));
+}
+
+static inline double conjugate(double y, double u, double delta RONDO_UNUSED)
+{
+    const double rounding = 0x1p-40;
+    double a = -u * y;
+    if (!(a >= -rounding && a <= 1 + rounding))
+        return HUGE_VAL;
+    return x_log_x(a < 0 ? 0 : a) + x_log_x(a > 1 ? 0 : 1 - a);
+}
+
+#define NAME logistic
+#define majorant curvature
+#include "loss_loops.h"

@@ -1,0 +1,37 @@
+/* loss_poisson.c - f = exp(eta) - y eta - (y - y log y), y >= 0: half the deviance, so that f >= 0.
+ *
+ *     f*(u) = a log a - a + (y - y log y),  a = u + y >= 0
+ */
+#include "elementary.h"
+
+#include <rondo/types.h>
+
+#include <math.h>
+
+static inline double value(double y, double eta, double delta RONDO_UNUSED)
+{
+    return exp_of(eta) - y * eta - (y - x_log_x(y));
+}
+
+static inline double slope(double y, double eta, double delta RONDO_UNUSED)
+{
+    return exp_of(eta) - y;
+}
+
+static inline double curvature(double y RONDO_UNUSED, double eta, double delta RONDO_UNUSED)
+{
+    return exp_of(eta);
+}
+
+static inline double conjugate(double y, double u, double delta RONDO_UNUSED)
+{
+    double a = u + y;
+    if (!(a >= -0x1p-40 * (1 + y)))
+        return HUGE_VAL;
+    a = a < 0 ? 0 : a;
+    return x_log_x(a) - x_log_x(y) - (a - y);
+}
+
+#define NAME poisson
+#define majorant curvature
+#include "loss_loops.h"

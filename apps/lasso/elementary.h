@@ -46,8 +46,21 @@ static inline double exp_of(double x)
 static inline double twice_atanh(double w)
 {
     double square = w * w, sum = 1.0 / 33;
-    for (int k = 31; k > 1; k -= 2)
-        sum = multiply_add(sum, square, 1.0 / k);
+    sum = multiply_add(sum, square, 1.0 / 31);
+    sum = multiply_add(sum, square, 1.0 / 29);
+    sum = multiply_add(sum, square, 1.0 / 27);
+    sum = multiply_add(sum, square, 1.0 / 25);
+    sum = multiply_add(sum, square, 1.0 / 23);
+    sum = multiply_add(sum, square, 1.0 / 21);
+    sum = multiply_add(sum, square, 1.0 / 19);
+    sum = multiply_add(sum, square, 1.0 / 17);
+    sum = multiply_add(sum, square, 1.0 / 15);
+    sum = multiply_add(sum, square, 1.0 / 13);
+    sum = multiply_add(sum, square, 1.0 / 11);
+    sum = multiply_add(sum, square, 1.0 / 9);
+    sum = multiply_add(sum, square, 1.0 / 7);
+    sum = multiply_add(sum, square, 1.0 / 5);
+    sum = multiply_add(sum, square, 1.0 / 3);
     return 2 * multiply_add(sum * square, w, w);
 }
 

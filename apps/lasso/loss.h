@@ -31,6 +31,8 @@ struct loss_rows {
 
 struct loss {
     const char *name;
+    bool majorised; /* f'' would not do for steps */
+    bool quadratic; /* one model is the loss itself */
     /* The sum of v f; r and h where they are not NULL; `majorant`: h is of a quadratic that lies nowhere
      * below f, where f'' would not do for a step. */
     double (*derive)(const struct loss_rows *rows, const double *eta, bool majorant, double *r,

@@ -38,4 +38,6 @@ static inline double conjugate(double y, double u, double delta)
 }
 
 #define NAME huber
+#define MAJORISED true
+#define QUADRATIC false
 #include "loss_loops.h"

@@ -27,21 +27,22 @@ static inline double slope(double y, double eta, double delta RONDO_UNUSED)
     return -y * share(y * eta);
 }
 
-static inline double curvature(double y RONDO_UNUSED, double eta, double delta RONDO_UNUSED)
+static inline double curvature(double y, double eta, double delta RONDO_UNUSED)
 {
-    double z = exp_of(eta < 0 ? eta : -eta);
+    double m = y * eta, z = exp_of(m < 0 ? m : -m);
     return z / ((1 + z) * (1 + z));
 }
 
 static inline double conjugate(double y, double u, double delta RONDO_UNUSED)
 {
     const double rounding = 0x1p-40;
-    double a = -u * y;
-    if (!(a >= -rounding && a <= 1 + rounding))
-        return HUGE_VAL;
-    return x_log_x(a < 0 ? 0 : a) + x_log_x(a > 1 ? 0 : 1 - a);
+    double a = -u * y, b = 1 - a;
+    double star = x_log_x(a > 0 ? a : 0) + x_log_x(b > 0 ? b : 0);
+    return a >= -rounding && b >= -rounding ? star : HUGE_VAL;
 }
 
 #define NAME logistic
+#define MAJORISED false
+#define QUADRATIC false
 #define majorant curvature
 #include "loss_loops.h"

@@ -4,7 +4,7 @@
  * Threads: pure functions.
  * Memory:  none.
  *
- * The file has NAME, and: value, slope, curvature, majorant (of y, eta, delta) and conjugate (of y, u,
+ * The file has NAME, MAJORISED and QUADRATIC (loss.h), and: value, slope, curvature, majorant (of y, eta, delta) and conjugate (of y, u,
  * delta; HUGE_VAL outside of its domain).  Rows are summed in eight lanes.
  */
 #ifndef LOSS_LOOPS_H
@@ -42,18 +42,25 @@ static void add_strip(const double *term, int64_t count, double lane[LANES])
 static double derive(const struct loss_rows *rows, const double *restrict eta, bool major,
                      double *restrict r, double *restrict h)
 {
-    double lane[LANES] = { 0 }, delta = rows->delta;
+    double lane[LANES] = { 0 }, term[ROWS], delta = rows->delta;
     const double *restrict y = rows->y, *restrict v = rows->v;
-    int64_t n = rows->n;
-    for (int64_t i = 0; r && i < n; i++)
-        r[i] = -v[i] * slope(y[i], eta[i], delta);
-    if (major)
-        for (int64_t i = 0; h && i < n; i++)
+    for (int64_t begin = 0; begin < rows->n; begin += ROWS) {
+        int64_t count = rows->n - begin < ROWS ? rows->n - begin : ROWS;
+        if (r && h && !major)
+            for (int64_t k = 0, i = begin; k < count; k++, i++) {
+                term[k] = v[i] * value(y[i], eta[i], delta);
+                r[i] = -v[i] * slope(y[i], eta[i], delta);
+                h[i] = v[i] * curvature(y[i], eta[i], delta);
+            }
+        else
+            for (int64_t k = 0, i = begin; k < count; k++, i++)
+                term[k] = v[i] * value(y[i], eta[i], delta);
+        for (int64_t i = begin; r && (!h || major) && i < begin + count; i++)
+            r[i] = -v[i] * slope(y[i], eta[i], delta);
+        for (int64_t i = begin; h && major && i < begin + count; i++)
             h[i] = v[i] * majorant(y[i], eta[i], delta);
-    else
-        for (int64_t i = 0; h && i < n; i++)
-            h[i] = v[i] * curvature(y[i], eta[i], delta);
-    STRIPS(lane, rows, v[i] * value(y[i], eta[i], delta));
+        add_strip(term, count, lane);
+    }
     return fold(load(lane));
 }
 
@@ -66,20 +73,24 @@ static double change(const struct loss_rows *rows, const double *restrict eta,
     return fold(load(lane));
 }
 
+/* v (f*(u) - u offset) at u = -s r / v; nothing where v = 0, as r is 0 there. */
+static inline double star(double y, double v, double r, double offset, double delta)
+{
+    double whole = v > 0 ? v : 1, u = r / whole;
+    return v * (conjugate(y, u, delta) - u * offset);
+}
+
 static double dual(const struct loss_rows *rows, const double *restrict r, double s)
 {
-    double lane[LANES] = { 0 };
-    const double *y = rows->y, *v = rows->v, *offset = rows->offset;
-    for (int64_t i = 0; i < rows->n; i++) {
-        double u = v[i] > 0 ? -s * r[i] / v[i] : 0;
-        lane[i % LANES] += v[i] > 0 ? v[i] * (conjugate(y[i], u, rows->delta) - u * offset[i]) : 0;
-    }
+    double lane[LANES] = { 0 }, delta = rows->delta;
+    const double *restrict y = rows->y, *restrict v = rows->v, *restrict offset = rows->offset;
+    STRIPS(lane, rows, star(y[i], v[i], -s * r[i], offset[i], delta));
     double sum = fold(load(lane));
     return sum < HUGE_VAL ? -sum : -HUGE_VAL; /* what is no number proves nothing */
 }
 
 const struct loss PASTE(PASTE(lasso_, NAME), PASTE(_, KERNEL_ISA)) = {
-    .name = TEXT(NAME), .derive = derive, .change = change, .dual = dual,
+    .name = TEXT(NAME), .majorised = MAJORISED, .quadratic = QUADRATIC, .derive = derive, .change = change, .dual = dual,
 };
 
 #endif

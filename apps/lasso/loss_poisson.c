@@ -33,5 +33,7 @@ static inline double conjugate(double y, double u, double delta RONDO_UNUSED)
 }
 
 #define NAME poisson
+#define MAJORISED false
+#define QUADRATIC false
 #define majorant curvature
 #include "loss_loops.h"

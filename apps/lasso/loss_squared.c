@@ -22,5 +22,7 @@ static inline double conjugate(double y, double u, double delta RONDO_UNUSED)
 }
 
 #define NAME squared
+#define MAJORISED false
+#define QUADRATIC true
 #define majorant curvature
 #include "loss_loops.h"

@@ -19,7 +19,7 @@ enum {
     HALVINGS = 40,
 };
 
-static const double INNER = 0.03;     /* of a model's violation: how far it is solved */
+static const double INNER = 0.3 ;     /* of a model's violation: how far it is solved */
 static const double ARMIJO = 0.01;    /* of the model's decrease, which a step must bring */
 static const double FLOOR = 1e-9;     /* of |x_j|^2 mean h: the least c_j */
 
@@ -41,6 +41,7 @@ struct outer {
     double *weighed;        /* [entries] */
     int64_t *start;         /* [count + 1] */
     double shift, moved;    /* of b0: of the model under way, of all */
+    bool major;             /* the loss has a quadratic of its own for steps */
     double sum_h, sum_r, loss; /* sum_r: of what scratch->r has while a model is solved; dense only */
     int64_t steps, reads;
     struct descent descent;
@@ -122,7 +123,8 @@ static double begin_model(struct outer *at, bool first)
     const struct lasso *lasso = at->lasso;
     double n = (double)lasso->n, root = sqrt(n), worst = 0;
     struct lasso_scratch *scratch = at->scratch;
-    at->loss = lasso->loss->derive(&at->rows, scratch->eta, true, scratch->r, scratch->h);
+    at->loss = lasso->loss->derive(&at->rows, scratch->eta, at->major, scratch->r, scratch->h);
+    memcpy(scratch->v, scratch->r, (size_t)lasso->n * sizeof *scratch->v);
     at->sum_h = sum_of(scratch->h, lasso->n);
     double a = lasso->intercept && at->sum_h > 0 ? sum_of(scratch->r, lasso->n) / at->sum_h : 0;
     at->shift = a;
@@ -265,8 +267,7 @@ static bool step(struct outer *at)
     struct lasso_scratch *scratch = at->scratch;
     double n = (double)lasso->n, slope = penalty_change(at, 1), t = 1;
     direction(at, scratch->u);
-    lasso->loss->derive(&at->rows, scratch->eta, true, scratch->r, NULL);
-    slope -= lasso->kernel->dot(scratch->r, scratch->u, lasso->n) / n;
+    slope -= lasso->kernel->dot(scratch->v, scratch->u, lasso->n) / n; /* v: r as the model found it */
     for (int i = 0; i < HALVINGS && slope < 0; i++, t *= 0.5) {
         double change = lasso->loss->change(&at->rows, scratch->eta, scratch->u, t) / n
                         + penalty_change(at, t);
@@ -313,6 +314,7 @@ static int prepare(struct outer *at)
     memcpy(at->scratch->eta, at->slice->eta, (size_t)lasso->n * sizeof(double));
     at->rows = lasso->rows;
     at->rows.v = at->slice->v;
+    at->major = lasso->loss->majorised;
     at->start[0] = 0;
     for (int64_t i = 0; i < at->count; i++) {
         int64_t j = at->task->variables[i];
@@ -334,7 +336,7 @@ int lasso_outer_pull(const struct lasso *lasso, const struct lasso_slice *slice,
     if (code)
         return code;
     const double *old = (const double *)(at.brief + 1);
-    bool exact = strcmp(lasso->loss->name, "squared") == 0;
+    bool exact = lasso->loss->quadratic;
     double loss = 0, worst = 0;
     for (int model = 0; model < OUTER_MOST; model++) {
         worst = begin_model(&at, model == 0);

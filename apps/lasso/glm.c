@@ -41,8 +41,6 @@ void lasso_glm_stage(const struct lasso *lasso, struct lasso_slice *slice, int64
 void lasso_glm_fresh(const struct lasso *lasso, struct lasso_slice *slice, struct lasso_scratch *scratch,
                      const struct lasso_commit *commit, const double *u)
 {
-    if (commit->stage != slice->stage)
-        lasso_glm_stage(lasso, slice, commit->stage);
     for (int64_t i = 0; i < lasso->n; i++)
         slice->eta[i] = lasso->offset[i] + (commit->b0 + u[i]);
     memcpy(scratch->r, slice->r, (size_t)lasso->n * sizeof *scratch->r);
@@ -52,9 +50,10 @@ void lasso_glm_fresh(const struct lasso *lasso, struct lasso_slice *slice, struc
         slice->moved += (slice->r[i] - scratch->r[i]) * (slice->r[i] - scratch->r[i]);
 }
 
-void lasso_glm_try(const struct lasso *lasso, const struct lasso_slice *slice,
-                   struct lasso_scratch *scratch, const struct lasso_trial *trial, double *u,
-                   double out[2])
+/* u = (X - 1 m')d, with the shift; out: the change of the loss's sum, |change of r|^2 at eta + t u. */
+static void attempt(const struct lasso *lasso, const struct lasso_slice *slice,
+                    struct lasso_scratch *scratch, const struct lasso_trial *trial, double *u,
+                    double out[2])
 {
     struct loss_rows rows = rows_of(lasso, slice);
     for (int64_t i = 0; i < lasso->n; i++) {
@@ -69,12 +68,38 @@ void lasso_glm_try(const struct lasso *lasso, const struct lasso_slice *slice,
         out[1] += (scratch->r[i] - slice->r[i]) * (scratch->r[i] - slice->r[i]);
 }
 
-double lasso_glm_score(const struct lasso *lasso, const struct lasso_slice *slice,
-                       struct lasso_scratch *scratch)
+/* Of the rows that the slice's stage leaves out: the sum of v times the deviance. */
+static double score(const struct lasso *lasso, const struct lasso_slice *slice,
+                    struct lasso_scratch *scratch)
 {
     struct loss_rows rows = lasso->rows;
     for (int64_t i = 0; i < lasso->n; i++)
         scratch->v[i] = lasso->fold[i] == slice->stage - 1 ? lasso->rows.v[i] : 0;
     rows.v = scratch->v;
     return 2 * lasso->loss->derive(&rows, slice->eta, false, NULL, NULL);
+}
+
+int lasso_glm_push(const struct lasso *lasso, const struct lasso_slice *slice,
+                   struct lasso_scratch *scratch, const struct rondo_task *task,
+                   struct rondo_buf *partial)
+{
+    const struct lasso_trial *trial = task->brief.data;
+    size_t bytes = sizeof *trial + (task->tag == LASSO_STEP ? (size_t)task->count * sizeof(double) : 0);
+    int code = lasso->host->reserve(partial, 2 * sizeof(double));
+    if (code || task->brief.size != bytes)
+        return code ? code : RONDO_EAPP;
+    partial->size = 2 * sizeof(double);
+    double *out = (double *)(void *)partial->data, sums[2];
+    out[0] = out[1] = 0;
+    struct loss_rows rows = rows_of(lasso, slice);
+    if (task->tag == LASSO_DUAL) {
+        out[0] = lasso->loss->dual(&rows, slice->r, trial->t);
+    } else if (task->tag == LASSO_SCORE) {
+        out[0] = score(lasso, slice, scratch);
+    } else {
+        const double *d = (const double *)(trial + 1);
+        lasso_product(lasso, slice, task->count, task->variables, d, scratch->u, sums);
+        attempt(lasso, slice, scratch, trial, scratch->u, out);
+    }
+    return RONDO_OK;
 }

@@ -4,7 +4,7 @@
  * priorities), the duality gap and, the first time, lambda_max.  A sampled round (ladder.c) moves
  * variables.
  */
-#include "head.h"
+#include "bundle.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -23,11 +23,10 @@ const double *lasso_coefficients(const struct lasso_head *head)
 
 /* ---- life --------------------------------------------------------------------------------------------- */
 
-void lasso_head_destroy(const void *problem, void *state)
+void lasso_head_free(struct lasso_head *head)
 {
-    const struct lasso *lasso = problem;
-    struct lasso_head *head = state;
-    void (*release)(void *) = lasso->host->free;
+    void (*release)(void *) = head->lasso->host->free;
+    lasso_bundle_destroy(head);
     release(head->b);
     release(head->violation);
     release(head->support);
@@ -49,6 +48,11 @@ void lasso_head_destroy(const void *problem, void *state)
     release(head->move.d);
     release(head->commit.data);
     release(head);
+}
+
+void lasso_head_destroy(const void *problem RONDO_UNUSED, void *state)
+{
+    lasso_head_free(state);
 }
 
 static int allocate(struct lasso_head *head)
@@ -89,30 +93,41 @@ static void begin(struct lasso_head *head)
     lasso_set_lambda(head, lasso->points > 1   ? at->lambda_max
                            : lasso->lambda < 0 ? lasso->lambda_ratio * at->lambda_max
                                                : lasso->lambda);
+    if (at->stage == 0)
+        return;
+    for (int64_t j = 0; j < lasso->p; j++) /* what was found with all rows is not so here */
+        head->reach[j] = lasso->scale[j] > 0 ? HUGE_VALF : 0;
+    at->swept = 1;
+    at->sets = 1;
+    at->mark_objective = HUGE_VAL;
+}
+
+struct lasso_head *lasso_head_new(const struct lasso *lasso, int64_t stage)
+{
+    struct lasso_head *head = lasso->host->zalloc(1, sizeof *head);
+    if (!head)
+        return NULL;
+    head->lasso = lasso;
+    head->at.stage = stage;
+    if (allocate(head) || (lasso->folds && stage == 0 && lasso_bundle_create(head))) {
+        lasso_head_free(head);
+        return NULL;
+    }
+    begin(head);
+    return head;
 }
 
 int lasso_head_create(const void *problem, int32_t index RONDO_UNUSED, void **state,
                       struct rondo_error *err)
 {
-    const struct lasso *lasso = problem;
-    struct lasso_head *head = lasso->host->zalloc(1, sizeof *head);
-    if (head)
-        head->lasso = lasso;
-    if (!head || allocate(head)) {
-        if (head)
-            lasso_head_destroy(lasso, head);
-        return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for the model");
-    }
-    begin(head);
-    *state = head;
-    return RONDO_OK;
+    *state = lasso_head_new(problem, 0);
+    return *state ? RONDO_OK : rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for the model");
 }
 
 /* The numbers, the support, its b, the working set, and what is known of every column. */
-int lasso_head_pack(const void *problem, const void *state, struct rondo_buf *out)
+int lasso_head_pack_one(const struct lasso_head *head, struct rondo_buf *out)
 {
-    const struct lasso *lasso = problem;
-    const struct lasso_head *head = state;
+    const struct lasso *lasso = head->lasso;
     const struct numbers *at = &head->at;
     int code = lasso_append(lasso, out, at, sizeof *at);
     if (!code)
@@ -147,11 +162,11 @@ static const void *take(const unsigned char **from, void *to, size_t size)
     return to;
 }
 
-int lasso_head_unpack(const void *problem, void *state, struct rondo_bytes in)
+int lasso_head_unpack_one(struct lasso_head *head, struct rondo_bytes in)
 {
-    const struct lasso *lasso = problem;
-    struct lasso_head *head = state;
+    const struct lasso *lasso = head->lasso;
     struct numbers *at = &head->at;
+    int64_t stage = at->stage;
     const unsigned char *from = in.data;
     if (in.size < sizeof *at)
         return RONDO_ESTATE;
@@ -159,9 +174,8 @@ int lasso_head_unpack(const void *problem, void *state, struct rondo_bytes in)
     bool fits = at->nnz >= 0 && at->nnz <= lasso->p && at->chosen >= 0 && at->chosen <= lasso->p
                 && at->chosen <= lasso_set_most(lasso) && at->most_violating >= 0
                 && at->most_violating < lasso->p && at->point >= 0 && at->point < lasso->points
-                && at->path_bytes >= 0 && (size_t)at->path_bytes <= in.size && at->stage >= 0
-                && at->stage <= lasso->folds && at->errors >= 0
-                && at->errors <= lasso->folds * lasso->points;
+                && at->path_bytes >= 0 && (size_t)at->path_bytes <= in.size && at->stage == stage
+                && at->errors >= 0 && at->errors <= lasso->points;
     size_t nnz = fits ? (size_t)at->nnz : 0, chosen = fits ? (size_t)at->chosen : 0;
     size_t size = sizeof *at + nnz * (sizeof(int64_t) + sizeof(double)) + chosen * sizeof(int64_t)
                   + (at->swept ? (size_t)lasso->p * sizeof(float) : 0)
@@ -181,7 +195,7 @@ int lasso_head_unpack(const void *problem, void *state, struct rondo_bytes in)
         take(&from, head->reach, (size_t)lasso->p * sizeof(float));
     head->path.size = 0;
     head->errors.size = 0;
-    if (!lasso_path_fits(lasso, from, (size_t)at->path_bytes, at->stage ? lasso->points : at->point))
+    if (!lasso_path_fits(lasso, from, (size_t)at->path_bytes, at->stage ? 0 : at->point))
         return RONDO_ESTATE;
     int code = lasso_append(lasso, &head->path, from, (size_t)at->path_bytes);
     if (!code)
@@ -190,6 +204,19 @@ int lasso_head_unpack(const void *problem, void *state, struct rondo_bytes in)
     if (!code)
         lasso_reopen_path(head);
     return code;
+}
+
+/* One head; of a cross-validation the parts of all. */
+int lasso_head_pack(const void *problem RONDO_UNUSED, const void *state, struct rondo_buf *out)
+{
+    const struct lasso_head *head = state;
+    return head->bundle ? lasso_bundle_pack(head, out) : lasso_head_pack_one(head, out);
+}
+
+int lasso_head_unpack(const void *problem RONDO_UNUSED, void *state, struct rondo_bytes in)
+{
+    struct lasso_head *head = state;
+    return head->bundle ? lasso_bundle_unpack(head, in) : lasso_head_unpack_one(head, in);
 }
 
 /* ---- schedule: what shall this round be? ------------------------------------------------------------- */
@@ -210,9 +237,14 @@ static bool sweep_due(const struct lasso_head *head)
     return at->work >= lasso->p || at->hot <= COOLED * at->worst;
 }
 
-int lasso_schedule(void *state, int64_t round RONDO_UNUSED, struct rondo_order *order)
+int lasso_schedule(void *state, int64_t round, struct rondo_order *order)
 {
     struct lasso_head *head = state;
+    return head->bundle ? lasso_bundle_schedule(head, round, order) : lasso_head_schedule(head, order);
+}
+
+int lasso_head_schedule(struct lasso_head *head, struct rondo_order *order)
+{
     const struct lasso *lasso = head->lasso;
     head->at.most = order->want;
     if (sweep_due(head)) {
@@ -240,6 +272,11 @@ int lasso_schedule(void *state, int64_t round RONDO_UNUSED, struct rondo_order *
 int lasso_brief(void *state, const struct rondo_task *task, struct rondo_buf *out)
 {
     struct lasso_head *head = state;
+    return head->bundle ? lasso_bundle_brief(head, task, out) : lasso_head_brief(head, task, out);
+}
+
+int lasso_head_brief(struct lasso_head *head, const struct rondo_task *task, struct rondo_buf *out)
+{
     const struct lasso *lasso = head->lasso;
     const struct numbers *at = &head->at;
     if (task->tag == LASSO_GRADIENT)
@@ -332,6 +369,14 @@ int lasso_settle(void *state, struct rondo_head_link *link, int64_t round RONDO_
                  int32_t count, struct rondo_order *order)
 {
     struct lasso_head *head = state;
+    return head->bundle ? lasso_bundle_settle(head, phase, results, count, order)
+                        : lasso_head_settle(head, link, phase, tasks, results, count, order);
+}
+
+int lasso_head_settle(struct lasso_head *head, struct rondo_head_link *link, int32_t phase,
+                      const struct rondo_task *tasks, const struct rondo_bytes *results,
+                      int32_t count, struct rondo_order *order)
+{
     switch (count ? tasks[0].tag : LASSO_BLOCK) {
     case LASSO_GRADIENT: return lasso_settle_sweep(head, link, results, count, order);
     case LASSO_STEP: return lasso_settle_step(head, link, phase, results, count, order);
@@ -344,23 +389,33 @@ int lasso_settle(void *state, struct rondo_head_link *link, int64_t round RONDO_
 
 /* ---- what it says ------------------------------------------------------------------------------------------- */
 
+/* Of a cross-validation all heads have worked, and what is said is of all data: of the point that is
+ * solved, in the end of the chosen one. */
 void lasso_report(const void *state, struct rondo_report *report)
 {
     const struct lasso_head *head = state;
-    const struct numbers *at = &head->at;
+    bool chosen = head->bundle && lasso_folds_done(head);
+    struct point point = chosen ? lasso_chosen(head) : lasso_point(head);
+    int64_t sweeps = 0, steps = 0, reads = 0;
+    for (int32_t f = 0; f < (head->bundle ? head->bundle->count : 1); f++) {
+        const struct numbers *at = head->bundle ? &head->bundle->head[f]->at : &head->at;
+        sweeps += at->sweeps;
+        steps += at->inner_steps;
+        reads += at->column_reads;
+    }
     *report = (struct rondo_report){
-        .objective = at->objective,
+        .objective = point.objective,
         .goal = "gap",
         .count = 8,
         .metric = {
-            { "gap", lasso_relative_gap(head), false },
-            { "nnz", (double)(at->of_chosen ? at->of_chosen : lasso_nonzero(head)), true },
-            { "lambda", at->lambda, false },
-            { "lambda_max", at->lambda_max, false },
-            { "sweeps", (double)at->sweeps, true },
-            { "inner_steps", (double)at->inner_steps, true },
-            { "column_reads", (double)at->column_reads, true },
-            { "lambdas", (double)(at->point + 1), true },
+            { "gap", point.gap, false },
+            { "nnz", (double)point.nnz, true },
+            { "lambda", point.lambda, false },
+            { "lambda_max", head->at.lambda_max, false },
+            { "sweeps", (double)sweeps, true },
+            { "inner_steps", (double)steps, true },
+            { "column_reads", (double)reads, true },
+            { "lambdas", (double)(head->at.point + 1), true },
         },
     };
 }

@@ -32,10 +32,10 @@ struct numbers {
     int64_t path_bytes; /* of those before it, in head->path */
     int64_t imprecise;  /* one of them ended by precision */
     int64_t errors;     /* in head->errors */
-    int64_t of_chosen;  /* nnz of the point that cross-validation has chosen */
+    int64_t done;       /* cross-validation: the last point is solved */
     int64_t untested, losses; /* a fresh residual that no sweep has looked at; those too far, in a row */
     double b0;      /* with a loss: beside the null model's */
-    int64_t stage;  /* 0: all data; f + 1: cross-validation, fold f is left out */
+    int64_t stage;  /* cross-validation: 0: all data; f + 1: fold f is left out */
     double stride;  /* the last fresh residual is so far from the one before, at most */
     double drift;   /* sum of |change of r|_2 over the commits */
 };
@@ -82,8 +82,11 @@ struct sweep {
     bool turn;                  /* rounds are of working sets from now on */
 };
 
+struct lasso_bundle;
+
 struct lasso_head {
     const struct lasso *lasso;
+    struct lasso_bundle *bundle; /* cross-validation: of this head, which has all data, and the folds' */
     struct numbers at;
     double *b;         /* [p] */
     double *violation; /* [p] of the last sweep, as priorities; zeros with working sets */
@@ -105,6 +108,16 @@ struct lasso_head {
 };
 
 /* ---- head.c */
+struct lasso_head *lasso_head_new(const struct lasso *lasso, int64_t stage); /* NULL: no memory */
+void lasso_head_free(struct lasso_head *head);
+int lasso_head_pack_one(const struct lasso_head *head, struct rondo_buf *out);
+int lasso_head_unpack_one(struct lasso_head *head, struct rondo_bytes in);
+/* The app's schedule, brief and settle for one head; link NULL: it is one of several. */
+int lasso_head_schedule(struct lasso_head *head, struct rondo_order *order);
+int lasso_head_brief(struct lasso_head *head, const struct rondo_task *task, struct rondo_buf *out);
+int lasso_head_settle(struct lasso_head *head, struct rondo_head_link *link, int32_t phase,
+                      const struct rondo_task *tasks, const struct rondo_bytes *results,
+                      int32_t count, struct rondo_order *order);
 /* Begins head->commit with its header. */
 int lasso_commit_begin(struct lasso_head *head, enum lasso_commit_kind kind, int32_t phase,
                        double t, int64_t count);
@@ -144,6 +157,7 @@ int lasso_next_point(struct lasso_head *head);
 void lasso_reopen_path(struct lasso_head *head);
 /* Whether so many bytes are so many points that fit the problem. */
 bool lasso_path_fits(const struct lasso *lasso, const unsigned char *bytes, size_t size, int64_t points);
+struct point lasso_point(const struct lasso_head *head);
 /* The present solution as a point with its columns and b, the null model's part with them, to a buffer. */
 int lasso_put_point(const struct lasso_head *head, struct rondo_buf *out);
 /* The solved points one after the other; at: 0 first.  NULL: no more. */
@@ -151,8 +165,6 @@ const struct point *lasso_walk(const struct rondo_buf *path, size_t *at, const i
                                const double **b);
 /* Coefficients that are not 0, those of unpenalised columns among them. */
 int64_t lasso_nonzero(const struct lasso_head *head);
-/* What is behind this point: another, or another fold's first. */
-bool lasso_goes_on(const struct lasso_head *head);
 int lasso_write_path(const struct lasso_head *head, const struct rondo_host *host,
                      struct rondo_output *output, struct rondo_error *err);
 
@@ -171,14 +183,23 @@ int lasso_settle_dual(struct lasso_head *head, struct rondo_head_link *link,
 int lasso_settle_score(struct lasso_head *head, struct rondo_head_link *link,
                        const struct rondo_bytes *results, int32_t count, struct rondo_order *order);
 
-/* ---- folds.c: cross-validation: the path again, with one fold's rows left out after the other */
-/* The deviance of the rows that were left out, at the point that is solved. */
+/* ---- folds.c: what the folds' errors say */
+/* Keeps the deviance of the rows that were left out, at the point that is solved. */
 int lasso_keep_error(struct lasso_head *head, double sum);
-/* From the last point of one stage to the first of the next. */
-int lasso_next_stage(struct lasso_head *head);
-/* All folds are done: what the job reports is of the point that the rule chooses. */
-void lasso_choose_point(struct lasso_head *head);
+/* All folds are done: the point that the rule chooses. */
+struct point lasso_chosen(const struct lasso_head *head);
+bool lasso_folds_done(const struct lasso_head *head);
 int lasso_write_folds(const struct lasso_head *head, FILE *out);
+
+/* ---- bundle.c: the heads of a cross-validation, side by side */
+int lasso_bundle_create(struct lasso_head *head);
+void lasso_bundle_destroy(struct lasso_head *head);
+int lasso_bundle_pack(const struct lasso_head *head, struct rondo_buf *out);
+int lasso_bundle_unpack(struct lasso_head *head, struct rondo_bytes in);
+int lasso_bundle_schedule(struct lasso_head *head, int64_t round, struct rondo_order *order);
+int lasso_bundle_brief(struct lasso_head *head, const struct rondo_task *task, struct rondo_buf *out);
+int lasso_bundle_settle(struct lasso_head *head, int32_t phase, const struct rondo_bytes *results,
+                        int32_t count, struct rondo_order *order);
 
 /* ---- ladder.c: the phases of a sampled round */
 int lasso_settle_blocks(struct lasso_head *head, struct rondo_head_link *link, int32_t phase,

@@ -250,7 +250,7 @@ static void layout(const void *problem, struct rondo_layout *out)
 {
     const struct lasso *lasso = problem;
     *out = (struct rondo_layout){ .variables = lasso->p, .cost = lasso->cost,
-                                  .shards = lasso->shards, .chunks = lasso->chunks,
+                                  .shards = lasso->folds ? lasso->folds + 1 : lasso->shards, .chunks = lasso->chunks,
                                   .whole = lasso->whole };
 }
 

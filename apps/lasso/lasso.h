@@ -105,6 +105,7 @@ enum lasso_tag {
     LASSO_STEP,         /* |X d|^2 and r'X d of the union; with a loss: lasso_trial */
     LASSO_DUAL,         /* with a loss: its part in the dual value at s r */
     LASSO_SCORE,        /* with a loss: the deviance of the rows that are held out */
+    LASSO_BUNDLE,       /* cross-validation: of each shard, a fold, what its own head asks for */
 };
 
 /* What l1 and l2 are for column j. */
@@ -142,7 +143,7 @@ struct lasso_slice {
     double *eta, *v, *h; /* [n] each, with a loss: X b + b0 and the offset; weights; curvature */
     double *room;   /* with a loss: [k (k + 2)] for a frame of k columns */
     double loss;    /* sum v f(eta) */
-    int64_t stage;  /* 0: all rows count; f + 1: those of fold f do not */
+    int64_t stage;  /* cross-validation: 0: all rows count; f + 1: those of fold f do not */
     double *u;      /* shards: X d of the last LASSO_STEP, else NULL (the scratch has it) */
     int64_t round;  /* of u; -1: none */
     int32_t phase;
@@ -179,6 +180,9 @@ struct lasso_span lasso_span_of(const struct lasso *lasso, const struct lasso_sl
 double lasso_gradient(const struct lasso *lasso, const struct lasso_slice *slice, int64_t j);
 void lasso_add_column(const struct lasso *lasso, const struct lasso_slice *slice, double a,
                       int64_t j, double *to);
+/* u = (X - 1 m')d over the slice; sums: u'u, u'r. */
+void lasso_product(const struct lasso *lasso, const struct lasso_slice *slice, int64_t count,
+                   const int64_t *variables, const double *d, double *u, double sums[2]);
 /* r's digits, where sweeps have bounds. */
 void lasso_write_digits(const struct lasso *lasso, struct lasso_slice *slice);
 int lasso_apply(const void *problem, void *common, void *shard, void *scratch, int64_t round,
@@ -190,7 +194,6 @@ struct lasso_commit {
     int32_t kind, phase; /* phase: of the LASSO_STEP whose X d it is */
     double t;
     double b0;           /* with a loss, FRESH: beside the offset's */
-    int64_t stage;       /* with a loss, FRESH */
     int64_t count;       /* then int64 variable [count], double value [count] */
 };
 
@@ -325,6 +328,10 @@ void lasso_column(const struct lasso *lasso, int64_t j, double *to);
 /* r, its sums, h and the loss from eta. */
 void lasso_glm_measure(const struct lasso *lasso, struct lasso_slice *slice);
 void lasso_glm_stage(const struct lasso *lasso, struct lasso_slice *slice, int64_t stage);
+/* LASSO_STEP, LASSO_DUAL, LASSO_SCORE: two numbers. */
+int lasso_glm_push(const struct lasso *lasso, const struct lasso_slice *slice,
+                   struct lasso_scratch *scratch, const struct rondo_task *task,
+                   struct rondo_buf *partial);
 /* eta = offset + b0 + u. */
 void lasso_glm_fresh(const struct lasso *lasso, struct lasso_slice *slice, struct lasso_scratch *scratch,
                      const struct lasso_commit *commit, const double *u);
@@ -332,13 +339,11 @@ void lasso_glm_fresh(const struct lasso *lasso, struct lasso_slice *slice, struc
 struct lasso_trial {
     double t, shift;
 };
-/* u = (X - 1 m')d, with the shift; out: the change of the loss's sum, |change of r|^2 at eta + t u. */
-void lasso_glm_try(const struct lasso *lasso, const struct lasso_slice *slice,
-                   struct lasso_scratch *scratch, const struct lasso_trial *trial, double *u,
-                   double out[2]);
-/* Of the rows that the slice's stage leaves out: the sum of v times the deviance. */
-double lasso_glm_score(const struct lasso *lasso, const struct lasso_slice *slice,
-                       struct lasso_scratch *scratch);
+/* ---- bundle.c: cross-validation, workers' part */
+/* A shard's part of a commit or a brief; data NULL: there is none. */
+struct rondo_bytes lasso_bundle_part(struct rondo_bytes bytes, int64_t part);
+int lasso_bundle_push(const struct lasso *lasso, struct lasso_slice *slice, struct lasso_scratch *scratch,
+                      const struct rondo_task *task, struct rondo_buf *partial);
 
 /* ---- outer.c: a block under a loss */
 int lasso_outer_pull(const struct lasso *lasso, const struct lasso_slice *slice,

@@ -137,6 +137,8 @@ static int feed_alike(struct lasso_head *head, struct rondo_head_link *link, int
                       double weight)
 {
     const struct rondo_host *host = head->lasso->host;
+    if (!link) /* one of several heads: it hands out its set itself */
+        return RONDO_OK;
     int code = host->reserve(&head->feed, (size_t)count * sizeof(double) + 1);
     double *weights = (double *)(void *)head->feed.data;
     for (int64_t i = 0; i < count && !code; i++)

@@ -57,7 +57,7 @@ int lasso_bundle_create(struct lasso_head *head)
         return RONDO_ENOMEM;
     bundle->head[0] = head;
     for (size_t f = 1; f < count; f++) {
-        bundle->head[f] = lasso_head_new(lasso, (int64_t)f);
+        bundle->head[f] = lasso_head_new(&lasso->view[f]);
         if (!bundle->head[f])
             return RONDO_ENOMEM;
     }
@@ -204,6 +204,7 @@ int lasso_bundle_push(const struct lasso *lasso, struct lasso_slice *slice, stru
     const struct asked *asked = part.data;
     if (!asked)
         return RONDO_OK;
+    lasso = &lasso->view[slice->stage];
     size_t head = sizeof *asked;
     if (part.size < head || asked->count < 0 || asked->count > lasso->p
         || part.size - head < (size_t)asked->count * sizeof(int64_t))

@@ -88,9 +88,11 @@ static bool fits(const struct lasso *lasso, const struct column *column)
 }
 
 /* sum of v (x - mean)^2 / n around the mean that v gives; v sums to n. */
-static double weighted_variance(const struct lasso *lasso, int64_t j)
+double lasso_variance(const struct lasso *lasso, int64_t j)
 {
     const struct rondo_matrix *x = lasso->x;
+    if (x->packed)
+        return lasso_packed_variance(lasso, j);
     const double *v = lasso->rows.v;
     int64_t begin = x->sparse ? x->colptr[j] : 0, count = x->sparse ? x->colptr[j + 1] - begin : x->rows;
     const double *value = x->sparse ? x->values + begin : x->dense + j * x->ld;
@@ -115,7 +117,7 @@ static void standardise(struct lasso *lasso, int64_t j, const struct column *col
     if (column->most <= column->least)
         variance = 0;
     else if (lasso->weight)
-        variance = weighted_variance(lasso, j);
+        variance = lasso_variance(lasso, j);
     lasso_standardise(lasso, j, variance);
 }
 
@@ -250,10 +252,9 @@ void lasso_read_slopes(struct lasso *lasso, bool again)
     lasso->scale_most = lasso->slope_most = 0;
     for (int64_t j = 0; j < lasso->p; j++) {
         double factor = lasso->l1_factor ? lasso->l1_factor[j] : 1;
-        double slope = lasso->nonnegative ? lasso->slope[j] : fabs(lasso->slope[j]);
         if (factor > 0 && lasso->scale[j] > 0) {
             lasso->scale_most = fmax(lasso->scale_most, lasso->scale[j] / factor);
-            lasso->slope_most = fmax(lasso->slope_most, slope / factor);
+            lasso->slope_most = fmax(lasso->slope_most, fabs(lasso->slope[j]) / factor);
         }
     }
 }

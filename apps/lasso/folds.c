@@ -15,7 +15,7 @@
 
 int lasso_keep_error(struct lasso_head *head, double sum)
 {
-    double error = sum / head->lasso->held[head->at.stage - 1];
+    double error = sum / head->lasso->held[head->lasso->stage - 1];
     head->at.errors++;
     return lasso_append(head->lasso, &head->errors, &error, sizeof error);
 }

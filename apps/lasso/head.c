@@ -93,7 +93,12 @@ static void begin(struct lasso_head *head)
     lasso_set_lambda(head, lasso->points > 1   ? at->lambda_max
                            : lasso->lambda < 0 ? lasso->lambda_ratio * at->lambda_max
                                                : lasso->lambda);
-    if (at->stage == 0)
+    for (int64_t a = 0; a < lasso->frame.count; a++)
+        if (lasso->frame.start[a] > 0) {
+            head->b[lasso->frame.column[a]] = lasso->frame.start[a];
+            head->support[at->nnz++] = lasso->frame.column[a];
+        }
+    if (lasso->stage == 0)
         return;
     for (int64_t j = 0; j < lasso->p; j++) /* what was found with all rows is not so here */
         head->reach[j] = lasso->scale[j] > 0 ? HUGE_VALF : 0;
@@ -102,14 +107,13 @@ static void begin(struct lasso_head *head)
     at->mark_objective = HUGE_VAL;
 }
 
-struct lasso_head *lasso_head_new(const struct lasso *lasso, int64_t stage)
+struct lasso_head *lasso_head_new(const struct lasso *lasso)
 {
     struct lasso_head *head = lasso->host->zalloc(1, sizeof *head);
     if (!head)
         return NULL;
     head->lasso = lasso;
-    head->at.stage = stage;
-    if (allocate(head) || (lasso->folds && stage == 0 && lasso_bundle_create(head))) {
+    if (allocate(head) || (lasso->folds && lasso->stage == 0 && lasso_bundle_create(head))) {
         lasso_head_free(head);
         return NULL;
     }
@@ -120,7 +124,7 @@ struct lasso_head *lasso_head_new(const struct lasso *lasso, int64_t stage)
 int lasso_head_create(const void *problem, int32_t index RONDO_UNUSED, void **state,
                       struct rondo_error *err)
 {
-    *state = lasso_head_new(problem, 0);
+    *state = lasso_head_new(problem);
     return *state ? RONDO_OK : rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for the model");
 }
 
@@ -166,7 +170,6 @@ int lasso_head_unpack_one(struct lasso_head *head, struct rondo_bytes in)
 {
     const struct lasso *lasso = head->lasso;
     struct numbers *at = &head->at;
-    int64_t stage = at->stage;
     const unsigned char *from = in.data;
     if (in.size < sizeof *at)
         return RONDO_ESTATE;
@@ -174,7 +177,7 @@ int lasso_head_unpack_one(struct lasso_head *head, struct rondo_bytes in)
     bool fits = at->nnz >= 0 && at->nnz <= lasso->p && at->chosen >= 0 && at->chosen <= lasso->p
                 && at->chosen <= lasso_set_most(lasso) && at->most_violating >= 0
                 && at->most_violating < lasso->p && at->point >= 0 && at->point < lasso->points
-                && at->path_bytes >= 0 && (size_t)at->path_bytes <= in.size && at->stage == stage
+                && at->path_bytes >= 0 && (size_t)at->path_bytes <= in.size
                 && at->errors >= 0 && at->errors <= lasso->points;
     size_t nnz = fits ? (size_t)at->nnz : 0, chosen = fits ? (size_t)at->chosen : 0;
     size_t size = sizeof *at + nnz * (sizeof(int64_t) + sizeof(double)) + chosen * sizeof(int64_t)
@@ -195,7 +198,7 @@ int lasso_head_unpack_one(struct lasso_head *head, struct rondo_bytes in)
         take(&from, head->reach, (size_t)lasso->p * sizeof(float));
     head->path.size = 0;
     head->errors.size = 0;
-    if (!lasso_path_fits(lasso, from, (size_t)at->path_bytes, at->stage ? 0 : at->point))
+    if (!lasso_path_fits(lasso, from, (size_t)at->path_bytes, lasso->stage ? 0 : at->point))
         return RONDO_ESTATE;
     int code = lasso_append(lasso, &head->path, from, (size_t)at->path_bytes);
     if (!code)

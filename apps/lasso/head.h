@@ -35,7 +35,6 @@ struct numbers {
     int64_t done;       /* cross-validation: the last point is solved */
     int64_t untested, losses; /* a fresh residual that no sweep has looked at; those too far, in a row */
     double b0;      /* with a loss: beside the null model's */
-    int64_t stage;  /* cross-validation: 0: all data; f + 1: fold f is left out */
     double stride;  /* the last fresh residual is so far from the one before, at most */
     double drift;   /* sum of |change of r|_2 over the commits */
 };
@@ -108,7 +107,7 @@ struct lasso_head {
 };
 
 /* ---- head.c */
-struct lasso_head *lasso_head_new(const struct lasso *lasso, int64_t stage); /* NULL: no memory */
+struct lasso_head *lasso_head_new(const struct lasso *lasso); /* NULL: no memory */
 void lasso_head_free(struct lasso_head *head);
 int lasso_head_pack_one(const struct lasso_head *head, struct rondo_buf *out);
 int lasso_head_unpack_one(struct lasso_head *head, struct rondo_bytes in);

@@ -200,7 +200,7 @@ static int read_data(struct lasso *lasso, struct rondo_error *err)
         code = lasso_fit_null(lasso, err);
     if (!code)
         lasso_read_slopes(lasso, late);
-    return code;
+    return code ? code : lasso_make_views(lasso, err);
 }
 
 static void close_problem(void *problem)
@@ -208,7 +208,8 @@ static void close_problem(void *problem)
     struct lasso *lasso = problem;
     if (!lasso)
         return;
-    void *own[] = { lasso->y, lasso->l1_factor, lasso->l2_factor, lasso->target, lasso->weight, lasso->ones,
+    lasso_free_views(lasso);
+    void *own[] = { lasso->eta, lasso->frame.start, lasso->y, lasso->l1_factor, lasso->l2_factor, lasso->target, lasso->weight, lasso->ones,
                     lasso->offset, lasso->fold, lasso->held, lasso->frame.column, lasso->frame.z,
                     lasso->frame.b, lasso->frame.unit };
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)

@@ -313,7 +313,6 @@ static int prepare(struct outer *at)
     memcpy(at->b, at->brief + 1, (size_t)at->count * sizeof *at->b);
     memcpy(at->scratch->eta, at->slice->eta, (size_t)lasso->n * sizeof(double));
     at->rows = lasso->rows;
-    at->rows.v = at->slice->v;
     at->major = lasso->loss->majorised;
     at->start[0] = 0;
     for (int64_t i = 0; i < at->count; i++) {

@@ -95,7 +95,7 @@ int lasso_put_point(const struct lasso_head *head, struct rondo_buf *out)
 
 int lasso_next_point(struct lasso_head *head)
 {
-    int code = head->at.stage ? RONDO_OK : lasso_put_point(head, &head->path);
+    int code = head->lasso->stage ? RONDO_OK : lasso_put_point(head, &head->path);
     head->at.path_bytes = (int64_t)head->path.size;
     lasso_set_lambda(head, lasso_lambda_of(head, ++head->at.point));
     return code;

@@ -130,19 +130,18 @@ void lasso_slice_destroy(const void *problem, void *state)
     lasso->host->free(slice->low);
     lasso->host->free(slice->digits_of_r);
     lasso->host->free(slice->eta);
-    lasso->host->free(slice->v);
     lasso->host->free(slice->h);
     lasso->host->free(slice->room);
     lasso->host->free(slice);
 }
 
-static int slice_create(const struct lasso *lasso, int64_t lo, int64_t hi, int64_t stage, bool own_u,
-                        void **state, struct rondo_error *err)
+static int slice_create(const struct lasso *lasso, int64_t lo, int64_t hi, bool own_u, void **state,
+                        struct rondo_error *err)
 {
     size_t bytes = (size_t)(hi - lo) * sizeof(double);
     struct lasso_slice *slice = lasso->host->zalloc(1, sizeof *slice);
     if (slice) {
-        *slice = (struct lasso_slice){ .lo = lo, .hi = hi, .round = -1 };
+        *slice = (struct lasso_slice){ .lo = lo, .hi = hi, .round = -1, .stage = lasso->stage };
         slice->r = lasso->host->alloc(bytes);
         slice->u = own_u ? lasso->host->alloc(bytes) : NULL;
         slice->high = lasso->code ? lasso->host->alloc((size_t)shadow_padded(hi - lo)) : NULL;
@@ -153,12 +152,11 @@ static int slice_create(const struct lasso *lasso, int64_t lo, int64_t hi, int64
     if (slice && lasso->loss) {
         size_t k = (size_t)lasso->frame.count;
         slice->eta = lasso->host->alloc(bytes);
-        slice->v = lasso->host->alloc(bytes);
         slice->h = lasso->host->alloc(bytes);
-        slice->room = lasso->host->alloc((k * (k + 2) + 1) * sizeof(double));
+        slice->room = lasso->host->alloc(LASSO_FRAME_ROOM(k) * sizeof(double));
     }
     bool all = slice && slice->r && (slice->u || !own_u)
-               && (!lasso->loss || (slice->eta && slice->v && slice->h && slice->room))
+               && (!lasso->loss || (slice->eta && slice->h && slice->room))
                && ((slice->high && slice->low) || !lasso->code)
                && (slice->digits_of_r || !lasso->x->packed);
     if (!all) {
@@ -167,10 +165,8 @@ static int slice_create(const struct lasso *lasso, int64_t lo, int64_t hi, int64
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for the residual");
     }
     memcpy(slice->r, lasso->y + lo, bytes);
-    if (lasso->loss && bytes) {
-        memcpy(slice->eta, lasso->offset, bytes);
-        lasso_glm_stage(lasso, slice, stage);
-    }
+    if (lasso->loss && bytes)
+        memcpy(slice->eta, lasso->eta, bytes);
     measure(lasso, slice);
     *state = slice;
     return RONDO_OK;
@@ -180,16 +176,16 @@ int lasso_common_create(const void *problem, int32_t index RONDO_UNUSED, void **
                         struct rondo_error *err)
 {
     const struct lasso *lasso = problem;
-    return slice_create(lasso, 0, lasso->shards || lasso->folds ? 0 : lasso->n, 0, false, state, err);
+    return slice_create(lasso, 0, lasso->shards || lasso->folds ? 0 : lasso->n, false, state, err);
 }
 
 int lasso_shard_create(const void *problem, int32_t index, void **state, struct rondo_error *err)
 {
     const struct lasso *lasso = problem;
     if (lasso->folds) /* a shard is a fold, and has all rows */
-        return slice_create(lasso, 0, lasso->n, index, false, state, err);
+        return slice_create(&lasso->view[index], 0, lasso->n, false, state, err);
     return slice_create(lasso, index * lasso->n / lasso->shards,
-                        (index + 1) * lasso->n / lasso->shards, 0, true, state, err);
+                        (index + 1) * lasso->n / lasso->shards, true, state, err);
 }
 
 int lasso_slice_pack(const void *problem, const void *state, struct rondo_buf *out)
@@ -212,7 +208,7 @@ int lasso_slice_unpack(const void *problem, void *state, struct rondo_bytes in)
     if (bytes)
         memcpy(lasso->loss ? slice->eta : slice->r, (const char *)in.data + sizeof slice->moved, bytes);
     slice->round = -1;
-    measure(problem, slice);
+    measure(lasso->folds ? &lasso->view[slice->stage] : lasso, slice);
     return RONDO_OK;
 }
 
@@ -330,6 +326,8 @@ int lasso_apply(const void *problem, void *common, void *shard, void *scratch_, 
         bytes = lasso_bundle_part(bytes, slice->hi > slice->lo ? slice->stage : -1);
     if (lasso->folds && !bytes.data)
         return RONDO_OK;
+    if (lasso->folds)
+        lasso = &lasso->view[slice->stage];
     const struct lasso_commit *commit = bytes.data;
     if (bytes.size < sizeof *commit)
         return RONDO_EAPP;

@@ -424,7 +424,7 @@ static int conclude(struct lasso_head *head, struct rondo_head_link *link, bool 
     at->imprecise |= stop && !reached;
     head->ends = ends;
     head->stop = stop;
-    return stop && at->stage ? open_score(head, order) : proceed(head, link, order);
+    return stop && head->lasso->stage ? open_score(head, order) : proceed(head, link, order);
 }
 
 int lasso_settle_sweep(struct lasso_head *head, struct rondo_head_link *link,

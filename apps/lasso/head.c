@@ -296,7 +296,7 @@ int lasso_head_brief(struct lasso_head *head, const struct rondo_task *task, str
      * scaling the dual point costs about 2 F0 violation / l1. */
     double unit = sqrt((double)lasso->n) / lasso->scale_most; /* infinite where no column says anything */
     double last = fmax(0.05 * lasso->gap * at->l1 * unit, 1e-14 * sqrt(2 * lasso->null_objective));
-    double share = at->sets && !at->gram ? ROUGH : FINE;
+    double share = lasso->loss && lasso->points > 1 ? 0.01 : at->sets && !at->gram ? ROUGH : FINE;
     struct lasso_brief brief = { .l1 = at->l1, .l2 = at->l2,
                                  .tolerance = fmax(last, share * at->worst), .mode = lasso->mode };
     int code = lasso_append(lasso, out, &brief, sizeof brief);

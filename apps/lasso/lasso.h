@@ -271,6 +271,9 @@ struct lasso_block {
     bool nonnegative;        /* w >= 0 */
     double change;           /* out, where solved on the residual: of the quadratic */
     enum lasso_mode mode;
+    int64_t first;           /* variables that were not 0 at first: listed in front in newton.c's room, */
+    int64_t kept, ld;        /* which keeps the factor of so many; 0: none */
+    double ridge;
 };
 
 /* Solves (LASSO_SOLVE), goes over the variables once in order (LASSO_GROUP), or moves each as if

@@ -158,7 +158,7 @@ static void judge(struct lasso_head *head, struct sweep *sums, double strong)
 static int read_slopes(struct lasso_head *head, struct sweep *sums)
 {
     const struct lasso *lasso = head->lasso;
-    double n = (double)lasso->n;
+    double n = (double)lasso->n, above = notice_of(head);
     int code = RONDO_OK;
     sums->most = lasso->slope_most / n;
     for (int64_t j = 0; j < lasso->p && !code; j++) {
@@ -166,7 +166,7 @@ static int read_slopes(struct lasso_head *head, struct sweep *sums)
         head->reach[j] = (float)(fabs(g) * (1 + 0x1p-20)) + 0x1p-126f;
         if (lasso->scale[j] == 0)
             head->reach[j] = 0;
-        else if (fabs(g) > notice_of(head))
+        else if (fabs(g) > above)
             code = meet(head, sums, j, g);
     }
     for (int64_t j = 0; head->at.l2 > 0 && j < lasso->p; j++)

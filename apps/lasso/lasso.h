@@ -127,6 +127,8 @@ static inline double lasso_l2(const struct lasso *lasso, double l2, int64_t j)
 /* ---- columns.c */
 /* Squares of values and of deviations, and their sums, must neither overflow nor vanish. */
 bool lasso_in_range(double least, double most, double variance);
+/* Dense designs of fewer values have no shadows; tests, whose designs are small, lower it. */
+extern int64_t lasso_shadow_values;
 /* chunk, mean, scale, slope and cost of all columns.  RONDO_ENOMEM; RONDO_EINPUT names a column that
  * is out of range.  O(stored entries), in parallel. */
 int lasso_read_columns(struct lasso *lasso, struct rondo_error *err);

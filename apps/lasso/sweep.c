@@ -155,7 +155,7 @@ static void judge(struct lasso_head *head, struct sweep *sums, double strong)
 static int read_slopes(struct lasso_head *head, struct sweep *sums)
 {
     const struct lasso *lasso = head->lasso;
-    double n = (double)lasso->n;
+    double n = (double)lasso->n, above = notice_of(head);
     int code = RONDO_OK;
     sums->most = lasso->slope_most / n;
     for (int64_t j = 0; j < lasso->p && !code; j++) {
@@ -163,7 +163,7 @@ static int read_slopes(struct lasso_head *head, struct sweep *sums)
         head->reach[j] = (float)(binds + fabs(g) * 0x1p-20) + 0x1p-126f;
         if (lasso->scale[j] == 0)
             head->reach[j] = 0;
-        else if (binds > lasso_l1(lasso, notice_of(head), j))
+        else if (binds > lasso_l1(lasso, above, j))
             code = meet(head, sums, j, g);
         double factor = lasso->l2_factor ? lasso->l2_factor[j] : 1;
         if (head->at.l2 > 0 && factor > 0 && !(lasso->nonnegative && g < 0))

@@ -294,6 +294,7 @@ const struct rondo_host *lasso_drive_host(void)
         .feed_all = engine_feed_all, .create = host_create, .each = host_each,
         .memory = host_memory,
     };
+    lasso_shadow_values = 0;
     return &host;
 }
 

@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { TURNS_MOST = 100, HALVINGS = 40 };
+enum { TURNS_MOST = 100, HALVINGS = 80 };
 
 static const double PIVOT_LEAST = 1e-10; /* of a column's part that no other explains, squared */
 static const double FLAT = 1e-20;        /* of F: the decrease that a Newton step promises at the end */

@@ -7,7 +7,7 @@
 #include "tests/support/glm_truth.h"
 #include "tests/support/scale.h"
 
-#include "apps/lasso/head.h"
+#include "apps/lasso/bundle.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -15,47 +15,56 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { INSTANCES = 160, PASSES = 25 };
+enum { INSTANCES = 160, PASSES = 25, PARTS = 8 };
+
+/* A head's job: all data's, or a fold's. */
+struct part {
+    struct glm glm;
+    double l1, l2, b0, *b;
+    long double last, worst_rise; /* of the null model's F */
+    long double off;              /* the objective that it says */
+    double dual;                  /* the largest that it believes of this l1 */
+};
 
 struct watch {
     const struct lasso_spec *spec;
-    struct glm glm;
-    int64_t stage, commits, moved;
-    double l1, l2, *b;
-    long double null, last, worst_rise; /* of the null model's F */
-    long double off;                    /* the objective that it says, of the null model's */
-    double dual;                        /* the largest that it believes of this l1 */
-    double b0;
+    struct part part[PARTS];
+    int32_t parts;
+    int64_t commits, moved;
+    double null;
 };
 
+static void see(struct watch *watch, struct part *part, const struct lasso *lasso, const struct lasso_head *head)
+{
+    bool same = part->b && !(part->l1 < head->at.l1) && !(part->l1 > head->at.l1);
+    if (!part->b) {
+        glm_init(&part->glm, watch->spec, lasso->fold, head->at.stage);
+        part->b = calloc((size_t)lasso->p, sizeof *part->b);
+    }
+    part->dual = same ? fmax(part->dual, head->at.dual) : head->at.dual;
+    part->l1 = head->at.l1;
+    part->l2 = head->at.l2;
+    part->b0 = lasso_drive_model(lasso, head, part->b);
+    long double now = glm_objective(&part->glm, part->l1, part->l2, part->b, part->b0);
+    long double unit = watch->null > 0 ? watch->null : 1, rise = same ? (now - part->last) / unit : 0;
+    if (!(rise <= part->worst_rise)) /* NaN counts as a rise */
+        part->worst_rise = rise;
+    watch->moved += same && now != part->last;
+    if (same) /* before a first sweep the objective of a fold is not known */
+        part->off = fmaxl(part->off, head->at.sweeps > 0 ? fabsl(head->at.objective - now) / unit : 0);
+    part->last = now;
+}
+
 static void look(void *context, const struct lasso *lasso, const struct lasso_head *head,
-                 const struct engine_round *round)
+                 const struct engine_round *round RONDO_UNUSED)
 {
     struct watch *watch = context;
-    bool same = watch->commits++ && watch->stage == head->at.stage && !(watch->l1 < head->at.l1)
-                && !(watch->l1 > head->at.l1);
-    if (watch->commits == 1 || watch->stage != head->at.stage) {
-        glm_fini(&watch->glm);
-        glm_init(&watch->glm, watch->spec, lasso->fold, head->at.stage);
-        watch->stage = head->at.stage;
-        same = false;
-    }
-    bool over = lasso->folds && head->at.errors == lasso->folds * lasso->points; /* D is of the chosen */
-    watch->dual = same ? over ? watch->dual : fmax(watch->dual, head->at.dual) : head->at.dual;
-    watch->l1 = head->at.l1;
-    watch->l2 = head->at.l2;
-    watch->b0 = lasso_drive_model(lasso, head, watch->b);
-    long double now = glm_objective(&watch->glm, head->at.l1, head->at.l2, watch->b, watch->b0);
+    watch->commits++;
     watch->null = lasso->null_objective;
-    long double unit = watch->null > 0 ? watch->null : 1, rise = same ? (now - watch->last) / unit : 0;
-    if (!(rise <= watch->worst_rise)) /* NaN counts as a rise */
-        watch->worst_rise = rise;
-    watch->moved += same && now != watch->last;
-    if (getenv("ONE") && watch->commits % atoi(getenv("EACH")) < 2)
-        fprintf(stderr, "%d %s F %.17Lg says %.17g D %.17g gap %.3g worst %.3g nnz %d steps %d reads %d hot %g\n", (int)watch->commits, round->kind == RONDO_SWEEP ? "sweep" : "round", now, head->at.objective, head->at.dual, lasso_relative_gap(head), head->at.worst, (int)head->at.nnz, (int)head->at.inner_steps, (int)head->at.column_reads, head->at.hot);
-    if (round->kind != RONDO_SWEEP && same)
-        watch->off = fmaxl(watch->off, fabsl(head->at.objective - now) / unit);
-    watch->last = now;
+    watch->parts = head->bundle ? head->bundle->count : 1;
+    cr_assert_leq(watch->parts, PARTS);
+    for (int32_t f = 0; f < watch->parts; f++)
+        see(watch, &watch->part[f], lasso, head->bundle ? head->bundle->head[f] : head);
 }
 
 /* ---- instances -------------------------------------------------------------------------------------- */
@@ -141,16 +150,29 @@ struct tally {
     long double worst_rise, worst_gap, worst_off;
 };
 
-static bool certified(const struct watch *watch, bool ended, struct tally *tally)
+static bool certified(const struct watch *watch, const struct part *part, bool ended, struct tally *tally)
 {
-    long double least = glm_refined(&watch->glm, watch->l1, watch->l2, watch->b, watch->b0, PASSES);
-    long double over = ended ? (watch->last - least) / watch->null - watch->spec->gap : 0;
+    long double least = glm_refined(&part->glm, part->l1, part->l2, part->b, part->b0, PASSES);
+    long double over = ended ? (part->last - least) / watch->null - watch->spec->gap : 0;
     tally->worst_gap = fmaxl(tally->worst_gap, over);
     if (over > 1e-11L)
-        fprintf(stderr, "    F %.17Lg, and %.17Lg is below it by more than the gap\n", watch->last, least);
-    if (watch->dual > least + 1e-11L * watch->null)
-        fprintf(stderr, "    D %.17g is above %.17Lg\n", watch->dual, least);
-    return over <= 1e-11L && watch->dual <= least + 1e-11L * watch->null;
+        fprintf(stderr, "    F %.17Lg, and %.17Lg is below it by more than the gap\n", part->last, least);
+    if (part->dual > least + 1e-11L * watch->null)
+        fprintf(stderr, "    D %.17g is above %.17Lg\n", part->dual, least);
+    return over <= 1e-11L && part->dual <= least + 1e-11L * watch->null;
+}
+
+static bool part_good(const struct watch *watch, const struct part *part, bool ended, struct tally *tally)
+{
+    bool good = part->worst_rise <= 1e-12L && part->off <= 1e-9L;
+    for (int64_t j = 0; j < part->glm.p; j++)
+        good = good && isfinite(part->b[j]) && !(watch->spec->nonnegative && part->b[j] < 0);
+    if (!good)
+        fprintf(stderr, "    part %d: largest rise %.3Lg, off %.3Lg\n", (int)(part - watch->part),
+                part->worst_rise, part->off);
+    tally->worst_rise = fmaxl(tally->worst_rise, part->worst_rise);
+    tally->worst_off = fmaxl(tally->worst_off, part->off);
+    return (!(watch->null > 0) || certified(watch, part, ended, tally)) && good;
 }
 
 static void try_instance(uint64_t seed, int64_t instance, struct tally *tally)
@@ -162,36 +184,31 @@ static void try_instance(uint64_t seed, int64_t instance, struct tally *tally)
     struct design_options options = random_design(&dice, instance % 5 == 4);
     design_make(&design, &dice, &options);
     struct lasso_spec spec = random_spec(&dice, &design, &room, instance);
-    struct watch watch = { .spec = &spec, .b = calloc((size_t)options.p, sizeof(double)) };
+    struct watch watch = { .spec = &spec };
     lasso_drive_look(&spec, look, &watch, &outcome);
     bool refused = outcome.code == RONDO_EINPUT, good = refused || outcome.code == RONDO_OK;
+    bool ended = good && !refused && strcmp(outcome.stop, "gap") == 0;
+    bool limit = good && !refused && strcmp(outcome.stop, "rounds") == 0;
     tally->refused += refused;
-    if (good && !refused) {
-        good = watch.worst_rise <= 1e-12L && watch.off <= 1e-9L;
-        for (int64_t j = 0; j < options.p; j++)
-            good = good && isfinite(watch.b[j]) && !(spec.nonnegative && watch.b[j] < 0);
-        bool ended = strcmp(outcome.stop, "gap") == 0;
-        good = (!(watch.null > 0) || certified(&watch, ended, tally)) && good;
-        tally->gap += ended;
-        tally->precision += strcmp(outcome.stop, "precision") == 0;
-        bool limit = strcmp(outcome.stop, "rounds") == 0;
-        if (spec.rule == RULE_GRADIENT && spec.check != CHECK_NONE && spec.coupled == COUPLED_SOLVE)
-            good = good && !limit;
-        tally->rounds += limit;
-    }
+    for (int32_t f = 0; f < watch.parts && good && !refused; f++)
+        good = part_good(&watch, &watch.part[f], ended, tally);
+    if (spec.rule == RULE_GRADIENT && spec.check != CHECK_NONE && spec.coupled == COUPLED_SOLVE)
+        good = good && !limit;
+    tally->gap += ended;
+    tally->precision += !refused && !ended && !limit;
+    tally->rounds += limit;
     tally->commits += watch.commits;
     tally->moved += watch.moved;
-    tally->worst_rise = fmaxl(tally->worst_rise, watch.worst_rise);
-    tally->worst_off = fmaxl(tally->worst_off, watch.off);
-    if (!good || (getenv("RONDO_PROP_TELL") && !refused && strcmp(outcome.stop, "gap") != 0)) {
+    if (!good || (getenv("RONDO_PROP_TELL") && !refused && !ended)) {
         describe(&spec, &options, instance);
-        fprintf(stderr, "    stop %s gap %.3g rounds %lld sweeps %lld largest rise %.3Lg, off %.3Lg, stage %d\n",
-                outcome.stop, outcome.gap, (long long)outcome.rounds, (long long)outcome.sweeps,
-                watch.worst_rise, watch.off, (int)watch.stage);
+        fprintf(stderr, "    stop %s gap %.3g rounds %lld sweeps %lld\n", outcome.stop, outcome.gap,
+                (long long)outcome.rounds, (long long)outcome.sweeps);
     }
     cr_expect(good, "instance %lld: %s", (long long)instance, outcome.err.what);
-    glm_fini(&watch.glm);
-    free(watch.b);
+    for (int32_t f = 0; f < watch.parts; f++) {
+        glm_fini(&watch.part[f].glm);
+        free(watch.part[f].b);
+    }
     glm_room_fini(&room);
     design_fini(&design);
 }

@@ -152,7 +152,9 @@ int lasso_settle_blocks(struct lasso_head *head, struct rondo_head_link *link, i
         take_answer(head, &tasks[i], &results[i], true);
     head->at.work += work_of(head->lasso, move->seen);
     head->at.updates += move->of_sweep ? 0 : move->seen;
-    head->at.tried += head->at.closing || move->of_sweep ? 0 : move->seen;
+    /* Under a loss a round is of all that violates, few as they are. */
+    head->at.tried += head->at.closing || move->of_sweep ? 0 : move->seen
+                      + (head->lasso->loss ? LASSO_WANT_LEAST : 0);
     head->at.exhausted = move->seen ? 0 : head->at.exhausted + 1;
     if (head->at.closing)
         move->count = 0; /* the residual is fresh and a sweep is about to prove the gap */

@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { TURNS_MOST = 500, HALVINGS = 40, PASSES_MOST = 20000 };
+enum { TURNS_MOST = 500, HALVINGS = 80, PASSES_MOST = 20000 };
 
 static const double PIVOT_LEAST = 1e-10; /* of a column's part that no other explains, squared */
 static const double FLAT = 1e-20;        /* of F: the decrease that a Newton step promises at the end */

@@ -129,6 +129,8 @@ void lasso_reopen_path(struct lasso_head *head)
         lasso_set_lambda(head, lasso_lambda_of(head, number));
         return;
     }
+    if (!head->at.imprecise && lasso_relative_gap(head) > head->lasso->gap) /* the last itself */
+        head->at.done = 0;
 }
 
 bool lasso_path_fits(const struct lasso *lasso, const unsigned char *bytes, size_t size, int64_t points)

@@ -163,8 +163,8 @@ static int read_slopes(struct lasso_head *head, struct sweep *sums)
         head->reach[j] = (float)(binds + fabs(g) * 0x1p-20) + 0x1p-126f;
         if (lasso->scale[j] == 0)
             head->reach[j] = 0;
-        else if (binds > lasso_l1(lasso, above, j))
-            code = meet(head, sums, j, g);
+        else if (lasso_l1(lasso, 1, j) > 0 && binds > lasso_l1(lasso, above, j))
+            code = meet(head, sums, j, g); /* without a penalty g is but rounding */
         double factor = lasso->l2_factor ? lasso->l2_factor[j] : 1;
         if (head->at.l2 > 0 && factor > 0 && !(lasso->nonnegative && g < 0))
             sums->square += g * g / factor;

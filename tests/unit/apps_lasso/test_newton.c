@@ -317,7 +317,7 @@ static double crowd_violation(const struct crowd *it, int64_t *support)
         long double q = 0;
         for (int64_t i = 0; i < ROWS; i++)
             q -= it->x[j][i] * r[i];
-        worst = fmax(worst, lasso_violation(it->w[j], (double)q, it->l1[j], it->l2[j]));
+        worst = fmax(worst, lasso_violation(it->w[j], (double)q, it->l1[j], it->l2[j], false));
         *support += it->w[j] != 0;
     }
     return worst;

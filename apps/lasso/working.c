@@ -26,12 +26,14 @@ int64_t lasso_set_most(const struct lasso *lasso)
 }
 
 /* A set of so many variables would rather be solved on the residual: a step on their couplings costs
- * more than one on a column, or there are more than couplings are kept for. */
+ * more than one on a column, as it does where columns are packed, or there are more than couplings are
+ * kept for. */
 static bool beyond_couplings(const struct lasso_head *head, int64_t count)
 {
     const struct lasso *lasso = head->lasso;
     double entries = (double)lasso->x->nnz / (double)lasso->p;
-    return lasso->shards == 0 && ((double)count > STEP_ENTRIES * entries || count > head->at.most);
+    return lasso->shards == 0
+           && (lasso->x->packed || (double)count > STEP_ENTRIES * entries || count > head->at.most);
 }
 
 static int64_t most_for(const struct lasso_head *head, int64_t count)
@@ -109,7 +111,7 @@ static bool on_couplings(const struct lasso_head *head)
     double entries = 0;
     if (lasso->shards > 0)
         return true; /* no worker has the whole residual */
-    if (head->at.chosen > head->at.most)
+    if (lasso->x->packed || head->at.chosen > head->at.most)
         return false;
     for (int64_t i = 0; i < head->at.chosen; i++)
         entries += lasso->cost[head->working[i]];

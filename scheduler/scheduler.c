@@ -77,7 +77,8 @@ static int64_t batch_size(const struct scheduler *s)
         int64_t grown = s->taken > BATCH_FIRST / BATCH_GROWTH ? s->taken * BATCH_GROWTH : BATCH_FIRST;
         size = size < grown ? size : grown;
     }
-    size = size > BATCH_LEAST ? size : BATCH_LEAST;
+    int64_t few = s->want < BATCH_LEAST ? s->want : BATCH_LEAST;
+    size = size > few ? size : few;
     size = size < s->sizes.batch ? size : s->sizes.batch;
     return size < left ? size : left;
 }

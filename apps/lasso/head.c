@@ -54,14 +54,14 @@ static int allocate(struct lasso_head *head)
 {
     const struct lasso *lasso = head->lasso;
     const struct rondo_host *host = lasso->host;
-    size_t p = (size_t)lasso->p, most = (size_t)lasso_set_most(lasso);
+    size_t p = (size_t)lasso->p, most = (size_t)lasso_round_most(lasso);
     struct move *move = &head->move;
     head->b = host->zalloc(p, sizeof(double));
     head->support = host->alloc(p * sizeof(int64_t));
     head->reach = host->alloc(p * sizeof(float));
     head->visits.offset = host->alloc(p * sizeof(int32_t));
     head->visits.start = host->zalloc((size_t)lasso->chunks + 1, sizeof(int64_t));
-    head->working = host->alloc(most * sizeof(int64_t));
+    head->working = host->alloc((size_t)lasso_set_most(lasso) * sizeof(int64_t));
     move->variable = host->alloc(most * sizeof(int64_t));
     move->moving = host->alloc(most * sizeof(int64_t));
     bool all = head->b && head->support && head->reach && head->visits.offset
@@ -154,7 +154,8 @@ int lasso_head_unpack(const void *problem, void *state, struct rondo_bytes in)
         return RONDO_ESTATE;
     take(&from, at, sizeof *at);
     bool fits = at->nnz >= 0 && at->nnz <= lasso->p && at->chosen >= 0 && at->chosen <= lasso->p
-                && at->chosen <= lasso_set_most(lasso) && at->most_violating >= 0
+                && at->chosen <= (at->cut ? lasso_set_most(lasso) : lasso_round_most(lasso))
+                && at->most_violating >= 0
                 && at->most_violating < lasso->p && at->point >= 0 && at->point < lasso->points
                 && at->path_bytes >= 0 && (size_t)at->path_bytes <= in.size;
     size_t nnz = fits ? (size_t)at->nnz : 0, chosen = fits ? (size_t)at->chosen : 0;
@@ -216,14 +217,26 @@ int lasso_schedule(void *state, int64_t round RONDO_UNUSED, struct rondo_order *
     order->tag = LASSO_BLOCK;
     order->couplings = lasso->mode != LASSO_ALONE;
     if (head->at.sets) {
-        order->whole = true;
-        order->couplings = head->at.gram;
-        order->want = head->at.chosen;
+        order->whole = !head->at.cut;
+        order->couplings = head->at.cut ? order->couplings : head->at.gram;
+        order->want = head->at.cut ? lasso_turn_want(head) : head->at.chosen;
     } else if (lasso->by_violation && lasso->mode == LASSO_SOLVE) {
         int64_t want = 2 * head->at.nnz > LASSO_WANT_LEAST ? 2 * head->at.nnz : LASSO_WANT_LEAST;
         order->want = want < order->want ? want : order->want;
     }
     return RONDO_OK;
+}
+
+/* Tight enough for the gap that is asked for, and no tighter than this round can use: scaling the dual
+ * point costs about 2 F0 violation / l1. */
+double lasso_tolerance(const struct lasso_head *head)
+{
+    const struct lasso *lasso = head->lasso;
+    const struct numbers *at = &head->at;
+    double unit = sqrt((double)lasso->n) / lasso->scale_most;
+    double last = fmax(0.05 * lasso->gap * at->l1 * unit, 1e-14 * sqrt(2 * lasso->null_objective));
+    double share = at->sets && !at->gram ? ROUGH : FINE;
+    return fmax(last, share * at->worst);
 }
 
 /* ---- brief ------------------------------------------------------------------------------------------------ */
@@ -237,13 +250,8 @@ int lasso_brief(void *state, const struct rondo_task *task, struct rondo_buf *ou
         return lasso_brief_sweep(head, task, out);
     if (task->tag == LASSO_STEP)
         return lasso_append(lasso, out, head->move.d, (size_t)task->count * sizeof(double));
-    /* Tight enough for the gap that is asked for, and no tighter than this round can use:
-     * scaling the dual point costs about 2 F0 violation / l1. */
-    double unit = sqrt((double)lasso->n) / lasso->scale_most;
-    double last = fmax(0.05 * lasso->gap * at->l1 * unit, 1e-14 * sqrt(2 * lasso->null_objective));
-    double share = at->sets && !at->gram ? ROUGH : FINE;
-    struct lasso_brief brief = { .l1 = at->l1, .l2 = at->l2,
-                                 .tolerance = fmax(last, share * at->worst), .mode = lasso->mode };
+    struct lasso_brief brief = { .l1 = at->l1, .l2 = at->l2, .tolerance = lasso_tolerance(head),
+                                 .mode = lasso->mode };
     int code = lasso_append(lasso, out, &brief, sizeof brief);
     for (int64_t i = 0; i < task->count && !code; i++)
         code = lasso_append(lasso, out, &head->b[task->variables[i]], sizeof(double));
@@ -334,7 +342,7 @@ void lasso_report(const void *state, struct rondo_report *report)
     *report = (struct rondo_report){
         .objective = at->objective,
         .goal = "gap",
-        .count = 8,
+        .count = 9,
         .metric = {
             { "gap", lasso_relative_gap(head), false },
             { "nnz", (double)at->nnz, true },
@@ -342,6 +350,7 @@ void lasso_report(const void *state, struct rondo_report *report)
             { "lambda_max", at->lambda_max, false },
             { "sweeps", (double)at->sweeps, true },
             { "inner_steps", (double)at->inner_steps, true },
+            { "critical_steps", (double)at->critical_steps, true },
             { "column_reads", (double)at->column_reads, true },
             { "lambdas", (double)(at->point + 1), true },
         },

@@ -12,7 +12,7 @@
 
 /* Of the worst violation: how far a block is solved.  On couplings Newton steps make the last digits
  * cheap; on the residual each costs passes, and the set will change. */
-static const double FINE = 1e-3, ROUGH = 0.05;
+static const double FINE = 1e-3, ROUGH = 0.05, PATH = 0.01;
 
 static const double COOLED = 0.05;      /* of the last sweep's worst violation: time for a sweep */
 
@@ -59,14 +59,14 @@ static int allocate(struct lasso_head *head)
 {
     const struct lasso *lasso = head->lasso;
     const struct rondo_host *host = lasso->host;
-    size_t p = (size_t)lasso->p, most = (size_t)lasso_set_most(lasso);
+    size_t p = (size_t)lasso->p, most = (size_t)lasso_round_most(lasso);
     struct move *move = &head->move;
     head->b = host->zalloc(p, sizeof(double));
     head->support = host->alloc(p * sizeof(int64_t));
     head->reach = host->alloc(p * sizeof(float));
     head->visits.offset = host->alloc(p * sizeof(int32_t));
     head->visits.start = host->zalloc((size_t)lasso->chunks + 1, sizeof(int64_t));
-    head->working = host->alloc(most * sizeof(int64_t));
+    head->working = host->alloc((size_t)lasso_set_most(lasso) * sizeof(int64_t));
     move->variable = host->alloc(most * sizeof(int64_t));
     move->moving = host->alloc(most * sizeof(int64_t));
     bool all = head->b && head->support && head->reach && head->visits.offset
@@ -175,7 +175,8 @@ int lasso_head_unpack_one(struct lasso_head *head, struct rondo_bytes in)
         return RONDO_ESTATE;
     take(&from, at, sizeof *at);
     bool fits = at->nnz >= 0 && at->nnz <= lasso->p && at->chosen >= 0 && at->chosen <= lasso->p
-                && at->chosen <= lasso_set_most(lasso) && at->most_violating >= 0
+                && at->chosen <= (at->cut ? lasso_set_most(lasso) : lasso_round_most(lasso))
+                && at->most_violating >= 0
                 && at->most_violating < lasso->p && at->point >= 0 && at->point < lasso->points
                 && at->path_bytes >= 0 && (size_t)at->path_bytes <= in.size
                 && at->errors >= 0 && at->errors <= lasso->points;
@@ -260,14 +261,28 @@ int lasso_head_schedule(struct lasso_head *head, struct rondo_order *order)
     order->tag = LASSO_BLOCK;
     order->couplings = lasso->mode != LASSO_ALONE;
     if (head->at.sets) {
-        order->whole = true;
-        order->couplings = head->at.gram;
-        order->want = head->at.chosen;
+        order->whole = !head->at.cut;
+        order->couplings = head->at.cut ? order->couplings : head->at.gram;
+        order->want = head->at.cut ? lasso_turn_want(head) : head->at.chosen;
     } else if (lasso->by_violation && lasso->mode == LASSO_SOLVE) {
         int64_t want = 2 * head->at.nnz > LASSO_WANT_LEAST ? 2 * head->at.nnz : LASSO_WANT_LEAST;
         order->want = want < order->want ? want : order->want;
     }
     return RONDO_OK;
+}
+
+/* Tight enough for the gap that is asked for, and no tighter than this round can use: scaling the dual
+ * point costs about 2 F0 violation / l1. */
+double lasso_tolerance(const struct lasso_head *head)
+{
+    const struct lasso *lasso = head->lasso;
+    const struct numbers *at = &head->at;
+    double unit = sqrt((double)lasso->n) / lasso->scale_most;
+    double last = fmax(0.05 * lasso->gap * at->l1 * unit, 1e-14 * sqrt(2 * lasso->null_objective));
+    double share = at->sets && !at->gram ? ROUGH : FINE;
+    if (lasso->loss && lasso->points > 1)
+        share = PATH; /* the strong rule has foretold the set */
+    return fmax(last, share * at->worst);
 }
 
 /* ---- brief ------------------------------------------------------------------------------------------------ */
@@ -292,13 +307,8 @@ int lasso_head_brief(struct lasso_head *head, const struct rondo_task *task, str
     }
     if (task->tag == LASSO_STEP)
         return lasso_append(lasso, out, head->move.d, (size_t)task->count * sizeof(double));
-    /* Tight enough for the gap that is asked for, and no tighter than this round can use:
-     * scaling the dual point costs about 2 F0 violation / l1. */
-    double unit = sqrt((double)lasso->n) / lasso->scale_most; /* infinite where no column says anything */
-    double last = fmax(0.05 * lasso->gap * at->l1 * unit, 1e-14 * sqrt(2 * lasso->null_objective));
-    double share = lasso->loss && lasso->points > 1 ? 0.01 : at->sets && !at->gram ? ROUGH : FINE;
-    struct lasso_brief brief = { .l1 = at->l1, .l2 = at->l2,
-                                 .tolerance = fmax(last, share * at->worst), .mode = lasso->mode };
+    struct lasso_brief brief = { .l1 = at->l1, .l2 = at->l2, .tolerance = lasso_tolerance(head),
+                                 .mode = lasso->mode };
     int code = lasso_append(lasso, out, &brief, sizeof brief);
     for (int64_t i = 0; i < task->count && !code; i++)
         code = lasso_append(lasso, out, &head->b[task->variables[i]], sizeof(double));
@@ -399,17 +409,18 @@ void lasso_report(const void *state, struct rondo_report *report)
     const struct lasso_head *head = state;
     bool chosen = head->bundle && lasso_folds_done(head);
     struct point point = chosen ? lasso_chosen(head) : lasso_point(head);
-    int64_t sweeps = 0, steps = 0, reads = 0;
+    int64_t sweeps = 0, steps = 0, critical = 0, reads = 0;
     for (int32_t f = 0; f < (head->bundle ? head->bundle->count : 1); f++) {
         const struct numbers *at = head->bundle ? &head->bundle->head[f]->at : &head->at;
         sweeps += at->sweeps;
         steps += at->inner_steps;
+        critical = critical > at->critical_steps ? critical : at->critical_steps;
         reads += at->column_reads;
     }
     *report = (struct rondo_report){
         .objective = point.objective,
         .goal = "gap",
-        .count = 8,
+        .count = 9,
         .metric = {
             { "gap", point.gap, false },
             { "nnz", (double)point.nnz, true },
@@ -417,6 +428,7 @@ void lasso_report(const void *state, struct rondo_report *report)
             { "lambda_max", head->at.lambda_max, false },
             { "sweeps", (double)sweeps, true },
             { "inner_steps", (double)steps, true },
+            { "critical_steps", (double)critical, true },
             { "column_reads", (double)reads, true },
             { "lambdas", (double)(head->at.point + 1), true },
         },

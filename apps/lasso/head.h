@@ -15,7 +15,7 @@ struct numbers {
     double lambda, lambda_max, l1, l2;
     double objective, dual, worst, hot;
     double mark_objective, mark_gap; /* at the last sweep with progress */
-    int64_t nnz, sweeps, inner_steps, column_reads;
+    int64_t nnz, sweeps, inner_steps, critical_steps, column_reads;
     int64_t work, updates;        /* since the last sweep: column reads; variables in rounds */
     int64_t moves;                /* commits that moved, since the residual was fresh */
     int64_t stalls, tried;        /* since the last progress: sweeps; variables in rounds */
@@ -28,6 +28,11 @@ struct numbers {
     int64_t sets;   /* rounds are of working sets, since the last sweep */
     int64_t chosen; /* variables of the working set; 0: it was solved, or there is none */
     int64_t gram;   /* it is solved on its couplings, else on the residual */
+    int64_t cut;    /* it is solved in rounds that are cut: turns.c */
+    int64_t left;   /* of this turn, variables that were not visited */
+    int64_t width;  /* variables in a round */
+    int64_t turns;  /* over this set */
+    int64_t all;    /* this turn is over all of it, not only what is not 0 */
     int64_t point;  /* of the path: the lambda that is being solved */
     int64_t path_bytes; /* of those before it, in head->path */
     int64_t imprecise;  /* one of them ended by precision */
@@ -37,6 +42,7 @@ struct numbers {
     double b0;      /* with a loss: beside the null model's */
     double stride;  /* the last fresh residual is so far from the one before, at most */
     double drift;   /* sum of |change of r|_2 over the commits */
+    double met;     /* the worst violation of this turn */
 };
 
 /* The round under way. */
@@ -50,6 +56,7 @@ struct move {
     int64_t *moving;      /* [most] */
     double *from, *to, *d; /* [most] */
     double promised;
+    int64_t longest;      /* steps of the block that took most */
     double length;        /* |X d|_2 of the last step; with a loss: |change of r|_2 / t */
     double shift, t;      /* with a loss: of b0; how far is being tried */
     int32_t blocks;
@@ -121,6 +128,8 @@ int lasso_head_settle(struct lasso_head *head, struct rondo_head_link *link, int
 int lasso_commit_begin(struct lasso_head *head, enum lasso_commit_kind kind, int32_t phase,
                        double t, int64_t count);
 double lasso_relative_gap(const struct lasso_head *head);
+/* How far a block is solved. */
+double lasso_tolerance(const struct lasso_head *head);
 bool lasso_keeps_support(const struct lasso_head *head);
 
 /* Orders variables, for qsort and bsearch. */
@@ -136,15 +145,31 @@ struct candidate {
 };
 /* Rounds are of working sets, one block and nothing beside it: the default way, while the support
  * fits in a round. */
-bool lasso_works_in_sets(const struct lasso_head *head);
+bool lasso_works_in_sets(struct lasso_head *head);
 /* The next set: the support and the worst of the candidates, whose order is not kept. */
 int lasso_choose(struct lasso_head *head, struct rondo_head_link *link,
                  struct candidate *candidate, int64_t count);
 
-/* The most variables that a round can have. */
+/* The most variables that a round can have, and a set. */
+int64_t lasso_round_most(const struct lasso *lasso);
 int64_t lasso_set_most(const struct lasso *lasso);
+/* One weight, or none, for each of a list. */
+int lasso_feed_alike(struct lasso_head *head, struct rondo_head_link *link, int64_t count,
+                     const int64_t *variables, bool weigh);
 /* The set was solved: nothing has a weight until the next. */
 int lasso_set_solved(struct lasso_head *head, struct rondo_head_link *link);
+
+/* ---- turns.c: a working set in rounds that are cut */
+/* The spec is one for which that is done where a set does not fit in a round. */
+bool lasso_cuts_sets(const struct lasso *lasso);
+/* Variables in the next round. */
+int64_t lasso_turn_want(const struct lasso_head *head);
+/* A round's full step would have kept that share of what its variables promised alone. */
+void lasso_turn_width(struct lasso_head *head, double kept);
+/* A set was chosen. */
+int lasso_turn_first(struct lasso_head *head, struct rondo_head_link *link);
+/* A round's variables were visited, with the violations that they had. */
+int lasso_turn_learn(struct lasso_head *head, struct rondo_head_link *link);
 
 /* ---- path.c: the lambdas one after the other, each from the solution before */
 /* The lambda of a point, 0 .. lasso->points - 1: from lambda_max down, evenly in logarithms. */

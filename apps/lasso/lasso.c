@@ -107,6 +107,7 @@ static int read_params(struct lasso *lasso, struct rondo_error *err)
     /* What is solved on the residual needs no couplings, and may be as large as it must; a spec that
      * asks for other rounds than the default's gets them. */
     lasso->whole = lasso->most == ROUND_DEFAULT ? WHOLE_MOST : lasso->most;
+    lasso->set = WHOLE_MOST;
     lasso->pipeline = host->integer(job, "schedule.pipeline");
     lasso->fresh_rounds = FRESH_ROUNDS;
     return RONDO_OK;

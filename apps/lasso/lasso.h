@@ -96,7 +96,8 @@ struct lasso {
     bool couples;                  /* dependency.check is not none */
     enum lasso_mode mode;
     int64_t most;    /* variables in a round, and in a */
-    int64_t whole;   /* working set that is solved on the residual */
+    int64_t whole;   /* working set that is solved on the residual, or in rounds */
+    int64_t set;     /* that are cut */
     int64_t pipeline;
     double scale_most, slope_most; /* of |x_j| and |slope_j|, in l1_factors */
     int64_t fresh_rounds; /* rounds after which the residual is computed afresh */

@@ -237,7 +237,7 @@ static int read_sweep(struct lasso_head *head, const struct rondo_bytes *results
     bool sets = lasso_works_in_sets(head);
     sums->turn = sets && (!at->sets || !at->swept);
     at->sets = sets;
-    if (!at->sets || sums->turn)
+    if (at->swept && (!at->sets || sums->turn)) /* before the first sweep they are zeros */
         memset(head->violation, 0, (size_t)lasso->p * sizeof *head->violation);
     if (!at->swept)
         return read_slopes(head, sums);

@@ -38,7 +38,7 @@ static void see(struct watch *watch, struct part *part, const struct lasso *lass
 {
     bool same = part->b && !(part->l1 < head->at.l1) && !(part->l1 > head->at.l1);
     if (!part->b) {
-        glm_init(&part->glm, watch->spec, lasso->fold, head->at.stage);
+        glm_init(&part->glm, watch->spec, lasso->fold, head->lasso->stage);
         part->b = calloc((size_t)lasso->p, sizeof *part->b);
     }
     part->dual = same ? fmax(part->dual, head->at.dual) : head->at.dual;

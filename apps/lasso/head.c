@@ -11,8 +11,9 @@
 #include <string.h>
 
 /* Of the worst violation: how far a block is solved.  On couplings Newton steps make the last digits
- * cheap; on the residual each costs passes, and the set will change. */
-static const double FINE = 1e-3, ROUGH = 0.05;
+ * cheap, but where a support takes up many of the rows; on the residual each costs passes.  A set will
+ * change, and of one that does not Newton steps end with all digits. */
+static const double FINE = 1e-3, ROUGH = 0.1;
 
 static const double COOLED = 0.05;      /* of the last sweep's worst violation: time for a sweep */
 
@@ -241,8 +242,9 @@ int lasso_brief(void *state, const struct rondo_task *task, struct rondo_buf *ou
      * scaling the dual point costs about 2 F0 violation / l1. */
     double unit = sqrt((double)lasso->n) / lasso->scale_most;
     double last = fmax(0.05 * lasso->gap * at->l1 * unit, 1e-14 * sqrt(2 * lasso->null_objective));
-    double share = at->sets && !at->gram ? ROUGH : FINE;
-    struct lasso_brief brief = { .l1 = at->l1, .l2 = at->l2,
+    double aim = at->sets ? at->aim : at->l1;
+    double share = at->sets && (!at->gram || lasso_is_crowded(head)) ? ROUGH : FINE;
+    struct lasso_brief brief = { .l1 = aim, .l2 = at->l2, .worth = at->l1,
                                  .tolerance = fmax(last, share * at->worst), .mode = lasso->mode };
     int code = lasso_append(lasso, out, &brief, sizeof brief);
     for (int64_t i = 0; i < task->count && !code; i++)

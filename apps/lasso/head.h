@@ -32,6 +32,7 @@ struct numbers {
     int64_t path_bytes; /* of those before it, in head->path */
     int64_t imprecise;  /* one of them ended by precision */
     int64_t untested, losses; /* a fresh residual that no sweep has looked at; those too far, in a row */
+    double aim;     /* the penalty that the working set is solved for: l1, or on the way there */
     double stride;  /* the last fresh residual is so far from the one before, at most */
     double drift;   /* sum of |change of r|_2 over the commits */
 };
@@ -105,6 +106,10 @@ struct candidate {
 /* Rounds are of working sets, one block and nothing beside it: the default way, while the support
  * fits in a round. */
 bool lasso_works_in_sets(const struct lasso_head *head);
+/* The support takes up a good part of the rows. */
+bool lasso_is_crowded(const struct lasso_head *head);
+/* The penalty after the next sweep. */
+double lasso_next_aim(const struct lasso_head *head);
 /* The next set: the support and the worst of the candidates, whose order is not kept. */
 int lasso_choose(struct lasso_head *head, struct rondo_head_link *link,
                  struct candidate *candidate, int64_t count);

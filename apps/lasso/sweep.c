@@ -28,7 +28,7 @@ static double strong_rule(const struct lasso_head *head, int64_t point)
 static double notice_of(const struct lasso_head *head)
 {
     bool more = head->at.point + 1 < head->lasso->points;
-    return more ? strong_rule(head, head->at.point + 1) : head->at.l1;
+    return more ? strong_rule(head, head->at.point + 1) : lasso_next_aim(head);
 }
 
 /* Lists the columns of a chunk that may violate by now; -1: all of them. */
@@ -135,11 +135,12 @@ static void judge(struct lasso_head *head, struct sweep *sums, double strong)
     struct numbers *at = &head->at;
     struct candidate *list = (struct candidate *)(void *)head->candidates.data;
     int64_t left = 0;
+    double aim = at->sets ? at->aim : at->l1;
     at->worst = 0;
     for (int64_t i = 0; i < sums->entries; i++) {
         int64_t j = list[i].variable;
         double unit = lasso_unit(lasso, j), b = head->b[j];
-        double v = lasso_violation(b, -list[i].g, at->l1, at->l2) * unit;
+        double v = lasso_violation(b, -list[i].g, aim, at->l2) * unit;
         if (v > at->worst) {
             at->worst = v;
             at->most_violating = j;
@@ -345,9 +346,11 @@ int lasso_settle_sweep(struct lasso_head *head, struct rondo_head_link *link,
     const struct lasso *lasso = head->lasso;
     struct numbers *at = &head->at;
     struct sweep sums;
+    double aim = lasso_next_aim(head);
     int code = read_sweep(head, results, count, &sums);
     if (code)
         return code;
+    at->aim = aim;
     at->objective = sums.rr / (2 * (double)lasso->n) + at->l1 * sums.b1 + 0.5 * at->l2 * sums.bb;
     bool lost = at->untested && lost_track(head, sums.moved);
     at->untested = 0;
@@ -361,7 +364,7 @@ int lasso_settle_sweep(struct lasso_head *head, struct rondo_head_link *link,
     at->closing = reached || ends;
     order->report = true;
     order->note = "sweep";
-    double strong = at->l1;
+    double strong = at->aim;
     at->imprecise |= stop && !reached;
     if (stop && at->point + 1 < lasso->points) {
         strong = strong_rule(head, at->point + 1);

@@ -13,7 +13,7 @@
 /* Of the worst violation: how far a block is solved.  On couplings Newton steps make the last digits
  * cheap, but where a support takes up many of the rows; on the residual each costs passes.  A set will
  * change, and of one that does not Newton steps end with all digits. */
-static const double FINE = 1e-3, ROUGH = 0.1;
+static const double FINE = 1e-3, ROUGH = 0.05;
 
 static const double COOLED = 0.05;      /* of the last sweep's worst violation: time for a sweep */
 
@@ -243,7 +243,8 @@ int lasso_brief(void *state, const struct rondo_task *task, struct rondo_buf *ou
     double unit = sqrt((double)lasso->n) / lasso->scale_most;
     double last = fmax(0.05 * lasso->gap * at->l1 * unit, 1e-14 * sqrt(2 * lasso->null_objective));
     double aim = at->sets ? at->aim : at->l1;
-    double share = at->sets && (!at->gram || lasso_is_crowded(head)) ? ROUGH : FINE;
+    bool crowded = lasso->points == 1 && lasso_is_crowded(head); /* a path's sets change little */
+    double share = at->sets && (!at->gram || crowded) ? ROUGH : FINE;
     struct lasso_brief brief = { .l1 = aim, .l2 = at->l2, .worth = at->l1,
                                  .tolerance = fmax(last, share * at->worst), .mode = lasso->mode };
     int code = lasso_append(lasso, out, &brief, sizeof brief);

@@ -11,7 +11,8 @@
 #include <string.h>
 
 /* Of the worst violation: how far a block is solved.  On couplings Newton steps make the last digits
- * cheap; on the residual each costs passes, and the set will change. */
+ * cheap, but where a support takes up many of the rows; on the residual each costs passes.  A set will
+ * change, and of one that does not Newton steps end with all digits. */
 static const double FINE = 1e-3, ROUGH = 0.05, PATH = 0.01;
 
 static const double COOLED = 0.05;      /* of the last sweep's worst violation: time for a sweep */
@@ -279,7 +280,8 @@ double lasso_tolerance(const struct lasso_head *head)
     const struct numbers *at = &head->at;
     double unit = sqrt((double)lasso->n) / lasso->scale_most;
     double last = fmax(0.05 * lasso->gap * at->l1 * unit, 1e-14 * sqrt(2 * lasso->null_objective));
-    double share = at->sets && !at->gram ? ROUGH : FINE;
+    bool crowded = lasso->points == 1 && lasso_is_crowded(head); /* a path's sets change little */
+    double share = at->sets && (!at->gram || crowded) ? ROUGH : FINE;
     if (lasso->loss && lasso->points > 1)
         share = PATH; /* the strong rule has foretold the set */
     return fmax(last, share * at->worst);
@@ -307,8 +309,8 @@ int lasso_head_brief(struct lasso_head *head, const struct rondo_task *task, str
     }
     if (task->tag == LASSO_STEP)
         return lasso_append(lasso, out, head->move.d, (size_t)task->count * sizeof(double));
-    struct lasso_brief brief = { .l1 = at->l1, .l2 = at->l2, .tolerance = lasso_tolerance(head),
-                                 .mode = lasso->mode };
+    struct lasso_brief brief = { .l1 = at->sets ? at->aim : at->l1, .l2 = at->l2, .worth = at->l1,
+                                 .tolerance = lasso_tolerance(head), .mode = lasso->mode };
     int code = lasso_append(lasso, out, &brief, sizeof brief);
     for (int64_t i = 0; i < task->count && !code; i++)
         code = lasso_append(lasso, out, &head->b[task->variables[i]], sizeof(double));

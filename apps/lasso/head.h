@@ -40,6 +40,7 @@ struct numbers {
     int64_t done;       /* cross-validation: the last point is solved */
     int64_t untested, losses; /* a fresh residual that no sweep has looked at; those too far, in a row */
     double b0;      /* with a loss: beside the null model's */
+    double aim;     /* the penalty that the working set is solved for: l1, or on the way there */
     double stride;  /* the last fresh residual is so far from the one before, at most */
     double drift;   /* sum of |change of r|_2 over the commits */
     double met;     /* the worst violation of this turn */
@@ -146,6 +147,10 @@ struct candidate {
 /* Rounds are of working sets, one block and nothing beside it: the default way, while the support
  * fits in a round. */
 bool lasso_works_in_sets(struct lasso_head *head);
+/* The support takes up a good part of the rows. */
+bool lasso_is_crowded(const struct lasso_head *head);
+/* The penalty after the next sweep. */
+double lasso_next_aim(const struct lasso_head *head);
 /* The next set: the support and the worst of the candidates, whose order is not kept. */
 int lasso_choose(struct lasso_head *head, struct rondo_head_link *link,
                  struct candidate *candidate, int64_t count);

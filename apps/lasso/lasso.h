@@ -313,6 +313,7 @@ int lasso_pull(const void *problem, const void *common, void *scratch,
 /* What a block's workers are told: the header, then b_j [count]. */
 struct lasso_brief {
     double l1, l2, tolerance;
+    double worth; /* the penalty that the descent is told with */
     int64_t mode;
 };
 /* What pull answers: the header, then for each variable the new b_j, the violation before, and the

@@ -29,7 +29,7 @@ void lasso_set_lambda(struct lasso_head *head, double lambda)
         at->objective += l2 > at->l2 || l2 < at->l2 ? 0.5 * lasso_l2(lasso, l2 - at->l2, j) * b * b : 0;
     }
     at->lambda = lambda;
-    at->l1 = l1;
+    at->l1 = at->aim = l1;
     at->l2 = l2;
     at->mark_objective = at->objective;
     at->mark_gap = HUGE_VAL;

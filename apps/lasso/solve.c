@@ -172,7 +172,8 @@ static int load_block(const struct lasso *lasso, const struct rondo_task *task,
 }
 
 /* -(q0'e + 1/2 e'(q - q0) + penalty change), e = w - w0; alone: each variable by itself. */
-static double promised(const struct lasso_block *block, const struct pulled *at, bool on_rows)
+static double promised(const struct lasso_block *block, const struct pulled *at, double worth,
+                       bool on_rows)
 {
     bool joint = block->couplings && block->mode != LASSO_ALONE;
     double sum = on_rows ? block->change : 0;
@@ -182,7 +183,7 @@ static double promised(const struct lasso_block *block, const struct pulled *at,
             continue;
         if (!on_rows)
             sum += at->q0[i] * e + 0.5 * e * (joint ? at->q[i] - at->q0[i] : e);
-        sum += at->l1[i] * (fabs(at->w[i]) - fabs(at->w0[i]));
+        sum += worth * at->l1[i] * (fabs(at->w[i]) - fabs(at->w0[i]));
         sum += 0.5 * at->l2[i] * e * (at->w[i] + at->w0[i]);
     }
     return -sum;
@@ -225,7 +226,8 @@ int lasso_pull(const void *problem, const void *common, void *scratch_,
                             : lasso_solve(lasso, &block, &scratch->list);
     if (answer->steps < 0)
         return (int)answer->steps;
-    answer->descent = promised(&block, &at, on_rows);
+    double worth = brief->worth == brief->l1 ? 1 : brief->worth / brief->l1;
+    answer->descent = promised(&block, &at, worth, on_rows);
     const double *old = (const double *)(brief + 1);
     double root = sqrt((double)lasso->n);
     for (int64_t i = 0; i < task->count; i++) {

@@ -28,7 +28,7 @@ static double strong_rule(const struct lasso_head *head, int64_t point)
 static double notice_of(const struct lasso_head *head)
 {
     bool more = head->at.point + 1 < head->lasso->points;
-    return more ? strong_rule(head, head->at.point + 1) : head->at.l1;
+    return more ? strong_rule(head, head->at.point + 1) : lasso_next_aim(head);
 }
 
 /* Lists the columns of a chunk that may violate by now; -1: all of them. */
@@ -130,11 +130,12 @@ static void judge(struct lasso_head *head, struct sweep *sums, double strong)
     struct numbers *at = &head->at;
     struct candidate *list = (struct candidate *)(void *)head->candidates.data;
     int64_t left = 0;
+    double aim = at->sets ? at->aim : at->l1;
     at->worst = 0;
     for (int64_t i = 0; i < sums->entries; i++) {
         int64_t j = list[i].variable;
         double unit = lasso_unit(lasso, j), b = head->b[j];
-        double v = lasso_violation(b, -list[i].g, lasso_l1(lasso, at->l1, j),
+        double v = lasso_violation(b, -list[i].g, lasso_l1(lasso, aim, j),
                                    lasso_l2(lasso, at->l2, j), lasso->nonnegative) * unit;
         if (v > at->worst) {
             at->worst = v;
@@ -379,7 +380,7 @@ static int proceed(struct lasso_head *head, struct rondo_head_link *link, struct
     struct numbers *at = &head->at;
     const char *stop = head->stop;
     bool ends = head->ends;
-    double strong = at->l1;
+    double strong = at->aim;
     int code = RONDO_OK;
     *order = (struct rondo_order){ .kind = RONDO_REST, .report = true, .note = "sweep" };
     if (stop && at->point + 1 < lasso->points) {
@@ -434,9 +435,11 @@ int lasso_settle_sweep(struct lasso_head *head, struct rondo_head_link *link,
     const struct lasso *lasso = head->lasso;
     struct numbers *at = &head->at;
     struct sweep *sums = &head->sweep;
+    double aim = lasso_next_aim(head);
     int code = read_sweep(head, results, count, sums);
     if (code)
         return code;
+    at->aim = aim;
     double loss = lasso->loss ? sums->rr : sums->rr / 2;
     at->objective = loss / (double)lasso->n + at->l1 * sums->b1 + 0.5 * at->l2 * sums->bb;
     bool lost = at->untested && lost_track(head, sums->moved);

@@ -1,7 +1,7 @@
 /* working.c - the working set: which variables the next round solves together, and on what.
  *
- * The support and the variables that violate their conditions most, twice as many as the support or more
- * at each turn; the sampler draws all of them, since nothing else has a weight.  Source: Johnson and
+ * The support and the variables that violate their conditions most, at each turn up to twice as many as
+ * the support; the sampler draws all of them, since nothing else has a weight.  Source: Johnson and
  * Guestrin, "Blitz", ICML 2015; Massias, Gramfort and Salmon, "Celer", ICML 2018.
  */
 #include "head.h"
@@ -14,9 +14,12 @@ enum {
     FIRST_DENSE = 8,  /* the first set: the root of so many times p ... */
     FIRST_SPARSE = 1, /* where columns are sparse, couplings cost more */
     STEP_ENTRIES = 24, /* a step on k couplings costs as much as one on k / 24 entries of a column */
-    GROWTH = 2, GROWTH_CHEAP = 4,
+    GROWTH_CHEAP = 4,  /* on the residual; on couplings twice the support, but no more */
+    MORE = 4,          /* than the support and one for so many rows: few of these can come in */
+    FEW = 8,           /* a support of one in so many rows */
 };
 
+static const double LONG = 0.25, SHORT = 0.5; /* steps of the penalty on the way to its value */
 static const double WEIGHT = 1e200; /* of the chosen: whatever eta is for the others, it vanishes beside this */
 
 int64_t lasso_round_most(const struct lasso *lasso)
@@ -53,11 +56,16 @@ static int64_t most_for(const struct lasso_head *head, int64_t count)
                                            : couplings;
 }
 
+static int64_t least_for(const struct lasso_head *head)
+{
+    int64_t nnz = head->at.nnz, least = nnz + nnz / 8 + 8;
+    return least < head->lasso->p ? least : head->lasso->p;
+}
+
 bool lasso_works_in_sets(struct lasso_head *head)
 {
     const struct lasso *lasso = head->lasso;
-    int64_t nnz = head->at.nnz, least = nnz + nnz / 8 + 8;
-    least = least < lasso->p ? least : lasso->p;
+    int64_t least = least_for(head);
     if (lasso->loss) {
         head->at.cut = 0;
         return true;
@@ -67,6 +75,35 @@ bool lasso_works_in_sets(struct lasso_head *head)
     head->at.cut = 0;
     head->at.cut = lasso->mode != LASSO_SOLVE || least > most_for(head, least);
     return least <= most_for(head, least);
+}
+
+/* Sets are one block, solved for a penalty of its own. */
+static bool fits_whole(const struct lasso_head *head)
+{
+    const struct lasso *lasso = head->lasso;
+    int64_t least = least_for(head);
+    return !lasso->loss && lasso_cuts_sets(lasso) && lasso->mode == LASSO_SOLVE && !head->at.cut
+           && least <= most_for(head, least);
+}
+
+bool lasso_is_crowded(const struct lasso_head *head)
+{
+    return FEW * head->at.nnz > head->lasso->n;
+}
+
+/* From lambda_max down to the penalty in even steps, a set for each: the support comes with the penalty,
+ * and of the many that would violate at once few do.  The more of the rows the support takes up the
+ * shorter the steps.  Where a sweep found no progress the way is left. */
+double lasso_next_aim(const struct lasso_head *head)
+{
+    const struct lasso *lasso = head->lasso;
+    const struct numbers *at = &head->at;
+    double from = at->swept ? at->aim : at->lambda_max * lasso->l1_ratio;
+    if (lasso->x->sparse || lasso->points > 1 || at->stalls > 0 || !(at->l1 > 0) || !(from > at->l1)
+        || !fits_whole(head))
+        return at->l1;
+    double steps = round(log(at->l1 / from) / log(lasso_is_crowded(head) ? SHORT : LONG));
+    return steps > 1 ? from * pow(at->l1 / from, 1 / steps) : at->l1;
 }
 
 /* The worst first; of two that are alike the lower number. */
@@ -115,7 +152,8 @@ static int64_t room_for(const struct lasso_head *head)
     least = least > 2 * lasso->n ? 2 * lasso->n : least;
     least = least > LASSO_WANT_LEAST ? least : LASSO_WANT_LEAST;
     bool cheap = head->at.cut || beyond_couplings(head, nnz);
-    int64_t want = (cheap ? GROWTH_CHEAP : GROWTH) * nnz;
+    int64_t more = nnz < lasso->n / MORE ? nnz : lasso->n / MORE;
+    int64_t want = cheap ? GROWTH_CHEAP * nnz : nnz + more;
     want = want > least ? want : least;
     int64_t most = most_for(head, want);
     return want < most ? want : most;

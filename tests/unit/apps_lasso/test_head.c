@@ -123,6 +123,50 @@ Test(head, at_lambda_max_all_is_zero_and_just_below_it_is_not)
     design_fini(&design);
 }
 
+/* ---- the way to a penalty ----------------------------------------------------------------------- */
+
+struct descent_of_aim {
+    double last;
+    int64_t steps;
+};
+
+static void look(void *context, const struct lasso *lasso RONDO_UNUSED, const struct lasso_head *head,
+                 const struct engine_round *round)
+{
+    struct descent_of_aim *it = context;
+    cr_assert_geq(head->at.aim, head->at.l1);
+    if (round->kind != RONDO_SWEEP)
+        return;
+    cr_assert_leq(head->at.aim, it->last);
+    it->steps += head->at.aim < it->last;
+    it->last = head->at.aim;
+}
+
+/* Dense columns and a penalty far down: sets are solved for penalties between, the last for it. */
+Test(head, a_far_penalty_is_come_to_in_steps)
+{
+    static struct lasso_outcome outcome;
+    for (int kind = 0; kind < 3; kind++) {
+        struct dice dice = { .seed = 95 };
+        struct design design;
+        struct design_options options = { .n = 40, .p = 300, .rho = 0.5, .noise = 1,
+                                          .sparse = kind == 1, .zeros = kind == 1 ? 0.7 : 0 };
+        design_make(&design, &dice, &options);
+        struct lasso_spec spec = lasso_spec_plain(&design);
+        struct descent_of_aim it = { .last = HUGE_VAL };
+        spec.lambda_ratio = kind == 2 ? 0.7 : 0.01;
+        spec.gap = 1e-9;
+        lasso_drive_look(&spec, look, &it, &outcome);
+        cr_assert_str_eq(outcome.stop, "gap");
+        cr_assert_float_eq(it.last, outcome.lambda, 1e-13 * outcome.lambda);
+        cr_assert(kind == 0 ? it.steps >= 3 : it.steps == 1, "kind %d: %lld", kind,
+                  (long long)it.steps);
+        struct truth truth = truth_of(&spec, outcome.lambda, outcome.b);
+        cr_assert_leq(fabs(outcome.objective - (double)truth.objective), 1e-12 * outcome.objective);
+        design_fini(&design);
+    }
+}
+
 static void set(struct lasso_head *head, int64_t j, double b)
 {
     head->b[j] = b;

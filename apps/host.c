@@ -5,6 +5,7 @@
 #include "core/base/mem.h"
 #include "core/data/digest.h"
 #include "core/data/shelf.h"
+#include "core/job/keys.h"
 
 #include <string.h>
 
@@ -96,8 +97,8 @@ void host_place(const struct rondo_job *job, const char *key, struct rondo_error
 static const char *path_of(const struct rondo_job *job, const char *role)
 {
     char key[128];
-    snprintf(key, sizeof key, "data.%s", role);
-    return job_given(job, key) ? job_text(job, key) : NULL;
+    keys_of_role(role, key, sizeof key);
+    return job_is_file(job, key) ? job_text(job, key) : NULL;
 }
 
 /* Does the spec name a vector that takes the place of this matrix's labels? */
@@ -139,10 +140,10 @@ static int load_role(const struct rondo_job *job, struct loaded *loaded, int ind
 {
     const struct rondo_role *role = &job_app(job)->roles[index];
     char key[128];
-    snprintf(key, sizeof key, "data.%s", role->key);
+    keys_of_role(role->key, key, sizeof key);
     struct data_options options;
     int code = host_options(job, index, &options, err);
-    if (code || !job_given(job, key))
+    if (code || !job_is_file(job, key))
         return code;
     code = shelf_load(shelf, job_text(job, key), &options, &loaded->set[index], err);
     if (code)

@@ -4,6 +4,7 @@
 #include "core/base/mem.h"
 #include "core/data/data.h"
 #include "core/job/job.h"
+#include "core/job/keys.h"
 #include "service/roster_i.h"
 
 #include <string.h>
@@ -258,8 +259,8 @@ static int describe_files(struct crew *crew, const struct rondo_job *job, struct
     const struct rondo_app *app = job_app(job);
     for (int i = 0; app->roles[i].key; i++) {
         char key[128], beside[4096];
-        snprintf(key, sizeof key, "data.%s", app->roles[i].key);
-        if (!job_given(job, key))
+        keys_of_role(app->roles[i].key, key, sizeof key);
+        if (!job_is_file(job, key))
             continue;
         const char *path = job_text(job, key);
         int code = add_file(crew, key, path, err);

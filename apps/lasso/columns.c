@@ -91,6 +91,50 @@ static bool fits(const struct lasso *lasso, const struct column *column)
                && column->mean * column->mean <= MEAN_MOST * MEAN_MOST * variance);
 }
 
+/* sum of v (x - mean)^2 / n around the mean that v gives; v sums to n. */
+double lasso_variance(const struct lasso *lasso, int64_t j)
+{
+    const struct rondo_matrix *x = lasso->x;
+    if (x->packed)
+        return lasso_packed_variance(lasso, j);
+    const double *v = lasso->rows.v;
+    int64_t begin = x->sparse ? x->colptr[j] : 0, count = x->sparse ? x->colptr[j + 1] - begin : x->rows;
+    const double *value = x->sparse ? x->values + begin : x->dense + j * x->ld;
+    double mean = 0, square = 0, rest = (double)x->rows;
+    for (int64_t i = 0; i < count; i++) {
+        double weight = v[x->sparse ? x->rowidx[begin + i] : i];
+        mean += weight * value[i];
+        rest -= weight;
+    }
+    mean /= (double)x->rows;
+    for (int64_t i = 0; i < count; i++)
+        square += v[x->sparse ? x->rowidx[begin + i] : i] * (value[i] - mean) * (value[i] - mean);
+    return (square + (rest > 0 ? rest * mean * mean : 0)) / (double)x->rows;
+}
+
+/* The penalty of b_j times a deviation is that of the column divided by it.  What does not vary is left
+ * out. */
+static void standardise(struct lasso *lasso, int64_t j, const struct column *column)
+{
+    double mean = column->sum / (double)lasso->n, n = (double)lasso->n;
+    double variance = column->square / n - (lasso->intercept ? 0 : mean * mean);
+    if (column->most <= column->least)
+        variance = 0;
+    else if (lasso->weight)
+        variance = lasso_variance(lasso, j);
+    lasso_standardise(lasso, j, variance);
+}
+
+void lasso_standardise(struct lasso *lasso, int64_t j, double variance)
+{
+    if (!(variance > 0) || lasso->scale[j] == 0) {
+        lasso->scale[j] = lasso->slope[j] = lasso->mean[j] = 0;
+        return;
+    }
+    lasso->l1_factor[j] *= sqrt(variance);
+    lasso->l2_factor[j] *= variance;
+}
+
 static int read_chunk(void *context, int64_t chunk)
 {
     struct lasso *lasso = context;
@@ -106,6 +150,8 @@ static int read_chunk(void *context, int64_t chunk)
         lasso->slope[j] = says ? column.dot - column.mean * lasso->y_sum : 0;
         if (!fits(lasso, &column))
             return RONDO_EINPUT;
+        if (lasso->standardize)
+            standardise(lasso, j, &column);
     }
     return RONDO_OK;
 }
@@ -194,11 +240,30 @@ int lasso_read_columns(struct lasso *lasso, struct rondo_error *err)
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for the columns' norms");
     if (host->each(lasso->job, lasso->chunks, read_chunk, lasso))
         return refuse_column(lasso, err);
-    for (int64_t j = 0; j < lasso->p; j++) {
-        double scale = lasso->scale[j], slope = fabs(lasso->slope[j]);
-        lasso->scale_most = scale > lasso->scale_most ? scale : lasso->scale_most;
-        lasso->slope_most = slope > lasso->slope_most ? slope : lasso->slope_most;
-    }
     tell_idle(lasso);
     return RONDO_OK;
+}
+
+static int read_slopes(void *context, int64_t chunk)
+{
+    struct lasso *lasso = context;
+    const struct lasso_slice all = { .hi = lasso->n, .r = lasso->y, .sums = { lasso->y_sum } };
+    for (int64_t j = lasso->chunk[chunk]; j < lasso->chunk[chunk + 1]; j++)
+        lasso->slope[j] = lasso->scale[j] > 0 ? lasso_gradient(lasso, &all, j) : 0;
+    return RONDO_OK;
+}
+
+void lasso_read_slopes(struct lasso *lasso, bool again)
+{
+    if (again)
+        lasso->host->each(lasso->job, lasso->chunks, read_slopes, lasso);
+    lasso->scale_most = lasso->slope_most = 0;
+    for (int64_t j = 0; j < lasso->p; j++) {
+        double factor = lasso->l1_factor ? lasso->l1_factor[j] : 1;
+        if (factor > 0 && lasso->scale[j] > 0) {
+            double scale = lasso->scale[j] / factor, slope = fabs(lasso->slope[j]) / factor;
+            lasso->scale_most = scale > lasso->scale_most ? scale : lasso->scale_most;
+            lasso->slope_most = slope > lasso->slope_most ? slope : lasso->slope_most;
+        }
+    }
 }

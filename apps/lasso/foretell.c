@@ -1,7 +1,7 @@
 /* foretell.c - predictions for new rows, from coef.mtx and path.json.
  *
  *     z_il = sum_j x_ij b_jl + b0_l          link
- *     1 / (1 + exp(-z))                      response of the logistic loss
+ *     1 / (1 + exp(-z)), exp(z)              response of the logistic loss, of the Poisson loss
  *     z > 0: the positive label              class
  *
  * X comes by columns, predictions go by rows: a block of rows at a time, with a finger on each column
@@ -26,7 +26,7 @@ const struct rondo_param lasso_predict_options[] = {
     { "lambda", RONDO_TEXT, NULL, NAN, NAN, false, NULL, "",
       "which column of a path: a number (the nearest), min, 1se (of cv.json) or all" },
     { "type", RONDO_CHOICE, NULL, NAN, NAN, false, "link|response|class", "",
-      "logistic loss: response is a probability, and the default; squared loss: link alone" },
+      "response is the default: logistic loss, a probability; Poisson, a count; others have link alone" },
     { "unseen", RONDO_CHOICE, "\"refuse\"", NAN, NAN, false, "refuse|ignore", "",
       "svmlight: values in columns that the model does not have" },
     { .key = NULL },
@@ -37,7 +37,7 @@ struct foretell {
     const struct rondo_host *host;
     const struct rondo_predict *what;
     struct rondo_error *err;
-    bool logistic;
+    bool logistic, poisson;
     enum form form;
     int64_t p, points;                /* coef.mtx is p x points */
     const double *lambda, *intercept; /* [points] */
@@ -145,13 +145,16 @@ static int choose_form(struct foretell *f)
 {
     const struct rondo_value *asked = f->host->option(f->what->model, "type");
     f->logistic = strcmp(f->host->text(f->what->job, "params.loss"), "logistic") == 0;
-    const char *type = asked->given ? asked->text : f->logistic ? "response" : "link";
+    f->poisson = strcmp(f->host->text(f->what->job, "params.loss"), "poisson") == 0;
+    const char *type = asked->given ? asked->text : f->logistic || f->poisson ? "response" : "link";
     f->form = strcmp(type, "link") == 0 ? LINK : strcmp(type, "response") == 0 ? RESPONSE : CLASS;
-    return f->logistic || f->form == LINK
-               ? RONDO_OK
-               : refuse(f, "--type", "link, which is the default",
-                        "response and class are for the logistic loss, and this is a model of the "
-                        "squared one");
+    if (f->logistic || f->form == LINK || (f->poisson && f->form == RESPONSE))
+        return RONDO_OK;
+    return f->poisson ? refuse(f, "--type", "response, which is the default, or link",
+                               "class is for the logistic loss, and this is a model of the Poisson one")
+                      : refuse(f, "--type", "link, which is the default",
+                               "response and class are for the logistic loss, and this is a model of the "
+                               "squared one");
 }
 
 /* ---- the model's files -------------------------------------------------------------------------- */
@@ -393,7 +396,9 @@ static void judge(struct foretell *f, int64_t lo, int64_t hi)
         const double *z = f->z + (i - lo) * f->width;
         int class = f->logistic ? class_of(f, y) : 0;
         for (int64_t l = 0; l < f->width; l++) {
-            f->loss[l] += f->logistic ? log_loss(class ? z[l] : -z[l]) : (y - z[l]) * (y - z[l]);
+            f->loss[l] += f->logistic  ? log_loss(class ? z[l] : -z[l])
+                          : f->poisson ? 2 * (exp(z[l]) - y * z[l] - (y > 0 ? y - y * log(y) : 0))
+                                       : (y - z[l]) * (y - z[l]);
             f->right[l] += (z[l] > 0) == (class != 0);
         }
     }
@@ -403,7 +408,9 @@ static void shape(struct foretell *f, int64_t count)
 {
     for (int64_t i = 0; i < count && f->form != LINK; i++) {
         double z = f->z[i], small = exp(-fabs(z));
-        f->z[i] = f->form == CLASS ? f->label[z > 0] : (z > 0 ? 1 : small) / (1 + small);
+        f->z[i] = f->poisson         ? exp(z)
+                  : f->form == CLASS ? f->label[z > 0]
+                                     : (z > 0 ? 1 : small) / (1 + small);
     }
 }
 
@@ -438,7 +445,9 @@ static void tell(const struct foretell *f, struct rondo_report *report)
         best = f->loss[l] < f->loss[best] ? l : best;
     struct rondo_metric *to = report->metric;
     if (f->judged)
-        *to++ = (struct rondo_metric){ f->logistic ? "log_loss" : "mean_squared_error",
+        *to++ = (struct rondo_metric){ f->logistic  ? "log_loss"
+                                       : f->poisson ? "mean_deviance"
+                                                    : "mean_squared_error",
                                        f->loss[best] / n, false };
     if (f->judged && f->logistic)
         *to++ = (struct rondo_metric){ "accuracy", f->right[best] / n, false };

@@ -173,16 +173,17 @@ static double descend(struct descent *at, const int32_t *list, int64_t many)
         double dot = gather(at->value + begin, at->index + begin, count, at->r);
         double q = -(dot - at->mean[i] * at->sum) * (at->unit[i] / at->n);
         double w = at->w[i], l1 = at->l1[i], g = q + at->l2[i] * w, a = w - q;
-        double over = (g < 0 ? -g : g) - l1, off = w > 0 ? g + l1 : g - l1;
+        double over = (g < 0 || at->nonnegative ? -g : g) - l1, off = w > 0 ? g + l1 : g - l1;
         double violation = w == 0 ? over : off < 0 ? -off : off;
         worst = violation > worst ? violation : worst;
-        double to = (a > l1 ? a - l1 : a < -l1 ? a + l1 : 0) / (1 + at->l2[i]);
+        double to = (a > l1 ? a - l1 : a < -l1 && !at->nonnegative ? a + l1 : 0) / (1 + at->l2[i]);
         if (to == w)
             continue;
         double change = (to - w) * at->unit[i];
         at->w[i] = to;
-        scatter(-change, at->value + begin, at->index + begin, count, at->r);
-        at->sum -= change * at->mean[i] * at->n;
+        scatter(-change, at->weighed ? at->weighed + at->start[i] : at->value + begin,
+                at->index + begin, count, at->r);
+        at->sum -= change * at->mean[i] * at->gain;
         at->steps++;
     }
     return worst;
@@ -267,6 +268,51 @@ static void meet(const double *value, const int32_t *index, int64_t count, const
     }
 }
 
+static void weigh(const double *value, const int32_t *index, int64_t count, const double *h,
+                  const double *r, double *weighed, double sums[3])
+{
+    double xh = 0, xhx = 0, xr = 0;
+    for (int64_t i = 0; i < count; i++) {
+        double hx = h[index[i]] * value[i];
+        weighed[i] = hx;
+        xh += hx;
+        xhx = multiply_add(hx, value[i], xhx);
+        xr = multiply_add(value[i], r[index[i]], xr);
+    }
+    sums[0] = xh;
+    sums[1] = xhx;
+    sums[2] = xr;
+}
+
+static void weigh_dense(const double *x, double mean, const double *h, const double *r, int64_t n,
+                        double sums[3])
+{
+    lanes xh = { 0 }, xhx = { 0 }, xr = { 0 };
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        lanes c = load(x + i) - mean, hx = load(h + i) * c;
+        xh += hx;
+        xhx += hx * c;
+        xr += c * load(r + i);
+    }
+    double tail[3] = { 0 };
+    for (; i < n; i++) {
+        double c = x[i] - mean, hx = h[i] * c;
+        tail[0] += hx;
+        tail[1] += hx * c;
+        tail[2] += c * r[i];
+    }
+    sums[0] = fold(xh) + tail[0];
+    sums[1] = fold(xhx) + tail[1];
+    sums[2] = fold(xr) + tail[2];
+}
+
+static void axpy_weighed(double a, const double *x, double mean, const double *h, double *y, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] += a * h[i] * (x[i] - mean);
+}
+
 static void step(double a, const double *x, double *y, const double *z, int64_t n, double sums[3])
 {
     lanes sum = { 0 }, yy = { 0 }, yz = { 0 };
@@ -326,6 +372,9 @@ const struct kernel PASTE(lasso_kernel_, KERNEL_ISA) = {
     .follow = follow,
     .follow2 = follow2,
     .meet = meet,
+    .weigh = weigh,
+    .weigh_dense = weigh_dense,
+    .axpy_weighed = axpy_weighed,
     .step = step,
     .shift = shift,
 };

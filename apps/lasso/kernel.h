@@ -10,9 +10,10 @@
 #ifndef KERNEL_H
 #define KERNEL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-/* Coordinate descent on the residual of sparse columns: what rows.c knows of a block. */
+/* Coordinate descent on the residual of sparse columns: what rows.c and outer.c know of a block. */
 struct descent {
     const int64_t *ptr;    /* of the matrix, by column */
     const double *value;
@@ -21,7 +22,10 @@ struct descent {
     const double *unit, *mean, *l1, *l2; /* [count] of each variable, in the block's coordinates */
     double *w;             /* [count] */
     double *r, sum;        /* residual, and the sum of it as it would be with implicit means taken off */
-    double n;
+    double n, gain;        /* sum falls by mean x gain x the change of b; n for that of the residual */
+    const double *weighed; /* what a change is scattered by, its entries of variable i from start[i]; */
+    const int64_t *start;  /* NULL: by the column */
+    bool nonnegative;      /* w >= 0 */
     int64_t steps;         /* moves made, added to */
 };
 
@@ -71,6 +75,14 @@ struct kernel {
      * what is held by rows, columns ascending and none below `least`: follow's bits for each pair. */
     void (*meet)(const double *value, const int32_t *index, int64_t count, const int32_t *first,
                  const int32_t *column, const double *held, int32_t least, double *to);
+    /* Weights h: h x of a sparse column's entries to `weighed`; sums: x'h, x'hx, x'r. */
+    void (*weigh)(const double *value, const int32_t *index, int64_t count, const double *h,
+                  const double *r, double *weighed, double sums[3]);
+    /* The same of a dense column x - mean; nothing is kept. */
+    void (*weigh_dense)(const double *x, double mean, const double *h, const double *r, int64_t n,
+                        double sums[3]);
+    /* y += a h (x - mean) */
+    void (*axpy_weighed)(double a, const double *x, double mean, const double *h, double *y, int64_t n);
     /* y -= a x; returns in sums: sum y, y'y, y'z of the new y. */
     void (*step)(double a, const double *x, double *y, const double *z, int64_t n, double sums[3]);
     /* x -= shift; returns in sums: x'x, x'y. */

@@ -16,8 +16,10 @@ enum {
 };
 
 static const struct rondo_param params[] = {
-    { "loss", RONDO_CHOICE, "\"squared\"", NAN, NAN, false, "squared|logistic", "",
-      "the loss; logistic is not in this version" },
+    { "loss", RONDO_CHOICE, "\"squared\"", NAN, NAN, false, "squared|logistic|huber|poisson", "",
+      "of y and x's prediction: least squares; two classes; least squares with outliers; counts" },
+    { "huber_delta", RONDO_REAL, "1.345", 0, NAN, true, NULL, "of y",
+      "huber: how far off a row may be until its loss grows but linearly" },
     { "lambda", RONDO_REAL, NULL, 0, NAN, true, NULL, "", "strength of the penalty" },
     { "lambda_ratio", RONDO_REAL, NULL, 0, NAN, true, NULL, "of lambda_max",
       "strength of the penalty as a share of lambda_max; 0.1 where neither is given" },
@@ -28,7 +30,12 @@ static const struct rondo_param params[] = {
     { "l1_ratio", RONDO_REAL, "1", 0, 1, false, NULL, "", "share of the 1-norm in the penalty" },
     { "intercept", RONDO_BOOL, "true", NAN, NAN, false, NULL, "", "fit an unpenalised constant" },
     { "standardize", RONDO_BOOL, "false", NAN, NAN, false, NULL, "",
-      "scale columns to deviation 1; true is not in this version" },
+      "penalise each column as if its deviation were 1; coefficients stay on x's scale" },
+    { "nonnegative", RONDO_BOOL, "false", NAN, NAN, false, NULL, "", "no coefficient below 0" },
+    { "cv.folds", RONDO_INTEGER, NULL, 2, NAN, false, NULL, "folds",
+      "cross-validate: so many folds, or a file with the fold of each row" },
+    { "cv.rule", RONDO_CHOICE, "\"min\"", NAN, NAN, false, "min|1se", "",
+      "the lambda chosen: of the least error, or the largest within one standard error of it" },
     { "row_shards", RONDO_INTEGER, NULL, 0, 1024, false, NULL, "shards",
       "cut the rows into so many shards; by default none below 524288 rows, nor of genotypes" },
     { "stop.gap", RONDO_REAL, "1e-6", 0, NAN, false, NULL, "of the objective at b = 0",
@@ -39,6 +46,10 @@ static const struct rondo_param params[] = {
 static const struct rondo_role roles[] = {
     { "x", RONDO_ROLE_PACKED, true, NULL, "the design, n x p" },
     { "y", RONDO_ROLE_VECTOR, true, "x", "the response, n; not needed where x's file bears it" },
+    { "params.weights", RONDO_ROLE_VECTOR, false, NULL, "the weight of each row, n; scaled to mean 1" },
+    { "params.penalty_factor", RONDO_ROLE_VECTOR, false, NULL,
+      "times lambda: the penalty of each column, p; 0: none" },
+    { "params.cv.folds", RONDO_ROLE_VECTOR, false, NULL, "the fold of each row, n whole numbers" },
     { .key = NULL },
 };
 
@@ -56,19 +67,21 @@ static int read_params(struct lasso *lasso, struct rondo_error *err)
 {
     const struct rondo_host *host = lasso->host;
     const struct rondo_job *job = lasso->job;
-    if (strcmp(host->text(job, "params.loss"), "squared") != 0)
-        return refuse(lasso, err, "params.loss", "the logistic loss is not in this version", NULL);
-    if (host->flag(job, "params.standardize"))
-        return refuse(lasso, err, "params.standardize", "standardize is not in this version",
-                      "scale the columns of x beforehand");
     bool absolute = host->given(job, "params.lambda"), ratio = host->given(job, "params.lambda_ratio");
     if (absolute && ratio)
         return refuse(lasso, err, "params.lambda_ratio", "lambda and lambda_ratio are both given",
                       "give one of them");
-    bool path = host->given(job, "params.path.count") || host->given(job, "params.path.min_ratio");
+    bool folds = host->given(job, "params.cv.folds");
+    bool path = folds || host->given(job, "params.path.count") || host->given(job, "params.path.min_ratio");
     if (path && (absolute || ratio))
         return refuse(lasso, err, absolute ? "params.lambda" : "params.lambda_ratio",
-                      "a path of lambdas is asked for, and one lambda", "give one of them");
+                      folds ? "cross-validation is over a path of lambdas, and one lambda is given"
+                            : "a path of lambdas is asked for, and one lambda", "give one of them");
+    int64_t count = host->integer(job, "params.cv.folds"); /* 0: a file has them */
+    lasso->folds = (int32_t)(count < INT32_MAX ? count : INT32_MAX);
+    lasso->one_se = strcmp(host->text(job, "params.cv.rule"), "1se") == 0;
+    lasso->standardize = host->flag(job, "params.standardize");
+    lasso->nonnegative = host->flag(job, "params.nonnegative");
     lasso->points = !path                                    ? 1
                     : host->given(job, "params.path.count") ? host->integer(job, "params.path.count")
                                                              : POINTS_DEFAULT;
@@ -94,6 +107,7 @@ static int read_params(struct lasso *lasso, struct rondo_error *err)
     /* What is solved on the residual needs no couplings, and may be as large as it must; a spec that
      * asks for other rounds than the default's gets them. */
     lasso->whole = lasso->most == ROUND_DEFAULT ? WHOLE_MOST : lasso->most;
+    lasso->set = WHOLE_MOST;
     lasso->pipeline = host->integer(job, "schedule.pipeline");
     lasso->fresh_rounds = FRESH_ROUNDS;
     return RONDO_OK;
@@ -109,7 +123,7 @@ static int check_params(const struct rondo_host *host, const struct rondo_job *j
 static int read_kernel(struct lasso *lasso)
 {
     const char *isa = lasso->host->isa(lasso->job);
-    int level = strcmp(isa, "x86-64-v4") == 0 ? 2 : strcmp(isa, "x86-64-v3") == 0;
+    int level = lasso->level = strcmp(isa, "x86-64-v4") == 0 ? 2 : strcmp(isa, "x86-64-v3") == 0;
     lasso->kernel = (const struct kernel *const[]){ &lasso_kernel_v2, &lasso_kernel_v3,
                                                     &lasso_kernel_v4 }[level];
     lasso->panel = (const struct panel *const[]){ &lasso_panel_v2, &lasso_panel_v3,
@@ -125,50 +139,36 @@ static int read_kernel(struct lasso *lasso)
 
 /* ---- what the data say ------------------------------------------------------------------------------- */
 
-static int read_y(struct lasso *lasso, struct rondo_error *err)
-{
-    const struct rondo_matrix *y = lasso->host->matrix(lasso->job, "y");
-    char where[256];
-    if (!y)
-        return refuse(lasso, err, "data.x", "there is no y, and x's file bears none",
-                      "name one under /data/y");
-    lasso->host->where(lasso->job, "data.y", where, sizeof where);
-    if (y->rows != lasso->n)
-        return rondo_error_set(err, RONDO_EINPUT, where, NULL, "y has %lld rows and x has %lld",
-                               (long long)y->rows, (long long)lasso->n);
-    double sum = 0, square = 0, least = HUGE_VAL, most = -HUGE_VAL;
-    for (int64_t i = 0; i < lasso->n; i++) {
-        sum += y->dense[i];
-        least = fmin(least, y->dense[i]);
-        most = fmax(most, y->dense[i]);
-    }
-    /* Where all values are equal their mean is known without rounding. */
-    lasso->y_mean = !lasso->intercept ? 0 : most <= least ? least : sum / (double)lasso->n;
-    for (int64_t i = 0; i < lasso->n; i++) {
-        lasso->y[i] = y->dense[i] - lasso->y_mean;
-        square += lasso->y[i] * lasso->y[i];
-        lasso->y_sum += lasso->y[i];
-    }
-    lasso->null_objective = square / (2 * (double)lasso->n);
-    bool idle = lasso->intercept ? most <= least : most <= 0 && least >= 0;
-    if (!idle && !lasso_in_range(least, most, square / (double)lasso->n))
-        return rondo_error_set(err, RONDO_EINPUT, where, "scale y",
-                               "y is too large or varies too little for 64-bit numbers");
-    return RONDO_OK;
-}
-
 /* A packed column cannot be cut at any row, and has few bytes. */
 static int cut_rows(struct lasso *lasso, struct rondo_error *err)
 {
     int64_t shards = 0;
     if (lasso->host->given(lasso->job, "params.row_shards"))
         shards = lasso->host->integer(lasso->job, "params.row_shards");
-    else if (lasso->n >= 2 * SHARD_ROWS && !lasso->x->packed)
+    else if (lasso->n >= 2 * SHARD_ROWS && !lasso->x->packed && !lasso->loss)
         shards = lasso->n / SHARD_ROWS > SHARDS_MOST ? SHARDS_MOST : lasso->n / SHARD_ROWS;
     if (shards && lasso->x->packed)
         return refuse(lasso, err, "params.row_shards", "packed genotypes are not cut into row shards",
                       "leave it out");
+    if (shards && lasso->loss)
+        return refuse(lasso, err, "params.row_shards",
+                      "row shards are for least squares with equal weights in this version", "leave it out");
     lasso->shards = (int32_t)(shards > lasso->n ? lasso->n : shards);
+    return RONDO_OK;
+}
+
+/* A quadratic model is of all that moves, so that a round's variables are one block. */
+static int check_rounds(struct lasso *lasso, struct rondo_error *err)
+{
+    const char *what = "only least squares with equal weights and penalties goes by other rounds than these";
+    lasso->whole = lasso->p;
+    if (!lasso->by_violation)
+        return refuse(lasso, err, "schedule.priority.rule", what, "use \"gradient\"");
+    if (lasso->mode != LASSO_SOLVE)
+        return refuse(lasso, err, lasso->couples ? "schedule.dependency.coupled" : "schedule.dependency.check",
+                      what, lasso->couples ? "use \"solve\"" : "use \"correlation\"");
+    if (lasso->pipeline > 1)
+        return refuse(lasso, err, "schedule.pipeline", what, "use 1");
     return RONDO_OK;
 }
 
@@ -184,13 +184,24 @@ static int read_data(struct lasso *lasso, struct rondo_error *err)
         return refuse(lasso, err, "data.x", "x has fewer than 2 rows", NULL);
     if (lasso->p < 1)
         return refuse(lasso, err, "data.x", "x has no columns", NULL);
-    lasso->y = host->alloc((size_t)lasso->n * sizeof(double));
-    if (!lasso->y)
-        return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for y");
-    int code = cut_rows(lasso, err);
+    int code = lasso_read_factors(lasso, err);
     if (!code)
-        code = read_y(lasso, err);
-    return code ? code : lasso_read_columns(lasso, err);
+        code = lasso_read_response(lasso, err);
+    if (!code)
+        code = cut_rows(lasso, err);
+    if (!code && lasso->loss)
+        code = check_rounds(lasso, err);
+    /* What the null model leaves of y is in the same pass as the columns' norms, if it needs no column. */
+    bool late = lasso->frees > 0;
+    if (!code && lasso->loss && !late)
+        code = lasso_fit_null(lasso, err);
+    if (!code)
+        code = lasso_read_columns(lasso, err);
+    if (!code && late)
+        code = lasso_fit_null(lasso, err);
+    if (!code)
+        lasso_read_slopes(lasso, late);
+    return code ? code : lasso_make_views(lasso, err);
 }
 
 static void close_problem(void *problem)
@@ -198,7 +209,12 @@ static void close_problem(void *problem)
     struct lasso *lasso = problem;
     if (!lasso)
         return;
-    lasso->host->free(lasso->y);
+    lasso_free_views(lasso);
+    void *own[] = { lasso->eta, lasso->frame.start, lasso->y, lasso->l1_factor, lasso->l2_factor, lasso->target, lasso->weight, lasso->ones,
+                    lasso->offset, lasso->fold, lasso->held, lasso->frame.column, lasso->frame.z,
+                    lasso->frame.b, lasso->frame.unit };
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        lasso->host->free(own[i]);
     lasso->host->free(lasso->mean);
     lasso->host->free(lasso->scale);
     lasso->host->free(lasso->slope);
@@ -236,21 +252,20 @@ static void layout(const void *problem, struct rondo_layout *out)
 {
     const struct lasso *lasso = problem;
     *out = (struct rondo_layout){ .variables = lasso->p, .cost = lasso->cost,
-                                  .shards = lasso->shards, .chunks = lasso->chunks,
+                                  .shards = lasso->folds ? lasso->folds + 1 : lasso->shards, .chunks = lasso->chunks,
                                   .whole = lasso->whole };
 }
 
-static const char *const later[] = { "cv", "penalty_factor", "weights", NULL };
-static const char *const files[] = { "coef.mtx", "path.json", NULL };
+static const char *const files[] = { "coef.mtx", "path.json", "classes.json", "cv.json", NULL };
 
 const struct rondo_app lasso_app = {
     .abi = RONDO_APP_ABI,
     .size = sizeof(struct rondo_app),
     .name = "lasso",
-    .summary = "linear regression with a 1-norm or elastic net penalty, to a duality gap",
+    .summary = "linear, logistic, Huber or Poisson regression with a 1-norm or elastic net penalty, to a "
+               "duality gap",
     .params = params,
     .roles = roles,
-    .later = later,
     .files = files,
     .check = check_params,
     .open = open_problem,

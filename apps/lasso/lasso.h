@@ -4,11 +4,16 @@
  * Threads: struct lasso is immutable after open; the head is the coordinator's; a slice and a
  *          scratch belong to one worker.
  *
- *     minimise over b, b0   F = 1/(2n) |y - X b - b0|^2 + l1 |b|_1 + l2/2 |b|^2
- *     l1 = lambda l1_ratio,   l2 = lambda (1 - l1_ratio)
+ *     minimise over b, b0   F = 1/n sum_i v_i f(y_i, eta_i) + l1 sum_j c_j |b_j| + l2/2 sum_j c_j b_j^2
+ *     eta = X b + b0,   l1 = lambda l1_ratio,   l2 = lambda (1 - l1_ratio)
  *
- * With an intercept the columns are centred implicitly: X stands for X - 1 m', y for y - mean(y),
- * and b0 = mean(y) - m'b is the best one.  Without, m = 0.
+ * c are the penalty factors; where columns are standardised, times their deviation for l1 and its square
+ * for l2, so that nothing is scaled.  The null model is that of b0 and the columns with c_j = 0.
+ *
+ * Least squares with equal weights and c > 0 has a way of its own: r = y - X b with columns centred
+ * implicitly (X stands for X - 1 m', y for y - mean(y), b0 = mean(y) - m'b is the best one; without an
+ * intercept m = 0), and couplings of columns once and for all.  Everything else has a loss (glm.c): of
+ * eta each slice makes r, and blocks are solved on quadratic models of it (outer.c).
  */
 #ifndef LASSO_H
 #define LASSO_H
@@ -16,6 +21,7 @@
 #include "factor.h"
 #include "genotype.h"
 #include "kernel.h"
+#include "loss.h"
 #include "panel.h"
 #include "shadow.h"
 
@@ -28,6 +34,16 @@ int lasso_append(const struct lasso *lasso, struct rondo_buf *out, const void *b
 #define LASSO_LARGEST 1e150 /* of all values; its inverse: the least deviation of a column */
 
 enum lasso_mode { LASSO_ALONE, LASSO_GROUP, LASSO_SOLVE };
+
+/* The columns that no penalty holds, 1 for the intercept the first of them. */
+struct lasso_frame {
+    int64_t count;
+    int64_t *column; /* [count] -1: the intercept */
+    double *z;       /* [n x count] centred where there is an intercept, of mean square 1 */
+    double *b;       /* [count] of the null model, as columns of X have them; b >= 0: of the intercept alone, */
+    double *start;   /* [count] and these are where b begins */
+    double *unit;    /* [count] z = (x - mean) unit */
+};
 
 /* The problem: data and what derives from them. */
 struct lasso {
@@ -53,7 +69,25 @@ struct lasso {
     bool bounds;     /* sweeps bound x_j'r, and look closer where a bound does not say enough */
     int64_t *chunk;  /* [chunks + 1] first column of each part of a sweep */
     int32_t chunks, shards;
-    double y_mean, y_sum, null_objective; /* sum y; |y|^2 / 2n */
+    double y_mean, y_sum, null_objective; /* sum y; F at b = 0 */
+    double *l1_factor, *l2_factor; /* [p] of the penalties, deviations included; NULL: all 1 */
+    bool nonnegative;
+    bool standardize;
+    const struct loss *loss; /* NULL: least squares, see above; y is then the null model's r */
+    struct loss_rows rows;   /* of all data */
+    double *target, *weight, *ones, *offset; /* [n] what rows has; weight or ones is NULL */
+    double *eta;             /* [n] where b begins: the null model's */
+    int level;               /* of the instruction set, 0 .. 2 */
+    int64_t frees;           /* columns whose penalty factor is 0 */
+    double label[2];         /* logistic: y = -1, y = 1 */
+    struct lasso_frame frame;
+    int32_t *fold;           /* [n] cross-validation: 0 .. folds - 1; NULL: none */
+    int32_t folds;
+    double *held;            /* [folds] sum of the weights of its rows */
+    struct lasso *view;      /* [folds + 1] the same problem without the rows of fold stage - 1: weights, and
+                              * penalties of standardised columns; the first has all rows */
+    int32_t stage;
+    bool one_se;             /* the rule: 1se, else min */
     double lambda, lambda_ratio;   /* lambda < 0: from the ratio, at the first sweep */
     int64_t points;                /* lambdas of a path; 1: there is none */
     double least_ratio;            /* of its last to lambda_max */
@@ -62,9 +96,10 @@ struct lasso {
     bool couples;                  /* dependency.check is not none */
     enum lasso_mode mode;
     int64_t most;    /* variables in a round, and in a */
-    int64_t whole;   /* working set that is solved on the residual */
+    int64_t whole;   /* working set that is solved on the residual, or in rounds */
+    int64_t set;     /* that are cut */
     int64_t pipeline;
-    double scale_most, slope_most;
+    double scale_most, slope_most; /* of |x_j| and |slope_j|, in l1_factors */
     int64_t fresh_rounds; /* rounds after which the residual is computed afresh */
 };
 
@@ -73,8 +108,22 @@ enum lasso_tag {
     LASSO_GRADIENT = 1, /* sweep: x_j'r for a chunk */
     LASSO_BLOCK,        /* gradient of the block, then its solution */
     LASSO_JOINT,        /* the same for the union of the blocks */
-    LASSO_STEP,         /* |X d|^2 and r'X d of the union */
+    LASSO_STEP,         /* |X d|^2 and r'X d of the union; with a loss: lasso_trial */
+    LASSO_DUAL,         /* with a loss: its part in the dual value at s r */
+    LASSO_SCORE,        /* with a loss: the deviance of the rows that are held out */
+    LASSO_BUNDLE,       /* cross-validation: of each shard, a fold, what its own head asks for */
 };
+
+/* What l1 and l2 are for column j. */
+static inline double lasso_l1(const struct lasso *lasso, double l1, int64_t j)
+{
+    return lasso->l1_factor ? l1 * lasso->l1_factor[j] : l1;
+}
+
+static inline double lasso_l2(const struct lasso *lasso, double l2, int64_t j)
+{
+    return lasso->l2_factor ? l2 * lasso->l2_factor[j] : l2;
+}
 
 /* ---- columns.c */
 /* Squares of values and of deviations, and their sums, must neither overflow nor vanish. */
@@ -84,6 +133,12 @@ extern int64_t lasso_shadow_values;
 /* chunk, mean, scale, slope and cost of all columns.  RONDO_ENOMEM; RONDO_EINPUT names a column that
  * is out of range.  O(stored entries), in parallel. */
 int lasso_read_columns(struct lasso *lasso, struct rondo_error *err);
+/* Times a deviation and its square: the factors of a column; of variance 0: it is left out. */
+void lasso_standardise(struct lasso *lasso, int64_t j, double variance);
+/* The deviation squared of column j under the weights of `lasso`, 1/n. */
+double lasso_variance(const struct lasso *lasso, int64_t j);
+/* The largest slopes and scales; again: the slopes anew, for a y that came after the columns. */
+void lasso_read_slopes(struct lasso *lasso, bool again);
 
 /* ---- slice.c: rows [lo, hi) of the residual, and what workers do with them */
 struct lasso_slice {
@@ -95,6 +150,11 @@ struct lasso_slice {
     int8_t *digits_of_r; /* packed columns: r in fixed point; else NULL */
     double step;         /* of that */
     double moved;   /* |change of r|^2 when it was last computed afresh */
+    double *eta, *h; /* [n] each, with a loss: X b + b0 and the offset; curvature */
+    double *room;   /* with a loss: [LASSO_FRAME_ROOM(k)] for a frame of k columns */
+    double loss;    /* sum v f(eta) */
+    bool feasible;  /* r is orthogonal to what no penalty holds */
+    int32_t stage;  /* the problem's */
     double *u;      /* shards: X d of the last LASSO_STEP, else NULL (the scratch has it) */
     int64_t round;  /* of u; -1: none */
     int32_t phase;
@@ -102,7 +162,8 @@ struct lasso_slice {
 
 struct lasso_scratch {
     double *u;
-    double *r;      /* [n] a residual of its own, for rows.c; NULL with shards */
+    double *r;      /* [n] a residual of its own, for rows.c and outer.c; NULL with shards */
+    double *eta, *h, *v; /* [n] each, with a loss */
     double *spread; /* [n] zeros, but for a column while its couplings are computed; sparse only */
     int64_t round;
     int32_t phase;
@@ -130,6 +191,11 @@ struct lasso_span lasso_span_of(const struct lasso *lasso, const struct lasso_sl
 double lasso_gradient(const struct lasso *lasso, const struct lasso_slice *slice, int64_t j);
 void lasso_add_column(const struct lasso *lasso, const struct lasso_slice *slice, double a,
                       int64_t j, double *to);
+/* u = (X - 1 m')d over the slice; sums: u'u, u'r. */
+void lasso_product(const struct lasso *lasso, const struct lasso_slice *slice, int64_t count,
+                   const int64_t *variables, const double *d, double *u, double sums[2]);
+/* r's digits, where sweeps have bounds. */
+void lasso_write_digits(const struct lasso *lasso, struct lasso_slice *slice);
 int lasso_apply(const void *problem, void *common, void *shard, void *scratch, int64_t round,
                 struct rondo_bytes commit);
 
@@ -138,6 +204,7 @@ enum lasso_commit_kind { LASSO_NOTHING, LASSO_MOVE, LASSO_FRESH };
 struct lasso_commit {
     int32_t kind, phase; /* phase: of the LASSO_STEP whose X d it is */
     double t;
+    double b0;           /* with a loss, FRESH: beside the offset's */
     int64_t count;       /* then int64 variable [count], double value [count] */
 };
 
@@ -150,6 +217,7 @@ int lasso_couple(const void *problem, const void *common, const void *shard, voi
 int lasso_packed_create(struct lasso *lasso);
 /* mean, scale, slope, imputed and lacks of the columns [from, to). */
 void lasso_packed_read(struct lasso *lasso, int64_t from, int64_t to);
+double lasso_packed_variance(const struct lasso *lasso, int64_t j);
 /* x_j'r */
 double lasso_packed_dot(const struct lasso *lasso, const double *r, int64_t j);
 /* to += a x_j */
@@ -173,17 +241,18 @@ int lasso_packed_products(const struct lasso *lasso, struct rondo_buf *room, con
  * the columns to visit [listed] as int32 from the chunk's first, ascending. */
 struct lasso_scan_brief {
     double l2;
-    double near;    /* columns with |g_j| above it are computed from the data, not from shadows */
-    double notice;  /* columns with |g_j| above it come back with all digits; near or more */
+    double near;    /* columns with |g_j| above it times l1_factor_j are computed from the data, not from
+                     * shadows */
+    double notice;  /* and above this come back with all digits; near or more */
     int64_t listed; /* -1: all of the chunk, and no list */
     int64_t active; /* columns of the chunk whose b_j is not 0 */
 };
 /* What it answers: the header, g [entries], their columns [entries] ascending, and a bound of |g_j|
  * [visited] as float, in the order of the visits. */
 struct lasso_scan {
-    double most;    /* largest |g_j - l2 b_j| of the visited */
-    double square;  /* sum of g_j^2 */
-    double sums[3]; /* chunk 0: r'r, r'y, |change of r|^2 at the last fresh one */
+    double most;    /* largest |g_j - l2 b_j| of the visited, in their l1_factors; nonnegative: without || */
+    double square;  /* sum of g_j^2 / l2_factor_j */
+    double sums[3]; /* chunk 0: r'r (with a loss: the sum of v f), r'y, |change of r|^2 at the last fresh one */
     int64_t visited, entries;
 };
 int lasso_scan_push(const struct lasso *lasso, const struct lasso_slice *slice,
@@ -202,8 +271,12 @@ struct lasso_block {
     double *q;               /* [count] gradient at w0 in, at w out */
     double *l1, *l2;         /* [count] */
     double tolerance;        /* on the violation of the optimality conditions */
+    bool nonnegative;        /* w >= 0 */
     double change;           /* out, where solved on the residual: of the quadratic */
     enum lasso_mode mode;
+    int64_t first;           /* variables that were not 0 at first: listed in front in newton.c's room, */
+    int64_t kept, ld;        /* which keeps the factor of so many; 0: none */
+    double ridge;
 };
 
 /* Solves (LASSO_SOLVE), goes over the variables once in order (LASSO_GROUP), or moves each as if
@@ -230,8 +303,8 @@ static inline double lasso_shrink(double a, double l)
 }
 
 /* The violation of the optimality condition at w, with gradient q: the distance of 0 from the
- * subdifferential. */
-double lasso_violation(double w, double q, double l1, double l2);
+ * subdifferential; nonnegative: where w >= 0 is asked for too. */
+double lasso_violation(double w, double q, double l1, double l2, bool nonnegative);
 
 int lasso_pull(const void *problem, const void *common, void *scratch,
                const struct rondo_task *task, const struct rondo_bytes *partials, int32_t count,
@@ -247,7 +320,53 @@ struct lasso_brief {
 struct lasso_answer {
     double descent; /* the promised -(change of F) if this block moved alone */
     int64_t steps;
+    double shift;   /* with a loss: how far b0 moves */
+    int64_t reads;  /* columns read for it beside the gradients */
 };
+
+/* ---- response.c: y, its weights and folds */
+int lasso_read_response(struct lasso *lasso, struct rondo_error *err);
+/* Penalty factors and which columns have none; before the columns are read. */
+int lasso_read_factors(struct lasso *lasso, struct rondo_error *err);
+/* The folds' views; after the columns are read. */
+int lasso_make_views(struct lasso *lasso, struct rondo_error *err);
+void lasso_free_views(struct lasso *lasso);
+
+/* ---- null.c: the model of the columns that no penalty holds */
+/* The frame, its coefficients, offset, null_objective, and y = the pull there.  RONDO_EINPUT: there is no
+ * finite one. */
+int lasso_fit_null(struct lasso *lasso, struct rondo_error *err);
+/* r -= H Z (Z'HZ)^-1 Z'r, after which Z'r = 0 (where b >= 0, Z'r <= 0 for columns of X): r becomes a dual
+ * point.  room: [LASSO_FRAME_ROOM(k)].  False: it did not, as a direction of Z has no curvature. */
+#define LASSO_FRAME_ROOM(k) ((k) * ((k) + 3) + 1)
+bool lasso_project(const struct lasso *lasso, const double *h, double *r, double *room);
+/* Column j of X [n], a missing genotype imputed. */
+void lasso_column(const struct lasso *lasso, int64_t j, double *to);
+
+/* ---- glm.c: slices under a loss */
+/* r, its sums, h and the loss from eta. */
+void lasso_glm_measure(const struct lasso *lasso, struct lasso_slice *slice);
+/* LASSO_STEP, LASSO_DUAL, LASSO_SCORE: two numbers. */
+int lasso_glm_push(const struct lasso *lasso, const struct lasso_slice *slice,
+                   struct lasso_scratch *scratch, const struct rondo_task *task,
+                   struct rondo_buf *partial);
+/* eta = offset + b0 + u. */
+void lasso_glm_fresh(const struct lasso *lasso, struct lasso_slice *slice, struct lasso_scratch *scratch,
+                     const struct lasso_commit *commit, const double *u);
+/* LASSO_STEP: what a worker is told, d [count] behind it. */
+struct lasso_trial {
+    double t, shift;
+};
+/* ---- bundle.c: cross-validation, workers' part */
+/* A shard's part of a commit or a brief; data NULL: there is none. */
+struct rondo_bytes lasso_bundle_part(struct rondo_bytes bytes, int64_t part);
+int lasso_bundle_push(const struct lasso *lasso, struct lasso_slice *slice, struct lasso_scratch *scratch,
+                      const struct rondo_task *task, struct rondo_buf *partial);
+
+/* ---- outer.c: a block under a loss */
+int lasso_outer_pull(const struct lasso *lasso, const struct lasso_slice *slice,
+                     struct lasso_scratch *scratch, const struct rondo_task *task,
+                     struct rondo_buf *result);
 
 /* ---- search.c: how far to go along d */
 /* F(b + t d) - F(b) = -t ru/n + t^2 uu/2n + penalty(b + t d) - penalty(b), exactly, for
@@ -256,7 +375,11 @@ struct lasso_line {
     int64_t count;
     const double *b, *d; /* [count] */
     double ru, uu, n, l1, l2;
+    const struct lasso *lasso;  /* of which variable[i] has the penalty factors; NULL: all 1 */
+    const int64_t *variable;    /* [count] */
 };
+/* penalty(b + t d) - penalty(b) */
+double lasso_penalty_change(const struct lasso_line *line, double t);
 double lasso_change(const struct lasso_line *line, double t);
 /* The minimiser of lasso_change over [0, 1]: bisection on its monotone derivative. */
 double lasso_search(const struct lasso_line *line);

@@ -23,8 +23,10 @@ void lasso_set_lambda(struct lasso_head *head, double lambda)
     struct numbers *at = &head->at;
     double l1 = lambda * lasso->l1_ratio, l2 = lambda * (1 - lasso->l1_ratio);
     for (int64_t i = 0; i < at->nnz; i++) {
-        double b = head->b[head->support[i]];
-        at->objective += (l1 - at->l1) * fabs(b) + (l2 > at->l2 || l2 < at->l2 ? 0.5 * (l2 - at->l2) * b * b : 0);
+        int64_t j = head->support[i];
+        double b = head->b[j];
+        at->objective += lasso_l1(lasso, l1 - at->l1, j) * fabs(b);
+        at->objective += l2 > at->l2 || l2 < at->l2 ? 0.5 * lasso_l2(lasso, l2 - at->l2, j) * b * b : 0;
     }
     at->lambda = lambda;
     at->l1 = l1;
@@ -35,39 +37,76 @@ void lasso_set_lambda(struct lasso_head *head, double lambda)
     at->stalls = at->tried = at->fresh_tried = 0;
 }
 
-static struct point point_of(const struct lasso_head *head)
+/* The next column of the support or the frame, in order, and its coefficient; -1: no more. */
+static int64_t next_entry(const struct lasso_head *head, int64_t *i, int64_t *a, double *b)
+{
+    const struct lasso_frame *frame = &head->lasso->frame;
+    while (*a < frame->count && frame->column[*a] < 0)
+        ++*a;
+    int64_t of_support = *i < head->at.nnz ? head->support[*i] : INT64_MAX;
+    int64_t of_frame = *a < frame->count ? frame->column[*a] : INT64_MAX;
+    int64_t j = of_support < of_frame ? of_support : of_frame;
+    if (j == INT64_MAX)
+        return -1;
+    *b = head->b[j];
+    if (of_frame == j)
+        *b += frame->b[(*a)++];
+    *i += of_support == j;
+    return j;
+}
+
+int64_t lasso_nonzero(const struct lasso_head *head)
+{
+    int64_t count = 0;
+    double b;
+    for (int64_t i = 0, a = 0; next_entry(head, &i, &a, &b) >= 0;)
+        count += b != 0;
+    return count;
+}
+
+/* b0 = that of the null model + what has moved - m'b */
+struct point lasso_point(const struct lasso_head *head)
 {
     const struct lasso *lasso = head->lasso;
-    double intercept = lasso->y_mean;
+    const struct lasso_frame *frame = &lasso->frame;
+    double intercept = lasso->y_mean + head->at.b0;
+    if (frame->count && frame->column[0] < 0)
+        intercept += frame->b[0];
     for (int64_t i = 0; i < head->at.nnz; i++)
         intercept -= lasso->mean[head->support[i]] * head->b[head->support[i]];
     double gap = lasso_relative_gap(head);
-    return (struct point){ head->at.lambda, head->at.objective, gap, intercept, head->at.nnz,
+    return (struct point){ head->at.lambda, head->at.objective, gap, intercept, lasso_nonzero(head),
                            gap <= lasso->gap };
+}
+
+int lasso_put_point(const struct lasso_head *head, struct rondo_buf *out)
+{
+    const struct lasso *lasso = head->lasso;
+    struct point point = lasso_point(head);
+    double b;
+    int64_t j;
+    int code = lasso_append(lasso, out, &point, sizeof point);
+    for (int64_t i = 0, a = 0; !code && (j = next_entry(head, &i, &a, &b)) >= 0;)
+        code = b != 0 ? lasso_append(lasso, out, &j, sizeof j) : RONDO_OK;
+    for (int64_t i = 0, a = 0; !code && (j = next_entry(head, &i, &a, &b)) >= 0;)
+        code = b != 0 ? lasso_append(lasso, out, &b, sizeof b) : RONDO_OK;
+    return code;
 }
 
 int lasso_next_point(struct lasso_head *head)
 {
-    const struct lasso *lasso = head->lasso;
-    struct point point = point_of(head);
-    int code = lasso_append(lasso, &head->path, &point, sizeof point);
-    if (!code)
-        code = lasso_append(lasso, &head->path, head->support,
-                            (size_t)point.nnz * sizeof *head->support);
-    for (int64_t i = 0; i < point.nnz && !code; i++)
-        code = lasso_append(lasso, &head->path, &head->b[head->support[i]], sizeof(double));
+    int code = head->lasso->stage ? RONDO_OK : lasso_put_point(head, &head->path);
     head->at.path_bytes = (int64_t)head->path.size;
     lasso_set_lambda(head, lasso_lambda_of(head, ++head->at.point));
     return code;
 }
 
-/* The points before the present one, in order; NULL: no more. */
-static const struct point *walk(const struct lasso_head *head, size_t *at, const int64_t **column,
-                                const double **b)
+const struct point *lasso_walk(const struct rondo_buf *path, size_t *at, const int64_t **column,
+                               const double **b)
 {
-    if (*at == head->path.size)
+    if (*at == path->size)
         return NULL;
-    const struct point *point = (const struct point *)(const void *)(head->path.data + *at);
+    const struct point *point = (const struct point *)(const void *)(path->data + *at);
     *column = (const int64_t *)(point + 1);
     *b = (const double *)(*column + point->nnz);
     *at += sizeof *point + (size_t)point->nnz * (sizeof **column + sizeof **b);
@@ -80,15 +119,18 @@ void lasso_reopen_path(struct lasso_head *head)
     const double *b;
     const struct point *point;
     int64_t number = 0;
-    for (size_t at = 0, from = 0; (point = walk(head, &at, &column, &b)) != NULL; from = at, number++) {
+    for (size_t at = 0, from = 0; (point = lasso_walk(&head->path, &at, &column, &b)) != NULL; from = at, number++) {
         if (!point->precise || point->gap <= head->lasso->gap)
             continue;
         head->path.size = from;
         head->at.path_bytes = (int64_t)from;
         head->at.point = number;
+        head->at.done = 0;
         lasso_set_lambda(head, lasso_lambda_of(head, number));
         return;
     }
+    if (!head->at.imprecise && lasso_relative_gap(head) > head->lasso->gap) /* the last itself */
+        head->at.done = 0;
 }
 
 bool lasso_path_fits(const struct lasso *lasso, const unsigned char *bytes, size_t size, int64_t points)
@@ -117,56 +159,68 @@ bool lasso_path_fits(const struct lasso *lasso, const unsigned char *bytes, size
 
 /* ---- files ----------------------------------------------------------------------------------------------- */
 
-static int write_coefficients(const struct lasso_head *head, FILE *out)
+static int write_coefficients(const struct lasso_head *head, const struct rondo_buf *path, FILE *out)
 {
     const int64_t *column;
     const double *b;
     const struct point *point;
-    int64_t entries = head->at.nnz, number = 1;
-    for (size_t at = 0; (point = walk(head, &at, &column, &b)) != NULL;)
+    int64_t entries = 0, points = 0, number = 1;
+    for (size_t at = 0; (point = lasso_walk(path, &at, &column, &b)) != NULL; points++)
         entries += point->nnz;
     fprintf(out, "%%%%MatrixMarket matrix coordinate real general\n");
-    fprintf(out, "%" PRId64 " %" PRId64 " %" PRId64 "\n", head->lasso->p, head->at.point + 1, entries);
-    for (size_t at = 0; (point = walk(head, &at, &column, &b)) != NULL; number++)
+    fprintf(out, "%" PRId64 " %" PRId64 " %" PRId64 "\n", head->lasso->p, points, entries);
+    for (size_t at = 0; (point = lasso_walk(path, &at, &column, &b)) != NULL; number++)
         for (int64_t i = 0; i < point->nnz; i++)
             fprintf(out, "%" PRId64 " %" PRId64 " %.17g\n", column[i] + 1, number, b[i]);
-    for (int64_t i = 0; i < head->at.nnz; i++)
-        fprintf(out, "%" PRId64 " %" PRId64 " %.17g\n", head->support[i] + 1, number,
-                head->b[head->support[i]]);
     return ferror(out) ? RONDO_EIO : RONDO_OK;
 }
 
-static void write_point(const struct point *point, const char *before, FILE *out)
-{
-    fprintf(out, "%s{\"lambda\": %.17g, \"intercept\": %.17g, \"objective\": %.17g, "
-                 "\"gap\": %.17g, \"nnz\": %" PRId64 "}",
-            before, point->lambda, point->intercept, point->objective, point->gap, point->nnz);
-}
-
-static int write_points(const struct lasso_head *head, FILE *out)
+static int write_points(const struct rondo_buf *path, FILE *out)
 {
     const int64_t *column;
     const double *b;
     const struct point *point;
     const char *before = "[";
-    for (size_t at = 0; (point = walk(head, &at, &column, &b)) != NULL; before = ",\n ")
-        write_point(point, before, out);
-    struct point last = point_of(head);
-    write_point(&last, before, out);
+    for (size_t at = 0; (point = lasso_walk(path, &at, &column, &b)) != NULL; before = ",\n ")
+        fprintf(out, "%s{\"lambda\": %.17g, \"intercept\": %.17g, \"objective\": %.17g, "
+                     "\"gap\": %.17g, \"nnz\": %" PRId64 "}",
+                before, point->lambda, point->intercept, point->objective, point->gap, point->nnz);
     fprintf(out, "]\n");
     return ferror(out) ? RONDO_EIO : RONDO_OK;
 }
 
+static int write_labels(const struct lasso *lasso, FILE *out)
+{
+    fprintf(out, "{\"labels\": [%.17g, %.17g]}\n", lasso->label[0], lasso->label[1]);
+    return ferror(out) ? RONDO_EIO : RONDO_OK;
+}
+
+/* The points that are behind, and the present one. */
 int lasso_write_path(const struct lasso_head *head, const struct rondo_host *host,
                      struct rondo_output *output, struct rondo_error *err)
 {
+    const struct lasso *lasso = head->lasso;
+    struct rondo_buf path = { 0 };
     FILE *stream;
-    int code = host->create(output, "coef.mtx", &stream, err);
+    int code = lasso_append(lasso, &path, head->path.data, head->path.size);
     if (!code)
-        code = write_coefficients(head, stream);
+        code = lasso_put_point(head, &path);
+    if (!code)
+        code = host->create(output, "coef.mtx", &stream, err);
+    if (!code)
+        code = write_coefficients(head, &path, stream);
     if (!code)
         code = host->create(output, "path.json", &stream, err);
     if (!code)
-        code = write_points(head, stream);
-    return code;
+        code = write_points(&path, stream);
+    host->free(path.data);
+    bool classes = lasso->label[0] < lasso->label[1];
+    if (!code && classes)
+        code = host->create(output, "classes.json", &stream, err);
+    if (!code && classes)
+        code = write_labels(lasso, stream);
+    bool folds = lasso->folds && lasso_folds_done(head);
+    if (!code && folds)
+        code = host->create(output, "cv.json", &stream, err);
+    return code || !folds ? code : lasso_write_folds(head, stream);
 }

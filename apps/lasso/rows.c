@@ -23,8 +23,10 @@ static double visit(const struct lasso *lasso, struct lasso_slice *at,
     int64_t j = variables[i];
     double unit = lasso_unit(lasso, j);
     double q = -lasso_gradient(lasso, at, j) / (double)lasso->n * unit, old = block->w[i];
-    double violation = lasso_violation(old, q, block->l1[i], block->l2[i]);
+    double violation = lasso_violation(old, q, block->l1[i], block->l2[i], block->nonnegative);
     double new = lasso_shrink(old - q, block->l1[i]) / (1 + block->l2[i]);
+    if (block->nonnegative && new < 0)
+        new = 0;
     if (new == old)
         return violation;
     double change = (new - old) * unit;
@@ -70,6 +72,7 @@ static int64_t descend_sparse(const struct lasso *lasso, struct lasso_slice *sli
         .ptr = lasso->x->colptr, .value = lasso->x->values, .index = lasso->x->rowidx,
         .column = variables, .unit = unit, .mean = mean, .l1 = block->l1, .l2 = block->l2,
         .w = block->w, .r = slice->r, .sum = slice->sums[0], .n = (double)lasso->n,
+        .gain = (double)lasso->n, .nonnegative = block->nonnegative,
     };
     for (int64_t i = 0; i < block->count; i++) {
         unit[i] = lasso_unit(lasso, variables[i]);

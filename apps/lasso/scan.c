@@ -99,6 +99,12 @@ static void shadow_dots(const struct lasso *lasso, const struct lasso_slice *sli
     }
 }
 
+/* What binds a dual point of a column with such x_j'r: its size, or where b_j >= 0 it alone. */
+static double reach_of(const struct lasso *lasso, double g, double slack)
+{
+    return (lasso->nonnegative ? g : fabs(g)) + slack;
+}
+
 /* Those that a bound does not show to lie below `near`, and the active, from the data. */
 static void look_closer(const struct lasso *lasso, const struct lasso_slice *slice,
                         const struct wanted *wanted, void *room, double *out, double *slack)
@@ -112,7 +118,7 @@ static void look_closer(const struct lasso *lasso, const struct lasso_slice *sli
         while (at < wanted->brief->active && wanted->active[at] < j)
             at++;
         bool active = at < wanted->brief->active && wanted->active[at] == j;
-        if (!active && fabs(out[i]) + slack[i] < near)
+        if (!active && reach_of(lasso, out[i], slack[i]) < lasso_l1(lasso, near, j))
             continue;
         place[closer] = (int32_t)i;
         offset[closer++] = (int32_t)(j - wanted->from);
@@ -154,7 +160,7 @@ int lasso_scan_push(const struct lasso *lasso, const struct lasso_slice *slice,
         data_dots(lasso, slice, wanted.from, wanted.offset, wanted.count, out);
     }
     if (task->block == 0) {
-        out[wanted.count] = slice->sums[1];
+        out[wanted.count] = lasso->loss ? slice->loss : slice->sums[1];
         out[wanted.count + 1] = slice->sums[2];
         out[wanted.count + 2] = slice->moved;
     }
@@ -163,15 +169,15 @@ int lasso_scan_push(const struct lasso *lasso, const struct lasso_slice *slice,
 
 /* ---- pull --------------------------------------------------------------------------------------------- */
 
-/* |g| as a float that is no less. */
+/* g as a float that is no less. */
 static float bound_of(double g)
 {
-    return (float)(fabs(g) * (1 + 0x1p-20)) + 0x1p-126f;
+    return (float)(g + fabs(g) * 0x1p-20) + 0x1p-126f;
 }
 
 /* Room for a chunk: [visited] each. */
 struct looked {
-    double *g, *reach; /* g_j, and |g_j - l2 b_j| or more */
+    double *g, *reach; /* g_j, and |g_j - l2 b_j| or more, in l1_factors */
     const double *slack; /* how far g_j may be off; NULL: not at all */
     int64_t *entry;    /* which of the visited are entries, ascending */
 };
@@ -214,18 +220,29 @@ static int64_t notice(const struct looked *looked, double above, int64_t from, i
     return entries;
 }
 
+/* In l1_factors; a column without a penalty binds nothing, as r is made orthogonal to it. */
+static double in_factors(const struct lasso *lasso, int64_t j, double reach)
+{
+    if (!lasso->l1_factor)
+        return reach;
+    return lasso->l1_factor[j] > 0 ? reach / lasso->l1_factor[j] : 0;
+}
+
 /* Active columns are always visited.  Returns the number of entries. */
-static int64_t look(const struct wanted *wanted, struct looked *looked)
+static int64_t look(const struct lasso *lasso, const struct wanted *wanted, struct looked *looked)
 {
     const struct lasso_scan_brief *brief = wanted->brief;
     int64_t entries = 0, from = 0;
     for (int64_t i = 0; i < wanted->count; i++)
-        looked->reach[i] = fabs(looked->g[i]) + (looked->slack ? looked->slack[i] : 0);
+        looked->reach[i] = reach_of(lasso, looked->g[i], looked->slack ? looked->slack[i] : 0);
+    for (int64_t i = 0; lasso->l1_factor && i < wanted->count; i++)
+        looked->reach[i] = in_factors(lasso, column_at(wanted, i), looked->reach[i]);
     for (int64_t k = 0; k < brief->active; k++) {
         int64_t i = place_of(wanted, from, wanted->active[k]);
         if (i >= wanted->count || column_at(wanted, i) != wanted->active[k])
             return RONDO_EAPP;
-        looked->reach[i] = fabs(looked->g[i] - brief->l2 * wanted->b[k]);
+        double g = looked->g[i] - lasso_l2(lasso, brief->l2, wanted->active[k]) * wanted->b[k];
+        looked->reach[i] = in_factors(lasso, wanted->active[k], reach_of(lasso, g, 0));
         entries = notice(looked, brief->notice, from, i, entries);
         looked->entry[entries++] = i;
         from = i + 1;
@@ -255,6 +272,13 @@ static int add_up(const struct lasso *lasso, const struct wanted *wanted, bool f
     return RONDO_OK;
 }
 
+/* g^2 / l2_factor; without a penalty 0, as r is orthogonal; where b_j >= 0 what is below 0 costs nothing. */
+static double square_of(const struct lasso *lasso, int64_t j, double g)
+{
+    double factor = lasso->l2_factor ? lasso->l2_factor[j] : 1;
+    return factor > 0 && !(lasso->nonnegative && g < 0) ? g * g / factor : 0;
+}
+
 static int write_answer(const struct lasso *lasso, const struct wanted *wanted,
                         const struct looked *looked, int64_t entries, bool first,
                         struct rondo_buf *result)
@@ -272,13 +296,13 @@ static int write_answer(const struct lasso *lasso, const struct wanted *wanted,
     *scan = (struct lasso_scan){ .most = greatest(looked->reach, wanted->count),
                                  .visited = wanted->count, .entries = entries };
     for (int64_t i = 0; wanted->brief->l2 > 0 && i < wanted->count; i++)
-        scan->square += looked->g[i] * looked->g[i];
+        scan->square += square_of(lasso, column_at(wanted, i), looked->g[i]);
     for (int64_t e = 0; e < entries; e++) {
         g[e] = looked->g[looked->entry[e]];
         column[e] = column_at(wanted, looked->entry[e]);
     }
     for (int64_t i = 0; i < wanted->count; i++)
-        bound[i] = bound_of(looked->slack ? fabs(looked->g[i]) + looked->slack[i] : looked->g[i]);
+        bound[i] = bound_of(reach_of(lasso, looked->g[i], looked->slack ? looked->slack[i] : 0));
     for (int64_t i = 0; first && i < SCAN_SUMS; i++)
         scan->sums[i] = looked->g[wanted->count + i];
     return RONDO_OK;
@@ -302,7 +326,7 @@ int lasso_scan_pull(const struct lasso *lasso, struct rondo_buf *room, const str
     code = add_up(lasso, &wanted, first, g, numbers, partials, count);
     if (code)
         return code;
-    int64_t entries = look(&wanted, &looked);
+    int64_t entries = look(lasso, &wanted, &looked);
     return entries < 0 ? (int)entries
                        : write_answer(lasso, &wanted, &looked, entries, first, result);
 }

@@ -22,10 +22,10 @@ double lasso_unit(const struct lasso *lasso, int64_t j)
     return lasso->scale[j] > 0 ? sqrt((double)lasso->n) / lasso->scale[j] : 0;
 }
 
-double lasso_violation(double w, double q, double l1, double l2)
+double lasso_violation(double w, double q, double l1, double l2, bool nonnegative)
 {
     double g = q + l2 * w;
-    return w != 0 ? fabs(g + copysign(l1, w)) : fmax(fabs(g) - l1, 0);
+    return w != 0 ? fabs(g + copysign(l1, w)) : fmax((nonnegative ? -g : fabs(g)) - l1, 0);
 }
 
 /* One coordinate; returns its change. */
@@ -33,6 +33,8 @@ static double move(struct lasso_block *block, int64_t j)
 {
     double old = block->w[j];
     double new = lasso_shrink(old - block->q[j], block->l1[j]) / (1 + block->l2[j]);
+    if (block->nonnegative && new < 0)
+        new = 0;
     if (new == old)
         return 0;
     block->w[j] = new;
@@ -51,7 +53,8 @@ static double pass(const struct lasso *lasso, struct lasso_block *block, const i
     double worst = 0;
     for (int64_t i = 0; i < count; i++) {
         int64_t j = list ? list[i] : i;
-        double violation = lasso_violation(block->w[j], block->q[j], block->l1[j], block->l2[j]);
+        double violation = lasso_violation(block->w[j], block->q[j], block->l1[j], block->l2[j],
+                                           block->nonnegative);
         if (violation > worst)
             worst = violation;
         double change = move(block, j);
@@ -79,30 +82,31 @@ static int64_t list_support(const struct lasso_block *block, int64_t *list)
     return active;
 }
 
+/* In front of the room a list: for newton.c what was not 0 at first, for passes what is not 0 now. */
 static int64_t solve(const struct lasso *lasso, struct lasso_block *block, struct rondo_buf *room)
 {
-    int64_t steps = 0, support = 0;
-    size_t bytes = (size_t)block->count * sizeof(int64_t);
-    for (int64_t j = 0; j < block->count; j++)
-        support += block->w[j] != 0;
-    bool warm = WARM * support >= block->count;
+    int64_t steps = 0;
+    int code = lasso->host->reserve(room, 2 * (size_t)block->count * sizeof(int64_t));
+    if (code)
+        return code;
+    room->size = (size_t)block->count * sizeof(int64_t);
+    block->first = list_support(block, (int64_t *)(void *)room->data);
+    bool warm = WARM * block->first >= block->count;
     for (int passes = 0; passes < PASSES_MOST; passes++) {
         if (pass(lasso, block, NULL, block->count, &steps) <= block->tolerance)
             break;
-        int code = lasso->host->reserve(room, bytes);
-        if (code)
-            return code;
-        int64_t *list = (int64_t *)(void *)room->data;
+        int64_t *list = (int64_t *)(void *)room->data + block->count;
         int64_t active = list_support(block, list), before = steps;
         double worst = HUGE_VAL;
-        while (worst > block->tolerance && !worth_it(active, steps - before, block->count, warm)
-               && passes++ < PASSES_MOST)
+        do
             worst = pass(lasso, block, list, active, &steps);
+        while (worst > block->tolerance && !worth_it(active, steps - before, block->count, warm)
+               && passes++ < PASSES_MOST);
         if (worst > block->tolerance)
             code = lasso_newton(lasso, block, room, &steps);
         if (code)
             return code;
-        warm = false;
+        warm = block->kept > 0;
     }
     return steps;
 }
@@ -161,8 +165,8 @@ static int load_block(const struct lasso *lasso, const struct rondo_task *task,
         double unit = lasso->scale[j] > 0 ? root / lasso->scale[j] : 0;
         at->q[i] = at->q0[i] = -sum / (double)lasso->n * unit;
         at->w[i] = at->w0[i] = unit > 0 ? b[i] / unit : 0;
-        at->l1[i] = unit > 0 ? brief->l1 * unit : HUGE_VAL;
-        at->l2[i] = brief->l2 * unit * unit;
+        at->l1[i] = unit > 0 ? lasso_l1(lasso, brief->l1, j) * unit : HUGE_VAL;
+        at->l2[i] = lasso_l2(lasso, brief->l2, j) * unit * unit;
     }
     return RONDO_OK;
 }
@@ -192,6 +196,8 @@ int lasso_pull(const void *problem, const void *common, void *scratch_,
     struct lasso_scratch *scratch = scratch_;
     if (task->tag == LASSO_GRADIENT)
         return lasso_scan_pull(lasso, &scratch->room, task, partials, count, result);
+    if (lasso->loss)
+        return lasso_outer_pull(lasso, common, scratch, task, result);
     struct pulled at;
     size_t bytes = sizeof(struct lasso_answer) + 3 * (size_t)task->count * sizeof(double);
     int code = lay_out(lasso, &scratch->room, task->count, &at);
@@ -205,12 +211,14 @@ int lasso_pull(const void *problem, const void *common, void *scratch_,
     struct lasso_block block = {
         .count = task->count, .couplings = task->couplings, .w = at.w, .q = at.q, .l1 = at.l1,
         .l2 = at.l2, .tolerance = brief->tolerance, .mode = (enum lasso_mode)brief->mode,
+        .nonnegative = lasso->nonnegative,
     };
     result->size = bytes;
     struct lasso_answer *answer = (struct lasso_answer *)(void *)result->data;
+    *answer = (struct lasso_answer){ 0 };
     double *b = (double *)(answer + 1), *violation = b + task->count;
     for (int64_t i = 0; i < task->count; i++)
-        violation[i] = lasso_violation(at.w[i], at.q[i], at.l1[i], at.l2[i]);
+        violation[i] = lasso_violation(at.w[i], at.q[i], at.l1[i], at.l2[i], lasso->nonnegative);
     memcpy(violation + task->count, at.q0, (size_t)task->count * sizeof *at.q0);
     bool on_rows = !task->couplings && block.mode == LASSO_SOLVE && scratch->r;
     answer->steps = on_rows ? lasso_solve_on_rows(lasso, common, scratch, task->variables, &block)

@@ -40,7 +40,8 @@ static int64_t list_visits(struct lasso_head *head, int32_t chunk)
     double drift = head->at.drift / (double)lasso->n, near = NEAR * notice_of(head);
     for (int64_t j = from; j < to; j++)
         /* What is no number is visited. */
-        if (!((double)head->reach[j] + lasso->scale[j] * drift < near) || head->b[j] != 0)
+        if (!((double)head->reach[j] + lasso->scale[j] * drift < lasso_l1(lasso, near, j))
+            || head->b[j] != 0)
             visits->offset[visits->count++] = (int32_t)(j - from);
     visits->start[chunk + 1] = visits->count;
     return visits->count - begin == to - from ? -1 : visits->count - begin;
@@ -92,8 +93,11 @@ int lasso_commit_fresh(struct lasso_head *head, double length)
     const struct lasso *lasso = head->lasso;
     struct numbers *at = &head->at;
     int code = lasso_commit_begin(head, LASSO_FRESH, 0, 1, at->nnz);
-    if (!code)
+    if (!code) {
+        struct lasso_commit *commit = (struct lasso_commit *)(void *)head->commit.data;
+        commit->b0 = at->b0;
         code = lasso_append(lasso, &head->commit, head->support, (size_t)at->nnz * sizeof(int64_t));
+    }
     for (int64_t i = 0; i < at->nnz && !code; i++)
         code = lasso_append(lasso, &head->commit, &head->b[head->support[i]], sizeof(double));
     at->moves = 0;
@@ -103,15 +107,6 @@ int lasso_commit_fresh(struct lasso_head *head, double length)
     at->drift += at->stride;
     return code;
 }
-
-struct sweep {
-    double rr, ry, moved;       /* r'r, r'y, |change of r|^2 at the last fresh one */
-    double most;                /* max_j |x_j'r/n - l2 b_j| */
-    double b1, bb;              /* |b|_1, b'b */
-    double square;              /* sum of (x_j'r/n)^2, with l2 */
-    int64_t entries;            /* in head->candidates */
-    bool turn;                  /* rounds are of working sets from now on */
-};
 
 static int meet(struct lasso_head *head, struct sweep *sums, int64_t j, double g)
 {
@@ -139,7 +134,8 @@ static void judge(struct lasso_head *head, struct sweep *sums, double strong)
     for (int64_t i = 0; i < sums->entries; i++) {
         int64_t j = list[i].variable;
         double unit = lasso_unit(lasso, j), b = head->b[j];
-        double v = lasso_violation(b, -list[i].g, at->l1, at->l2) * unit;
+        double v = lasso_violation(b, -list[i].g, lasso_l1(lasso, at->l1, j),
+                                   lasso_l2(lasso, at->l2, j), lasso->nonnegative) * unit;
         if (v > at->worst) {
             at->worst = v;
             at->most_violating = j;
@@ -147,7 +143,8 @@ static void judge(struct lasso_head *head, struct sweep *sums, double strong)
         if (!at->sets)
             head->violation[j] = v;
         else if (b == 0)
-            v = fmax(fabs(list[i].g) - strong, 0) * unit;
+            v = fmax((lasso->nonnegative ? list[i].g : fabs(list[i].g)) - lasso_l1(lasso, strong, j), 0)
+                * unit;
         if (v > 0)
             list[left++] = (struct candidate){ v, list[i].g, j };
     }
@@ -162,15 +159,16 @@ static int read_slopes(struct lasso_head *head, struct sweep *sums)
     int code = RONDO_OK;
     sums->most = lasso->slope_most / n;
     for (int64_t j = 0; j < lasso->p && !code; j++) {
-        double g = lasso->slope[j] / n;
-        head->reach[j] = (float)(fabs(g) * (1 + 0x1p-20)) + 0x1p-126f;
+        double g = lasso->slope[j] / n, binds = lasso->nonnegative ? g : fabs(g);
+        head->reach[j] = (float)(binds + fabs(g) * 0x1p-20) + 0x1p-126f;
         if (lasso->scale[j] == 0)
             head->reach[j] = 0;
-        else if (fabs(g) > above)
-            code = meet(head, sums, j, g);
+        else if (lasso_l1(lasso, 1, j) > 0 && binds > lasso_l1(lasso, above, j))
+            code = meet(head, sums, j, g); /* without a penalty g is but rounding */
+        double factor = lasso->l2_factor ? lasso->l2_factor[j] : 1;
+        if (head->at.l2 > 0 && factor > 0 && !(lasso->nonnegative && g < 0))
+            sums->square += g * g / factor;
     }
-    for (int64_t j = 0; head->at.l2 > 0 && j < lasso->p; j++)
-        sums->square += lasso->slope[j] / n * (lasso->slope[j] / n);
     return code;
 }
 
@@ -231,14 +229,15 @@ static int read_sweep(struct lasso_head *head, const struct rondo_bytes *results
         return RONDO_EAPP;
     *sums = (struct sweep){ .rr = first->sums[0], .ry = first->sums[1], .moved = first->sums[2] };
     for (int64_t i = 0; i < at->nnz; i++) {
-        double b = head->b[head->support[i]];
-        sums->b1 += fabs(b);
-        sums->bb += at->l2 > 0 ? b * b : 0;
+        int64_t j = head->support[i];
+        double b = head->b[j];
+        sums->b1 += lasso_l1(lasso, fabs(b), j);
+        sums->bb += at->l2 > 0 ? lasso_l2(lasso, b * b, j) : 0;
     }
     bool sets = lasso_works_in_sets(head);
     sums->turn = sets && (!at->sets || !at->swept);
     at->sets = sets;
-    if (!at->sets || sums->turn)
+    if (at->swept && (!at->sets || sums->turn)) /* before the first sweep they are zeros */
         memset(head->violation, 0, (size_t)lasso->p * sizeof *head->violation);
     if (!at->swept)
         return read_slopes(head, sums);
@@ -277,7 +276,7 @@ static int feed_sweep(struct lasso_head *head, struct rondo_head_link *link, con
     int code = head->at.chosen ? lasso_set_solved(head, link) : RONDO_OK; /* it was not: the job closes */
     for (int64_t i = 0; !head->at.sets && lasso_keeps_support(head) && i < head->at.nnz; i++)
         head->violation[head->support[i]] += 1e3 * head->at.worst;
-    if (!head->at.sets || sums->turn) /* nothing has a weight but what is chosen */
+    if (link && (!head->at.sets || sums->turn)) /* nothing has a weight but what is chosen */
         lasso->host->feed_all(link, head->violation);
     if (code || !head->at.sets)
         return code;
@@ -338,31 +337,51 @@ static int open_worst(struct lasso_head *head, struct rondo_order *order)
     return RONDO_OK;
 }
 
-int lasso_settle_sweep(struct lasso_head *head, struct rondo_head_link *link,
-                        const struct rondo_bytes *results, int32_t count,
-                        struct rondo_order *order)
+/* The least that the loss can be, at a residual scaled to be feasible; its penalty's part here. */
+static double dual_of_loss(const struct lasso_head *head, double s, double sum)
+{
+    const struct sweep *sums = &head->sweep;
+    double l2 = head->at.l2, penalty = head->at.l1 == 0 && l2 > 0 ? 0.5 * sums->square / l2
+                                                                  : 0.5 * s * s * l2 * sums->bb;
+    return sum / (double)head->lasso->n - penalty;
+}
+
+/* s r with the largest s up to 1 that is feasible; the workers say what the loss's conjugate is there. */
+static int open_dual(struct lasso_head *head, struct rondo_order *order)
+{
+    const struct sweep *sums = &head->sweep;
+    bool ridge = head->at.l1 == 0 && head->at.l2 > 0;
+    head->move.t = !ridge && sums->most > head->at.l1 ? head->at.l1 / sums->most : 1;
+    head->move.shift = 0;
+    *order = (struct rondo_order){ .kind = RONDO_JOIN, .tag = LASSO_DUAL, .no_pull = true, .count = 1,
+                                   .variables = &head->at.most_violating };
+    return RONDO_OK;
+}
+
+static int open_score(struct lasso_head *head, struct rondo_order *order)
+{
+    *order = (struct rondo_order){ .kind = RONDO_JOIN, .tag = LASSO_SCORE, .no_pull = true, .count = 1,
+                                   .variables = &head->at.most_violating };
+    return RONDO_OK;
+}
+
+static int nothing(struct lasso_head *head, struct rondo_order *order)
+{
+    int code = lasso_commit_begin(head, LASSO_NOTHING, 0, 0, 0);
+    order->commit = (struct rondo_bytes){ head->commit.data, head->commit.size };
+    return code;
+}
+
+/* What follows from a sweep: the end, the next point, or a working set. */
+static int proceed(struct lasso_head *head, struct rondo_head_link *link, struct rondo_order *order)
 {
     const struct lasso *lasso = head->lasso;
     struct numbers *at = &head->at;
-    struct sweep sums;
-    int code = read_sweep(head, results, count, &sums);
-    if (code)
-        return code;
-    at->objective = sums.rr / (2 * (double)lasso->n) + at->l1 * sums.b1 + 0.5 * at->l2 * sums.bb;
-    bool lost = at->untested && lost_track(head, sums.moved);
-    at->untested = 0;
-    if (!lost)
-        at->dual = fmax(at->dual, dual_value(head, &sums));
-    at->sweeps++;
-    bool ends = stalled(head), reached = !lost && lasso_relative_gap(head) <= lasso->gap;
-    const char *stop = reached && at->moves == 0 ? "gap" : ends && at->fresh_tried ? "precision" : NULL;
-    at->work = at->updates = at->exhausted = at->sweep_pending = 0;
-    at->swept = 1;
-    at->closing = reached || ends;
-    order->report = true;
-    order->note = "sweep";
+    const char *stop = head->stop;
+    bool ends = head->ends;
     double strong = at->l1;
-    at->imprecise |= stop && !reached;
+    int code = RONDO_OK;
+    *order = (struct rondo_order){ .kind = RONDO_REST, .report = true, .note = "sweep" };
     if (stop && at->point + 1 < lasso->points) {
         strong = strong_rule(head, at->point + 1);
         code = lasso_next_point(head);
@@ -371,10 +390,10 @@ int lasso_settle_sweep(struct lasso_head *head, struct rondo_head_link *link,
     } else if (stop) {
         order->stop = at->imprecise ? "precision" : "gap";
     }
-    judge(head, &sums, strong);
+    judge(head, &head->sweep, strong);
     at->hot = at->worst;
     if (!code)
-        code = feed_sweep(head, link, &sums);
+        code = feed_sweep(head, link, &head->sweep);
     if (code)
         return code;
     if (ends) {
@@ -384,8 +403,67 @@ int lasso_settle_sweep(struct lasso_head *head, struct rondo_head_link *link,
     if (!order->stop && at->stalls > 0 && !at->closing && at->worst > 0
         && at->moves < lasso->fresh_rounds)
         return open_worst(head, order);
-    bool renew = !order->stop && (at->closing || at->moves >= lasso->fresh_rounds);
-    code = renew ? lasso_commit_fresh(head, 0) : lasso_commit_begin(head, LASSO_NOTHING, 0, 0, 0);
+    if (order->stop || (!at->closing && at->moves < lasso->fresh_rounds))
+        return nothing(head, order);
+    code = lasso_commit_fresh(head, 0);
     order->commit = (struct rondo_bytes){ head->commit.data, head->commit.size };
     return code;
+}
+
+/* The dual value is known: whether the job ends, or the point. */
+static int conclude(struct lasso_head *head, struct rondo_head_link *link, bool lost,
+                    struct rondo_order *order)
+{
+    struct numbers *at = &head->at;
+    at->sweeps++;
+    bool ends = stalled(head), reached = !lost && lasso_relative_gap(head) <= head->lasso->gap;
+    const char *stop = reached && at->moves == 0 ? "gap" : ends && at->fresh_tried ? "precision" : NULL;
+    at->work = at->updates = at->exhausted = at->sweep_pending = 0;
+    at->swept = 1;
+    at->closing = reached || ends;
+    at->imprecise |= stop && !reached;
+    head->ends = ends;
+    head->stop = stop;
+    return stop && head->lasso->stage ? open_score(head, order) : proceed(head, link, order);
+}
+
+int lasso_settle_sweep(struct lasso_head *head, struct rondo_head_link *link,
+                        const struct rondo_bytes *results, int32_t count,
+                        struct rondo_order *order)
+{
+    const struct lasso *lasso = head->lasso;
+    struct numbers *at = &head->at;
+    struct sweep *sums = &head->sweep;
+    int code = read_sweep(head, results, count, sums);
+    if (code)
+        return code;
+    double loss = lasso->loss ? sums->rr : sums->rr / 2;
+    at->objective = loss / (double)lasso->n + at->l1 * sums->b1 + 0.5 * at->l2 * sums->bb;
+    bool lost = at->untested && lost_track(head, sums->moved);
+    at->untested = 0;
+    if (lasso->loss && !lost)
+        return open_dual(head, order);
+    if (!lost)
+        at->dual = fmax(at->dual, dual_value(head, sums));
+    return conclude(head, link, lost, order);
+}
+
+int lasso_settle_dual(struct lasso_head *head, struct rondo_head_link *link,
+                      const struct rondo_bytes *results, int32_t count, struct rondo_order *order)
+{
+    const double *said = count == 1 ? results[0].data : NULL;
+    if (!said || results[0].size != 2 * sizeof(double))
+        return RONDO_EAPP;
+    head->at.dual = fmax(head->at.dual, dual_of_loss(head, head->move.t, said[0]));
+    return conclude(head, link, false, order);
+}
+
+int lasso_settle_score(struct lasso_head *head, struct rondo_head_link *link,
+                       const struct rondo_bytes *results, int32_t count, struct rondo_order *order)
+{
+    const double *said = count == 1 ? results[0].data : NULL;
+    if (!said || results[0].size != 2 * sizeof(double))
+        return RONDO_EAPP;
+    int code = lasso_keep_error(head, said[0]);
+    return code ? code : proceed(head, link, order);
 }

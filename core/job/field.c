@@ -57,6 +57,26 @@ static bool add_app(struct rondo_job *job, const struct rondo_app *app)
     return fits;
 }
 
+/* A role and a number of the same key are one field: a text is the file's path, a number is itself. */
+static void unite(struct rondo_job *job)
+{
+    int kept = 0;
+    for (int i = 0; i < job->count; i++) {
+        struct field *last = kept ? &job->fields[kept - 1] : NULL, *field = &job->fields[i];
+        bool alike = last && last->own && field->own && field_order(last, field) == 0
+                     && !last->role != !field->role;
+        const struct rondo_param *rule = alike ? (last->role ? field : last)->rule : NULL;
+        if (!rule || rule->type != RONDO_INTEGER || rule->fallback) {
+            job->fields[kept++] = *field;
+            continue;
+        }
+        if (field->role)
+            *last = *field;
+        last->number = rule;
+    }
+    job->count = kept;
+}
+
 int field_table(struct rondo_job *job, const struct rondo_app *app, struct rondo_error *err)
 {
     job->app = app;
@@ -71,6 +91,7 @@ int field_table(struct rondo_job *job, const struct rondo_app *app, struct rondo
     }
     bool fits = !app || add_app(job, app);
     qsort(job->fields, (size_t)job->count, sizeof *job->fields, field_order);
+    unite(job);
     for (int i = 1; i < job->count; i++)
         fits = fits && field_order(&job->fields[i - 1], &job->fields[i]) < 0;
     if (!fits)

@@ -20,6 +20,7 @@ struct field {
     char key[FIELD_KEY_MAX]; /* dotted, in full */
     const struct rondo_param *rule;
     const struct rondo_role *role; /* a data file; else NULL */
+    const struct rondo_param *number; /* a number may stand in the file's place; NULL: none may */
     bool own;                      /* of the app, not the host's */
     bool relative;                 /* a path that was written as a relative one */
     enum field_source source;

@@ -84,6 +84,12 @@ bool job_given(const struct rondo_job *job, const char *key)
     return demand(job, key, "key", NULL)->source != FIELD_ABSENT;
 }
 
+bool job_is_file(const struct rondo_job *job, const char *key)
+{
+    const struct field *field = demand(job, key, "key", NULL);
+    return field->role && field->source != FIELD_ABSENT;
+}
+
 double job_real(const struct rondo_job *job, const char *key)
 {
     const struct field *field = demand(job, key, "number", is_number);
@@ -92,6 +98,9 @@ double job_real(const struct rondo_job *job, const char *key)
 
 int64_t job_integer(const struct rondo_job *job, const char *key)
 {
+    const struct field *field = field_find(job, key);
+    if (field && field->role && field->number)
+        return 0;
     return demand(job, key, "whole number", is_integer)->integer;
 }
 

@@ -46,7 +46,10 @@ const char *job_path(const struct rondo_job *job); /* the spec's own file */
 /* By dotted key, defaults filled in; an unknown key is a programmer's error (asserts). */
 bool job_given(const struct rondo_job *job, const char *key); /* stands there, or has a default */
 double job_real(const struct rondo_job *job, const char *key);
-int64_t job_integer(const struct rondo_job *job, const char *key);
+int64_t job_integer(const struct rondo_job *job, const char *key); /* 0 where a file stands in its place */
+/* Stands there as the name of a data file: a role may share its key with a whole number of the app's,
+ * and the spec has the one or the other. */
+bool job_is_file(const struct rondo_job *job, const char *key);
 bool job_flag(const struct rondo_job *job, const char *key);
 const char *job_text(const struct rondo_job *job, const char *key); /* borrowed; "" where absent */
 void job_where(const struct rondo_job *job, const char *key, char *out, size_t size);

@@ -209,6 +209,10 @@ static int take_text(struct field *field, const json_t *value, const char *where
 
 int rule_apply(struct field *field, const json_t *value, const char *where, struct rondo_error *err)
 {
+    if (field->number && !json_is_string(value)) {
+        field->rule = field->number;
+        field->role = NULL;
+    }
     switch (field->rule->type) {
     case RONDO_REAL: return take_real(field, value, where, err);
     case RONDO_INTEGER: return take_integer(field, value, where, err);

@@ -33,6 +33,13 @@ static void put_numbers(struct jsonout *out, const struct field *field)
 
 static void put_text_rule(struct jsonout *out, const struct field *field)
 {
+    if (field->number) {
+        jsonout_key(out, "type");
+        jsonout_raw(out, "[\"string\", \"integer\"]");
+        jsonout_integer_at(out, "minLength", 1);
+        jsonout_real_at(out, "minimum", field->number->least);
+        return;
+    }
     if (!keys_extra(field->key)->size) {
         jsonout_text_at(out, "type", "string");
         if (field->role || keys_extra(field->key)->path)
@@ -69,10 +76,11 @@ static void put_rule(struct jsonout *out, const struct field *field)
 /* A key's own schema.  The default is on the field, where rule_default has put it. */
 static void put_key(struct jsonout *out, const struct field *field, const struct job_apps *apps)
 {
-    const char *help = field->role ? field->role->help : field->rule->help;
+    const struct rondo_param *rule = field->number ? field->number : field->rule;
+    const char *help = field->role && !field->number ? field->role->help : rule->help;
     char text[320];
-    snprintf(text, sizeof text, "%s%s%s%s", help, *field->rule->unit ? " [" : "", field->rule->unit,
-             *field->rule->unit ? "]" : "");
+    snprintf(text, sizeof text, "%s%s%s%s", help, *rule->unit ? " [" : "", rule->unit,
+             *rule->unit ? "]" : "");
     jsonout_open(out, '{');
     jsonout_text_at(out, "description", text);
     put_rule(out, field);

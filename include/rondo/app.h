@@ -72,7 +72,8 @@ enum rondo_role_kind {
 
 /* A data file that a job of this app names under /data. */
 struct rondo_role {
-    const char *key; /* "x" */
+    const char *key; /* "x"; "params.weights" stands under /params, and may share its key with a whole
+                      * number without a default: the spec has a number there or the file's name */
     enum rondo_role_kind kind;
     bool required;
     const char *labels_of; /* this vector may come with that matrix's file (svmlight, .fam); NULL: never */
@@ -225,7 +226,7 @@ struct rondo_host {
      * `given` tells a key that is absent; the others return the zero of their type for it. */
     bool (*given)(const struct rondo_job *job, const char *key);
     double (*real)(const struct rondo_job *job, const char *key);
-    int64_t (*integer)(const struct rondo_job *job, const char *key);
+    int64_t (*integer)(const struct rondo_job *job, const char *key); /* a role of that key is given: 0 */
     bool (*flag)(const struct rondo_job *job, const char *key);
     const char *(*text)(const struct rondo_job *job, const char *key); /* borrowed from the job */
     /* The JSON pointer of a key, with file, line and column, for an error about its value. */

@@ -111,9 +111,7 @@ class Specs(Refusals):
     def test_what_a_later_version_brings(self):
         self.run_refused(self.spec("x.svm", schedule={"sync": "async"}), "/schedule/sync",
                          "not in this version")
-        self.run_refused(self.spec("x.svm", params={"loss": "logistic"}), "/params/loss",
-                         "not in this version")
-        self.run_refused(self.spec("x.svm", params={"standardize": True}), "/params/standardize",
+        self.run_refused(self.spec("x.svm", workers={"device": "cuda"}), "/workers/device",
                          "not in this version")
 
     def test_a_missing_spec(self):

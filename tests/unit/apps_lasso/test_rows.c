@@ -96,7 +96,7 @@ static void measure(const struct fixture *f, const double *w, long double *chang
         *change += 0.5L * e * (f->q0[a] + q);
         if (w[a] != 0)
             *objective += f->l1[a] * fabsl((long double)w[a]) + 0.5L * f->l2[a] * w[a] * w[a];
-        *violation = fmaxl(*violation, lasso_violation(w[a], (double)q, f->l1[a], f->l2[a]));
+        *violation = fmaxl(*violation, lasso_violation(w[a], (double)q, f->l1[a], f->l2[a], false));
     }
     *objective += *change;
 }

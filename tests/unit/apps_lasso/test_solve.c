@@ -237,7 +237,7 @@ Test(solve, alone_each_is_at_its_own_minimum)
         for (int64_t j = 0; j < it.m; j++) {
             double w = it.w[j], q = it.q0[j] + (w - it.w0[j]);
             moved += w != it.w0[j];
-            cr_assert_float_eq(lasso_violation(w, q, it.l1[j], it.l2[j]), 0, 1e-14);
+            cr_assert_float_eq(lasso_violation(w, q, it.l1[j], it.l2[j], false), 0, 1e-14);
         }
         cr_assert_eq(steps, moved);
         cr_assert(objective(&it, it.w, true) <= objective(&it, it.w0, true) + 1e-14L);
@@ -246,11 +246,11 @@ Test(solve, alone_each_is_at_its_own_minimum)
 
 Test(solve, the_violation_is_the_distance_from_the_subdifferential)
 {
-    cr_assert_float_eq(lasso_violation(0, 0.3, 0.5, 0), 0, 0);
-    cr_assert_float_eq(lasso_violation(0, -0.7, 0.5, 0), 0.2, 1e-16);
-    cr_assert_float_eq(lasso_violation(2, -0.5, 0.5, 0), 0, 0);
-    cr_assert_float_eq(lasso_violation(-2, 0.25, 0.5, 0), 0.25, 1e-16);
-    cr_assert_float_eq(lasso_violation(2, -1.5, 0.5, 0.5), 0, 0);
+    cr_assert_float_eq(lasso_violation(0, 0.3, 0.5, 0, false), 0, 0);
+    cr_assert_float_eq(lasso_violation(0, -0.7, 0.5, 0, false), 0.2, 1e-16);
+    cr_assert_float_eq(lasso_violation(2, -0.5, 0.5, 0, false), 0, 0);
+    cr_assert_float_eq(lasso_violation(-2, 0.25, 0.5, 0, false), 0.25, 1e-16);
+    cr_assert_float_eq(lasso_violation(2, -1.5, 0.5, 0.5, false), 0, 0);
 }
 
 /* ---- pull: what a block answers ---------------------------------------------------------------------- */

@@ -60,6 +60,15 @@ void sampler_open(struct sampler *sampler, int64_t round)
     sampler->opened_at = sampler->cursor;
 }
 
+/* The sums over leaves that have changed. */
+static void renew(struct sampler *sampler, int64_t count, const int64_t *variables)
+{
+    if (count > sampler->count / BULK_SHARE)
+        sumtree_rebuild(&sampler->tree);
+    else
+        sumtree_update(&sampler->tree, count, variables);
+}
+
 /* ---- draws ------------------------------------------------------------------------------- */
 
 static double next_unit(struct sampler *sampler)
@@ -140,6 +149,23 @@ void sampler_take(struct sampler *sampler, int64_t variable)
         sumtree_set(&sampler->tree, variable, 0);
 }
 
+int64_t sampler_draw_all(struct sampler *sampler, int64_t most, int64_t *variables)
+{
+    if (!sampler->rule->weighted)
+        return -1;
+    int64_t count = sumtree_list(&sampler->tree, most, variables);
+    if (count > most)
+        return -1;
+    double *leaf = sumtree_leaves(&sampler->tree);
+    for (int64_t i = 0; i < count; i++) {
+        bitset_add(sampler->out, variables[i]);
+        leaf[variables[i]] = 0;
+    }
+    sampler->in -= count;
+    sumtree_update(&sampler->tree, count, variables);
+    return count;
+}
+
 /* ---- and back ---------------------------------------------------------------------------- */
 
 void sampler_release(struct sampler *sampler, int64_t count, const int64_t *variables)
@@ -149,15 +175,15 @@ void sampler_release(struct sampler *sampler, int64_t count, const int64_t *vari
         bitset_remove(sampler->out, variables[i]);
     if (!sampler->rule->weighted)
         return;
-    if (count > sampler->count / BULK_SHARE) {
-        double *leaf = sumtree_leaves(&sampler->tree);
-        for (int64_t i = 0; i < count; i++)
-            leaf[variables[i]] = sampler_share(sampler, variables[i]);
-        sumtree_rebuild(&sampler->tree);
-        return;
+    double *leaf = sumtree_leaves(&sampler->tree);
+    int64_t changed = 0;
+    for (int64_t i = 0; i < count; i++) {
+        double share = sampler_share(sampler, variables[i]);
+        changed += leaf[variables[i]] != share;
+        leaf[variables[i]] = share;
     }
-    for (int64_t i = 0; i < count; i++)
-        sumtree_set(&sampler->tree, variables[i], sampler_share(sampler, variables[i]));
+    if (changed > 0)
+        renew(sampler, count, variables);
 }
 
 void sampler_put_back(struct sampler *sampler, int64_t count, const int64_t *variables)
@@ -197,8 +223,8 @@ void sampler_feed(struct sampler *sampler, int64_t count, const int64_t *variabl
 {
     if (!sampler->rule->weighted)
         return;
-    bool bulk = count > sampler->count / BULK_SHARE;
     double *leaf = sumtree_leaves(&sampler->tree);
+    int64_t changed = 0;
     for (int64_t i = 0; i < count; i++) {
         int64_t j = variables[i];
         if (j < 0 || j >= sampler->count)
@@ -207,13 +233,11 @@ void sampler_feed(struct sampler *sampler, int64_t count, const int64_t *variabl
                                                    violation ? violation[i] : (double)NAN);
         if (bitset_has(sampler->out, j))
             continue;
-        if (bulk)
-            leaf[j] = sampler_share(sampler, j);
-        else
-            sumtree_set(&sampler->tree, j, sampler_share(sampler, j));
+        leaf[j] = sampler_share(sampler, j);
+        changed++;
     }
-    if (bulk)
-        sumtree_rebuild(&sampler->tree);
+    if (changed > 0)
+        renew(sampler, count, variables);
 }
 
 void sampler_feed_all(struct sampler *sampler, const double *violation)

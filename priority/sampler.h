@@ -44,6 +44,9 @@ void sampler_open(struct sampler *sampler, int64_t round);
 /* Takes one out; -1 where none is left that has any weight.  O(log M); uniform and cyclic O(1), or
  * O(M / 64) where nearly all are out. */
 int64_t sampler_draw(struct sampler *sampler);
+/* What so many draws would take, ascending, where they would take all that has a weight: how many; -1:
+ * more have one, or the rule knows none, and nothing is taken.  Room for `most`. */
+int64_t sampler_draw_all(struct sampler *sampler, int64_t most, int64_t *variables);
 /* Takes out a variable that is in. */
 void sampler_take(struct sampler *sampler, int64_t variable);
 /* Drawn, and their round is over. */

@@ -52,6 +52,22 @@ void sumtree_set(struct sumtree *tree, int64_t leaf, double weight)
     tree->total = node_sum(tree->level[tree->levels - 1]);
 }
 
+void sumtree_update(struct sumtree *tree, int64_t count, const int64_t *leaves)
+{
+    int64_t size = 1; /* leaves under a node of level l + 1 */
+    for (int32_t l = 0; l + 1 < tree->levels; l++) {
+        int64_t last = -1;
+        size *= SUMTREE_FAN;
+        for (int64_t i = 0; i < count; i++) {
+            int64_t node = leaves[i] >= 0 && leaves[i] < tree->count ? leaves[i] / size : last;
+            if (node != last)
+                tree->level[l + 1][node] = node_sum(tree->level[l] + node * SUMTREE_FAN);
+            last = node;
+        }
+    }
+    tree->total = node_sum(tree->level[tree->levels - 1]);
+}
+
 double *sumtree_leaves(struct sumtree *tree)
 {
     return tree->level[0];
@@ -117,4 +133,24 @@ int64_t sumtree_find(const struct sumtree *tree, double u)
         index += descend(tree->level[l] + index, &at);
     }
     return index;
+}
+
+/* Those under entries [from, from + SUMTREE_FAN) of a level. */
+static int64_t list_below(const struct sumtree *tree, int32_t level, int64_t from, int64_t listed,
+                          int64_t most, int64_t *leaf)
+{
+    for (int64_t i = from; i < from + SUMTREE_FAN && listed <= most; i++) {
+        if (!(tree->level[level][i] > 0))
+            continue;
+        if (level > 0)
+            listed = list_below(tree, level - 1, i * SUMTREE_FAN, listed, most, leaf);
+        else if (listed++ < most)
+            leaf[listed - 1] = i;
+    }
+    return listed;
+}
+
+int64_t sumtree_list(const struct sumtree *tree, int64_t most, int64_t *leaf)
+{
+    return list_below(tree, tree->levels - 1, 0, 0, most, leaf);
 }

@@ -34,11 +34,19 @@ void sumtree_fini(struct sumtree *tree);
 /* weight: finite and >= 0, small enough that the sum of all stays finite.  O(log M). */
 void sumtree_set(struct sumtree *tree, int64_t leaf, double weight);
 
+/* After a change of these leaves, in any order, numbers outside passed over;
+ * ascending ones share their sums.  O(leaves log M). */
+void sumtree_update(struct sumtree *tree, int64_t count, const int64_t *leaves);
+
 /* The weights themselves, [count], for a change in bulk; sumtree_rebuild must follow.  O(M). */
 double *sumtree_leaves(struct sumtree *tree);
 void sumtree_rebuild(struct sumtree *tree);
 
 /* The leaf at u in [0, 1) of the sum; -1 where the sum is 0.  Never a leaf of weight 0.  O(log M). */
 int64_t sumtree_find(const struct sumtree *tree, double u);
+
+/* The leaves that have a weight, ascending, where they are at most so many; else more than that is
+ * returned, and leaf has some of them.  O(leaves listed log M). */
+int64_t sumtree_list(const struct sumtree *tree, int64_t most, int64_t *leaf);
 
 #endif

@@ -104,6 +104,9 @@ static void draw_batch(struct scheduler *s)
 static void draw_all(struct scheduler *s)
 {
     int64_t left = s->whole ? s->want : s->config.candidates;
+    int64_t all = s->whole ? sampler_draw_all(&s->sampler, s->want, s->taken_variable) : -1;
+    for (; s->taken < all; left = 0)
+        take(s, s->taken_variable[s->taken]);
     for (; s->taken < s->want && left > 0; left--) {
         int64_t variable = sampler_draw(&s->sampler);
         if (variable < 0)

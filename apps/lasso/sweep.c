@@ -38,12 +38,14 @@ static int64_t list_visits(struct lasso_head *head, int32_t chunk)
     struct visits *visits = &head->visits;
     int64_t from = lasso->chunk[chunk], to = lasso->chunk[chunk + 1], begin = visits->count;
     double drift = head->at.drift / (double)lasso->n, near = NEAR * notice_of(head);
-    for (int64_t j = from; j < to; j++)
+    int64_t count = begin;
+    for (int64_t j = from; j < to; j++) { /* no branch: which are visited is nothing to guess */
         /* What is no number is visited. */
-        if (!((double)head->reach[j] + lasso->scale[j] * drift < lasso_l1(lasso, near, j))
-            || head->b[j] != 0)
-            visits->offset[visits->count++] = (int32_t)(j - from);
-    visits->start[chunk + 1] = visits->count;
+        int visit = !((double)head->reach[j] + lasso->scale[j] * drift < lasso_l1(lasso, near, j));
+        visits->offset[count] = (int32_t)(j - from);
+        count += visit | (head->b[j] != 0);
+    }
+    visits->count = visits->start[chunk + 1] = count;
     return visits->count - begin == to - from ? -1 : visits->count - begin;
 }
 

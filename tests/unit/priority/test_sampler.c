@@ -36,6 +36,34 @@ Test(sampler, draws_each_variable_once_until_none_is_left)
     }
 }
 
+Test(sampler, draws_all_at_once_what_draws_would_take_one_by_one)
+{
+    enum { M = 700 };
+    int64_t all[M], few[3] = { 5, 600, 601 };
+    double weight[3] = { 1e200, 2, 1e-200 };
+    for (int64_t most = 2; most <= 4; most++) {
+        struct sampler sampler = make(RULE_GRADIENT, 0, M);
+        double zeros[M] = { 0 };
+        sampler_feed_all(&sampler, zeros);
+        sampler_feed(&sampler, 3, few, NULL, weight);
+        sampler_open(&sampler, 1);
+        int64_t count = sampler_draw_all(&sampler, most, all);
+        cr_assert_eq(count, most < 3 ? -1 : 3);
+        for (int64_t i = 0; i < count; i++)
+            cr_assert_eq(all[i], few[i]);
+        for (int64_t i = 0; i < 3 && count < 0; i++) /* nothing was taken */
+            cr_assert(sampler_draw(&sampler) >= 0);
+        cr_assert_eq(sampler_draw(&sampler), -1);
+        cr_assert_eq(sampler_sum(&sampler), 0);
+        sampler_release(&sampler, 3, few);
+        cr_assert_gt(sampler_sum(&sampler), 0);
+        sampler_fini(&sampler);
+    }
+    struct sampler uniform = make(RULE_UNIFORM, 0, M);
+    cr_assert_eq(sampler_draw_all(&uniform, M, all), -1);
+    sampler_fini(&uniform);
+}
+
 /* Chi-square of first draws against p(j) = (w_j + eta) / sum; 30 degrees of freedom, the 0.1 % point
  * is 59.7 (tables of the distribution). */
 static double chi_square(enum priority_rule rule, const double *violation)

@@ -16,6 +16,7 @@
 int lasso_keep_error(struct lasso_head *head, double sum)
 {
     double error = sum / head->lasso->held[head->lasso->stage - 1];
+    error = error < LASSO_LARGEST ? error : LASSO_LARGEST; /* of counts far off: its square is a number still */
     head->at.errors++;
     return lasso_append(head->lasso, &head->errors, &error, sizeof error);
 }

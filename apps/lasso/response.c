@@ -83,7 +83,7 @@ int lasso_read_factors(struct lasso *lasso, struct rondo_error *err)
 static int read_weights(struct lasso *lasso, struct rondo_error *err)
 {
     const double *weight;
-    double sum = 0;
+    double sum = 0, most = 0;
     int code = read_vector(lasso, "params.weights", lasso->n, "rows", &weight, err);
     if (!code && weight)
         code = check_factors(lasso, "params.weights", weight, lasso->n, err);
@@ -93,9 +93,11 @@ static int read_weights(struct lasso *lasso, struct rondo_error *err)
     if (!lasso->weight)
         return no_memory(err);
     for (int64_t i = 0; i < lasso->n; i++)
-        sum += weight[i];
+        most = fmax(most, weight[i]);
     for (int64_t i = 0; i < lasso->n; i++)
-        lasso->weight[i] = weight[i] * ((double)lasso->n / sum);
+        sum += weight[i] / most; /* however small they are */
+    for (int64_t i = 0; i < lasso->n; i++)
+        lasso->weight[i] = weight[i] / most * ((double)lasso->n / sum);
     return RONDO_OK;
 }
 

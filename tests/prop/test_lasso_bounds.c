@@ -153,12 +153,13 @@ Test(lasso_bounds, a_belief_without_the_drift_is_found_false)
 /* ---- under a loss ------------------------------------------------------------------------------------- */
 
 /* r = -v f'(eta), made orthogonal to the intercept and the columns without a penalty by the curvature; false
- * where these leave it too little to tell rounding from truth. */
+ * where these leave it too little to tell rounding from truth, or where b >= 0 and which of them bind is the
+ * app's to say. */
 static bool pull(const struct glm *glm, const struct lasso *lasso, const double *b, long double b0, long double *r)
 {
     int64_t n = glm->n, k = lasso->frame.count;
     long double *h = calloc((size_t)n * (size_t)(2 * k + 1), sizeof *h), *q = h + n, *hq = q + n * k;
-    bool clear = true;
+    bool clear = !glm->spec->nonnegative || k <= lasso->intercept;
     glm_eta(glm, b, b0, r);
     for (int64_t i = 0; i < n; i++) {
         bool near = glm->kind != GLM_HUBER || fabsl(glm->y[i] - r[i]) <= glm->spec->huber_delta;

@@ -123,7 +123,12 @@ static struct lasso_spec random_spec(struct dice *dice, struct design *design, s
     spec.seed = (uint64_t)dice_below(dice, 1 << 30);
     spec.round_limit = 3000;
     spec.isa = isa[dice_below(dice, 2)];
-    glm_draw(dice, design, &spec, instance % 4 == 3, room);
+    bool paths = instance % 4 == 3;
+    if (!paths && dice_unit(dice) < 0.1) { /* a ridge has no lambda_max */
+        spec.l1_ratio = 0;
+        spec.lambda = pow(10, 1 - 3 * dice_unit(dice));
+    }
+    glm_draw(dice, design, &spec, paths, room);
     draw_schedule(dice, &spec);
     return spec;
 }

@@ -284,7 +284,7 @@ void glm_draw(struct dice *dice, struct design *design, struct lasso_spec *spec,
         spec->weights = lasso_vector_of(room->weights, n);
     }
     if (dice_unit(dice) < 0.4) {
-        draw_factors(dice, design, !spec->nonnegative && dice_unit(dice) < 0.6, room->factors);
+        draw_factors(dice, design, dice_unit(dice) < 0.6, room->factors);
         spec->factors = lasso_vector_of(room->factors, design->p);
     }
     if (!paths)

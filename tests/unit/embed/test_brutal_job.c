@@ -29,6 +29,19 @@ static void clear(const char *path)
     rmdir(path);
 }
 
+/* NAME.mtx: from + i^2 mod count. */
+static void write_vector(const char *name, int rows, int from, int count)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s.mtx", folder, name);
+    FILE *file = fopen(path, "w");
+    cr_assert_not_null(file);
+    fprintf(file, "%%%%MatrixMarket matrix array real general\n%d 1\n", rows);
+    for (int i = 0; i < rows; i++)
+        fprintf(file, "%d\n", from + i * i % count);
+    cr_assert_eq(fclose(file), 0);
+}
+
 /* ROWS lines of svmlight, the label in front. */
 static void write_data(void)
 {
@@ -47,18 +60,27 @@ static void write_data(void)
         fprintf(file, "\n");
     }
     cr_assert_eq(fclose(file), 0);
+    write_vector("labels", ROWS, 0, 3);
+    write_vector("weights", ROWS, 1, 3);
+    write_vector("folds", ROWS, 8, 5);
+    write_vector("factors", COLUMNS, 0, 97);
 }
 
-static struct rondo_job *parse(const char *more)
+static const char *const SQUARED = "\"x\": \"x.svm\"}, \"params\": {\"lambda_ratio\": 0.1";
+static const char *const LOGISTIC =
+    "\"x\": \"x.svm\", \"y\": \"labels.mtx\"}, \"params\": {\"loss\": \"logistic\", \"standardize\": true, "
+    "\"weights\": \"weights.mtx\", \"penalty_factor\": \"factors.mtx\", \"path\": {\"count\": 3, "
+    "\"min_ratio\": 0.3}, \"cv\": {\"folds\": \"folds.mtx\"}";
+
+static struct rondo_job *parse(const char *what, const char *more)
 {
     char text[1024];
     struct rondo_job *job = NULL;
     struct rondo_error err = { 0 };
     int size = snprintf(text, sizeof text,
-                        "{\"version\": 1, \"app\": \"lasso\", \"data\": {\"x\": \"x.svm\"}, "
-                        "\"params\": {\"lambda_ratio\": 0.1}, \"stop\": {\"rounds\": 6}, "
+                        "{\"version\": 1, \"app\": \"lasso\", \"data\": {%s}, \"stop\": {\"rounds\": %d}, "
                         "\"schedule\": {\"blocks\": 2, \"block_size\": 3, \"candidates\": 8}, "
-                        "\"limits\": {\"memory\": \"1MiB\"}%s}", more);
+                        "\"limits\": {\"memory\": \"1MiB\"}%s}", what, what == LOGISTIC ? 200 : 6, more);
     int code = job_parse(text, (size_t)size, "brutal.json", folder, NULL, 0, &registry_apps, &job,
                          &err);
     cr_assert_eq(code, RONDO_OK, "%s: %s", err.where, err.what);
@@ -77,13 +99,13 @@ static int run(struct rondo_job *job, int32_t workers, bool encoded, struct rond
 }
 
 /* A hang ends the test program. */
-static void brutal(const char *more, int32_t workers, bool encoded)
+static void brutal(const char *what, const char *more, int32_t workers, bool encoded)
 {
     struct rondo_error err;
     uint64_t step = (uint64_t)(10 / scale_runs(10)), k = 1, borne = 0;
     log_set_level(LOG_ERROR);
     write_data();
-    struct rondo_job *job = parse(more);
+    struct rondo_job *job = parse(what, more);
     cr_assert_eq(run(job, workers, encoded, &err), RONDO_OK, "%s", err.what);
     int64_t live = mem_live();
     for (bool reached = true; reached; k += step) {
@@ -111,20 +133,31 @@ static void brutal(const char *more, int32_t workers, bool encoded)
 
 Test(brutal_job, with_one_worker)
 {
-    brutal(", \"trace\": \"off\"", 1, false);
+    brutal(SQUARED, ", \"trace\": \"off\"", 1, false);
 }
 
 Test(brutal_job, with_two_workers)
 {
-    brutal(", \"trace\": \"off\"", 2, false);
+    brutal(SQUARED, ", \"trace\": \"off\"", 2, false);
 }
 
 Test(brutal_job, with_two_workers_and_messages_as_bytes)
 {
-    brutal(", \"trace\": \"off\"", 2, true);
+    brutal(SQUARED, ", \"trace\": \"off\"", 2, true);
 }
 
 Test(brutal_job, with_a_trace)
 {
-    brutal(", \"trace\": \"all\"", 1, false);
+    brutal(SQUARED, ", \"trace\": \"all\"", 1, false);
+}
+
+/* To its end: cv.json is written. */
+Test(brutal_job, of_a_cross_validation)
+{
+    brutal(LOGISTIC, ", \"trace\": \"off\"", 1, false);
+}
+
+Test(brutal_job, of_a_cross_validation_with_two_workers)
+{
+    brutal(LOGISTIC, ", \"trace\": \"off\"", 2, true);
 }

@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/data/digest.h"
+#include "core/data/mapping.h"
 #include "core/data/shelf.h"
 #include "core/job/keys.h"
 
@@ -78,6 +79,17 @@ static int choose_isa(const struct rondo_job *job, struct loaded *loaded, struct
     job_where(job, "workers.isa", where, sizeof where);
     return rondo_error_set(err, RONDO_EINPUT, where, NULL, "this machine offers %s at most",
                            host_isa_best());
+}
+
+/* ---- notes --------------------------------------------------------------------------------------- */
+
+static void say(const struct rondo_job *job, const char *text)
+{
+    struct loaded *loaded = job_bound(job);
+    char *copy = loaded->notes < NOTES_MOST ? mem_strdup(text) : NULL;
+    if (copy)
+        loaded->note[loaded->notes++] = copy;
+    log_line(LOG_INFO, "%s", text);
 }
 
 /* ---- data -------------------------------------------------------------------------------------------- */
@@ -208,6 +220,23 @@ uint64_t host_fingerprint(const struct rondo_job *job)
     return hash;
 }
 
+int host_intact(const struct rondo_job *job, struct rondo_error *err)
+{
+    const struct loaded *loaded = job_bound(job);
+    const struct rondo_role *role = job_app(job)->roles;
+    for (int i = 0; i < ROLES_MOST && role[i].key; i++) {
+        char key[128];
+        if (!loaded->set[i] || !loaded->set[i]->map || mapping_intact(loaded->set[i]->map))
+            continue;
+        keys_of_role(role[i].key, key, sizeof key);
+        rondo_error_set(err, RONDO_EINPUT, job_text(job, key), NULL,
+                        "the file was cut short, or cannot be read any more, while the job used it");
+        host_place(job, key, err);
+        return RONDO_EINPUT;
+    }
+    return RONDO_OK;
+}
+
 /* ---- upcalls ------------------------------------------------------------------------------------------- */
 
 static const struct rondo_matrix *matrix(const struct rondo_job *job, const char *key)
@@ -224,15 +253,6 @@ static const struct rondo_matrix *matrix(const struct rondo_job *job, const char
     if (bearer < 0 || !loaded->set[bearer] || !loaded->set[bearer]->info.labels)
         return NULL;
     return &loaded->set[bearer]->labels;
-}
-
-static void say(const struct rondo_job *job, const char *text)
-{
-    struct loaded *loaded = job_bound(job);
-    char *copy = loaded->notes < NOTES_MOST ? mem_strdup(text) : NULL;
-    if (copy)
-        loaded->note[loaded->notes++] = copy;
-    log_line(LOG_INFO, "%s", text);
 }
 
 void host_threads(struct rondo_job *job, int32_t threads)

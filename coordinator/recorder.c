@@ -11,9 +11,18 @@ struct times {
     int64_t plan_begin, plan_end, push_begin, push_end;
 };
 
+enum {
+    HELD_MOST = 1024,      /* rounds, and */
+    HELD_NS = 1000000000,  /* since they began: until then a new trace's rounds wait in memory */
+};
+
+/* Making a database takes as long as solving a small job: a trace of rounds alone is made when its first
+ * rows are to be committed, for most jobs when their last checkpoint is kept. */
 struct recorder {
     struct recorder_options options;
     struct trace_writer *trace;
+    struct trace_round *held; /* [HELD_MOST] of a trace that is still to be made; NULL: none is */
+    int32_t count;
     struct rondo_error error;
     int64_t begin_ns, solved_ns;
     struct times *times; /* [pipeline + 1], by round */
@@ -37,6 +46,38 @@ static void keep_error(struct recorder *recorder, const struct rondo_error *err)
 {
     if (err->code && !recorder->error.code)
         recorder->error = *err;
+}
+
+/* ---- the trace's file -------------------------------------------------------------------------------- */
+
+static int make_trace(struct recorder *recorder, int64_t after, struct rondo_error *err)
+{
+    const char *const meta[] = { "isa", recorder->options.ground.isa, NULL };
+    return trace_create(store_dir(recorder->options.store), recorder->options.level, after, meta,
+                        &recorder->trace, err);
+}
+
+/* What was written is committed, and the file is there. */
+static void settle_trace(struct recorder *recorder)
+{
+    struct rondo_error err = { 0 };
+    int code = recorder->held ? make_trace(recorder, -1, &err) : RONDO_OK;
+    for (int32_t i = 0; i < recorder->count && !code; i++)
+        code = trace_write(recorder->trace, &recorder->held[i], &err);
+    if (!code)
+        code = trace_flush(recorder->trace, &err);
+    mem_free(recorder->held);
+    recorder->held = NULL;
+    recorder->count = 0;
+    keep_error(recorder, &err);
+}
+
+/* Such a record points to nothing but constant words. */
+static void hold_round(struct recorder *recorder, const struct trace_round *record)
+{
+    recorder->held[recorder->count++] = *record;
+    if (recorder->count == HELD_MOST || record->end_ns >= HELD_NS)
+        settle_trace(recorder);
 }
 
 /* ---- moments ---------------------------------------------------------------------------------------- */
@@ -173,7 +214,9 @@ static void trace_one(struct recorder *recorder, const struct engine_round *roun
         }
         record.conflict = conflicts;
     }
-    if (trace_write(recorder->trace, &record, &err))
+    if (recorder->held)
+        hold_round(recorder, &record);
+    else if (trace_write(recorder->trace, &record, &err))
         keep_error(recorder, &err);
 }
 
@@ -182,7 +225,7 @@ static void on_round(void *context, const struct engine_round *round)
     struct recorder *recorder = context;
     struct rondo_error err = { 0 };
     recorder->solved_ns = now(recorder);
-    if (recorder->trace)
+    if (recorder->trace || recorder->held)
         trace_one(recorder, round);
     recorder->tasks = 0;
     if (!round->progress || !round->report)
@@ -200,8 +243,7 @@ static void on_checkpoint(void *context, int64_t round, const char *ended, struc
 {
     struct recorder *recorder = context;
     struct rondo_error err = { 0 };
-    if (recorder->trace && trace_flush(recorder->trace, &err))
-        keep_error(recorder, &err);
+    settle_trace(recorder);
     struct store_moment moment = { round, recorder_seconds(recorder), ended };
     if (store_checkpoint(recorder->options.store, &recorder->options.ground, &moment, cut, &err))
         keep_error(recorder, &err);
@@ -222,9 +264,10 @@ int recorder_create(const struct recorder_options *options, struct recorder **ou
                                : rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory");
     if (!code && options->store && options->level != TRACE_OFF) {
         int64_t round = store_round(options->store);
-        const char *const meta[] = { "isa", options->ground.isa, NULL };
-        code = trace_create(store_dir(options->store), options->level, round > 0 ? round : -1, meta,
-                            &recorder->trace, err);
+        if (round > 0 || options->level > TRACE_ROUNDS)
+            code = make_trace(recorder, round > 0 ? round : -1, err);
+        else if (!(recorder->held = mem_alloc(HELD_MOST * sizeof *recorder->held)))
+            code = rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory");
     }
     if (code) {
         recorder_close(recorder, NULL);
@@ -239,6 +282,7 @@ int recorder_close(struct recorder *recorder, struct rondo_error *err)
     if (!recorder)
         return RONDO_OK;
     struct rondo_error last = { 0 };
+    settle_trace(recorder);
     if (recorder->trace && trace_close(recorder->trace, &last))
         keep_error(recorder, &last);
     int code = recorder->error.code;
@@ -254,7 +298,7 @@ int recorder_close(struct recorder *recorder, struct rondo_error *err)
 struct engine_observer recorder_observer(struct recorder *recorder)
 {
     struct engine_observer observer = { .context = recorder, .round = on_round };
-    if (recorder->trace) {
+    if (recorder->trace || recorder->held) {
         observer.reports = true;
         observer.moment = moment;
     }
@@ -284,9 +328,3 @@ const struct rondo_error *recorder_error(const struct recorder *recorder)
     return &recorder->error;
 }
 
-void recorder_flush(struct recorder *recorder)
-{
-    struct rondo_error err = { 0 };
-    if (recorder->trace && trace_flush(recorder->trace, &err))
-        keep_error(recorder, &err);
-}

@@ -38,7 +38,5 @@ double recorder_seconds(const struct recorder *recorder);
 double recorder_solved_seconds(const struct recorder *recorder);
 /* The first error of writing, code 0 while there is none. */
 const struct rondo_error *recorder_error(const struct recorder *recorder);
-/* Makes what was traced visible to readers. */
-void recorder_flush(struct recorder *recorder);
 
 #endif

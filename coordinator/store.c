@@ -33,7 +33,7 @@ struct store {
     uint64_t fingerprint;
     double solved_seconds;
     int64_t round;
-    bool resume;
+    bool resume, synced; /* synced: spec.json, which was placed without */
     int lock; /* the folder's, -1: none */
     int reserve; /* room for result.json, of a file without a name; -1: none */
 };
@@ -122,7 +122,17 @@ static int write_spec(struct store *store, struct rondo_error *err)
     if (file_begin(&file, store->dir, spec_name, err))
         return RONDO_EINPUT;
     fprintf(file.stream, "%s\n", store->spec);
-    return file_commit(&file, err);
+    return file_place(&file, err);
+}
+
+/* Getting ready does not wait for the disk; what outlives a loss of power has its spec beside it. */
+static int sync_spec(struct store *store, struct rondo_error *err)
+{
+    char path[4096];
+    path_of(store, spec_name, path, sizeof path);
+    int code = store->synced ? RONDO_OK : file_sync(path, err);
+    store->synced = !code;
+    return code;
 }
 
 /* ---- checkpoints ------------------------------------------------------------------------------------ */
@@ -252,7 +262,9 @@ int store_checkpoint(struct store *store, const struct store_ground *ground,
 {
     struct file_atomic file;
     struct rondo_buf bytes = { 0 };
-    int code = pack_checkpoint(store, ground, moment, cut, &bytes)
+    int code = sync_spec(store, err);
+    if (!code)
+        code = pack_checkpoint(store, ground, moment, cut, &bytes)
                    ? rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for a checkpoint")
                    : file_begin(&file, store->dir, checkpoint_name, err);
     if (!code) {
@@ -284,10 +296,10 @@ static int open_progress(struct store *store, struct rondo_error *err)
         if (round && sscanf(round + 8, "%lld", &number) == 1 && number <= store->round)
             fputs(line, file.stream);
     }
+    if (!code)
+        code = old ? file_commit(&file, err) : file_place(&file, err);
     if (old)
         fclose(old);
-    if (!code)
-        code = file_commit(&file, err);
     if (code)
         return code;
     store->progress = fopen(path, "ae");
@@ -483,6 +495,8 @@ int store_publish(struct store *store, char hex[65], struct rondo_error *err)
 
 int store_result(struct store *store, const struct job_result *result, struct rondo_error *err)
 {
+    struct rondo_error why = { 0 };
     give_up(store); /* model files that were not published, and the reserve */
+    (void)sync_spec(store, &why); /* no reason to say nothing of the job */
     return result_write(store->dir, result, err);
 }

@@ -111,6 +111,7 @@ struct scheduler {
     int64_t *returned_variable; /* [returned] */
 
     /* scheduler_couplings */
+    bool joining;              /* some were asked for, and not all were answered */
     int32_t *block_slot;       /* [joinable] */
     struct lineup block;       /* [joinable] */
     struct radix_item *block_scratch; /* [joinable] */

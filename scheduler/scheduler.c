@@ -77,7 +77,8 @@ static int64_t batch_size(const struct scheduler *s)
         int64_t grown = s->taken > BATCH_FIRST / BATCH_GROWTH ? s->taken * BATCH_GROWTH : BATCH_FIRST;
         size = size < grown ? size : grown;
     }
-    size = size > BATCH_LEAST ? size : BATCH_LEAST;
+    int64_t few = s->want < BATCH_LEAST ? s->want : BATCH_LEAST;
+    size = size > few ? size : few;
     size = size < s->sizes.batch ? size : s->sizes.batch;
     return size < left ? size : left;
 }
@@ -440,12 +441,15 @@ enum scheduler_state scheduler_couplings(struct scheduler *s, int64_t count,
         out[0] = 1;
     if (count <= 1)
         return SCHEDULER_READY;
-    cache_turn(&s->cache);
-    for (int64_t i = 0; i < count; i++)
-        s->block_slot[i] = cache_enter(&s->cache, variables[i]);
-    lineup_sort(&s->block, s->block_slot, count, s->block_scratch);
-    request_open(&s->request);
-    if (request_triangle(&s->request, &s->cache, s->block.slot, count, need))
+    if (!s->joining) {
+        cache_turn(&s->cache);
+        for (int64_t i = 0; i < count; i++)
+            s->block_slot[i] = cache_enter(&s->cache, variables[i]);
+        lineup_sort(&s->block, s->block_slot, count, s->block_scratch);
+        request_open(&s->request);
+    }
+    s->joining = request_triangle(&s->request, &s->cache, s->block.slot, count, need);
+    if (s->joining)
         return SCHEDULER_NEEDS;
     for (int64_t a = 0; a < count; a++) {
         const double *row = cache_row(&s->cache, s->block.slot[a]);

@@ -119,9 +119,9 @@ void scheduler_feed_all(struct scheduler *scheduler, const double *violation);
 int64_t scheduler_couplings_most(const struct scheduler *scheduler);
 
 /* The couplings of a block, [count x count] symmetric with unit diagonal, from the cache.  Returns
- * SCHEDULER_NEEDS with the missing pairs, to be answered by scheduler_answer and asked again; the
- * second call cannot miss.  Not while a round is being planned.  Distinct variables, count at most
- * scheduler_couplings_most. */
+ * SCHEDULER_NEEDS with missing pairs, to be answered by scheduler_answer and asked again for the same
+ * block until it is READY: not all may be asked for at once.  Not while a round is being planned.
+ * Distinct variables, count at most scheduler_couplings_most. */
 enum scheduler_state scheduler_couplings(struct scheduler *scheduler, int64_t count,
                                          const int64_t *variables, double *out,
                                          struct rondo_pairs *need);

@@ -6,6 +6,8 @@
 
 #include <math.h>
 
+enum { PAIRS_MOST = 1 << 20 }; /* 8 bytes each, and 8 more for each answer */
+
 static int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -27,6 +29,12 @@ static int64_t pairs_of(int64_t count)
 {
     int64_t counted = least(count, INT64_C(1) << 30);
     return counted > 0 ? counted * (counted - 1) / 2 : 0;
+}
+
+/* In one request for a block's couplings: at least one column of them. */
+static int64_t pairs_at_once(int64_t count)
+{
+    return most(least(pairs_of(count), PAIRS_MOST), count);
 }
 
 static bool checked(const struct scheduler_config *config)
@@ -54,7 +62,7 @@ static struct sizes sizes_wanted(const struct scheduler_config *config)
     sizes.batch = least(M, most(sizes.places, BATCH_LEAST));
     sizes.returned = least(M, config->candidates);
     sizes.slots = most(sizes.joinable, least(M, sizes.flying + sizes.places + BATCH_LEAST));
-    sizes.pairs = most(pairs_of(sizes.joinable), most(sizes.flying + sizes.places, sizes.batch));
+    sizes.pairs = most(pairs_at_once(sizes.joinable), most(sizes.flying + sizes.places, sizes.batch));
     sizes.columns = most(sizes.joinable, sizes.batch);
     return sizes;
 }
@@ -78,7 +86,7 @@ size_t scheduler_cache_floor(const struct scheduler_config *config)
 static size_t bytes_to_join(int64_t count)
 {
     size_t bytes = cache_bytes(count);
-    return bytes == SIZE_MAX ? bytes : bytes + request_bytes(pairs_of(count), count);
+    return bytes == SIZE_MAX ? bytes : bytes + request_bytes(pairs_at_once(count), count);
 }
 
 /* Check none: the cache serves scheduler_couplings alone, as far as the budget goes. */
@@ -101,7 +109,7 @@ static struct sizes sizes_within_budget(const struct scheduler_config *config)
     if (!checked(config)) {
         sizes.joinable = joinable_within(config->cache_bytes, sizes.joinable);
         sizes.slots = sizes.columns = sizes.joinable;
-        sizes.pairs = pairs_of(sizes.joinable);
+        sizes.pairs = pairs_at_once(sizes.joinable);
         return sizes;
     }
     sizes.slots =
@@ -273,6 +281,7 @@ void parts_reset(struct scheduler *s)
 {
     sampler_reset(&s->sampler);
     s->stage = STAGE_IDLE;
+    s->joining = false;
     s->in_flight = 0;
     s->last_round = -1;
 }

@@ -33,17 +33,21 @@ static struct column read_sparse(const struct lasso *lasso, int64_t j)
     const double *value = x->values + x->colptr[j];
     int64_t count = x->colptr[j + 1] - x->colptr[j];
     double absent = (double)(lasso->n - count);
-    struct column column = { .least = absent > 0 ? 0 : value[0], .most = absent > 0 ? 0 : value[0] };
-    column.dot = lasso->kernel->gather(value, x->rowidx + x->colptr[j], count, lasso->y);
-    for (int64_t i = 0; i < count; i++) {
-        column.sum += value[i];
-        column.least = value[i] < column.least ? value[i] : column.least;
-        column.most = value[i] > column.most ? value[i] : column.most;
+    struct column column = { 0 };
+    if (count > 0) {
+        struct entries has = lasso->kernel->survey(value, x->rowidx + x->colptr[j], count, lasso->y);
+        column = (struct column){ .sum = has.sum, .dot = has.dot, .square = has.squares,
+                                  .least = has.least, .most = has.most };
     }
-    column.mean = lasso->intercept ? column.sum / (double)lasso->n : 0;
-    column.square = absent * column.mean * column.mean;
-    for (int64_t i = 0; i < count; i++)
-        column.square += (value[i] - column.mean) * (value[i] - column.mean);
+    if (absent > 0) {
+        column.least = column.least < 0 ? column.least : 0;
+        column.most = column.most > 0 ? column.most : 0;
+    }
+    if (lasso->intercept) {
+        column.mean = column.sum / (double)lasso->n;
+        column.square = absent * column.mean * column.mean
+                        + lasso->kernel->squares(value, count, column.mean);
+    }
     return column;
 }
 
@@ -84,13 +88,15 @@ static bool fits(const struct lasso *lasso, const struct column *column)
     double variance = column->square / (double)lasso->n;
     return idle(lasso, column)
            || (lasso_in_range(column->least, column->most, variance)
-               && fabs(column->mean) <= MEAN_MOST * sqrt(variance));
+               && column->mean * column->mean <= MEAN_MOST * MEAN_MOST * variance);
 }
 
 /* sum of v (x - mean)^2 / n around the mean that v gives; v sums to n. */
-static double weighted_variance(const struct lasso *lasso, int64_t j)
+double lasso_variance(const struct lasso *lasso, int64_t j)
 {
     const struct rondo_matrix *x = lasso->x;
+    if (x->packed)
+        return lasso_packed_variance(lasso, j);
     const double *v = lasso->rows.v;
     int64_t begin = x->sparse ? x->colptr[j] : 0, count = x->sparse ? x->colptr[j + 1] - begin : x->rows;
     const double *value = x->sparse ? x->values + begin : x->dense + j * x->ld;
@@ -115,7 +121,7 @@ static void standardise(struct lasso *lasso, int64_t j, const struct column *col
     if (column->most <= column->least)
         variance = 0;
     else if (lasso->weight)
-        variance = weighted_variance(lasso, j);
+        variance = lasso_variance(lasso, j);
     lasso_standardise(lasso, j, variance);
 }
 
@@ -210,7 +216,10 @@ static void tell_idle(const struct lasso *lasso)
     lasso->host->say(lasso->job, text);
 }
 
-/* Shadows, where the columns are dense and the budget has room for them; packed columns are their own. */
+int64_t lasso_shadow_values = 2097152; /* 16 MiB: less stays in a cache, where shadows save nothing */
+
+/* Shadows, where the columns are dense, and too many for a cache, and the budget has room for them; packed
+ * columns are their own. */
 static int make_bounds(struct lasso *lasso)
 {
     const struct rondo_host *host = lasso->host;
@@ -219,7 +228,8 @@ static int make_bounds(struct lasso *lasso)
     lasso->bounds = lasso->x->packed;
     if (lasso->x->packed)
         return lasso_packed_create(lasso);
-    if (lasso->x->sparse || lasso->shards || lasso->stride > budget / lasso->p)
+    if (lasso->x->sparse || lasso->shards || lasso->x->nnz < lasso_shadow_values
+        || lasso->stride > budget / lasso->p)
         return RONDO_OK;
     lasso->bounds = true;
     lasso->code = host->alloc((size_t)lasso->stride * (size_t)lasso->p);
@@ -260,10 +270,10 @@ void lasso_read_slopes(struct lasso *lasso, bool again)
     lasso->scale_most = lasso->slope_most = 0;
     for (int64_t j = 0; j < lasso->p; j++) {
         double factor = lasso->l1_factor ? lasso->l1_factor[j] : 1;
-        double slope = lasso->nonnegative ? lasso->slope[j] : fabs(lasso->slope[j]);
         if (factor > 0 && lasso->scale[j] > 0) {
-            lasso->scale_most = fmax(lasso->scale_most, lasso->scale[j] / factor);
-            lasso->slope_most = fmax(lasso->slope_most, slope / factor);
+            double scale = lasso->scale[j] / factor, slope = fabs(lasso->slope[j]) / factor;
+            lasso->scale_most = scale > lasso->scale_most ? scale : lasso->scale_most;
+            lasso->slope_most = slope > lasso->slope_most ? slope : lasso->slope_most;
         }
     }
 }

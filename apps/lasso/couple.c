@@ -17,9 +17,10 @@
 
 enum {
     PANEL_COLUMNS = 64,
-    SPARSE_COLUMNS = 512, /* where a visit to a row should meet several of its columns */
+    SPARSE_COLUMNS = 1024, /* where a visit to a row should meet several of its columns */
     PACKED_COLUMNS = 256, /* where rows are made sets for each panel anew */
     ENTRIES_MOST = 4194304, /* of its columns by rows, 12 bytes each */
+    ALIKE = 4, ROWS_FEW = 64, /* rows of two columns of a panel: so many times as many, and so many more */
     WASTE_MOST = 3,   /* entries of a panel for one that is asked for */
     SPREAD_LEAST = 2, /* couplings of a column for which it is worth laying it out */
     SEEK_RATIO = 24,  /* in a column so many times longer rows are sought, not followed */
@@ -211,17 +212,35 @@ static int compute_tile(const struct request *request, struct tile *tile, int64_
     return RONDO_OK;
 }
 
+/* The asked for out of the panel.  Columns ask for much the same rows in one order, so the i-th of some
+ * columns that stand together lie together too where a panel's rows are its columns. */
+static void hand_out(const struct request *request, const struct tile *tile, int64_t row_step,
+                     int64_t column_step)
+{
+    enum { TOGETHER = 8 };
+    const struct rondo_pairs *pairs = request->pairs;
+    int64_t base = pairs->ptr[tile->from];
+    for (int64_t from = tile->from; from < tile->to; from += TOGETHER) {
+        int64_t to = from + TOGETHER < tile->to ? from + TOGETHER : tile->to, most = 0;
+        for (int64_t c = from; c < to; c++)
+            most = pairs->ptr[c + 1] - pairs->ptr[c] > most ? pairs->ptr[c + 1] - pairs->ptr[c] : most;
+        for (int64_t i = 0; i < most; i++)
+            for (int64_t c = from; c < to; c++) {
+                int64_t at = pairs->ptr[c] + i;
+                if (at < pairs->ptr[c + 1])
+                    request->out[at] = tile->value[tile->place[at - base] * row_step
+                                                   + (c - tile->from) * column_step];
+            }
+    }
+}
+
 static int by_tile(const struct request *request, struct tile *tile, int64_t entries)
 {
-    const struct rondo_pairs *pairs = request->pairs;
-    bool sparse = request->lasso->x->sparse;
-    int64_t columns = tile->to - tile->from, base = pairs->ptr[tile->from];
     int code = compute_tile(request, tile, entries);
-    for (int64_t c = tile->from; c < tile->to && !code; c++)
-        for (int64_t i = pairs->ptr[c]; i < pairs->ptr[c + 1]; i++) {
-            int64_t u = tile->place[i - base], k = c - tile->from;
-            request->out[i] = tile->value[sparse ? u * columns + k : k * tile->rows + u];
-        }
+    if (!code && request->lasso->x->sparse)
+        hand_out(request, tile, tile->to - tile->from, 1);
+    else if (!code)
+        hand_out(request, tile, 1, tile->rows);
     return code;
 }
 
@@ -263,6 +282,28 @@ static void scale_pairs(const struct request *request)
     }
 }
 
+/* As many columns as make a panel: not those that ask for few rows beside those that ask for many, whose
+ * union they would have to be taken with. */
+static int64_t cut_tile(const struct request *request, struct tile *tile)
+{
+    const struct lasso *lasso = request->lasso;
+    const struct rondo_pairs *pairs = request->pairs;
+    int64_t entries = 0, longest = 0;
+    int64_t most = lasso->x->sparse   ? SPARSE_COLUMNS
+                   : lasso->x->packed ? PACKED_COLUMNS
+                                      : PANEL_COLUMNS;
+    while (tile->to < pairs->columns && tile->to - tile->from < most
+           && (tile->to == tile->from || entries < ENTRIES_MOST)) {
+        int64_t rows = pairs->ptr[tile->to + 1] - pairs->ptr[tile->to];
+        bool alike = rows <= ALIKE * longest + ROWS_FEW && longest <= ALIKE * rows + ROWS_FEW;
+        if (tile->to > tile->from && !alike)
+            break;
+        longest = rows > longest ? rows : longest;
+        entries += (int64_t)lasso->cost[pairs->column[tile->to++]];
+    }
+    return entries;
+}
+
 int lasso_couple(const void *problem, const void *common, const void *shard, void *scratch,
                  const struct rondo_pairs *pairs, double *out)
 {
@@ -270,13 +311,7 @@ int lasso_couple(const void *problem, const void *common, const void *shard, voi
     struct request request = { lasso, shard ? shard : common, scratch, pairs, out };
     for (int64_t from = 0; from < pairs->columns;) {
         struct tile tile = { .from = from, .to = from };
-        int64_t entries = 0;
-        int64_t most = lasso->x->sparse   ? SPARSE_COLUMNS
-                       : lasso->x->packed ? PACKED_COLUMNS
-                                          : PANEL_COLUMNS;
-        while (tile.to < pairs->columns && tile.to - from < most
-               && (tile.to == from || entries < ENTRIES_MOST))
-            entries += (int64_t)lasso->cost[pairs->column[tile.to++]];
+        int64_t entries = cut_tile(&request, &tile);
         int code = unite(&request, &tile);
         if (code)
             return code;

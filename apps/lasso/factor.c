@@ -16,7 +16,7 @@
 #include <math.h>
 #include <stdalign.h>
 
-enum { SIDE = 64, STRIP = 96, PITCH = STRIP + LANES, VECTORS = 4, ABREAST = VECTORS * WIDTH, ROWS = 4 };
+enum { SIDE = FACTOR_SIDE, STRIP = 96, PITCH = STRIP + LANES, VECTORS = 4, ABREAST = VECTORS * WIDTH, ROWS = 4 };
 
 _Static_assert(STRIP % ABREAST == 0 && STRIP >= SIDE, "a strip is whole groups");
 _Static_assert(2 * SIDE * PITCH * (int)sizeof(double) + PANEL_STACK_BYTES + 8192 <= FACTOR_STACK_BYTES,
@@ -92,18 +92,30 @@ static void substitute(const double *u, int64_t side, double *v)
     }
 }
 
-static int64_t cholesky(double *a, int64_t m, int64_t ld, double least)
+/* Columns j .. of the rows from j on that the corner holds, as corner() leaves them. */
+static void fetch_corner(const double *a, int64_t ld, int64_t j, int64_t side, double *u)
+{
+    for (int64_t r = 0; r < side; r++)
+        for (int64_t c = 0; c <= r; c++)
+            u[c * PITCH + r] = a[(j + r) * ld + j + c];
+}
+
+static int64_t extend(double *a, int64_t from, int64_t m, int64_t ld, double least)
 {
     alignas(64) double u[SIDE * PITCH], v[SIDE * PITCH];
     for (int64_t j = 0; j < m; j += SIDE) {
-        int64_t side = smaller(m - j, SIDE);
-        update(a, ld, j, side, j, side, u);
-        int64_t done = corner(u, side, least);
-        for (int64_t r = 0; r < done; r++)
-            put_back(u + r, 1, r + 1, a + (j + r) * ld + j, ld);
-        if (done < side)
-            return j + done;
-        for (int64_t i = j + side; i < m; i += STRIP) {
+        int64_t side = smaller(m - j, SIDE), below = j + side > from ? j + side : from;
+        if (j < from) {
+            fetch_corner(a, ld, j, side, u);
+        } else {
+            update(a, ld, j, side, j, side, u);
+            int64_t done = corner(u, side, least);
+            for (int64_t r = 0; r < done; r++)
+                put_back(u + r, 1, r + 1, a + (j + r) * ld + j, ld);
+            if (done < side)
+                return j + done;
+        }
+        for (int64_t i = below; i < m; i += STRIP) {
             int64_t count = smaller(m - i, STRIP);
             memset(v, 0, sizeof v); /* lanes without a row are solved too */
             update(a, ld, i, count, j, side, v);
@@ -113,6 +125,11 @@ static int64_t cholesky(double *a, int64_t m, int64_t ld, double least)
         }
     }
     return m;
+}
+
+static int64_t cholesky(double *a, int64_t m, int64_t ld, double least)
+{
+    return extend(a, 0, m, ld, least);
 }
 
 /* sums[r] = the first n entries of rows[r], times x. */
@@ -263,6 +280,7 @@ static void without(double *a, int64_t m, int64_t ld, int64_t k, double *room)
 const struct factor PASTE(lasso_factor_, KERNEL_ISA) = {
     .isa = "x86-64-" TEXT(KERNEL_ISA),
     .cholesky = cholesky,
+    .extend = extend,
     .forward = forward,
     .backward = backward,
     .append = append,

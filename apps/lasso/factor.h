@@ -17,12 +17,14 @@
 
 #include <stdint.h>
 
-enum { FACTOR_STACK_BYTES = 272 * 1024 };
+enum { FACTOR_STACK_BYTES = 272 * 1024, FACTOR_SIDE = 64 };
 
 struct factor {
     const char *isa;
     /* A -> L in place; m^3/3 operations. */
     int64_t (*cholesky)(double *a, int64_t m, int64_t ld, double least);
+    /* The same where the rows before `from` are a factor already; from: a multiple of FACTOR_SIDE. */
+    int64_t (*extend)(double *a, int64_t from, int64_t m, int64_t ld, double least);
     /* L z = x, in place; m^2 operations. */
     void (*forward)(const double *a, int64_t m, int64_t ld, double *x);
     /* L'z = x, in place; m^2 operations. */

@@ -7,7 +7,7 @@
  * glmnet).  Rows are left out by their weights: X is not copied.  2 f is the deviance: for the squared
  * loss the squared error.
  */
-#include "head.h"
+#include "bundle.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -15,29 +15,9 @@
 
 int lasso_keep_error(struct lasso_head *head, double sum)
 {
-    double error = sum / head->lasso->held[head->at.stage - 1];
+    double error = sum / head->lasso->held[head->lasso->stage - 1];
     head->at.errors++;
     return lasso_append(head->lasso, &head->errors, &error, sizeof error);
-}
-
-int lasso_next_stage(struct lasso_head *head)
-{
-    const struct lasso *lasso = head->lasso;
-    struct numbers *at = &head->at;
-    int code = at->stage ? RONDO_OK : lasso_put_point(head, &head->path);
-    at->path_bytes = (int64_t)head->path.size;
-    at->stage++;
-    at->point = 0;
-    for (int64_t i = 0; i < at->nnz; i++)
-        head->b[head->support[i]] = 0;
-    at->nnz = 0;
-    at->b0 = 0;
-    for (int64_t j = 0; j < lasso->p; j++) /* of this residual nothing is known */
-        head->reach[j] = lasso->scale[j] > 0 ? HUGE_VALF : 0;
-    lasso_set_lambda(head, lasso_lambda_of(head, 0));
-    at->objective = lasso->null_objective; /* until the next sweep knows */
-    at->mark_objective = HUGE_VAL;
-    return code;
 }
 
 /* ---- what the errors say -------------------------------------------------------------------------- */
@@ -48,7 +28,15 @@ struct verdict {
 
 static double error_of(const struct lasso_head *head, int64_t fold, int64_t point)
 {
-    return ((const double *)(const void *)head->errors.data)[fold * head->lasso->points + point];
+    return ((const double *)(const void *)head->bundle->head[fold + 1]->errors.data)[point];
+}
+
+bool lasso_folds_done(const struct lasso_head *head)
+{
+    for (int32_t f = 0; f <= head->lasso->folds; f++)
+        if (!head->bundle->head[f]->at.done)
+            return false;
+    return true;
 }
 
 static void sum_up(const struct lasso_head *head, int64_t point, double *mean, double *se)
@@ -86,20 +74,19 @@ static struct verdict decide(const struct lasso_head *head)
     return verdict;
 }
 
-void lasso_choose_point(struct lasso_head *head)
+struct point lasso_chosen(const struct lasso_head *head)
 {
-    struct numbers *at = &head->at;
     struct verdict verdict = decide(head);
     const int64_t *column;
     const double *b;
     const struct point *point = NULL;
-    size_t where = 0;
-    for (int64_t l = head->lasso->one_se ? verdict.simplest : verdict.least; l >= 0; l--)
-        point = lasso_walk(&head->path, &where, &column, &b);
-    at->lambda = point->lambda;
-    at->objective = point->objective;
-    at->dual = point->objective - point->gap * head->lasso->null_objective;
-    at->of_chosen = point->nnz;
+    int64_t chosen = head->lasso->one_se ? verdict.simplest : verdict.least;
+    size_t at = 0;
+    if (chosen == head->at.point)
+        return lasso_point(head);
+    for (int64_t l = chosen; l >= 0; l--)
+        point = lasso_walk(&head->path, &at, &column, &b);
+    return *point;
 }
 
 int lasso_write_folds(const struct lasso_head *head, FILE *out)

@@ -8,41 +8,20 @@
  */
 #include "lasso.h"
 
+#include <math.h>
 #include <string.h>
-
-static struct loss_rows rows_of(const struct lasso *lasso, const struct lasso_slice *slice)
-{
-    struct loss_rows rows = lasso->rows;
-    rows.v = slice->v;
-    return rows;
-}
 
 void lasso_glm_measure(const struct lasso *lasso, struct lasso_slice *slice)
 {
-    struct loss_rows rows = rows_of(lasso, slice);
-    slice->loss = lasso->loss->derive(&rows, slice->eta, false, slice->r, slice->h);
-    lasso_project(lasso, slice->h, slice->r, slice->room);
+    slice->loss = lasso->loss->derive(&lasso->rows, slice->eta, false, slice->r, slice->h);
+    slice->feasible = lasso_project(lasso, slice->h, slice->r, slice->room);
     lasso->kernel->step(0, lasso->y, slice->r, lasso->y, lasso->n, slice->sums);
     lasso_write_digits(lasso, slice);
-}
-
-/* The weights of the rows that are left sum to n. */
-void lasso_glm_stage(const struct lasso *lasso, struct lasso_slice *slice, int64_t stage)
-{
-    slice->stage = stage;
-    memcpy(slice->v, lasso->rows.v, (size_t)lasso->n * sizeof *slice->v);
-    if (stage == 0)
-        return;
-    double n = (double)lasso->n, scale = n / (n - lasso->held[stage - 1]);
-    for (int64_t i = 0; i < lasso->n; i++)
-        slice->v[i] = lasso->fold[i] == stage - 1 ? 0 : slice->v[i] * scale;
 }
 
 void lasso_glm_fresh(const struct lasso *lasso, struct lasso_slice *slice, struct lasso_scratch *scratch,
                      const struct lasso_commit *commit, const double *u)
 {
-    if (commit->stage != slice->stage)
-        lasso_glm_stage(lasso, slice, commit->stage);
     for (int64_t i = 0; i < lasso->n; i++)
         slice->eta[i] = lasso->offset[i] + (commit->b0 + u[i]);
     memcpy(scratch->r, slice->r, (size_t)lasso->n * sizeof *scratch->r);
@@ -52,29 +31,54 @@ void lasso_glm_fresh(const struct lasso *lasso, struct lasso_slice *slice, struc
         slice->moved += (slice->r[i] - scratch->r[i]) * (slice->r[i] - scratch->r[i]);
 }
 
-void lasso_glm_try(const struct lasso *lasso, const struct lasso_slice *slice,
-                   struct lasso_scratch *scratch, const struct lasso_trial *trial, double *u,
-                   double out[2])
+/* u = (X - 1 m')d, with the shift; out: the change of the loss's sum, |change of r|^2 at eta + t u. */
+static void attempt(const struct lasso *lasso, const struct lasso_slice *slice,
+                    struct lasso_scratch *scratch, const struct lasso_trial *trial, double *u,
+                    double out[2])
 {
-    struct loss_rows rows = rows_of(lasso, slice);
     for (int64_t i = 0; i < lasso->n; i++) {
         u[i] += trial->shift;
         scratch->eta[i] = slice->eta[i] + trial->t * u[i];
     }
-    out[0] = lasso->loss->change(&rows, slice->eta, u, trial->t);
-    lasso->loss->derive(&rows, scratch->eta, false, scratch->r, scratch->h);
+    out[0] = lasso->loss->change(&lasso->rows, slice->eta, u, trial->t);
+    lasso->loss->derive(&lasso->rows, scratch->eta, false, scratch->r, scratch->h);
     lasso_project(lasso, scratch->h, scratch->r, slice->room);
     out[1] = 0;
     for (int64_t i = 0; i < lasso->n; i++)
         out[1] += (scratch->r[i] - slice->r[i]) * (scratch->r[i] - slice->r[i]);
 }
 
-double lasso_glm_score(const struct lasso *lasso, const struct lasso_slice *slice,
-                       struct lasso_scratch *scratch)
+/* Of the rows that are held out: the sum of v times the deviance. */
+static double score(const struct lasso *lasso, const struct lasso_slice *slice,
+                    struct lasso_scratch *scratch)
 {
     struct loss_rows rows = lasso->rows;
     for (int64_t i = 0; i < lasso->n; i++)
-        scratch->v[i] = lasso->fold[i] == slice->stage - 1 ? lasso->rows.v[i] : 0;
+        scratch->v[i] = lasso->fold[i] != lasso->stage - 1 ? 0 : lasso->weight ? lasso->weight[i] : 1;
     rows.v = scratch->v;
     return 2 * lasso->loss->derive(&rows, slice->eta, false, NULL, NULL);
+}
+
+int lasso_glm_push(const struct lasso *lasso, const struct lasso_slice *slice,
+                   struct lasso_scratch *scratch, const struct rondo_task *task,
+                   struct rondo_buf *partial)
+{
+    const struct lasso_trial *trial = task->brief.data;
+    size_t bytes = sizeof *trial + (task->tag == LASSO_STEP ? (size_t)task->count * sizeof(double) : 0);
+    int code = lasso->host->reserve(partial, 2 * sizeof(double));
+    if (code || task->brief.size != bytes)
+        return code ? code : RONDO_EAPP;
+    partial->size = 2 * sizeof(double);
+    double *out = (double *)(void *)partial->data, sums[2];
+    out[0] = out[1] = 0;
+    if (task->tag == LASSO_DUAL) {
+        out[0] = slice->feasible ? lasso->loss->dual(&lasso->rows, slice->r, trial->t) : -HUGE_VAL;
+    } else if (task->tag == LASSO_SCORE) {
+        out[0] = score(lasso, slice, scratch);
+    } else {
+        const double *d = (const double *)(trial + 1);
+        lasso_product(lasso, slice, task->count, task->variables, d, scratch->u, sums);
+        attempt(lasso, slice, scratch, trial, scratch->u, out);
+    }
+    return RONDO_OK;
 }

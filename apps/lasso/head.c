@@ -4,7 +4,7 @@
  * priorities), the duality gap and, the first time, lambda_max.  A sampled round (ladder.c) moves
  * variables.
  */
-#include "head.h"
+#include "bundle.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 
 /* Of the worst violation: how far a block is solved.  On couplings Newton steps make the last digits
  * cheap; on the residual each costs passes, and the set will change. */
-static const double FINE = 1e-3, ROUGH = 0.05;
+static const double FINE = 1e-3, ROUGH = 0.05, PATH = 0.01;
 
 static const double COOLED = 0.05;      /* of the last sweep's worst violation: time for a sweep */
 
@@ -23,11 +23,10 @@ const double *lasso_coefficients(const struct lasso_head *head)
 
 /* ---- life --------------------------------------------------------------------------------------------- */
 
-void lasso_head_destroy(const void *problem, void *state)
+void lasso_head_free(struct lasso_head *head)
 {
-    const struct lasso *lasso = problem;
-    struct lasso_head *head = state;
-    void (*release)(void *) = lasso->host->free;
+    void (*release)(void *) = head->lasso->host->free;
+    lasso_bundle_destroy(head);
     release(head->b);
     release(head->violation);
     release(head->support);
@@ -51,18 +50,23 @@ void lasso_head_destroy(const void *problem, void *state)
     release(head);
 }
 
+void lasso_head_destroy(const void *problem RONDO_UNUSED, void *state)
+{
+    lasso_head_free(state);
+}
+
 static int allocate(struct lasso_head *head)
 {
     const struct lasso *lasso = head->lasso;
     const struct rondo_host *host = lasso->host;
-    size_t p = (size_t)lasso->p, most = (size_t)lasso_set_most(lasso);
+    size_t p = (size_t)lasso->p, most = (size_t)lasso_round_most(lasso);
     struct move *move = &head->move;
     head->b = host->zalloc(p, sizeof(double));
     head->support = host->alloc(p * sizeof(int64_t));
     head->reach = host->alloc(p * sizeof(float));
     head->visits.offset = host->alloc(p * sizeof(int32_t));
     head->visits.start = host->zalloc((size_t)lasso->chunks + 1, sizeof(int64_t));
-    head->working = host->alloc(most * sizeof(int64_t));
+    head->working = host->alloc((size_t)lasso_set_most(lasso) * sizeof(int64_t));
     move->variable = host->alloc(most * sizeof(int64_t));
     move->moving = host->alloc(most * sizeof(int64_t));
     bool all = head->b && head->support && head->reach && head->visits.offset
@@ -89,30 +93,45 @@ static void begin(struct lasso_head *head)
     lasso_set_lambda(head, lasso->points > 1   ? at->lambda_max
                            : lasso->lambda < 0 ? lasso->lambda_ratio * at->lambda_max
                                                : lasso->lambda);
+    for (int64_t a = 0; a < lasso->frame.count; a++)
+        if (lasso->frame.start[a] > 0) {
+            head->b[lasso->frame.column[a]] = lasso->frame.start[a];
+            head->support[at->nnz++] = lasso->frame.column[a];
+        }
+    if (lasso->stage == 0)
+        return;
+    for (int64_t j = 0; j < lasso->p; j++) /* what was found with all rows is not so here */
+        head->reach[j] = lasso->scale[j] > 0 ? HUGE_VALF : 0;
+    at->swept = 1;
+    at->sets = 1;
+    at->mark_objective = HUGE_VAL;
+}
+
+struct lasso_head *lasso_head_new(const struct lasso *lasso)
+{
+    struct lasso_head *head = lasso->host->zalloc(1, sizeof *head);
+    if (!head)
+        return NULL;
+    head->lasso = lasso;
+    if (allocate(head) || (lasso->folds && lasso->stage == 0 && lasso_bundle_create(head))) {
+        lasso_head_free(head);
+        return NULL;
+    }
+    begin(head);
+    return head;
 }
 
 int lasso_head_create(const void *problem, int32_t index RONDO_UNUSED, void **state,
                       struct rondo_error *err)
 {
-    const struct lasso *lasso = problem;
-    struct lasso_head *head = lasso->host->zalloc(1, sizeof *head);
-    if (head)
-        head->lasso = lasso;
-    if (!head || allocate(head)) {
-        if (head)
-            lasso_head_destroy(lasso, head);
-        return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for the model");
-    }
-    begin(head);
-    *state = head;
-    return RONDO_OK;
+    *state = lasso_head_new(problem);
+    return *state ? RONDO_OK : rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for the model");
 }
 
 /* The numbers, the support, its b, the working set, and what is known of every column. */
-int lasso_head_pack(const void *problem, const void *state, struct rondo_buf *out)
+int lasso_head_pack_one(const struct lasso_head *head, struct rondo_buf *out)
 {
-    const struct lasso *lasso = problem;
-    const struct lasso_head *head = state;
+    const struct lasso *lasso = head->lasso;
     const struct numbers *at = &head->at;
     int code = lasso_append(lasso, out, at, sizeof *at);
     if (!code)
@@ -147,21 +166,20 @@ static const void *take(const unsigned char **from, void *to, size_t size)
     return to;
 }
 
-int lasso_head_unpack(const void *problem, void *state, struct rondo_bytes in)
+int lasso_head_unpack_one(struct lasso_head *head, struct rondo_bytes in)
 {
-    const struct lasso *lasso = problem;
-    struct lasso_head *head = state;
+    const struct lasso *lasso = head->lasso;
     struct numbers *at = &head->at;
     const unsigned char *from = in.data;
     if (in.size < sizeof *at)
         return RONDO_ESTATE;
     take(&from, at, sizeof *at);
     bool fits = at->nnz >= 0 && at->nnz <= lasso->p && at->chosen >= 0 && at->chosen <= lasso->p
-                && at->chosen <= lasso_set_most(lasso) && at->most_violating >= 0
+                && at->chosen <= (at->cut ? lasso_set_most(lasso) : lasso_round_most(lasso))
+                && at->most_violating >= 0
                 && at->most_violating < lasso->p && at->point >= 0 && at->point < lasso->points
-                && at->path_bytes >= 0 && (size_t)at->path_bytes <= in.size && at->stage >= 0
-                && at->stage <= lasso->folds && at->errors >= 0
-                && at->errors <= lasso->folds * lasso->points;
+                && at->path_bytes >= 0 && (size_t)at->path_bytes <= in.size
+                && at->errors >= 0 && at->errors <= lasso->points;
     size_t nnz = fits ? (size_t)at->nnz : 0, chosen = fits ? (size_t)at->chosen : 0;
     size_t size = sizeof *at + nnz * (sizeof(int64_t) + sizeof(double)) + chosen * sizeof(int64_t)
                   + (at->swept ? (size_t)lasso->p * sizeof(float) : 0)
@@ -181,7 +199,7 @@ int lasso_head_unpack(const void *problem, void *state, struct rondo_bytes in)
         take(&from, head->reach, (size_t)lasso->p * sizeof(float));
     head->path.size = 0;
     head->errors.size = 0;
-    if (!lasso_path_fits(lasso, from, (size_t)at->path_bytes, at->stage ? lasso->points : at->point))
+    if (!lasso_path_fits(lasso, from, (size_t)at->path_bytes, lasso->stage ? 0 : at->point))
         return RONDO_ESTATE;
     int code = lasso_append(lasso, &head->path, from, (size_t)at->path_bytes);
     if (!code)
@@ -190,6 +208,19 @@ int lasso_head_unpack(const void *problem, void *state, struct rondo_bytes in)
     if (!code)
         lasso_reopen_path(head);
     return code;
+}
+
+/* One head; of a cross-validation the parts of all. */
+int lasso_head_pack(const void *problem RONDO_UNUSED, const void *state, struct rondo_buf *out)
+{
+    const struct lasso_head *head = state;
+    return head->bundle ? lasso_bundle_pack(head, out) : lasso_head_pack_one(head, out);
+}
+
+int lasso_head_unpack(const void *problem RONDO_UNUSED, void *state, struct rondo_bytes in)
+{
+    struct lasso_head *head = state;
+    return head->bundle ? lasso_bundle_unpack(head, in) : lasso_head_unpack_one(head, in);
 }
 
 /* ---- schedule: what shall this round be? ------------------------------------------------------------- */
@@ -210,9 +241,14 @@ static bool sweep_due(const struct lasso_head *head)
     return at->work >= lasso->p || at->hot <= COOLED * at->worst;
 }
 
-int lasso_schedule(void *state, int64_t round RONDO_UNUSED, struct rondo_order *order)
+int lasso_schedule(void *state, int64_t round, struct rondo_order *order)
 {
     struct lasso_head *head = state;
+    return head->bundle ? lasso_bundle_schedule(head, round, order) : lasso_head_schedule(head, order);
+}
+
+int lasso_head_schedule(struct lasso_head *head, struct rondo_order *order)
+{
     const struct lasso *lasso = head->lasso;
     head->at.most = order->want;
     if (sweep_due(head)) {
@@ -225,9 +261,9 @@ int lasso_schedule(void *state, int64_t round RONDO_UNUSED, struct rondo_order *
     order->tag = LASSO_BLOCK;
     order->couplings = lasso->mode != LASSO_ALONE;
     if (head->at.sets) {
-        order->whole = true;
-        order->couplings = head->at.gram;
-        order->want = head->at.chosen;
+        order->whole = !head->at.cut;
+        order->couplings = head->at.cut ? order->couplings : head->at.gram;
+        order->want = head->at.cut ? lasso_turn_want(head) : head->at.chosen;
     } else if (lasso->by_violation && lasso->mode == LASSO_SOLVE) {
         int64_t want = 2 * head->at.nnz > LASSO_WANT_LEAST ? 2 * head->at.nnz : LASSO_WANT_LEAST;
         order->want = want < order->want ? want : order->want;
@@ -235,11 +271,30 @@ int lasso_schedule(void *state, int64_t round RONDO_UNUSED, struct rondo_order *
     return RONDO_OK;
 }
 
+/* Tight enough for the gap that is asked for, and no tighter than this round can use: scaling the dual
+ * point costs about 2 F0 violation / l1. */
+double lasso_tolerance(const struct lasso_head *head)
+{
+    const struct lasso *lasso = head->lasso;
+    const struct numbers *at = &head->at;
+    double unit = sqrt((double)lasso->n) / lasso->scale_most;
+    double last = fmax(0.05 * lasso->gap * at->l1 * unit, 1e-14 * sqrt(2 * lasso->null_objective));
+    double share = at->sets && !at->gram ? ROUGH : FINE;
+    if (lasso->loss && lasso->points > 1)
+        share = PATH; /* the strong rule has foretold the set */
+    return fmax(last, share * at->worst);
+}
+
 /* ---- brief ------------------------------------------------------------------------------------------------ */
 
 int lasso_brief(void *state, const struct rondo_task *task, struct rondo_buf *out)
 {
     struct lasso_head *head = state;
+    return head->bundle ? lasso_bundle_brief(head, task, out) : lasso_head_brief(head, task, out);
+}
+
+int lasso_head_brief(struct lasso_head *head, const struct rondo_task *task, struct rondo_buf *out)
+{
     const struct lasso *lasso = head->lasso;
     const struct numbers *at = &head->at;
     if (task->tag == LASSO_GRADIENT)
@@ -252,13 +307,8 @@ int lasso_brief(void *state, const struct rondo_task *task, struct rondo_buf *ou
     }
     if (task->tag == LASSO_STEP)
         return lasso_append(lasso, out, head->move.d, (size_t)task->count * sizeof(double));
-    /* Tight enough for the gap that is asked for, and no tighter than this round can use:
-     * scaling the dual point costs about 2 F0 violation / l1. */
-    double unit = sqrt((double)lasso->n) / lasso->scale_most; /* infinite where no column says anything */
-    double last = fmax(0.05 * lasso->gap * at->l1 * unit, 1e-14 * sqrt(2 * lasso->null_objective));
-    double share = at->sets && !at->gram ? ROUGH : FINE;
-    struct lasso_brief brief = { .l1 = at->l1, .l2 = at->l2,
-                                 .tolerance = fmax(last, share * at->worst), .mode = lasso->mode };
+    struct lasso_brief brief = { .l1 = at->l1, .l2 = at->l2, .tolerance = lasso_tolerance(head),
+                                 .mode = lasso->mode };
     int code = lasso_append(lasso, out, &brief, sizeof brief);
     for (int64_t i = 0; i < task->count && !code; i++)
         code = lasso_append(lasso, out, &head->b[task->variables[i]], sizeof(double));
@@ -332,6 +382,14 @@ int lasso_settle(void *state, struct rondo_head_link *link, int64_t round RONDO_
                  int32_t count, struct rondo_order *order)
 {
     struct lasso_head *head = state;
+    return head->bundle ? lasso_bundle_settle(head, phase, results, count, order)
+                        : lasso_head_settle(head, link, phase, tasks, results, count, order);
+}
+
+int lasso_head_settle(struct lasso_head *head, struct rondo_head_link *link, int32_t phase,
+                      const struct rondo_task *tasks, const struct rondo_bytes *results,
+                      int32_t count, struct rondo_order *order)
+{
     switch (count ? tasks[0].tag : LASSO_BLOCK) {
     case LASSO_GRADIENT: return lasso_settle_sweep(head, link, results, count, order);
     case LASSO_STEP: return lasso_settle_step(head, link, phase, results, count, order);
@@ -344,23 +402,35 @@ int lasso_settle(void *state, struct rondo_head_link *link, int64_t round RONDO_
 
 /* ---- what it says ------------------------------------------------------------------------------------------- */
 
+/* Of a cross-validation all heads have worked, and what is said is of all data: of the point that is
+ * solved, in the end of the chosen one. */
 void lasso_report(const void *state, struct rondo_report *report)
 {
     const struct lasso_head *head = state;
-    const struct numbers *at = &head->at;
+    bool chosen = head->bundle && lasso_folds_done(head);
+    struct point point = chosen ? lasso_chosen(head) : lasso_point(head);
+    int64_t sweeps = 0, steps = 0, critical = 0, reads = 0;
+    for (int32_t f = 0; f < (head->bundle ? head->bundle->count : 1); f++) {
+        const struct numbers *at = head->bundle ? &head->bundle->head[f]->at : &head->at;
+        sweeps += at->sweeps;
+        steps += at->inner_steps;
+        critical = critical > at->critical_steps ? critical : at->critical_steps;
+        reads += at->column_reads;
+    }
     *report = (struct rondo_report){
-        .objective = at->objective,
+        .objective = point.objective,
         .goal = "gap",
-        .count = 8,
+        .count = 9,
         .metric = {
-            { "gap", lasso_relative_gap(head), false },
-            { "nnz", (double)(at->of_chosen ? at->of_chosen : lasso_nonzero(head)), true },
-            { "lambda", at->lambda, false },
-            { "lambda_max", at->lambda_max, false },
-            { "sweeps", (double)at->sweeps, true },
-            { "inner_steps", (double)at->inner_steps, true },
-            { "column_reads", (double)at->column_reads, true },
-            { "lambdas", (double)(at->point + 1), true },
+            { "gap", point.gap, false },
+            { "nnz", (double)point.nnz, true },
+            { "lambda", point.lambda, false },
+            { "lambda_max", head->at.lambda_max, false },
+            { "sweeps", (double)sweeps, true },
+            { "inner_steps", (double)steps, true },
+            { "critical_steps", (double)critical, true },
+            { "column_reads", (double)reads, true },
+            { "lambdas", (double)(head->at.point + 1), true },
         },
     };
 }

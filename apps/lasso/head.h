@@ -15,7 +15,7 @@ struct numbers {
     double lambda, lambda_max, l1, l2;
     double objective, dual, worst, hot;
     double mark_objective, mark_gap; /* at the last sweep with progress */
-    int64_t nnz, sweeps, inner_steps, column_reads;
+    int64_t nnz, sweeps, inner_steps, critical_steps, column_reads;
     int64_t work, updates;        /* since the last sweep: column reads; variables in rounds */
     int64_t moves;                /* commits that moved, since the residual was fresh */
     int64_t stalls, tried;        /* since the last progress: sweeps; variables in rounds */
@@ -28,16 +28,21 @@ struct numbers {
     int64_t sets;   /* rounds are of working sets, since the last sweep */
     int64_t chosen; /* variables of the working set; 0: it was solved, or there is none */
     int64_t gram;   /* it is solved on its couplings, else on the residual */
+    int64_t cut;    /* it is solved in rounds that are cut: turns.c */
+    int64_t left;   /* of this turn, variables that were not visited */
+    int64_t width;  /* variables in a round */
+    int64_t turns;  /* over this set */
+    int64_t all;    /* this turn is over all of it, not only what is not 0 */
     int64_t point;  /* of the path: the lambda that is being solved */
     int64_t path_bytes; /* of those before it, in head->path */
     int64_t imprecise;  /* one of them ended by precision */
     int64_t errors;     /* in head->errors */
-    int64_t of_chosen;  /* nnz of the point that cross-validation has chosen */
+    int64_t done;       /* cross-validation: the last point is solved */
     int64_t untested, losses; /* a fresh residual that no sweep has looked at; those too far, in a row */
     double b0;      /* with a loss: beside the null model's */
-    int64_t stage;  /* 0: all data; f + 1: cross-validation, fold f is left out */
     double stride;  /* the last fresh residual is so far from the one before, at most */
     double drift;   /* sum of |change of r|_2 over the commits */
+    double met;     /* the worst violation of this turn */
 };
 
 /* The round under way. */
@@ -51,6 +56,7 @@ struct move {
     int64_t *moving;      /* [most] */
     double *from, *to, *d; /* [most] */
     double promised;
+    int64_t longest;      /* steps of the block that took most */
     double length;        /* |X d|_2 of the last step; with a loss: |change of r|_2 / t */
     double shift, t;      /* with a loss: of b0; how far is being tried */
     int32_t blocks;
@@ -82,8 +88,11 @@ struct sweep {
     bool turn;                  /* rounds are of working sets from now on */
 };
 
+struct lasso_bundle;
+
 struct lasso_head {
     const struct lasso *lasso;
+    struct lasso_bundle *bundle; /* cross-validation: of this head, which has all data, and the folds' */
     struct numbers at;
     double *b;         /* [p] */
     double *violation; /* [p] of the last sweep, as priorities; zeros with working sets */
@@ -105,10 +114,22 @@ struct lasso_head {
 };
 
 /* ---- head.c */
+struct lasso_head *lasso_head_new(const struct lasso *lasso); /* NULL: no memory */
+void lasso_head_free(struct lasso_head *head);
+int lasso_head_pack_one(const struct lasso_head *head, struct rondo_buf *out);
+int lasso_head_unpack_one(struct lasso_head *head, struct rondo_bytes in);
+/* The app's schedule, brief and settle for one head; link NULL: it is one of several. */
+int lasso_head_schedule(struct lasso_head *head, struct rondo_order *order);
+int lasso_head_brief(struct lasso_head *head, const struct rondo_task *task, struct rondo_buf *out);
+int lasso_head_settle(struct lasso_head *head, struct rondo_head_link *link, int32_t phase,
+                      const struct rondo_task *tasks, const struct rondo_bytes *results,
+                      int32_t count, struct rondo_order *order);
 /* Begins head->commit with its header. */
 int lasso_commit_begin(struct lasso_head *head, enum lasso_commit_kind kind, int32_t phase,
                        double t, int64_t count);
 double lasso_relative_gap(const struct lasso_head *head);
+/* How far a block is solved. */
+double lasso_tolerance(const struct lasso_head *head);
 bool lasso_keeps_support(const struct lasso_head *head);
 
 /* Orders variables, for qsort and bsearch. */
@@ -124,15 +145,31 @@ struct candidate {
 };
 /* Rounds are of working sets, one block and nothing beside it: the default way, while the support
  * fits in a round. */
-bool lasso_works_in_sets(const struct lasso_head *head);
+bool lasso_works_in_sets(struct lasso_head *head);
 /* The next set: the support and the worst of the candidates, whose order is not kept. */
 int lasso_choose(struct lasso_head *head, struct rondo_head_link *link,
                  struct candidate *candidate, int64_t count);
 
-/* The most variables that a round can have. */
+/* The most variables that a round can have, and a set. */
+int64_t lasso_round_most(const struct lasso *lasso);
 int64_t lasso_set_most(const struct lasso *lasso);
+/* One weight, or none, for each of a list. */
+int lasso_feed_alike(struct lasso_head *head, struct rondo_head_link *link, int64_t count,
+                     const int64_t *variables, bool weigh);
 /* The set was solved: nothing has a weight until the next. */
 int lasso_set_solved(struct lasso_head *head, struct rondo_head_link *link);
+
+/* ---- turns.c: a working set in rounds that are cut */
+/* The spec is one for which that is done where a set does not fit in a round. */
+bool lasso_cuts_sets(const struct lasso *lasso);
+/* Variables in the next round. */
+int64_t lasso_turn_want(const struct lasso_head *head);
+/* A round's full step would have kept that share of what its variables promised alone. */
+void lasso_turn_width(struct lasso_head *head, double kept);
+/* A set was chosen. */
+int lasso_turn_first(struct lasso_head *head, struct rondo_head_link *link);
+/* A round's variables were visited, with the violations that they had. */
+int lasso_turn_learn(struct lasso_head *head, struct rondo_head_link *link);
 
 /* ---- path.c: the lambdas one after the other, each from the solution before */
 /* The lambda of a point, 0 .. lasso->points - 1: from lambda_max down, evenly in logarithms. */
@@ -144,6 +181,7 @@ int lasso_next_point(struct lasso_head *head);
 void lasso_reopen_path(struct lasso_head *head);
 /* Whether so many bytes are so many points that fit the problem. */
 bool lasso_path_fits(const struct lasso *lasso, const unsigned char *bytes, size_t size, int64_t points);
+struct point lasso_point(const struct lasso_head *head);
 /* The present solution as a point with its columns and b, the null model's part with them, to a buffer. */
 int lasso_put_point(const struct lasso_head *head, struct rondo_buf *out);
 /* The solved points one after the other; at: 0 first.  NULL: no more. */
@@ -151,8 +189,6 @@ const struct point *lasso_walk(const struct rondo_buf *path, size_t *at, const i
                                const double **b);
 /* Coefficients that are not 0, those of unpenalised columns among them. */
 int64_t lasso_nonzero(const struct lasso_head *head);
-/* What is behind this point: another, or another fold's first. */
-bool lasso_goes_on(const struct lasso_head *head);
 int lasso_write_path(const struct lasso_head *head, const struct rondo_host *host,
                      struct rondo_output *output, struct rondo_error *err);
 
@@ -171,14 +207,23 @@ int lasso_settle_dual(struct lasso_head *head, struct rondo_head_link *link,
 int lasso_settle_score(struct lasso_head *head, struct rondo_head_link *link,
                        const struct rondo_bytes *results, int32_t count, struct rondo_order *order);
 
-/* ---- folds.c: cross-validation: the path again, with one fold's rows left out after the other */
-/* The deviance of the rows that were left out, at the point that is solved. */
+/* ---- folds.c: what the folds' errors say */
+/* Keeps the deviance of the rows that were left out, at the point that is solved. */
 int lasso_keep_error(struct lasso_head *head, double sum);
-/* From the last point of one stage to the first of the next. */
-int lasso_next_stage(struct lasso_head *head);
-/* All folds are done: what the job reports is of the point that the rule chooses. */
-void lasso_choose_point(struct lasso_head *head);
+/* All folds are done: the point that the rule chooses. */
+struct point lasso_chosen(const struct lasso_head *head);
+bool lasso_folds_done(const struct lasso_head *head);
 int lasso_write_folds(const struct lasso_head *head, FILE *out);
+
+/* ---- bundle.c: the heads of a cross-validation, side by side */
+int lasso_bundle_create(struct lasso_head *head);
+void lasso_bundle_destroy(struct lasso_head *head);
+int lasso_bundle_pack(const struct lasso_head *head, struct rondo_buf *out);
+int lasso_bundle_unpack(struct lasso_head *head, struct rondo_bytes in);
+int lasso_bundle_schedule(struct lasso_head *head, int64_t round, struct rondo_order *order);
+int lasso_bundle_brief(struct lasso_head *head, const struct rondo_task *task, struct rondo_buf *out);
+int lasso_bundle_settle(struct lasso_head *head, int32_t phase, const struct rondo_bytes *results,
+                        int32_t count, struct rondo_order *order);
 
 /* ---- ladder.c: the phases of a sampled round */
 int lasso_settle_blocks(struct lasso_head *head, struct rondo_head_link *link, int32_t phase,

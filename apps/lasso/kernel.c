@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+typedef double quad __attribute__((vector_size(32), aligned(8), may_alias));
+
 static double dot(const double *x, const double *y, int64_t n)
 {
     lanes a = { 0 }, b = { 0 };
@@ -90,6 +92,64 @@ static void gathers(const int64_t *ptr, const double *value, const int32_t *inde
         }
         out[i] = gather(value + ptr[j], index + ptr[j], ptr[j + 1] - ptr[j], y);
     }
+}
+
+typedef int64_t choice __attribute__((vector_size(32)));
+
+/* a where it is chosen, else b */
+static quad either(choice chosen, quad a, quad b)
+{
+    return (quad)((chosen & (choice)a) | (~chosen & (choice)b));
+}
+
+static double fold_quad(quad a)
+{
+    return (a[0] + a[1]) + (a[2] + a[3]);
+}
+
+static struct entries survey(const double *value, const int32_t *index, int64_t count, const double *y)
+{
+    struct entries out = { .least = value[0], .most = value[0] };
+    quad dot = { 0 }, sum = { 0 }, square = { 0 }, low = dot + value[0], high = low;
+    int64_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+        quad v = *(const quad *)(value + i);
+        dot += v * (quad){ y[index[i]], y[index[i + 1]], y[index[i + 2]], y[index[i + 3]] };
+        sum += v;
+        square += v * v;
+        low = either(v < low, v, low);
+        high = either(v > high, v, high);
+    }
+    for (; i < count; i++) {
+        dot[0] = multiply_add(value[i], y[index[i]], dot[0]);
+        sum[0] += value[i];
+        square[0] = multiply_add(value[i], value[i], square[0]);
+        low[0] = value[i] < low[0] ? value[i] : low[0];
+        high[0] = value[i] > high[0] ? value[i] : high[0];
+    }
+    for (int k = 0; k < 4; k++) {
+        out.least = low[k] < out.least ? low[k] : out.least;
+        out.most = high[k] > out.most ? high[k] : out.most;
+    }
+    out.dot = fold_quad(dot);
+    out.sum = fold_quad(sum);
+    out.squares = fold_quad(square);
+    return out;
+}
+
+static double squares(const double *value, int64_t count, double mean)
+{
+    quad sum = { 0 };
+    int64_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+        quad d = *(const quad *)(value + i) - mean;
+        sum += d * d;
+    }
+    for (; i < count; i++) {
+        double d = value[i] - mean;
+        sum[0] = multiply_add(d, d, sum[0]);
+    }
+    return fold_quad(sum);
 }
 
 static void scatter(double a, const double *value, const int32_t *index, int64_t count, double *y)
@@ -194,7 +254,14 @@ static void follow2(const double *const value[2], const int32_t *const index[2],
 static void meet(const double *value, const int32_t *index, int64_t count, const int32_t *first,
                  const int32_t *column, const double *held, int32_t least, double *to)
 {
+    enum { AHEAD = 4 }; /* rows lie anywhere in what is held */
     for (int64_t i = 0; i < count; i++) {
+        if (i + AHEAD < count) {
+            int32_t end = first[index[i + AHEAD] + 1] - 1;
+            __builtin_prefetch(column + end);
+            __builtin_prefetch(held + end);
+            __builtin_prefetch(held + end - 8);
+        }
         double v = value[i];
         for (int32_t e = first[index[i] + 1]; e-- > first[index[i]] && column[e] >= least;)
             to[column[e]] = multiply_add(held[e], v, to[column[e]]);
@@ -297,6 +364,8 @@ const struct kernel PASTE(lasso_kernel_, KERNEL_ISA) = {
     .axpy = axpy,
     .gather = gather,
     .gathers = gathers,
+    .survey = survey,
+    .squares = squares,
     .scatter = scatter,
     .merge = merge,
     .seek = seek,

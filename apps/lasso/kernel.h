@@ -29,6 +29,11 @@ struct descent {
     int64_t steps;         /* moves made, added to */
 };
 
+/* Of a sparse column's entries: value'y[index], their sum, that of their squares, least and greatest. */
+struct entries {
+    double dot, sum, squares, least, most;
+};
+
 struct kernel {
     const char *isa;
     /* Visits variable list[0], ... list[many - 1] of the block, or all where list is NULL, in order;
@@ -48,6 +53,10 @@ struct kernel {
      * column j is entries ptr[j] .. ptr[j+1]-1. */
     void (*gathers)(const int64_t *ptr, const double *value, const int32_t *index, const int32_t *list,
                     int64_t columns, const double *y, double *out);
+    /* gather, and what else one look at the entries says; count >= 1. */
+    struct entries (*survey)(const double *value, const int32_t *index, int64_t count, const double *y);
+    /* sum of (value[i] - mean)^2 */
+    double (*squares)(const double *value, int64_t count, double mean);
     /* y[index[i]] += a value[i] */
     void (*scatter)(double a, const double *value, const int32_t *index, int64_t count, double *y);
     /* x'y of two sparse columns, rows ascending. */

@@ -50,6 +50,7 @@ static int finish(struct lasso_head *head, struct rondo_head_link *link, int32_t
         at->b0 += t * move->shift;
         lasso_renew_support(head, move->moving, move->count);
     }
+    int code = at->cut && !move->of_sweep ? lasso_turn_learn(head, link) : RONDO_OK;
     for (int64_t i = 0; i < move->seen; i++) {
         int64_t j = move->variable[i];
         move->delta[i] += head->b[j] * (lasso->scale[j] / sqrt((double)lasso->n));
@@ -57,9 +58,8 @@ static int finish(struct lasso_head *head, struct rondo_head_link *link, int32_t
         if (t == 1 || !moves)
             move->violation[i] = head->b[j] != 0 && lasso_keeps_support(head) ? at->worst : 0;
     }
-    int code = RONDO_OK;
-    bool anew = moves && at->sets; /* the support moves as a whole: r from scratch costs no more */
-    if (at->sets && !move->of_sweep)
+    bool anew = moves && at->sets && !at->cut; /* the support moves as a whole: r from scratch costs no more */
+    if (at->sets && !at->cut && !move->of_sweep)
         code = lasso_set_solved(head, link);
     else if (!at->sets)
         lasso->host->feed(link, move->seen, move->variable, move->delta, move->violation);
@@ -91,6 +91,7 @@ static void take_answer(struct lasso_head *head, const struct rondo_task *task,
     const struct lasso_answer *answer = result->data;
     const double *b = (const double *)(answer + 1);
     head->at.inner_steps += answer->steps;
+    move->longest = move->longest > answer->steps ? move->longest : answer->steps;
     head->at.column_reads += head->lasso->loss ? answer->reads : task->count;
     move->promised += answer->descent;
     move->shift += answer->shift;
@@ -145,14 +146,18 @@ int lasso_settle_blocks(struct lasso_head *head, struct rondo_head_link *link, i
     struct move *move = &head->move;
     move->seen = move->count = 0;
     move->promised = move->shift = 0;
+    move->longest = 0;
     move->joined = move->split = false;
     move->of_sweep = phase > 0;
     move->blocks = count;
     for (int32_t i = 0; i < count; i++)
         take_answer(head, &tasks[i], &results[i], true);
+    head->at.critical_steps += move->longest;
     head->at.work += work_of(head->lasso, move->seen);
     head->at.updates += move->of_sweep ? 0 : move->seen;
-    head->at.tried += head->at.closing || move->of_sweep ? 0 : move->seen;
+    /* Under a loss a round is of all that violates, few as they are. */
+    head->at.tried += head->at.closing || move->of_sweep ? 0 : move->seen
+                      + (head->lasso->loss ? LASSO_WANT_LEAST : 0);
     head->at.exhausted = move->seen ? 0 : head->at.exhausted + 1;
     if (head->at.closing)
         move->count = 0; /* the residual is fresh and a sweep is about to prove the gap */
@@ -229,6 +234,8 @@ int lasso_settle_step(struct lasso_head *head, struct rondo_head_link *link, int
     }
     move->length = sqrt(line.uu);
     double t = 1, change = lasso_change(&line, 1);
+    if (head->at.cut && !move->split && !move->joined)
+        lasso_turn_width(head, -change / move->promised);
     if (change <= -KEPT_PROMISE * move->promised && change < 0)
         return finish(head, link, phase, 1, change,
                       move->split ? "split" : move->joined ? "joint" : "full", order);
@@ -254,7 +261,9 @@ int lasso_settle_joint(struct lasso_head *head, struct rondo_head_link *link, in
     double apart = move->promised;
     move->count = 0;
     move->promised = 0;
+    move->longest = 0;
     take_answer(head, task, result, false);
+    head->at.critical_steps += move->longest;
     head->at.joint = move->promised > JOINT_GAIN * apart || move->promised < KEPT_PROMISE * apart;
     if (move->count == 0)
         return finish(head, link, phase, 0, 0, "still", order);

@@ -107,6 +107,7 @@ static int read_params(struct lasso *lasso, struct rondo_error *err)
     /* What is solved on the residual needs no couplings, and may be as large as it must; a spec that
      * asks for other rounds than the default's gets them. */
     lasso->whole = lasso->most == ROUND_DEFAULT ? WHOLE_MOST : lasso->most;
+    lasso->set = WHOLE_MOST;
     lasso->pipeline = host->integer(job, "schedule.pipeline");
     lasso->fresh_rounds = FRESH_ROUNDS;
     return RONDO_OK;
@@ -201,7 +202,7 @@ static int read_data(struct lasso *lasso, struct rondo_error *err)
         code = lasso_fit_null(lasso, err);
     if (!code)
         lasso_read_slopes(lasso, late);
-    return code;
+    return code ? code : lasso_make_views(lasso, err);
 }
 
 static void close_problem(void *problem)
@@ -209,7 +210,8 @@ static void close_problem(void *problem)
     struct lasso *lasso = problem;
     if (!lasso)
         return;
-    void *own[] = { lasso->y, lasso->l1_factor, lasso->l2_factor, lasso->target, lasso->weight, lasso->ones,
+    lasso_free_views(lasso);
+    void *own[] = { lasso->eta, lasso->frame.start, lasso->y, lasso->l1_factor, lasso->l2_factor, lasso->target, lasso->weight, lasso->ones,
                     lasso->offset, lasso->fold, lasso->held, lasso->frame.column, lasso->frame.z,
                     lasso->frame.b, lasso->frame.unit };
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
@@ -251,7 +253,7 @@ static void layout(const void *problem, struct rondo_layout *out)
 {
     const struct lasso *lasso = problem;
     *out = (struct rondo_layout){ .variables = lasso->p, .cost = lasso->cost,
-                                  .shards = lasso->shards, .chunks = lasso->chunks,
+                                  .shards = lasso->folds ? lasso->folds + 1 : lasso->shards, .chunks = lasso->chunks,
                                   .whole = lasso->whole };
 }
 

@@ -40,7 +40,8 @@ struct lasso_frame {
     int64_t count;
     int64_t *column; /* [count] -1: the intercept */
     double *z;       /* [n x count] centred where there is an intercept, of mean square 1 */
-    double *b;       /* [count] of the null model, as columns of X have them */
+    double *b;       /* [count] of the null model, as columns of X have them; b >= 0: of the intercept alone, */
+    double *start;   /* [count] and these are where b begins */
     double *unit;    /* [count] z = (x - mean) unit */
 };
 
@@ -76,6 +77,7 @@ struct lasso {
     const struct loss *loss; /* NULL: least squares, see above; y is then the null model's r */
     struct loss_rows rows;   /* of all data */
     double *target, *weight, *ones, *offset; /* [n] what rows has; weight or ones is NULL */
+    double *eta;             /* [n] where b begins: the null model's */
     int level;               /* of the instruction set, 0 .. 2 */
     int64_t frees;           /* columns whose penalty factor is 0 */
     double label[2];         /* logistic: y = -1, y = 1 */
@@ -83,6 +85,9 @@ struct lasso {
     int32_t *fold;           /* [n] cross-validation: 0 .. folds - 1; NULL: none */
     int32_t folds;
     double *held;            /* [folds] sum of the weights of its rows */
+    struct lasso *view;      /* [folds + 1] the same problem without the rows of fold stage - 1: weights, and
+                              * penalties of standardised columns; the first has all rows */
+    int32_t stage;
     bool one_se;             /* the rule: 1se, else min */
     double lambda, lambda_ratio;   /* lambda < 0: from the ratio, at the first sweep */
     int64_t points;                /* lambdas of a path; 1: there is none */
@@ -92,7 +97,8 @@ struct lasso {
     bool couples;                  /* dependency.check is not none */
     enum lasso_mode mode;
     int64_t most;    /* variables in a round, and in a */
-    int64_t whole;   /* working set that is solved on the residual */
+    int64_t whole;   /* working set that is solved on the residual, or in rounds */
+    int64_t set;     /* that are cut */
     int64_t pipeline;
     double scale_most, slope_most; /* of |x_j| and |slope_j|, in l1_factors */
     int64_t fresh_rounds; /* rounds after which the residual is computed afresh */
@@ -106,6 +112,7 @@ enum lasso_tag {
     LASSO_STEP,         /* |X d|^2 and r'X d of the union; with a loss: lasso_trial */
     LASSO_DUAL,         /* with a loss: its part in the dual value at s r */
     LASSO_SCORE,        /* with a loss: the deviance of the rows that are held out */
+    LASSO_BUNDLE,       /* cross-validation: of each shard, a fold, what its own head asks for */
 };
 
 enum { LASSO_TOUCHED = 1 << 20 }; /* bytes that are said to the host together, and a column */
@@ -130,11 +137,15 @@ static inline double lasso_l2(const struct lasso *lasso, double l2, int64_t j)
 /* ---- columns.c */
 /* Squares of values and of deviations, and their sums, must neither overflow nor vanish. */
 bool lasso_in_range(double least, double most, double variance);
+/* Dense designs of fewer values have no shadows; tests, whose designs are small, lower it. */
+extern int64_t lasso_shadow_values;
 /* chunk, mean, scale, slope and cost of all columns.  RONDO_ENOMEM; RONDO_EINPUT names a column that
  * is out of range.  O(stored entries), in parallel. */
 int lasso_read_columns(struct lasso *lasso, struct rondo_error *err);
 /* Times a deviation and its square: the factors of a column; of variance 0: it is left out. */
 void lasso_standardise(struct lasso *lasso, int64_t j, double variance);
+/* The deviation squared of column j under the weights of `lasso`, 1/n. */
+double lasso_variance(const struct lasso *lasso, int64_t j);
 /* The largest slopes and scales; again: the slopes anew, for a y that came after the columns. */
 void lasso_read_slopes(struct lasso *lasso, bool again);
 
@@ -148,10 +159,11 @@ struct lasso_slice {
     int8_t *digits_of_r; /* packed columns: r in fixed point; else NULL */
     double step;         /* of that */
     double moved;   /* |change of r|^2 when it was last computed afresh */
-    double *eta, *v, *h; /* [n] each, with a loss: X b + b0 and the offset; weights; curvature */
-    double *room;   /* with a loss: [k (k + 2)] for a frame of k columns */
+    double *eta, *h; /* [n] each, with a loss: X b + b0 and the offset; curvature */
+    double *room;   /* with a loss: [LASSO_FRAME_ROOM(k)] for a frame of k columns */
     double loss;    /* sum v f(eta) */
-    int64_t stage;  /* 0: all rows count; f + 1: those of fold f do not */
+    bool feasible;  /* r is orthogonal to what no penalty holds */
+    int32_t stage;  /* the problem's */
     double *u;      /* shards: X d of the last LASSO_STEP, else NULL (the scratch has it) */
     int64_t round;  /* of u; -1: none */
     int32_t phase;
@@ -188,6 +200,9 @@ struct lasso_span lasso_span_of(const struct lasso *lasso, const struct lasso_sl
 double lasso_gradient(const struct lasso *lasso, const struct lasso_slice *slice, int64_t j);
 void lasso_add_column(const struct lasso *lasso, const struct lasso_slice *slice, double a,
                       int64_t j, double *to);
+/* u = (X - 1 m')d over the slice; sums: u'u, u'r. */
+void lasso_product(const struct lasso *lasso, const struct lasso_slice *slice, int64_t count,
+                   const int64_t *variables, const double *d, double *u, double sums[2]);
 /* r's digits, where sweeps have bounds. */
 void lasso_write_digits(const struct lasso *lasso, struct lasso_slice *slice);
 int lasso_apply(const void *problem, void *common, void *shard, void *scratch, int64_t round,
@@ -199,7 +214,6 @@ struct lasso_commit {
     int32_t kind, phase; /* phase: of the LASSO_STEP whose X d it is */
     double t;
     double b0;           /* with a loss, FRESH: beside the offset's */
-    int64_t stage;       /* with a loss, FRESH */
     int64_t count;       /* then int64 variable [count], double value [count] */
 };
 
@@ -212,6 +226,7 @@ int lasso_couple(const void *problem, const void *common, const void *shard, voi
 int lasso_packed_create(struct lasso *lasso);
 /* mean, scale, slope, imputed and lacks of the columns [from, to). */
 void lasso_packed_read(struct lasso *lasso, int64_t from, int64_t to);
+double lasso_packed_variance(const struct lasso *lasso, int64_t j);
 /* x_j'r */
 double lasso_packed_dot(const struct lasso *lasso, const double *r, int64_t j);
 /* to += a x_j */
@@ -268,6 +283,9 @@ struct lasso_block {
     bool nonnegative;        /* w >= 0 */
     double change;           /* out, where solved on the residual: of the quadratic */
     enum lasso_mode mode;
+    int64_t first;           /* variables that were not 0 at first: listed in front in newton.c's room, */
+    int64_t kept, ld;        /* which keeps the factor of so many; 0: none */
+    double ridge;
 };
 
 /* Solves (LASSO_SOLVE), goes over the variables once in order (LASSO_GROUP), or moves each as if
@@ -319,13 +337,17 @@ struct lasso_answer {
 int lasso_read_response(struct lasso *lasso, struct rondo_error *err);
 /* Penalty factors and which columns have none; before the columns are read. */
 int lasso_read_factors(struct lasso *lasso, struct rondo_error *err);
+/* The folds' views; after the columns are read. */
+int lasso_make_views(struct lasso *lasso, struct rondo_error *err);
+void lasso_free_views(struct lasso *lasso);
 
 /* ---- null.c: the model of the columns that no penalty holds */
 /* The frame, its coefficients, offset, null_objective, and y = the pull there.  RONDO_EINPUT: there is no
  * finite one. */
 int lasso_fit_null(struct lasso *lasso, struct rondo_error *err);
-/* r -= H Z (Z'HZ)^-1 Z'r, after which Z'r = 0: r becomes a dual point.  room: [k (k + 2)].  False
- * where a direction of Z has no curvature and is left. */
+/* r -= H Z (Z'HZ)^-1 Z'r, after which Z'r = 0 (where b >= 0, Z'r <= 0 for columns of X): r becomes a dual
+ * point.  room: [LASSO_FRAME_ROOM(k)].  False: it did not, as a direction of Z has no curvature. */
+#define LASSO_FRAME_ROOM(k) ((k) * ((k) + 3) + 1)
 bool lasso_project(const struct lasso *lasso, const double *h, double *r, double *room);
 /* Column j of X [n], a missing genotype imputed. */
 void lasso_column(const struct lasso *lasso, int64_t j, double *to);
@@ -333,7 +355,10 @@ void lasso_column(const struct lasso *lasso, int64_t j, double *to);
 /* ---- glm.c: slices under a loss */
 /* r, its sums, h and the loss from eta. */
 void lasso_glm_measure(const struct lasso *lasso, struct lasso_slice *slice);
-void lasso_glm_stage(const struct lasso *lasso, struct lasso_slice *slice, int64_t stage);
+/* LASSO_STEP, LASSO_DUAL, LASSO_SCORE: two numbers. */
+int lasso_glm_push(const struct lasso *lasso, const struct lasso_slice *slice,
+                   struct lasso_scratch *scratch, const struct rondo_task *task,
+                   struct rondo_buf *partial);
 /* eta = offset + b0 + u. */
 void lasso_glm_fresh(const struct lasso *lasso, struct lasso_slice *slice, struct lasso_scratch *scratch,
                      const struct lasso_commit *commit, const double *u);
@@ -341,13 +366,11 @@ void lasso_glm_fresh(const struct lasso *lasso, struct lasso_slice *slice, struc
 struct lasso_trial {
     double t, shift;
 };
-/* u = (X - 1 m')d, with the shift; out: the change of the loss's sum, |change of r|^2 at eta + t u. */
-void lasso_glm_try(const struct lasso *lasso, const struct lasso_slice *slice,
-                   struct lasso_scratch *scratch, const struct lasso_trial *trial, double *u,
-                   double out[2]);
-/* Of the rows that the slice's stage leaves out: the sum of v times the deviance. */
-double lasso_glm_score(const struct lasso *lasso, const struct lasso_slice *slice,
-                       struct lasso_scratch *scratch);
+/* ---- bundle.c: cross-validation, workers' part */
+/* A shard's part of a commit or a brief; data NULL: there is none. */
+struct rondo_bytes lasso_bundle_part(struct rondo_bytes bytes, int64_t part);
+int lasso_bundle_push(const struct lasso *lasso, struct lasso_slice *slice, struct lasso_scratch *scratch,
+                      const struct rondo_task *task, struct rondo_buf *partial);
 
 /* ---- outer.c: a block under a loss */
 int lasso_outer_pull(const struct lasso *lasso, const struct lasso_slice *slice,

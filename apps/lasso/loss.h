@@ -37,7 +37,8 @@ struct loss {
      * below f, where f'' would not do for a step. */
     double (*derive)(const struct loss_rows *rows, const double *eta, bool majorant, double *r,
                      double *h);
-    /* The sum of v (f(eta + t u) - f(eta)), row by row, so that no digits of f cancel in the sum. */
+    /* The sum of v (f(eta + t u) - f(eta)), row by row and to the digits of u, which may be far smaller than
+     * what f can tell apart. */
     double (*change)(const struct loss_rows *rows, const double *eta, const double *u, double t);
     /* n D(s); -HUGE_VAL where s r is outside of f*'s domain. */
     double (*dual)(const struct loss_rows *rows, const double *r, double s);

@@ -37,6 +37,15 @@ static inline double conjugate(double y, double u, double delta)
     return fabs(u) <= delta * (1 + 0x1p-40) ? u * (0.5 * u + y) : HUGE_VAL;
 }
 
+/* On one side of delta and -delta no digits cancel. */
+static inline double difference(double y, double eta, double u, double delta)
+{
+    double e = eta - y, to = e + u, near = u * (e + 0.5 * u);
+    double apart = value(y, eta + u, delta) - value(y, eta, delta);
+    apart = e >= delta && to >= delta ? delta * u : e <= -delta && to <= -delta ? -delta * u : apart;
+    return fabs(e) <= delta && fabs(to) <= delta ? near : apart;
+}
+
 #define NAME huber
 #define MAJORISED true
 #define QUADRATIC false

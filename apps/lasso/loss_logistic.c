@@ -41,6 +41,16 @@ static inline double conjugate(double y, double u, double delta RONDO_UNUSED)
     return a >= -rounding && b >= -rounding ? star : HUGE_VAL;
 }
 
+/* Of a small step the Taylor series, c (1 - 2 p) and c (1 - 6 c) being the next derivatives. */
+static inline double difference(double y, double eta, double u, double delta)
+{
+    double m = y * eta, z = exp_of(m < 0 ? m : -m), p = (m < 0 ? 1 : z) / (1 + z), c = p * (1 - p);
+    double w = -y * u; /* f as a function of -y eta has the slope p */
+    double series = w * (p + w * (c / 2 + w * (c * (1 - 2 * p) / 6 + w * (c * (1 - 6 * c) / 24))));
+    double apart = value(y, eta + u, delta) - (log1p_of(z) + (m < 0 ? -m : 0));
+    return fabs(u) < 0x1p-7 ? series : apart;
+}
+
 #define NAME logistic
 #define MAJORISED false
 #define QUADRATIC false

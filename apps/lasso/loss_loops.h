@@ -4,8 +4,9 @@
  * Threads: pure functions.
  * Memory:  none.
  *
- * The file has NAME, MAJORISED and QUADRATIC (loss.h), and: value, slope, curvature, majorant (of y, eta, delta) and conjugate (of y, u,
- * delta; HUGE_VAL outside of its domain).  Rows are summed in eight lanes.
+ * The file has NAME, MAJORISED and QUADRATIC (loss.h), and, of one row: value, slope, curvature and
+ * majorant (of y, eta, delta); difference (of y, eta, u, delta), f(eta + u) - f(eta) to the digits of u; and
+ * conjugate (of y, u, delta), HUGE_VAL outside of its domain.  Rows are summed in eight lanes.
  */
 #ifndef LOSS_LOOPS_H
 #define LOSS_LOOPS_H
@@ -69,7 +70,7 @@ static double change(const struct loss_rows *rows, const double *restrict eta,
 {
     double lane[LANES] = { 0 }, delta = rows->delta;
     const double *restrict y = rows->y, *restrict v = rows->v;
-    STRIPS(lane, rows, v[i] * (value(y[i], eta[i] + t * u[i], delta) - value(y[i], eta[i], delta)));
+    STRIPS(lane, rows, v[i] * difference(y[i], eta[i], t * u[i], delta));
     return fold(load(lane));
 }
 

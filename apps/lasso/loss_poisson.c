@@ -32,6 +32,15 @@ static inline double conjugate(double y, double u, double delta RONDO_UNUSED)
     return x_log_x(a) - x_log_x(y) - (a - y);
 }
 
+/* exp(eta) (exp(u) - 1) - y u; of a small step the series. */
+static inline double difference(double y, double eta, double u, double delta RONDO_UNUSED)
+{
+    double rate = exp_of(eta);
+    double series = rate * (u * u) * (1.0 / 2 + u * (1.0 / 6 + u * (1.0 / 24 + u * (1.0 / 120))));
+    double apart = exp_of(eta + u) - rate - y * u;
+    return fabs(u) < 0x1p-7 ? (rate - y) * u + series : apart;
+}
+
 #define NAME poisson
 #define MAJORISED false
 #define QUADRATIC false

@@ -21,6 +21,11 @@ static inline double conjugate(double y, double u, double delta RONDO_UNUSED)
     return u * (0.5 * u + y);
 }
 
+static inline double difference(double y, double eta, double u, double delta RONDO_UNUSED)
+{
+    return u * (eta - y + 0.5 * u);
+}
+
 #define NAME squared
 #define MAJORISED false
 #define QUADRATIC true

@@ -10,10 +10,11 @@
 #include <math.h>
 #include <string.h>
 
-enum { TURNS_MOST = 100, HALVINGS = 40 };
+enum { TURNS_MOST = 500, HALVINGS = 80, PASSES_MOST = 20000 };
 
 static const double PIVOT_LEAST = 1e-10; /* of a column's part that no other explains, squared */
 static const double FLAT = 1e-20;        /* of F: the decrease that a Newton step promises at the end */
+static const double ORTHOGONAL = 1e-11;  /* of |r|_1: what z'r may be and is 0 */
 static const double FITTED = 1e-10;      /* of the loss at 0: below it the null model explains all */
 
 void lasso_column(const struct lasso *lasso, int64_t j, double *to)
@@ -34,13 +35,11 @@ void lasso_column(const struct lasso *lasso, int64_t j, double *to)
 
 /* ---- Z -------------------------------------------------------------------------------------------- */
 
-/* Gram [k x k] = Z'HZ by its lower half, and its factor by rows; a pivot that is none is left out.  False
- * where there was one. */
-static bool factor(const struct lasso *lasso, const double *h, double *gram)
+/* Z'HZ, its lower half [k x k] by rows. */
+static void multiply(const struct lasso *lasso, const double *h, double *gram)
 {
     const struct lasso_frame *frame = &lasso->frame;
     int64_t k = frame->count, n = lasso->n;
-    bool whole = true;
     for (int64_t a = 0; a < k; a++)
         for (int64_t b = 0; b <= a; b++) {
             double sum = 0;
@@ -48,8 +47,13 @@ static bool factor(const struct lasso *lasso, const double *h, double *gram)
                 sum += frame->z[a * n + i] * h[i] * frame->z[b * n + i];
             gram[a * k + b] = sum;
         }
+}
+
+/* Its factor, in place, of the columns that are used; a pivot that is none leaves its column out. */
+static void factor(int64_t k, const double *used, double *gram)
+{
     for (int64_t a = 0; a < k; a++) {
-        double diagonal = gram[a * k + a];
+        double diagonal = used[a] > 0 ? gram[a * k + a] : 0;
         for (int64_t b = 0; b <= a; b++) {
             double sum = gram[a * k + b];
             for (int64_t c = 0; c < b; c++)
@@ -57,11 +61,9 @@ static bool factor(const struct lasso *lasso, const double *h, double *gram)
             if (b < a)
                 gram[a * k + b] = gram[b * k + b] > 0 ? sum / gram[b * k + b] : 0;
             else
-                gram[a * k + a] = sum > PIVOT_LEAST * diagonal && sum > 0 ? sqrt(sum) : 0;
+                gram[a * k + a] = sum > PIVOT_LEAST * diagonal && sum > 0 && diagonal > 0 ? sqrt(sum) : 0;
         }
-        whole = whole && gram[a * k + a] > 0;
     }
-    return whole;
 }
 
 /* x = (Z'HZ)^-1 x, 0 where there is no pivot. */
@@ -85,22 +87,45 @@ static void multiply_back(const struct lasso *lasso, const double *r, double *to
         to[a] = lasso->kernel->dot(lasso->frame.z + a * lasso->n, r, lasso->n);
 }
 
+/* Whether z_a'r must be 0; where b >= 0 what is below 0 may stay, but for the intercept. */
+static bool binds(const struct lasso *lasso, int64_t a, double dot, double least)
+{
+    bool bounded = lasso->nonnegative && lasso->frame.column[a] >= 0;
+    return (bounded ? dot : fabs(dot)) > least;
+}
+
+/* With the columns that bind, and those that come to when these are off. */
 bool lasso_project(const struct lasso *lasso, const double *h, double *r, double *room)
 {
     const struct lasso_frame *frame = &lasso->frame;
     int64_t k = frame->count, n = lasso->n;
-    double *x = room + k * k;
+    double *x = room + k * k, *used = x + k, size = 0;
     if (k == 0)
         return true;
-    bool whole = factor(lasso, h, room);
-    for (int turn = 0; turn < 2; turn++) { /* the second for the rounding of the first */
+    for (int64_t i = 0; i < n; i++)
+        size += fabs(r[i]);
+    for (int64_t a = 0; a < k; a++)
+        used[a] = lasso->nonnegative && frame->column[a] >= 0 ? 0 : 1;
+    for (int64_t turn = 0; turn < k + 3; turn++) { /* the second for the rounding of the first */
+        bool more = false;
         multiply_back(lasso, r, x);
+        for (int64_t a = 0; a < k; a++) {
+            more = more || binds(lasso, a, x[a], ORTHOGONAL * size);
+            if (binds(lasso, a, x[a], 0))
+                used[a] = 1;
+        }
+        if (turn > 1 && !more)
+            return true;
+        multiply(lasso, h, room);
+        factor(k, used, room);
+        for (int64_t a = 0; a < k; a++)
+            x[a] = used[a] > 0 ? x[a] : 0;
         solve(room, k, x);
         for (int64_t a = 0; a < k; a++)
-            for (int64_t i = 0; i < n; i++)
+            for (int64_t i = 0; i < n && x[a] != 0; i++)
                 r[i] -= x[a] * h[i] * frame->z[a * n + i];
     }
-    return whole;
+    return false;
 }
 
 /* The centred column at unit mean square. */
@@ -133,8 +158,9 @@ static int make_frame(struct lasso *lasso)
     frame->column = host->alloc((count + 1) * sizeof *frame->column);
     frame->z = host->alloc((count * (size_t)lasso->n + 1) * sizeof(double));
     frame->b = host->zalloc(count + 1, sizeof(double));
+    frame->start = host->zalloc(count + 1, sizeof(double));
     frame->unit = host->alloc((count + 1) * sizeof(double));
-    if (!frame->column || !frame->z || !frame->b || !frame->unit)
+    if (!frame->column || !frame->z || !frame->b || !frame->start || !frame->unit)
         return RONDO_ENOMEM;
     frame->count = (int64_t)count;
     if (lasso->intercept)
@@ -154,17 +180,49 @@ struct fit {
     double loss;
 };
 
-/* A Newton step; false where there is none that f falls along. */
-static bool step(struct lasso *lasso, struct fit *fit)
+/* minimise over x   x'Gx/2 - g'x,   b + x >= 0 but for the intercept: coordinate descent.  x: also what is
+ * left of g. */
+static void solve_bounded(const struct lasso *lasso, const double *gram, const double *g, double *x)
+{
+    const struct lasso_frame *frame = &lasso->frame;
+    int64_t k = frame->count;
+    memset(x, 0, (size_t)k * sizeof *x);
+    for (int pass = 0; pass < PASSES_MOST; pass++) {
+        double moved = 0;
+        for (int64_t a = 0; a < k; a++) {
+            double left = g[a], diagonal = gram[a * k + a], old = x[a];
+            for (int64_t c = 0; c < k; c++)
+                left -= (c <= a ? gram[a * k + c] : gram[c * k + a]) * x[c];
+            if (!(diagonal > 0))
+                continue;
+            x[a] += left / diagonal;
+            if (frame->column[a] >= 0 && x[a] < -frame->b[a])
+                x[a] = -frame->b[a];
+            moved = fmax(moved, (x[a] - old) * (x[a] - old) * diagonal);
+        }
+        if (moved <= FLAT * lasso->null_objective)
+            return;
+    }
+}
+
+/* A Newton step, or one of the majorant; false where there is none that f falls along. */
+static bool step(struct lasso *lasso, struct fit *fit, bool major)
 {
     struct lasso_frame *frame = &lasso->frame;
     int64_t k = frame->count, n = lasso->n;
-    double *x = fit->room + k * k, *g = x + k, promised = 0, t = 1;
-    lasso->loss->derive(&lasso->rows, fit->eta, true, lasso->y, fit->h);
-    factor(lasso, fit->h, fit->room);
+    double *x = fit->room + k * k, *g = x + k, *used = g + k, promised = 0, t = 1;
+    lasso->loss->derive(&lasso->rows, fit->eta, major, lasso->y, fit->h);
+    multiply(lasso, fit->h, fit->room);
     multiply_back(lasso, lasso->y, x);
     memcpy(g, x, (size_t)k * sizeof *g);
-    solve(fit->room, k, x);
+    for (int64_t a = 0; a < k; a++)
+        used[a] = 1;
+    if (lasso->nonnegative && k > lasso->intercept) {
+        solve_bounded(lasso, fit->room, g, x);
+    } else {
+        factor(k, used, fit->room);
+        solve(fit->room, k, x);
+    }
     for (int64_t a = 0; a < k; a++)
         promised += g[a] * x[a];
     if (!(promised > FLAT * fit->loss) || !isfinite(promised))
@@ -192,8 +250,12 @@ static void unscale(struct lasso *lasso)
     for (int64_t a = 0; a < frame->count; a++) {
         int64_t j = frame->column[a];
         frame->b[a] *= frame->unit[a];
-        if (j >= 0 && lasso->intercept)
+        if (j >= 0 && lasso->nonnegative) {
+            frame->start[a] = frame->b[a];
+            frame->b[a] = 0;
+        } else if (j >= 0 && lasso->intercept) {
             frame->b[0] -= frame->b[a] * lasso->mean[j];
+        }
     }
 }
 
@@ -213,14 +275,18 @@ int lasso_fit_null(struct lasso *lasso, struct rondo_error *err)
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for the null model");
     size_t k = (size_t)lasso->frame.count;
     struct fit fit = { host->zalloc(1, bytes), host->alloc(bytes), host->alloc(bytes),
-                       host->alloc((k * (k + 2) + 1) * sizeof(double)), 0 };
+                       host->alloc(LASSO_FRAME_ROOM(k) * sizeof(double)), 0 };
     int code = fit.eta && fit.h && fit.u && fit.room ? RONDO_OK : RONDO_ENOMEM;
     if (!code) {
         int turn = 0;
         double zero = fit.loss = lasso->loss->derive(&lasso->rows, fit.eta, false, NULL, NULL);
-        while (turn < TURNS_MOST && step(lasso, &fit))
+        lasso->null_objective = zero;
+        while (turn < TURNS_MOST
+               && (step(lasso, &fit, false) || (lasso->loss->majorised && step(lasso, &fit, true))))
             turn++;
-        memcpy(lasso->offset, fit.eta, bytes);
+        memcpy(lasso->eta, fit.eta, bytes);
+        for (int64_t i = 0; i < lasso->n; i++)
+            lasso->offset[i] = !lasso->nonnegative ? fit.eta[i] : lasso->intercept ? lasso->frame.b[0] : 0;
         fit.loss = lasso->loss->derive(&lasso->rows, fit.eta, false, lasso->y, fit.h);
         lasso_project(lasso, fit.h, lasso->y, fit.room);
         lasso->null_objective = fit.loss / (double)lasso->n;

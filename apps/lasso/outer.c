@@ -14,8 +14,7 @@
 
 enum {
     OUTER_MOST = 60,      /* models */
-    PASSES_MOST = 1000,   /* over a model's active variables */
-    ACTIVE_PASSES = 20,   /* between two over all */
+    PASSES_MOST = 1000,   /* over a model's variables */
     HALVINGS = 40,
 };
 
@@ -37,7 +36,8 @@ struct outer {
     double *violation;      /* [count] before the first model, and */
     double *gradient;       /* [count] the gradient, in the block's coordinates */
     double *column;         /* [n] a column that is packed */
-    int32_t *list;          /* [count] */
+    int32_t *list;          /* [active] what is not 0 or violates at the model's beginning: it moves */
+    int64_t active;
     double *weighed;        /* [entries] */
     int64_t *start;         /* [count + 1] */
     double shift, moved;    /* of b0: of the model under way, of all */
@@ -134,6 +134,7 @@ static double begin_model(struct outer *at, bool first)
         scratch->r[i] -= a * scratch->h[i];
     worst = fabs(a) * sqrt(at->sum_h / n);
     at->reads += at->count;
+    at->active = 0;
     for (int64_t i = 0; i < at->count; i++) {
         int64_t j = at->task->variables[i];
         double sums[3], scale = lasso->scale[j], block = scale > 0 ? root / scale : 0;
@@ -151,6 +152,8 @@ static double begin_model(struct outer *at, bool first)
         at->was[i] = at->b[i];
         double v = lasso_violation(at->b[i], -at->g[i], l1, l2, lasso->nonnegative) * block;
         worst = fmax(worst, v);
+        if (says && (v > 0 || at->b[i] != 0))
+            at->list[at->active++] = (int32_t)i;
         if (first) {
             at->violation[i] = v;
             at->gradient[i] = -at->g[i] * block;
@@ -194,7 +197,7 @@ static double pass(struct outer *at, const int32_t *list, int64_t many)
                                 : pass_dense(at, list, many);
 }
 
-/* Coordinate descent, on what is not 0 between two passes over all. */
+/* Coordinate descent.  What comes to violate meanwhile is found when the next model begins. */
 static void solve_model(struct outer *at, double tolerance)
 {
     const struct lasso *lasso = at->lasso;
@@ -206,17 +209,9 @@ static void solve_model(struct outer *at, double tolerance)
         .gain = at->sum_h > 0 ? 1 / at->sum_h : 0, .weighed = at->weighed, .start = at->start,
         .nonnegative = lasso->nonnegative,
     };
-    for (int passes = 0; passes < PASSES_MOST; passes++) {
-        if (pass(at, NULL, at->count) <= tolerance)
+    for (int passes = 0; passes < PASSES_MOST; passes++)
+        if (pass(at, at->list, at->active) <= tolerance)
             break;
-        int64_t active = 0;
-        for (int64_t i = 0; i < at->count; i++)
-            if (at->w[i] != 0)
-                at->list[active++] = (int32_t)i;
-        double worst = HUGE_VAL;
-        for (int i = 0; i < ACTIVE_PASSES && worst > tolerance && active; i++, passes++)
-            worst = pass(at, at->list, active);
-    }
     at->steps += at->descent.steps;
     for (int64_t i = 0; i < at->count; i++)
         at->b[i] = at->w[i] == (at->unit[i] > 0 ? at->was[i] / at->unit[i] : 0) ? at->was[i]
@@ -315,7 +310,6 @@ static int prepare(struct outer *at)
     memcpy(at->b, at->brief + 1, (size_t)at->count * sizeof *at->b);
     memcpy(at->scratch->eta, at->slice->eta, (size_t)lasso->n * sizeof(double));
     at->rows = lasso->rows;
-    at->rows.v = at->slice->v;
     at->major = lasso->loss->majorised;
     at->start[0] = 0;
     for (int64_t i = 0; i < at->count; i++) {

@@ -69,19 +69,19 @@ static void read_counts(struct lasso *lasso, int64_t j)
     lasso->mean[j] = square > 0 ? mean : 0;
 }
 
-/* Around the mean, whether there is an intercept or not; under the weights, where there are some. */
-static double variance_of(const struct lasso *lasso, int64_t j)
+/* Around the mean, whether there is an intercept or not. */
+double lasso_packed_variance(const struct lasso *lasso, int64_t j)
 {
     double n = (double)lasso->n, mean = lasso->imputed[j], table[4], square;
-    if (!lasso->weight)
+    if (!lasso->weight && !lasso->stage)
         return lasso->scale[j] * lasso->scale[j] / n - (lasso->intercept ? 0 : mean * mean);
     const uint8_t *x = column_of(lasso, j);
     fill_table(table, 1, lasso->imputed[j]);
-    lasso->genotypes->dots(x, lasso->n, table, lasso->weight, lasso->n, 1, &mean);
+    lasso->genotypes->dots(x, lasso->n, table, lasso->rows.v, lasso->n, 1, &mean);
     mean /= n;
     for (int code = 0; code < 4; code++)
         table[code] = (table[code] - mean) * (table[code] - mean);
-    lasso->genotypes->dots(x, lasso->n, table, lasso->weight, lasso->n, 1, &square);
+    lasso->genotypes->dots(x, lasso->n, table, lasso->rows.v, lasso->n, 1, &square);
     return square / n;
 }
 
@@ -93,7 +93,7 @@ void lasso_packed_read(struct lasso *lasso, int64_t from, int64_t to)
     for (int64_t j = from; j < to; j++)
         lasso->slope[j] = lasso->scale[j] > 0 ? lasso->slope[j] - lasso->mean[j] * lasso->y_sum : 0;
     for (int64_t j = from; lasso->standardize && j < to; j++)
-        lasso_standardise(lasso, j, variance_of(lasso, j));
+        lasso_standardise(lasso, j, lasso_packed_variance(lasso, j));
 }
 
 /* ---- one column, or a list ------------------------------------------------------------------------- */

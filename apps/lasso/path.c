@@ -37,21 +37,6 @@ void lasso_set_lambda(struct lasso_head *head, double lambda)
     at->stalls = at->tried = at->fresh_tried = 0;
 }
 
-/* b0 = that of the null model + what has moved - m'b */
-static struct point point_of(const struct lasso_head *head)
-{
-    const struct lasso *lasso = head->lasso;
-    const struct lasso_frame *frame = &lasso->frame;
-    double intercept = lasso->y_mean + head->at.b0;
-    if (frame->count && frame->column[0] < 0)
-        intercept += frame->b[0];
-    for (int64_t i = 0; i < head->at.nnz; i++)
-        intercept -= lasso->mean[head->support[i]] * head->b[head->support[i]];
-    double gap = lasso_relative_gap(head);
-    return (struct point){ head->at.lambda, head->at.objective, gap, intercept, head->at.nnz,
-                           gap <= lasso->gap };
-}
-
 /* The next column of the support or the frame, in order, and its coefficient; -1: no more. */
 static int64_t next_entry(const struct lasso_head *head, int64_t *i, int64_t *a, double *b)
 {
@@ -79,13 +64,27 @@ int64_t lasso_nonzero(const struct lasso_head *head)
     return count;
 }
 
+/* b0 = that of the null model + what has moved - m'b */
+struct point lasso_point(const struct lasso_head *head)
+{
+    const struct lasso *lasso = head->lasso;
+    const struct lasso_frame *frame = &lasso->frame;
+    double intercept = lasso->y_mean + head->at.b0;
+    if (frame->count && frame->column[0] < 0)
+        intercept += frame->b[0];
+    for (int64_t i = 0; i < head->at.nnz; i++)
+        intercept -= lasso->mean[head->support[i]] * head->b[head->support[i]];
+    double gap = lasso_relative_gap(head);
+    return (struct point){ head->at.lambda, head->at.objective, gap, intercept, lasso_nonzero(head),
+                           gap <= lasso->gap };
+}
+
 int lasso_put_point(const struct lasso_head *head, struct rondo_buf *out)
 {
     const struct lasso *lasso = head->lasso;
-    struct point point = point_of(head);
+    struct point point = lasso_point(head);
     double b;
     int64_t j;
-    point.nnz = lasso_nonzero(head);
     int code = lasso_append(lasso, out, &point, sizeof point);
     for (int64_t i = 0, a = 0; !code && (j = next_entry(head, &i, &a, &b)) >= 0;)
         code = b != 0 ? lasso_append(lasso, out, &j, sizeof j) : RONDO_OK;
@@ -94,14 +93,9 @@ int lasso_put_point(const struct lasso_head *head, struct rondo_buf *out)
     return code;
 }
 
-bool lasso_goes_on(const struct lasso_head *head)
-{
-    return head->at.point + 1 < head->lasso->points || head->at.stage < head->lasso->folds;
-}
-
 int lasso_next_point(struct lasso_head *head)
 {
-    int code = head->at.stage ? RONDO_OK : lasso_put_point(head, &head->path);
+    int code = head->lasso->stage ? RONDO_OK : lasso_put_point(head, &head->path);
     head->at.path_bytes = (int64_t)head->path.size;
     lasso_set_lambda(head, lasso_lambda_of(head, ++head->at.point));
     return code;
@@ -125,17 +119,18 @@ void lasso_reopen_path(struct lasso_head *head)
     const double *b;
     const struct point *point;
     int64_t number = 0;
-    if (head->at.stage) /* all data's are behind, and the folds' would have to be again */
-        return;
     for (size_t at = 0, from = 0; (point = lasso_walk(&head->path, &at, &column, &b)) != NULL; from = at, number++) {
         if (!point->precise || point->gap <= head->lasso->gap)
             continue;
         head->path.size = from;
         head->at.path_bytes = (int64_t)from;
         head->at.point = number;
+        head->at.done = 0;
         lasso_set_lambda(head, lasso_lambda_of(head, number));
         return;
     }
+    if (!head->at.imprecise && lasso_relative_gap(head) > head->lasso->gap) /* the last itself */
+        head->at.done = 0;
 }
 
 bool lasso_path_fits(const struct lasso *lasso, const unsigned char *bytes, size_t size, int64_t points)
@@ -200,7 +195,7 @@ static int write_labels(const struct lasso *lasso, FILE *out)
     return ferror(out) ? RONDO_EIO : RONDO_OK;
 }
 
-/* The points that are behind, and the present one, where it is of all data. */
+/* The points that are behind, and the present one. */
 int lasso_write_path(const struct lasso_head *head, const struct rondo_host *host,
                      struct rondo_output *output, struct rondo_error *err)
 {
@@ -208,7 +203,7 @@ int lasso_write_path(const struct lasso_head *head, const struct rondo_host *hos
     struct rondo_buf path = { 0 };
     FILE *stream;
     int code = lasso_append(lasso, &path, head->path.data, head->path.size);
-    if (!code && head->at.stage == 0)
+    if (!code)
         code = lasso_put_point(head, &path);
     if (!code)
         code = host->create(output, "coef.mtx", &stream, err);
@@ -224,7 +219,7 @@ int lasso_write_path(const struct lasso_head *head, const struct rondo_host *hos
         code = host->create(output, "classes.json", &stream, err);
     if (!code && classes)
         code = write_labels(lasso, stream);
-    bool folds = lasso->folds && head->at.errors == lasso->folds * lasso->points;
+    bool folds = lasso->folds && lasso_folds_done(head);
     if (!code && folds)
         code = host->create(output, "cv.json", &stream, err);
     return code || !folds ? code : lasso_write_folds(head, stream);

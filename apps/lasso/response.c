@@ -74,9 +74,6 @@ int lasso_read_factors(struct lasso *lasso, struct rondo_error *err)
     if (free > FREE_MOST)
         return refuse(lasso, err, "params.penalty_factor", "give some of them small factors",
                       "more than 512 columns have no penalty");
-    if (free && lasso->nonnegative)
-        return refuse(lasso, err, "params.nonnegative", "give it a small factor",
-                      "a column without a penalty cannot be bounded in this version");
     lasso->frees = free;
     return RONDO_OK;
 }
@@ -244,6 +241,75 @@ static int read_folds(struct lasso *lasso, struct rondo_error *err)
     return code;
 }
 
+/* ---- views ---------------------------------------------------------------------------------------- */
+
+static const double NEVER = 1e300; /* a factor that keeps a column out */
+
+/* A chunk's columns in each view: their penalties are those of the rows that are left. */
+static int standardise_views(void *context, int64_t chunk)
+{
+    struct lasso *lasso = context;
+    const struct rondo_matrix *factor = lasso->host->matrix(lasso->job, "params.penalty_factor");
+    for (int32_t f = 1; f <= lasso->folds; f++)
+        for (int64_t j = lasso->chunk[chunk]; j < lasso->chunk[chunk + 1]; j++) {
+            struct lasso *view = &lasso->view[f];
+            double own = factor ? factor->dense[j] : 1;
+            double variance = lasso->scale[j] > 0 ? lasso_variance(view, j) : 0;
+            bool says = variance > 1e-20 * lasso->scale[j] * lasso->scale[j] / (double)lasso->n;
+            view->l1_factor[j] = says ? own * sqrt(variance) : own > 0 ? NEVER : 0;
+            view->l2_factor[j] = says ? own * variance : own > 0 ? NEVER : 0;
+        }
+    return RONDO_OK;
+}
+
+int lasso_make_views(struct lasso *lasso, struct rondo_error *err)
+{
+    const struct rondo_host *host = lasso->host;
+    if (!lasso->folds)
+        return RONDO_OK;
+    struct lasso *view = host->alloc((size_t)(lasso->folds + 1) * sizeof *view);
+    if (!view)
+        return no_memory(err);
+    for (int32_t f = 0; f <= lasso->folds; f++) {
+        view[f] = *lasso;
+        view[f].stage = f;
+        view[f].rows.v = f ? NULL : lasso->rows.v;
+        if (f && lasso->standardize)
+            view[f].l1_factor = view[f].l2_factor = NULL;
+    }
+    lasso->view = view;
+    for (int32_t f = 1; f <= lasso->folds; f++) {
+        double *v = host->alloc((size_t)lasso->n * sizeof *v);
+        double scale = (double)lasso->n / ((double)lasso->n - lasso->held[f - 1]);
+        view[f].rows.v = v;
+        for (int64_t i = 0; v && i < lasso->n; i++)
+            v[i] = lasso->fold[i] == f - 1 ? 0 : lasso->rows.v[i] * scale;
+        if (lasso->standardize) {
+            view[f].l1_factor = host->alloc((size_t)lasso->p * sizeof(double));
+            view[f].l2_factor = host->alloc((size_t)lasso->p * sizeof(double));
+        }
+        if (!v || (lasso->standardize && (!view[f].l1_factor || !view[f].l2_factor)))
+            return no_memory(err);
+    }
+    if (lasso->standardize)
+        host->each(lasso->job, lasso->chunks, standardise_views, lasso);
+    return RONDO_OK;
+}
+
+void lasso_free_views(struct lasso *lasso)
+{
+    const struct rondo_host *host = lasso->host;
+    for (int32_t f = 1; lasso->view && f <= lasso->folds; f++) {
+        union { const double *read; double *own; } v = { .read = lasso->view[f].rows.v };
+        host->free(v.own);
+        if (lasso->standardize) {
+            host->free(lasso->view[f].l1_factor);
+            host->free(lasso->view[f].l2_factor);
+        }
+    }
+    host->free(lasso->view);
+}
+
 /* ---- y -------------------------------------------------------------------------------------------- */
 
 static const struct loss *loss_of(const struct lasso *lasso)
@@ -281,9 +347,10 @@ static int read_rows(struct lasso *lasso, const double *y, struct rondo_error *e
     const struct rondo_host *host = lasso->host;
     lasso->target = host->alloc(bytes);
     lasso->offset = host->zalloc(1, bytes);
+    lasso->eta = host->alloc(bytes);
     if (!lasso->weight)
         lasso->ones = host->alloc(bytes);
-    if (!lasso->target || !lasso->offset || (!lasso->weight && !lasso->ones))
+    if (!lasso->target || !lasso->offset || !lasso->eta || (!lasso->weight && !lasso->ones))
         return no_memory(err);
     memcpy(lasso->target, y, bytes);
     memset(lasso->y, 0, bytes);

@@ -87,9 +87,8 @@ void lasso_add_column(const struct lasso *lasso, const struct lasso_slice *slice
         lasso->kernel->axpy(a, span.value, to, span.count);
 }
 
-/* u = (X - 1 m')d over the slice; sums: u'u, u'r. */
-static void product(const struct lasso *lasso, const struct lasso_slice *slice, int64_t count,
-                    const int64_t *variables, const double *d, double *u, double sums[2])
+void lasso_product(const struct lasso *lasso, const struct lasso_slice *slice, int64_t count,
+                   const int64_t *variables, const double *d, double *u, double sums[2])
 {
     double shift = 0;
     memset(u, 0, (size_t)(slice->hi - slice->lo) * sizeof *u);
@@ -116,10 +115,10 @@ void lasso_write_digits(const struct lasso *lasso, struct lasso_slice *slice)
 static void measure(const struct lasso *lasso, struct lasso_slice *slice)
 {
     const double *y = lasso->y + slice->lo;
-    if (lasso->loss) {
+    if (lasso->loss && slice->hi > slice->lo)
         lasso_glm_measure(lasso, slice);
+    if (lasso->loss)
         return;
-    }
     lasso->kernel->step(0, y, slice->r, y, slice->hi - slice->lo, slice->sums);
     lasso_write_digits(lasso, slice);
 }
@@ -134,7 +133,6 @@ void lasso_slice_destroy(const void *problem, void *state)
     lasso->host->free(slice->low);
     lasso->host->free(slice->digits_of_r);
     lasso->host->free(slice->eta);
-    lasso->host->free(slice->v);
     lasso->host->free(slice->h);
     lasso->host->free(slice->room);
     lasso->host->free(slice);
@@ -146,7 +144,7 @@ static int slice_create(const struct lasso *lasso, int64_t lo, int64_t hi, bool 
     size_t bytes = (size_t)(hi - lo) * sizeof(double);
     struct lasso_slice *slice = lasso->host->zalloc(1, sizeof *slice);
     if (slice) {
-        *slice = (struct lasso_slice){ .lo = lo, .hi = hi, .round = -1 };
+        *slice = (struct lasso_slice){ .lo = lo, .hi = hi, .round = -1, .stage = lasso->stage };
         slice->r = lasso->host->alloc(bytes);
         slice->u = own_u ? lasso->host->alloc(bytes) : NULL;
         slice->high = lasso->code ? lasso->host->alloc((size_t)shadow_padded(hi - lo)) : NULL;
@@ -157,12 +155,11 @@ static int slice_create(const struct lasso *lasso, int64_t lo, int64_t hi, bool 
     if (slice && lasso->loss) {
         size_t k = (size_t)lasso->frame.count;
         slice->eta = lasso->host->alloc(bytes);
-        slice->v = lasso->host->alloc(bytes);
         slice->h = lasso->host->alloc(bytes);
-        slice->room = lasso->host->alloc((k * (k + 2) + 1) * sizeof(double));
+        slice->room = lasso->host->alloc(LASSO_FRAME_ROOM(k) * sizeof(double));
     }
     bool all = slice && slice->r && (slice->u || !own_u)
-               && (!lasso->loss || (slice->eta && slice->v && slice->h && slice->room))
+               && (!lasso->loss || (slice->eta && slice->h && slice->room))
                && ((slice->high && slice->low) || !lasso->code)
                && (slice->digits_of_r || !lasso->x->packed);
     if (!all) {
@@ -171,10 +168,8 @@ static int slice_create(const struct lasso *lasso, int64_t lo, int64_t hi, bool 
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for the residual");
     }
     memcpy(slice->r, lasso->y + lo, bytes);
-    if (lasso->loss) {
-        memcpy(slice->eta, lasso->offset, bytes);
-        lasso_glm_stage(lasso, slice, 0);
-    }
+    if (lasso->loss && bytes)
+        memcpy(slice->eta, lasso->eta, bytes);
     measure(lasso, slice);
     *state = slice;
     return RONDO_OK;
@@ -184,12 +179,14 @@ int lasso_common_create(const void *problem, int32_t index RONDO_UNUSED, void **
                         struct rondo_error *err)
 {
     const struct lasso *lasso = problem;
-    return slice_create(lasso, 0, lasso->shards ? 0 : lasso->n, false, state, err);
+    return slice_create(lasso, 0, lasso->shards || lasso->folds ? 0 : lasso->n, false, state, err);
 }
 
 int lasso_shard_create(const void *problem, int32_t index, void **state, struct rondo_error *err)
 {
     const struct lasso *lasso = problem;
+    if (lasso->folds) /* a shard is a fold, and has all rows */
+        return slice_create(&lasso->view[index], 0, lasso->n, false, state, err);
     return slice_create(lasso, index * lasso->n / lasso->shards,
                         (index + 1) * lasso->n / lasso->shards, true, state, err);
 }
@@ -200,8 +197,6 @@ int lasso_slice_pack(const void *problem, const void *state, struct rondo_buf *o
     const struct lasso_slice *slice = state;
     size_t bytes = (size_t)(slice->hi - slice->lo) * sizeof(double);
     int code = lasso_append(lasso, out, &slice->moved, sizeof slice->moved);
-    if (!code && lasso->loss)
-        code = lasso_append(lasso, out, &slice->stage, sizeof slice->stage);
     return code || !bytes ? code : lasso_append(lasso, out, lasso->loss ? slice->eta : slice->r, bytes);
 }
 
@@ -210,22 +205,13 @@ int lasso_slice_unpack(const void *problem, void *state, struct rondo_bytes in)
     const struct lasso *lasso = problem;
     struct lasso_slice *slice = state;
     size_t bytes = (size_t)(slice->hi - slice->lo) * sizeof(double);
-    size_t head = sizeof slice->moved + (lasso->loss ? sizeof slice->stage : 0);
-    const char *from = in.data;
-    int64_t stage = 0;
-    if (in.size != bytes + head)
+    if (in.size != bytes + sizeof slice->moved)
         return RONDO_ESTATE;
-    memcpy(&slice->moved, from, sizeof slice->moved);
-    if (lasso->loss)
-        memcpy(&stage, from + sizeof slice->moved, sizeof stage);
-    if (stage < 0 || stage > lasso->folds)
-        return RONDO_ESTATE;
-    if (lasso->loss)
-        lasso_glm_stage(lasso, slice, stage);
+    memcpy(&slice->moved, in.data, sizeof slice->moved);
     if (bytes)
-        memcpy(lasso->loss ? slice->eta : slice->r, from + head, bytes);
+        memcpy(lasso->loss ? slice->eta : slice->r, (const char *)in.data + sizeof slice->moved, bytes);
     slice->round = -1;
-    measure(problem, slice);
+    measure(lasso->folds ? &lasso->view[slice->stage] : lasso, slice);
     return RONDO_OK;
 }
 
@@ -274,33 +260,6 @@ void lasso_scratch_free(const void *problem, void *state)
 
 /* ---- push ------------------------------------------------------------------------------------------- */
 
-/* What a loss's rows say: of a step, of the dual point s r, of the rows that are held out. */
-static int push_rows(const struct lasso *lasso, const struct lasso_slice *slice,
-                     struct lasso_scratch *scratch, const struct rondo_task *task,
-                     struct rondo_buf *partial)
-{
-    const struct lasso_trial *trial = task->brief.data;
-    size_t bytes = sizeof *trial + (task->tag == LASSO_STEP ? (size_t)task->count * sizeof(double) : 0);
-    int code = lasso->host->reserve(partial, 2 * sizeof(double));
-    if (code || task->brief.size != bytes)
-        return code ? code : RONDO_EAPP;
-    partial->size = 2 * sizeof(double);
-    double *out = (double *)(void *)partial->data, sums[2];
-    out[0] = out[1] = 0;
-    struct loss_rows rows = lasso->rows;
-    rows.v = slice->v;
-    if (task->tag == LASSO_DUAL) {
-        out[0] = lasso->loss->dual(&rows, slice->r, trial->t);
-    } else if (task->tag == LASSO_SCORE) {
-        out[0] = lasso_glm_score(lasso, slice, scratch);
-    } else {
-        const double *d = (const double *)(trial + 1);
-        product(lasso, slice, task->count, task->variables, d, scratch->u, sums);
-        lasso_glm_try(lasso, slice, scratch, trial, scratch->u, out);
-    }
-    return RONDO_OK;
-}
-
 static int push_step(const struct lasso *lasso, struct lasso_slice *slice,
                      struct lasso_scratch *scratch, const struct rondo_task *task,
                      struct rondo_buf *partial)
@@ -310,7 +269,7 @@ static int push_step(const struct lasso *lasso, struct lasso_slice *slice,
     if (code || task->brief.size != (size_t)task->count * sizeof *d)
         return code ? code : RONDO_EAPP;
     partial->size = 2 * sizeof(double);
-    product(lasso, slice, task->count, task->variables, d, slice->u ? slice->u : scratch->u,
+    lasso_product(lasso, slice, task->count, task->variables, d, slice->u ? slice->u : scratch->u,
             (double *)(void *)partial->data);
     *(slice->u ? &slice->round : &scratch->round) = task->round;
     *(slice->u ? &slice->phase : &scratch->phase) = task->phase;
@@ -324,12 +283,14 @@ int lasso_push(const void *problem, const void *common, void *shard, void *block
     /* A replica is read; only a shard keeps X d for its apply. */
     union { const void *read; void *own; } state = { .read = common };
     struct lasso_slice *slice = shard ? shard : state.own;
+    if (task->tag == LASSO_BUNDLE)
+        return lasso_bundle_push(lasso, slice, scratch, task, partial);
     if (task->tag == LASSO_GRADIENT)
         return lasso_scan_push(lasso, slice, scratch, task, partial);
     if (lasso->loss && task->tag == LASSO_BLOCK)
         return RONDO_OK; /* its solution computes what it needs */
     if (lasso->loss)
-        return push_rows(lasso, slice, scratch, task, partial);
+        return lasso_glm_push(lasso, slice, scratch, task, partial);
     if (task->tag == LASSO_STEP)
         return push_step(lasso, slice, scratch, task, partial);
     size_t bytes = (size_t)task->count * sizeof(double);
@@ -364,6 +325,12 @@ int lasso_apply(const void *problem, void *common, void *shard, void *scratch_, 
     const struct lasso *lasso = problem;
     struct lasso_scratch *scratch = scratch_;
     struct lasso_slice *slice = shard ? shard : common;
+    if (lasso->folds)
+        bytes = lasso_bundle_part(bytes, slice->hi > slice->lo ? slice->stage : -1);
+    if (lasso->folds && !bytes.data)
+        return RONDO_OK;
+    if (lasso->folds)
+        lasso = &lasso->view[slice->stage];
     const struct lasso_commit *commit = bytes.data;
     if (bytes.size < sizeof *commit)
         return RONDO_EAPP;
@@ -375,14 +342,14 @@ int lasso_apply(const void *problem, void *common, void *shard, void *scratch_, 
     const double *y = lasso->y + slice->lo;
     double *u = slice->u ? slice->u : scratch->u, sums[2];
     if (lasso->loss) {
-        product(lasso, slice, commit->count, variables, value, u, sums);
+        lasso_product(lasso, slice, commit->count, variables, value, u, sums);
         lasso_glm_fresh(lasso, slice, scratch, commit, u);
         return RONDO_OK;
     }
     bool at_hand = slice->u ? slice->round == round && slice->phase == commit->phase
                             : scratch->round == round && scratch->phase == commit->phase;
     if (!at_hand || commit->kind == LASSO_FRESH)
-        product(lasso, slice, commit->count, variables, value, u, sums);
+        lasso_product(lasso, slice, commit->count, variables, value, u, sums);
     if (commit->kind == LASSO_FRESH)
         begin_afresh(slice, y, u);
     slice->round = -1;

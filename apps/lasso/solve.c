@@ -82,30 +82,31 @@ static int64_t list_support(const struct lasso_block *block, int64_t *list)
     return active;
 }
 
+/* In front of the room a list: for newton.c what was not 0 at first, for passes what is not 0 now. */
 static int64_t solve(const struct lasso *lasso, struct lasso_block *block, struct rondo_buf *room)
 {
-    int64_t steps = 0, support = 0;
-    size_t bytes = (size_t)block->count * sizeof(int64_t);
-    for (int64_t j = 0; j < block->count; j++)
-        support += block->w[j] != 0;
-    bool warm = WARM * support >= block->count;
+    int64_t steps = 0;
+    int code = lasso->host->reserve(room, 2 * (size_t)block->count * sizeof(int64_t));
+    if (code)
+        return code;
+    room->size = (size_t)block->count * sizeof(int64_t);
+    block->first = list_support(block, (int64_t *)(void *)room->data);
+    bool warm = WARM * block->first >= block->count;
     for (int passes = 0; passes < PASSES_MOST; passes++) {
         if (pass(lasso, block, NULL, block->count, &steps) <= block->tolerance)
             break;
-        int code = lasso->host->reserve(room, bytes);
-        if (code)
-            return code;
-        int64_t *list = (int64_t *)(void *)room->data;
+        int64_t *list = (int64_t *)(void *)room->data + block->count;
         int64_t active = list_support(block, list), before = steps;
         double worst = HUGE_VAL;
-        while (worst > block->tolerance && !worth_it(active, steps - before, block->count, warm)
-               && passes++ < PASSES_MOST)
+        do
             worst = pass(lasso, block, list, active, &steps);
+        while (worst > block->tolerance && !worth_it(active, steps - before, block->count, warm)
+               && passes++ < PASSES_MOST);
         if (worst > block->tolerance)
             code = lasso_newton(lasso, block, room, &steps);
         if (code)
             return code;
-        warm = false;
+        warm = block->kept > 0;
     }
     return steps;
 }

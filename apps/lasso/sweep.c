@@ -96,7 +96,6 @@ int lasso_commit_fresh(struct lasso_head *head, double length)
     if (!code) {
         struct lasso_commit *commit = (struct lasso_commit *)(void *)head->commit.data;
         commit->b0 = at->b0;
-        commit->stage = at->stage;
         code = lasso_append(lasso, &head->commit, head->support, (size_t)at->nnz * sizeof(int64_t));
     }
     for (int64_t i = 0; i < at->nnz && !code; i++)
@@ -156,7 +155,7 @@ static void judge(struct lasso_head *head, struct sweep *sums, double strong)
 static int read_slopes(struct lasso_head *head, struct sweep *sums)
 {
     const struct lasso *lasso = head->lasso;
-    double n = (double)lasso->n;
+    double n = (double)lasso->n, above = notice_of(head);
     int code = RONDO_OK;
     sums->most = lasso->slope_most / n;
     for (int64_t j = 0; j < lasso->p && !code; j++) {
@@ -164,8 +163,8 @@ static int read_slopes(struct lasso_head *head, struct sweep *sums)
         head->reach[j] = (float)(binds + fabs(g) * 0x1p-20) + 0x1p-126f;
         if (lasso->scale[j] == 0)
             head->reach[j] = 0;
-        else if (binds > lasso_l1(lasso, notice_of(head), j))
-            code = meet(head, sums, j, g);
+        else if (lasso_l1(lasso, 1, j) > 0 && binds > lasso_l1(lasso, above, j))
+            code = meet(head, sums, j, g); /* without a penalty g is but rounding */
         double factor = lasso->l2_factor ? lasso->l2_factor[j] : 1;
         if (head->at.l2 > 0 && factor > 0 && !(lasso->nonnegative && g < 0))
             sums->square += g * g / factor;
@@ -238,7 +237,7 @@ static int read_sweep(struct lasso_head *head, const struct rondo_bytes *results
     bool sets = lasso_works_in_sets(head);
     sums->turn = sets && (!at->sets || !at->swept);
     at->sets = sets;
-    if (!at->sets || sums->turn)
+    if (at->swept && (!at->sets || sums->turn)) /* before the first sweep they are zeros */
         memset(head->violation, 0, (size_t)lasso->p * sizeof *head->violation);
     if (!at->swept)
         return read_slopes(head, sums);
@@ -277,7 +276,7 @@ static int feed_sweep(struct lasso_head *head, struct rondo_head_link *link, con
     int code = head->at.chosen ? lasso_set_solved(head, link) : RONDO_OK; /* it was not: the job closes */
     for (int64_t i = 0; !head->at.sets && lasso_keeps_support(head) && i < head->at.nnz; i++)
         head->violation[head->support[i]] += 1e3 * head->at.worst;
-    if (!head->at.sets || sums->turn) /* nothing has a weight but what is chosen */
+    if (link && (!head->at.sets || sums->turn)) /* nothing has a weight but what is chosen */
         lasso->host->feed_all(link, head->violation);
     if (code || !head->at.sets)
         return code;
@@ -373,23 +372,6 @@ static int nothing(struct lasso_head *head, struct rondo_order *order)
     return code;
 }
 
-/* A point is solved for good: the next, or the next fold's first, whose residual is another. */
-static int go_on(struct lasso_head *head, struct rondo_head_link *link, struct rondo_order *order)
-{
-    struct numbers *at = &head->at;
-    bool last = at->point + 1 == head->lasso->points;
-    int code = last ? lasso_next_stage(head) : lasso_next_point(head);
-    at->closing = 0;
-    if (code || !last)
-        return code;
-    code = at->chosen ? lasso_set_solved(head, link) : RONDO_OK;
-    if (!code)
-        code = lasso_commit_fresh(head, 0);
-    at->untested = 0;
-    order->commit = (struct rondo_bytes){ head->commit.data, head->commit.size };
-    return code;
-}
-
 /* What follows from a sweep: the end, the next point, or a working set. */
 static int proceed(struct lasso_head *head, struct rondo_head_link *link, struct rondo_order *order)
 {
@@ -400,22 +382,18 @@ static int proceed(struct lasso_head *head, struct rondo_head_link *link, struct
     double strong = at->l1;
     int code = RONDO_OK;
     *order = (struct rondo_order){ .kind = RONDO_REST, .report = true, .note = "sweep" };
-    if (stop && lasso_goes_on(head)) {
-        bool stage = at->point + 1 == lasso->points;
-        if (!stage)
-            strong = strong_rule(head, at->point + 1);
-        code = go_on(head, link, order);
-        if (code || stage)
-            return code;
+    if (stop && at->point + 1 < lasso->points) {
+        strong = strong_rule(head, at->point + 1);
+        code = lasso_next_point(head);
+        at->closing = 0;
         ends = false;
     } else if (stop) {
         order->stop = at->imprecise ? "precision" : "gap";
-        if (at->stage)
-            lasso_choose_point(head);
     }
     judge(head, &head->sweep, strong);
     at->hot = at->worst;
-    code = feed_sweep(head, link, &head->sweep);
+    if (!code)
+        code = feed_sweep(head, link, &head->sweep);
     if (code)
         return code;
     if (ends) {
@@ -446,7 +424,7 @@ static int conclude(struct lasso_head *head, struct rondo_head_link *link, bool 
     at->imprecise |= stop && !reached;
     head->ends = ends;
     head->stop = stop;
-    return stop && at->stage ? open_score(head, order) : proceed(head, link, order);
+    return stop && head->lasso->stage ? open_score(head, order) : proceed(head, link, order);
 }
 
 int lasso_settle_sweep(struct lasso_head *head, struct rondo_head_link *link,

@@ -19,39 +19,54 @@ enum {
 
 static const double WEIGHT = 1e200; /* of the chosen: whatever eta is for the others, it vanishes beside this */
 
-int64_t lasso_set_most(const struct lasso *lasso)
+int64_t lasso_round_most(const struct lasso *lasso)
 {
     int64_t most = lasso->whole > lasso->most ? lasso->whole : lasso->most;
     return most < lasso->p && !lasso->loss ? most : lasso->p;
 }
 
+int64_t lasso_set_most(const struct lasso *lasso)
+{
+    int64_t most = lasso->set > lasso->most ? lasso->set : lasso->most;
+    return most < lasso->p && !lasso->loss ? most : lasso->p;
+}
+
 /* A set of so many variables would rather be solved on the residual: a step on their couplings costs
- * more than one on a column, or there are more than couplings are kept for. */
+ * more than one on a column, as it does where columns are packed, or there are more than couplings are
+ * kept for. */
 static bool beyond_couplings(const struct lasso_head *head, int64_t count)
 {
     const struct lasso *lasso = head->lasso;
     double entries = (double)lasso->x->nnz / (double)lasso->p;
     if (lasso->loss)
         return true; /* the couplings are not those of the columns alone */
-    return lasso->shards == 0 && ((double)count > STEP_ENTRIES * entries || count > head->at.most);
+    return lasso->shards == 0
+           && (lasso->x->packed || (double)count > STEP_ENTRIES * entries || count > head->at.most);
 }
 
 static int64_t most_for(const struct lasso_head *head, int64_t count)
 {
     const struct lasso *lasso = head->lasso;
     int64_t couplings = head->at.most < lasso->p ? head->at.most : lasso->p;
-    return beyond_couplings(head, count) ? lasso_set_most(lasso) : couplings;
+    return head->at.cut                    ? lasso_set_most(lasso)
+           : beyond_couplings(head, count) ? lasso_round_most(lasso)
+                                           : couplings;
 }
 
-bool lasso_works_in_sets(const struct lasso_head *head)
+bool lasso_works_in_sets(struct lasso_head *head)
 {
     const struct lasso *lasso = head->lasso;
     int64_t nnz = head->at.nnz, least = nnz + nnz / 8 + 8;
     least = least < lasso->p ? least : lasso->p;
-    if (lasso->loss)
+    if (lasso->loss) {
+        head->at.cut = 0;
         return true;
-    return lasso->by_violation && lasso->mode == LASSO_SOLVE && lasso->pipeline == 1
-           && least <= most_for(head, least);
+    }
+    if (!lasso_cuts_sets(lasso))
+        return false;
+    head->at.cut = 0;
+    head->at.cut = lasso->mode != LASSO_SOLVE || least > most_for(head, least);
+    return least <= most_for(head, least);
 }
 
 /* The worst first; of two that are alike the lower number. */
@@ -113,7 +128,7 @@ static bool on_couplings(const struct lasso_head *head)
     double entries = 0;
     if (lasso->shards > 0)
         return true; /* no worker has the whole residual */
-    if (head->at.chosen > head->at.most || lasso->loss)
+    if (lasso->x->packed || lasso->loss || head->at.chosen > head->at.most)
         return false;
     for (int64_t i = 0; i < head->at.chosen; i++)
         entries += lasso->cost[head->working[i]];
@@ -132,17 +147,18 @@ static int64_t leave_out_support(const struct lasso_head *head, struct candidate
     return left;
 }
 
-/* One weight for the set. */
-static int feed_alike(struct lasso_head *head, struct rondo_head_link *link, int64_t count,
-                      double weight)
+int lasso_feed_alike(struct lasso_head *head, struct rondo_head_link *link, int64_t count,
+                     const int64_t *variables, bool weigh)
 {
     const struct rondo_host *host = head->lasso->host;
+    if (!link) /* one of several heads: it hands out its set itself */
+        return RONDO_OK;
     int code = host->reserve(&head->feed, (size_t)count * sizeof(double) + 1);
     double *weights = (double *)(void *)head->feed.data;
     for (int64_t i = 0; i < count && !code; i++)
-        weights[i] = weight;
+        weights[i] = weigh ? WEIGHT : 0;
     if (!code && count)
-        host->feed(link, count, head->working, NULL, weights);
+        host->feed(link, count, variables, NULL, weights);
     return code;
 }
 
@@ -174,13 +190,14 @@ int lasso_choose(struct lasso_head *head, struct rondo_head_link *link,
     at->chosen = kept + more;
     add_free(head);
     qsort(head->working, (size_t)at->chosen, sizeof *head->working, lasso_by_number);
-    at->gram = at->chosen > 0 && on_couplings(head);
-    return feed_alike(head, link, at->chosen, WEIGHT);
+    at->gram = at->chosen > 0 && !at->cut && on_couplings(head);
+    return at->cut ? lasso_turn_first(head, link)
+                   : lasso_feed_alike(head, link, at->chosen, head->working, true);
 }
 
 int lasso_set_solved(struct lasso_head *head, struct rondo_head_link *link)
 {
     int64_t count = head->at.chosen;
     head->at.chosen = 0;
-    return feed_alike(head, link, count, 0);
+    return lasso_feed_alike(head, link, count, head->working, false);
 }

@@ -62,21 +62,42 @@ static void sync_folder(char *path)
     close(folder);
 }
 
-int file_commit(struct file_atomic *file, struct rondo_error *err)
+static int place(struct file_atomic *file, bool sync, struct rondo_error *err)
 {
     FILE *stream = file->stream;
     file->stream = NULL;
-    bool bad = fflush(stream) != 0 || ferror(stream) || fsync(fileno(stream)) != 0;
+    bool bad = fflush(stream) != 0 || ferror(stream) || (sync && fsync(fileno(stream)) != 0);
     int reason = errno;
     bad = fclose(stream) != 0 || bad;
     if (!bad && rename(file->temporary, file->path) == 0) {
-        sync_folder(file->path);
+        if (sync)
+            sync_folder(file->path);
         return RONDO_OK;
     }
     if (bad)
         errno = reason;
     int code = failed(err, file->path, "write");
     unlink(file->temporary);
+    return code;
+}
+
+int file_commit(struct file_atomic *file, struct rondo_error *err)
+{
+    return place(file, true, err);
+}
+
+int file_place(struct file_atomic *file, struct rondo_error *err)
+{
+    return place(file, false, err);
+}
+
+int file_sync(const char *path, struct rondo_error *err)
+{
+    int made = open(path, O_RDONLY | O_CLOEXEC);
+    int bad = made < 0 || fsync(made) != 0;
+    int code = bad ? failed(err, path, "write") : RONDO_OK;
+    if (made >= 0)
+        close(made);
     return code;
 }
 

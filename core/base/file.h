@@ -26,6 +26,10 @@ int file_begin_at(struct file_atomic *file, const char *path,
                   struct rondo_error *err) RONDO_MUST_CHECK;
 /* Flushes, syncs and renames into place.  On failure the temporary file is gone. */
 int file_commit(struct file_atomic *file, struct rondo_error *err) RONDO_MUST_CHECK;
+/* The same without the sync, which is milliseconds: whole to every reader, but a loss of power may
+ * leave nothing of it until file_sync. */
+int file_place(struct file_atomic *file, struct rondo_error *err) RONDO_MUST_CHECK;
+int file_sync(const char *path, struct rondo_error *err) RONDO_MUST_CHECK;
 /* Gives the file up; harmless after a commit. */
 void file_abandon(struct file_atomic *file);
 /* Removes what processes that were killed have left of dir/name.  When none is at it. */

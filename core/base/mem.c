@@ -60,6 +60,18 @@ void *mem_calloc(size_t count, size_t size)
     return aligned(calloc(1, count * size + SLACK), count * size + SLACK);
 }
 
+/* One that will be filled to its end, on huge pages from the first on. */
+static void *alloc_whole(size_t size)
+{
+    void *raw = NULL;
+    if (size < 2 * HUGE_PAGE || size > SIZE_MAX - SLACK)
+        return mem_alloc(size);
+    if (refuse() || posix_memalign(&raw, HUGE_PAGE, size + SLACK))
+        return NULL;
+    (void)madvise(raw, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+    return aligned(raw, size + SLACK);
+}
+
 void *mem_regrow(void *old, size_t old_size, size_t new_size)
 {
     void *block = mem_alloc(new_size);
@@ -135,9 +147,12 @@ int buf_reserve(struct rondo_buf *buf, size_t size)
         return RONDO_OK;
     size_t capacity = buf->capacity < SIZE_MAX / 2 && buf->capacity * 2 > size ? buf->capacity * 2
                                                                                : size;
-    unsigned char *data = mem_regrow(buf->data, buf->size, capacity);
+    unsigned char *data = alloc_whole(capacity);
     if (!data)
         return RONDO_ENOMEM;
+    if (buf->size)
+        memcpy(data, buf->data, buf->size);
+    mem_free(buf->data);
     buf->data = data;
     buf->capacity = capacity;
     return RONDO_OK;

@@ -39,13 +39,28 @@ static struct parcel *pop(struct parcel_pool *pool, int size)
     return parcel;
 }
 
+/* Of the large ones the smallest that has the room, else the one that lacks least: the one that grows. */
+static struct parcel *pop_nearest(struct parcel_pool *pool, size_t capacity)
+{
+    struct parcel **best = &pool->idle[LARGE];
+    for (struct parcel **at = best; *at; at = &(*at)->next) {
+        size_t here = (*at)->buf.capacity, there = (*best)->buf.capacity;
+        if (here >= capacity ? there < capacity || here < there : here > there)
+            best = at;
+    }
+    struct parcel *parcel = *best;
+    if (parcel)
+        *best = parcel->next;
+    return parcel;
+}
+
 /* An idle parcel that suits, or NULL. */
 static struct parcel *find(struct parcel_pool *pool, size_t capacity)
 {
     int size = size_of(capacity);
-    if (!pool->idle[size])
+    if (size == LARGE || !pool->idle[size])
         collect(pool);
-    struct parcel *parcel = pop(pool, size);
+    struct parcel *parcel = size == LARGE ? pop_nearest(pool, capacity) : pop(pool, SMALL);
     if (!parcel && (size == LARGE || capacity == 0))
         parcel = pop(pool, size == LARGE ? SMALL : LARGE);
     return parcel;

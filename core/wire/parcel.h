@@ -33,8 +33,8 @@ void parcel_pool_init(struct parcel_pool *pool);
 void parcel_pool_fini(struct parcel_pool *pool);
 
 /* An empty parcel with one holder and room for `capacity` bytes; NULL where memory is short.
- * Capacity 0: not known yet.  Small needs do not take large buffers, so that a pool keeps as many
- * large ones as were in use at once, not as many as it has parcels. */
+ * Capacity 0: not known yet.  Small needs do not take large buffers, and large ones take the nearest, so
+ * that a pool keeps as many of a size as were in use at once, not as many as it has parcels. */
 struct parcel *parcel_take(struct parcel_pool *pool, size_t capacity) RONDO_MUST_CHECK;
 /* One more holder; returns the parcel.  NULL gives NULL. */
 struct parcel *parcel_share(struct parcel *parcel);

@@ -14,11 +14,11 @@ from support import call, read_json, sha256
 NUMBER = (int, float)
 RESULT = {"job": str, "name": str, "app": str, "state": str, "stop_reason": str,
           "objective": NUMBER, "metrics": dict, "rounds": int, "updates": int, "pair_dots": int,
-          "nnz": int, "inner_steps": int, "column_reads": int, "seconds": dict,
+          "nnz": int, "inner_steps": int, "critical_steps": int, "column_reads": int, "seconds": dict,
           "peak_rss_bytes": int, "workers": int, "isa": str, "seed": int, "model_sha256": str,
           "spec": dict, "version": str, "host": str, "notes": list}
 METRICS = {"gap": NUMBER, "nnz": int, "lambda": NUMBER, "lambda_max": NUMBER, "sweeps": int,
-           "inner_steps": int, "column_reads": int}
+           "inner_steps": int, "critical_steps": int, "column_reads": int}
 ALWAYS = {"spec.json", "progress.jsonl", "checkpoint.rondo", "coef.mtx", "path.json", "result.json"}
 APPLICATION_ID = 0x526E6454
 

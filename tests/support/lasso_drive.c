@@ -1,5 +1,6 @@
 #include "tests/support/lasso_drive.h"
 
+#include "apps/lasso/head.h"
 #include "core/base/each.h"
 #include "core/base/mem.h"
 #include "embed/cluster.h"
@@ -203,19 +204,25 @@ static const struct lasso_spec *spec_of(const struct rondo_job *job)
 static bool host_given(const struct rondo_job *job, const char *key)
 {
     const struct lasso_spec *spec = spec_of(job);
-    return strcmp(key, "params.lambda") == 0         ? spec->lambda > 0
-           : strcmp(key, "params.lambda_ratio") == 0 ? !(spec->lambda > 0)
-                                                     : strcmp(key, "params.row_shards") == 0;
+    bool folds = spec->folds > 0 || spec->fold_of.matrix.rows > 0, path = folds || spec->points > 0;
+    return strcmp(key, "params.lambda") == 0           ? !path && spec->lambda > 0
+           : strcmp(key, "params.lambda_ratio") == 0   ? !path && !(spec->lambda > 0)
+           : strcmp(key, "params.path.count") == 0     ? spec->points > 0
+           : strcmp(key, "params.path.min_ratio") == 0 ? spec->min_ratio > 0
+           : strcmp(key, "params.cv.folds") == 0       ? folds
+                                                       : strcmp(key, "params.row_shards") == 0;
 }
 
 static double host_real(const struct rondo_job *job, const char *key)
 {
     const struct lasso_spec *spec = spec_of(job);
-    return strcmp(key, "params.lambda") == 0         ? spec->lambda
-           : strcmp(key, "params.lambda_ratio") == 0 ? spec->lambda_ratio
-           : strcmp(key, "params.l1_ratio") == 0     ? spec->l1_ratio
-           : strcmp(key, "stop.gap") == 0            ? spec->gap
-                                                     : 0;
+    return strcmp(key, "params.lambda") == 0           ? spec->lambda
+           : strcmp(key, "params.lambda_ratio") == 0   ? spec->lambda_ratio
+           : strcmp(key, "params.l1_ratio") == 0       ? spec->l1_ratio
+           : strcmp(key, "params.path.min_ratio") == 0 ? spec->min_ratio
+           : strcmp(key, "params.huber_delta") == 0    ? spec->huber_delta
+           : strcmp(key, "stop.gap") == 0              ? spec->gap
+                                                       : 0;
 }
 
 static int64_t host_integer(const struct rondo_job *job, const char *key)
@@ -225,12 +232,19 @@ static int64_t host_integer(const struct rondo_job *job, const char *key)
            : strcmp(key, "schedule.block_size") == 0 ? spec->block_size
            : strcmp(key, "schedule.pipeline") == 0   ? spec->pipeline
            : strcmp(key, "params.row_shards") == 0   ? spec->row_shards
+           : strcmp(key, "params.path.count") == 0   ? spec->points
+           : strcmp(key, "params.cv.folds") == 0     ? spec->folds
+           : strcmp(key, "seed") == 0                ? (int64_t)spec->seed
                                                      : 0;
 }
 
 static bool host_flag(const struct rondo_job *job, const char *key)
 {
-    return strcmp(key, "params.intercept") == 0 && spec_of(job)->intercept;
+    const struct lasso_spec *spec = spec_of(job);
+    return strcmp(key, "params.intercept") == 0     ? spec->intercept
+           : strcmp(key, "params.standardize") == 0 ? spec->standardize
+                                                    : strcmp(key, "params.nonnegative") == 0
+                                                          && spec->nonnegative;
 }
 
 static const char *host_text(const struct rondo_job *job, const char *key)
@@ -238,7 +252,8 @@ static const char *host_text(const struct rondo_job *job, const char *key)
     static const char *const rules[] = { "gradient", "delta", "uniform", "cyclic" };
     static const char *const modes[] = { "solve", "group", "drop" };
     const struct lasso_spec *spec = spec_of(job);
-    return strcmp(key, "params.loss") == 0                   ? "squared"
+    return strcmp(key, "params.loss") == 0                   ? (spec->loss ? spec->loss : "squared")
+           : strcmp(key, "params.cv.rule") == 0              ? (spec->one_se ? "1se" : "min")
            : strcmp(key, "schedule.dependency.coupled") == 0 ? modes[spec->coupled]
            : strcmp(key, "schedule.priority.rule") == 0      ? rules[spec->rule]
            : spec->check == CHECK_NONE                       ? "none"
@@ -253,8 +268,20 @@ static void host_where(const struct rondo_job *job RONDO_UNUSED, const char *key
 
 static const struct rondo_matrix *host_matrix(const struct rondo_job *job, const char *role)
 {
-    const struct design *design = spec_of(job)->design;
-    return strcmp(role, "x") == 0 ? &design->matrix : strcmp(role, "y") == 0 ? &design->response : NULL;
+    const struct lasso_spec *spec = spec_of(job);
+    const struct lasso_vector *vector = strcmp(role, "params.weights") == 0          ? &spec->weights
+                                        : strcmp(role, "params.penalty_factor") == 0 ? &spec->factors
+                                                                                     : &spec->fold_of;
+    return strcmp(role, "x") == 0    ? &spec->design->matrix
+           : strcmp(role, "y") == 0  ? &spec->design->response
+           : vector->matrix.rows > 0 ? &vector->matrix
+                                     : NULL;
+}
+
+struct lasso_vector lasso_vector_of(const double *values, int64_t count)
+{
+    return (struct lasso_vector){ { .rows = count, .cols = 1, .nnz = count, .ld = count,
+                                    .dense = count ? values : NULL } };
 }
 
 static const char *host_isa(const struct rondo_job *job)
@@ -294,6 +321,7 @@ const struct rondo_host *lasso_drive_host(void)
         .feed_all = engine_feed_all, .create = host_create, .each = host_each,
         .memory = host_memory,
     };
+    lasso_shadow_values = 0;
     return &host;
 }
 
@@ -316,8 +344,20 @@ struct lasso_spec lasso_spec_plain(const struct design *design)
         .design = design, .lambda_ratio = 0.1, .l1_ratio = 1, .gap = 1e-8, .intercept = true,
         .blocks = 2, .block_size = 32, .pipeline = 1, .candidates = 4096, .rule = RULE_GRADIENT,
         .check = CHECK_CORRELATION, .coupled = COUPLED_SOLVE, .threshold = 0.1, .seed = 1,
-        .round_limit = 100000,
+        .round_limit = 100000, .huber_delta = 1.345,
     };
+}
+
+double lasso_drive_model(const struct lasso *lasso, const struct lasso_head *head, double *b)
+{
+    const struct lasso_frame *frame = &lasso->frame;
+    double intercept = lasso->y_mean + head->at.b0;
+    memcpy(b, head->b, (size_t)lasso->p * sizeof *b);
+    for (int64_t j = 0; j < lasso->p; j++)
+        intercept -= lasso->mean[j] * head->b[j];
+    for (int64_t a = 0; a < frame->count; a++)
+        *(frame->column[a] < 0 ? &intercept : &b[frame->column[a]]) += frame->b[a];
+    return intercept;
 }
 
 /* ---- a run ------------------------------------------------------------------------------------------- */

@@ -63,6 +63,12 @@ void design_fini(struct design *design);
 
 /* ---- a job --------------------------------------------------------------------------------------- */
 
+/* Numbers of a test's, as the app sees a file of them. */
+struct lasso_vector {
+    struct rondo_matrix matrix;
+};
+struct lasso_vector lasso_vector_of(const double *values, int64_t count);
+
 struct lasso_spec {
     const struct design *design;
     double lambda;       /* 0: by ratio */
@@ -78,7 +84,15 @@ struct lasso_spec {
     double threshold;
     uint64_t seed;
     int64_t round_limit;
+    const char *loss;    /* NULL: squared */
+    double huber_delta;
+    struct lasso_vector weights, factors, fold_of; /* count 0: absent */
+    bool standardize, nonnegative, one_se;
+    int64_t points;      /* lambdas of a path; 0: one */
+    double min_ratio;    /* of a path; 0: the app's */
+    int64_t folds;       /* 0: none, or those of fold_of */
 };
+
 
 struct lasso_spec lasso_spec_plain(const struct design *design);
 
@@ -110,6 +124,9 @@ typedef void (*lasso_look)(void *context, const struct lasso *lasso, const struc
 
 void lasso_drive_look(const struct lasso_spec *spec, lasso_look look, void *context,
                       struct lasso_outcome *outcome);
+
+/* The model as it stands: all coefficients [p], those that no penalty holds among them; the intercept. */
+double lasso_drive_model(const struct lasso *lasso, const struct lasso_head *head, double *b);
 
 /* ---- the oracle ------------------------------------------------------------------------------------ */
 

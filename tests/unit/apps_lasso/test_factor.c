@@ -99,6 +99,28 @@ Test(factor, a_row_has_its_bits_whatever_follows)
     each(check_leading);
 }
 
+/* The rows before one that are a factor already stay, and the others get the bits that they would have. */
+static void check_extend(struct fixture *f)
+{
+    static double part[MOST * LD];
+    f->factor->cholesky(f->l, f->m, LD, 0);
+    for (int64_t from = 0; from <= f->m; from += FACTOR_SIDE) {
+        memcpy(part, f->a, sizeof part);
+        for (int64_t i = 0; i < from; i++)
+            memcpy(part + i * LD, f->l + i * LD, (size_t)(i + 1) * sizeof *part);
+        cr_assert_eq(f->factor->extend(part, from, f->m, LD, 0), f->m);
+        for (int64_t i = 0; i < f->m; i++)
+            cr_assert_eq(memcmp(part + i * LD, f->l + i * LD, (size_t)(i + 1) * sizeof *part), 0,
+                         "%s, m %lld from %lld: row %lld", f->factor->isa, (long long)f->m,
+                         (long long)from, (long long)i);
+    }
+}
+
+Test(factor, rows_are_added_with_the_bits_of_all_at_once)
+{
+    each(check_extend);
+}
+
 /* A row that is another one: its pivot is 0 but for rounding. */
 static void check_pivots(struct fixture *f)
 {

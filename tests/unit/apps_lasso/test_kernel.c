@@ -144,6 +144,36 @@ static void check_gather_and_scatter(struct fixture *f)
     }
 }
 
+static void check_survey(struct fixture *f)
+{
+    int32_t index[LARGEST];
+    const double *x = f->x + f->at_x, *y = f->y + f->at_y;
+    int64_t count = some_rows(f, index);
+    double full[LARGEST] = { 0 }, ones[LARGEST], least = HUGE_VAL, most = -HUGE_VAL;
+    double mean = dice_normal(&f->dice), away[LARGEST] = { 0 };
+    if (count == 0)
+        return;
+    for (int64_t i = 0; i < f->n; i++)
+        ones[i] = 1;
+    for (int64_t i = 0; i < count; i++) {
+        full[index[i]] = x[i];
+        away[index[i]] = x[i] - mean;
+        least = fmin(least, x[i]);
+        most = fmax(most, x[i]);
+    }
+    struct entries has = f->kernel->survey(x, index, count, y);
+    near_dot(f, has.dot, full, y);
+    near_dot(f, has.sum, full, ones);
+    near_dot(f, has.squares, full, full);
+    near_dot(f, f->kernel->squares(x, count, mean), away, away);
+    cr_assert(has.least == least && has.most == most);
+}
+
+Test(kernel, survey_and_squares)
+{
+    each(check_survey);
+}
+
 Test(kernel, gather_and_scatter)
 {
     each(check_gather_and_scatter);

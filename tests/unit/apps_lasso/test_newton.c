@@ -262,3 +262,91 @@ Test(newton, nothing_moves_where_there_is_nothing_or_no_memory)
     cr_assert_arr_eq(it.q, before.q, sizeof it.q);
     buf_fini(&room);
 }
+
+/* ---- more variables than rows ------------------------------------------------------------------ */
+
+enum { MANY = 320, ROWS = 150 };
+
+struct crowd {
+    double x[MANY][ROWS], c[MANY * MANY];
+    double w[MANY], q[MANY], l1[MANY], l2[MANY], y[ROWS];
+    struct lasso_block block;
+};
+
+/* Neighbours are alike; y is noise, so that near the end there are about as many as rows. */
+static void crowd_make(struct crowd *it, struct dice *dice)
+{
+    for (int64_t j = 0; j < MANY; j++) {
+        double square = 0;
+        for (int64_t i = 0; i < ROWS; i++) {
+            it->x[j][i] = dice_normal(dice) + (j ? 1.5 * it->x[j - 1][i] : 0);
+            square += it->x[j][i] * it->x[j][i];
+        }
+        for (int64_t i = 0; i < ROWS; i++)
+            it->x[j][i] /= sqrt(square);
+    }
+    for (int64_t i = 0; i < ROWS; i++)
+        it->y[i] = 3 * dice_normal(dice);
+    for (int64_t j = 0; j < MANY; j++) {
+        it->w[j] = it->l2[j] = it->q[j] = 0;
+        for (int64_t i = 0; i < ROWS; i++)
+            it->q[j] -= it->x[j][i] * it->y[i];
+        for (int64_t k = 0; k < MANY; k++) {
+            double sum = 0;
+            for (int64_t i = 0; i < ROWS; i++)
+                sum += it->x[j][i] * it->x[k][i];
+            it->c[j * MANY + k] = j == k ? 1 : sum;
+        }
+    }
+    it->block = (struct lasso_block){ .count = MANY, .couplings = it->c, .w = it->w, .q = it->q,
+                                      .l1 = it->l1, .l2 = it->l2, .mode = LASSO_SOLVE };
+}
+
+/* The worst violation, of the gradient in long double from y itself. */
+static double crowd_violation(const struct crowd *it, int64_t *support)
+{
+    double worst = 0;
+    *support = 0;
+    long double r[ROWS];
+    for (int64_t i = 0; i < ROWS; i++) {
+        r[i] = it->y[i];
+        for (int64_t j = 0; j < MANY; j++)
+            r[i] -= (long double)it->x[j][i] * it->w[j];
+    }
+    for (int64_t j = 0; j < MANY; j++) {
+        long double q = 0;
+        for (int64_t i = 0; i < ROWS; i++)
+            q -= it->x[j][i] * r[i];
+        worst = fmax(worst, lasso_violation(it->w[j], (double)q, it->l1[j], it->l2[j], false));
+        *support += it->w[j] != 0;
+    }
+    return worst;
+}
+
+/* From nothing, and then with less and less penalty from the solution before. */
+Test(newton, a_support_near_the_rows_is_solved_cold_and_warm)
+{
+    static struct crowd it;
+    struct rondo_buf room = { 0 };
+    struct dice dice = { .seed = 615 };
+    lasso.n = ROWS;
+    for (int try = 0; try < 6; try++) {
+        int64_t support = 0;
+        crowd_make(&it, &dice);
+        for (double l1 = 0.3; l1 > 1e-3; l1 *= try % 2 ? 0.3 : 0.05) {
+            for (int64_t j = 0; j < MANY; j++)
+                it.l1[j] = l1;
+            it.block.tolerance = 1e-9;
+            it.block.kept = 0;
+            int64_t steps = lasso_solve(&lasso, &it.block, &room);
+            cr_assert_geq(steps, 0);
+            double worst = crowd_violation(&it, &support);
+            cr_assert_leq(worst, 2e-9, "try %d, l1 %g: %g after %lld", try, l1, worst,
+                          (long long)steps);
+            cr_assert_leq(support, ROWS);
+        }
+        cr_assert_gt(support, ROWS * 3 / 4, "%lld", (long long)support);
+    }
+    lasso.n = 0;
+    buf_fini(&room);
+}

@@ -70,6 +70,26 @@ static void expect(const char *name, const char *expected)
     mem_free(text);
 }
 
+Test(file, a_placed_file_is_whole_and_can_be_synced_later)
+{
+    struct rondo_error err = { 0 };
+    struct file_atomic file;
+    char *text, path[4096];
+    size_t size;
+    cr_assert_eq(file_begin(&file, dir, "placed", &err), RONDO_OK);
+    fputs("all of it", file.stream);
+    cr_assert_eq(entries(), 1);
+    cr_assert_eq(file_place(&file, &err), RONDO_OK);
+    cr_assert_eq(entries(), 1);
+    snprintf(path, sizeof path, "%s/placed", dir);
+    cr_assert_eq(file_sync(path, &err), RONDO_OK);
+    cr_assert_eq(file_read(path, 100, &text, &size, &err), RONDO_OK);
+    cr_assert_str_eq(text, "all of it");
+    mem_free(text);
+    cr_assert_eq(file_sync("/nowhere/at/all", &err), RONDO_EIO);
+    cr_assert_str_eq(err.where, "/nowhere/at/all");
+}
+
 Test(file, appears_when_it_is_committed)
 {
     put("a", "first");

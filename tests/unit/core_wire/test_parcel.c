@@ -29,6 +29,29 @@ Test(parcel, comes_back_when_the_last_holder_drops_it)
     parcel_pool_fini(&pool);
 }
 
+Test(parcel, a_large_need_takes_the_nearest_in_size)
+{
+    const size_t sizes[3] = { 1 << 20, 1 << 24, 1 << 18 };
+    struct parcel_pool pool;
+    struct parcel *held[3];
+    parcel_pool_init(&pool);
+    for (int i = 0; i < 3; i++)
+        held[i] = parcel_take(&pool, sizes[i]);
+    for (int i = 0; i < 3; i++)
+        parcel_drop(held[i]);
+    uint64_t before = mem_count();
+    struct parcel *largest = parcel_take(&pool, sizes[1] - 5);
+    struct parcel *least = parcel_take(&pool, sizes[2] - 5);
+    cr_expect_eq(largest, held[1]);
+    cr_expect_eq(least, held[2]);
+    cr_expect_eq(mem_count(), before);
+    parcel_drop(least);
+    cr_expect_eq(parcel_take(&pool, sizes[0] + 5), held[0], "what lacks least grows");
+    parcel_drop(largest);
+    parcel_drop(held[0]);
+    parcel_pool_fini(&pool);
+}
+
 Test(parcel, of_none_is_none)
 {
     cr_expect_null(parcel_share(NULL));

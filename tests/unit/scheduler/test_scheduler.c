@@ -402,6 +402,31 @@ Test(scheduler, couplings_of_a_block_are_symmetric_with_unit_diagonal)
     }
 }
 
+/* More pairs than one request has room for. */
+Test(scheduler, couplings_of_a_large_block_are_asked_for_in_parts)
+{
+    enum { M = 1700 };
+    struct scheduler *s = create(config_of(M, 1, M, COUPLED_SOLVE));
+    struct drive drive = { .coupling = complete };
+    static int64_t variables[M];
+    double *out = malloc(sizeof *out * M * M);
+    struct rondo_pairs need;
+    cr_assert_not_null(out);
+    for (int64_t i = 0; i < M; i++)
+        variables[i] = (i * 7 + 5) % M;
+    while (scheduler_couplings(s, M, variables, out, &need) == SCHEDULER_NEEDS)
+        drive_answer(&drive, s, &need);
+    cr_assert_gt(drive.trips, 1);
+    cr_assert_eq(drive.asked, (int64_t)M * (M - 1) / 2, "each pair once");
+    for (int64_t i = 0; i < M; i++)
+        for (int64_t j = 0; j < M; j++)
+            cr_assert_eq(out[i * M + j],
+                         i == j ? 1.0 : complete(NULL, variables[i], variables[j]));
+    free(out);
+    drive_fini(&drive);
+    scheduler_destroy(s);
+}
+
 Test(scheduler, blocks_are_balanced_by_cost)
 {
     double cost[64], sum = 0;

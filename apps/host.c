@@ -239,11 +239,9 @@ int host_intact(const struct rondo_job *job, struct rondo_error *err)
     const struct rondo_role *role = job_app(job)->roles;
     for (int i = 0; i < ROLES_MOST && role[i].key; i++) {
         char key[128];
-        if (!loaded->set[i] || !loaded->set[i]->map || mapping_intact(loaded->set[i]->map))
-            continue;
         keys_of_role(role[i].key, key, sizeof key);
-        rondo_error_set(err, RONDO_EINPUT, job_text(job, key), NULL,
-                        "the file was cut short, or cannot be read any more, while the job used it");
+        if (!loaded->set[i] || !data_intact(loaded->set[i], job_text(job, key), err))
+            continue;
         host_place(job, key, err);
         return RONDO_EINPUT;
     }

@@ -42,8 +42,7 @@ const char *const *host_notes(const struct rondo_job *job);
 /* A number that tells these data from others: shapes and every stored value.  One pass over
  * them, which a shelf has made already for the first. */
 uint64_t host_fingerprint(const struct rondo_job *job);
-/* RONDO_EINPUT where a mapped file of the job was cut short, or could not be read, since it was loaded:
- * what was computed meanwhile is worth nothing. */
+/* data_intact of all of them. */
 int host_intact(const struct rondo_job *job, struct rondo_error *err) RONDO_MUST_CHECK;
 /* The instruction set that the job's kernels will use here, and the best that this machine has. */
 const char *host_isa_of(const struct rondo_job *job);

@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char help[] =
     "rondo data info FILE [--json] [--index-base 0|1]\n"
@@ -174,6 +175,10 @@ static int data_convert_command(int argc, char **argv)
     if (data_load(in, &options, &set, &err))
         return cli_fail(&err);
     int status = write_matrix(out, &set->x, set->labels.dense);
+    if (!status && data_intact(set, in, &err)) {
+        unlink(out);
+        status = cli_fail(&err);
+    }
     enum data_format format = data_format_by_name(out);
     if (!status && !set->info.labels && format == DATA_SVMLIGHT)
         log_line(LOG_WARNING, "%s bears no labels; each line of %s begins with a 0 instead", in, out);

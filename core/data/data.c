@@ -193,6 +193,14 @@ void data_describe(struct data_set *set)
     set->info.bytes = set->x.bytes;
 }
 
+int data_intact(const struct data_set *set, const char *path, struct rondo_error *err)
+{
+    if (!set->map || mapping_intact(set->map))
+        return RONDO_OK;
+    return rondo_error_set(err, RONDO_EINPUT, path, NULL,
+                           "the file was cut short, or cannot be read any more, while it was used");
+}
+
 void data_free(struct data_set *set)
 {
     if (!set)

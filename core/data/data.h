@@ -75,6 +75,9 @@ int data_inspect(const char *path, const struct data_options *options, struct da
 int data_load(const char *path, const struct data_options *options, struct data_set **set,
               struct rondo_error *err) RONDO_MUST_CHECK;
 void data_free(struct data_set *set); /* NULL allowed */
+/* RONDO_EINPUT where the mapped file was cut short, or could not be read, since it was loaded: what was
+ * computed meanwhile is worth nothing. */
+int data_intact(const struct data_set *set, const char *path, struct rondo_error *err) RONDO_MUST_CHECK;
 
 /* Writes a matrix as .npy (Fortran order, f8), .mtx or .svm (with labels [rows], or NULL), chosen
  * by the name; a trailing .gz compresses.  The file appears whole or not at all. */

@@ -58,7 +58,7 @@ static bool mend(uintptr_t at)
 static void on_bus(int number, siginfo_t *info, void *context)
 {
     int kept = errno;
-    if (!mend((uintptr_t)info->si_addr)) {
+    if (info->si_code <= 0 || !mend((uintptr_t)info->si_addr)) { /* <= 0: sent by somebody */
         if (others.sa_flags & SA_SIGINFO)
             others.sa_sigaction(number, info, context);
         else

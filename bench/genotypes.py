@@ -7,11 +7,13 @@ digits, where some genotypes are missing and where it is promised that none is; 
 
 Then 5,000 x 1,000,000, 1 % of them missing, lambda_max / 10, to a relative gap of 1e-4, columns centred
 and what is missing imputed by the mean. Its unit is a pass of `bounds, some missing` over as many
-columns, by the table above. Seconds are the least of the runs. --write makes docs/benchmarks/genotypes.md.
+columns, by the table above, and `in passes` is the least time on processors of a run, loading and all:
+machines are shared. Seconds of solving are the wall's, the least of the runs. --write makes docs/benchmarks/genotypes.md.
 """
 
 import argparse
 import os
+import resource
 import subprocess
 import tempfile
 
@@ -36,6 +38,12 @@ def passes():
     return rows
 
 
+def processor_seconds():
+    """Of the processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def jobs(folder, unit):
     data = os.path.join(folder, "million")
     common.generate(data, "--design", "genotype", "--rows", str(ROWS), "--cols", str(COLUMNS),
@@ -43,11 +51,16 @@ def jobs(folder, unit):
     file_bytes = os.path.getsize(os.path.join(data, "x.bed"))
     rows = []
     for workers in (1, 2):
-        r = common.median_solve(RUNS, os.path.join(data, "job.json"), os.path.join(folder, "out"),
-                                workers=workers, params__lambda_ratio=0.1, stop__gap=GAP)
+        spent, solve = [], []
+        for _ in range(RUNS):
+            before = processor_seconds()
+            r = common.run(os.path.join(data, "job.json"), os.path.join(folder, "out"), workers=workers,
+                           params__lambda_ratio=0.1, stop__gap=GAP)
+            spent.append(processor_seconds() - before)
+            solve.append(r["seconds"]["solve"])
         rows.append([workers, r["nnz"], r["rounds"], r["sweeps"],
-                     "%.2f" % (r["column_reads"] / COLUMNS), "%.2f" % r["least"],
-                     "%.2f" % r["median"], "%.1f" % (r["least"] / unit),
+                     "%.2f" % (r["column_reads"] / COLUMNS), "%.2f" % min(solve),
+                     "%.2f" % min(spent), "%.1f" % (min(spent) / unit),
                      "%.2f" % (r["peak_rss_bytes"] * 1e-9),
                      "%.2f" % ((r["peak_rss_bytes"] - file_bytes) * 1e-9),
                      "%.1e" % r["metrics"]["gap"]])
@@ -67,8 +80,8 @@ def main():
     text += __doc__.split("\n\n", 1)[1].rsplit(" --write", 1)[0] + "\n\n"
     text += common.table(HEAD, kernels)
     text += "\n%d x %d; a pass is %.3f s of one core:\n\n" % (ROWS, COLUMNS, unit)
-    text += common.table(["workers", "nnz", "rounds", "sweeps", "columns read / columns", "s, least",
-                          "s, median", "in passes", "peak RSS, GB", "beside the file", "gap"],
+    text += common.table(["workers", "nnz", "rounds", "sweeps", "columns read / columns", "s of solving",
+                          "processor s", "in passes", "peak RSS, GB", "beside the file", "gap"],
                          jobs(options.folder or tempfile.mkdtemp(), unit))
     if options.write:
         common.write_doc("genotypes.md", text)

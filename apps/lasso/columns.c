@@ -14,6 +14,7 @@ enum {
 };
 
 static const double MEAN_MOST = 1e8; /* of a column, in its deviations */
+static const double ROUNDING = 1e-12; /* of the rows' weight: what a sum of all may leave */
 
 bool lasso_in_range(double least, double most, double variance)
 {
@@ -91,7 +92,8 @@ static bool fits(const struct lasso *lasso, const struct column *column)
                && column->mean * column->mean <= MEAN_MOST * MEAN_MOST * variance);
 }
 
-/* sum of v (x - mean)^2 / n around the mean that v gives; v sums to n. */
+/* sum of v (x - mean)^2 / n around the mean that v gives; v sums to n.  0, without rounding, where what has a
+ * weight is constant. */
 double lasso_variance(const struct lasso *lasso, int64_t j)
 {
     const struct rondo_matrix *x = lasso->x;
@@ -100,16 +102,20 @@ double lasso_variance(const struct lasso *lasso, int64_t j)
     const double *v = lasso->rows.v;
     int64_t begin = x->sparse ? x->colptr[j] : 0, count = x->sparse ? x->colptr[j + 1] - begin : x->rows;
     const double *value = x->sparse ? x->values + begin : x->dense + j * x->ld;
-    double mean = 0, square = 0, rest = (double)x->rows;
+    double mean = 0, square = 0, n = (double)x->rows, rest = n, least = HUGE_VAL, most = -HUGE_VAL;
     for (int64_t i = 0; i < count; i++) {
         double weight = v[x->sparse ? x->rowidx[begin + i] : i];
         mean += weight * value[i];
         rest -= weight;
+        least = weight > 0 && value[i] < least ? value[i] : least;
+        most = weight > 0 && value[i] > most ? value[i] : most;
     }
-    mean /= (double)x->rows;
+    if (most <= least && (rest <= ROUNDING * n || (most <= 0 && least >= 0)))
+        return 0;
+    mean /= n;
     for (int64_t i = 0; i < count; i++)
         square += v[x->sparse ? x->rowidx[begin + i] : i] * (value[i] - mean) * (value[i] - mean);
-    return (square + (rest > 0 ? rest * mean * mean : 0)) / (double)x->rows;
+    return (square + (rest > 0 ? rest * mean * mean : 0)) / n;
 }
 
 /* The penalty of b_j times a deviation is that of the column divided by it.  What does not vary is left

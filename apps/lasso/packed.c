@@ -82,7 +82,7 @@ double lasso_packed_variance(const struct lasso *lasso, int64_t j)
     for (int code = 0; code < 4; code++)
         table[code] = (table[code] - mean) * (table[code] - mean);
     lasso->genotypes->dots(x, lasso->n, table, lasso->rows.v, lasso->n, 1, &square);
-    return square / n;
+    return square > 1e-12 * n ? square / n : 0; /* below it: rounding */
 }
 
 void lasso_packed_read(struct lasso *lasso, int64_t from, int64_t to)

@@ -129,7 +129,7 @@ void lasso_reopen_path(struct lasso_head *head)
         lasso_set_lambda(head, lasso_lambda_of(head, number));
         return;
     }
-    if (!head->at.imprecise && lasso_relative_gap(head) > head->lasso->gap) /* the last itself */
+    if (!head->lasso->stage && !head->at.imprecise && lasso_relative_gap(head) > head->lasso->gap) /* the last */
         head->at.done = 0;
 }
 

@@ -114,7 +114,8 @@ static int64_t room_for(const struct lasso_head *head)
     int64_t least = (int64_t)sqrt((double)lasso->p * (lasso->x->sparse ? FIRST_SPARSE : FIRST_DENSE));
     least = least > 2 * lasso->n ? 2 * lasso->n : least;
     least = least > LASSO_WANT_LEAST ? least : LASSO_WANT_LEAST;
-    int64_t want = (beyond_couplings(head, nnz) ? GROWTH_CHEAP : GROWTH) * nnz;
+    bool cheap = head->at.cut || beyond_couplings(head, nnz);
+    int64_t want = (cheap ? GROWTH_CHEAP : GROWTH) * nnz;
     want = want > least ? want : least;
     int64_t most = most_for(head, want);
     return want < most ? want : most;

@@ -53,7 +53,7 @@ def response(random, x, loss):
     low, high = ((-1, 1), (0, 1), (1, 2), (-3, 7.5))[random.integers(4)]
     y = np.where(random.random(n) < 1 / (1 + np.exp(-1.5 * eta - random.choice([0, 0.7]))), high, low)
     y[:4] = (low, high, low, high)
-    return y
+    return y.astype(float)
 
 
 def weights_of(random, n):
@@ -65,9 +65,9 @@ def weights_of(random, n):
     return w
 
 
-def factors_of(random, p):
+def factors_of(random, p, zeros):
     pf = random.choice([0.3, 0.5, 1.0, 2.0, 4.0], p)
-    if random.random() < 0.6:
+    if zeros:
         pf[random.integers(p, size=random.integers(1, 3))] = 0.0
     pf[random.integers(p)] = 1.0
     return pf
@@ -95,7 +95,8 @@ class Drawn:
                         random.random(6)))
         self.params = {"loss": loss} if loss != "squared" or take["sign"] < 0.5 else {}
         self.weights = weights_of(random, n) if take["weights"] < 0.4 else None
-        self.factors = factors_of(random, p) if take["penalty_factor"] < 0.4 else None
+        zeros = random.random() < 0.6
+        self.factors = factors_of(random, p, zeros) if take["penalty_factor"] < 0.4 else None
         ridge = 0.5 if loss == "poisson" else 0.15  # all that scikit-learn's has
         l1_ratio = float(random.choice([0.5, 0.9, 0.1, 0.0], p=[0.7 - ridge, 0.2, 0.1, ridge]))
         if take["elastic"] < 0.4:

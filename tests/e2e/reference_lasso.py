@@ -49,8 +49,10 @@ class Logistic:
 
 
 class Poisson:
+    """Half the deviance: 0 where exp(eta) is y."""
+
     def value(self, y, eta):
-        return np.exp(eta) - y * eta
+        return np.exp(eta) - y * eta - (y - y * np.log(np.where(y > 0, y, 1.0)))
 
     def slope(self, y, eta):
         return np.exp(eta) - y
@@ -61,8 +63,7 @@ class Poisson:
     majoriser = curve  # there is none: the line search must do
 
     def deviance(self, y, eta):
-        own = np.where(y > 0, y, 1.0)
-        return 2 * (self.value(y, eta) - (y - y * np.log(own)))
+        return 2 * self.value(y, eta)
 
 
 class Huber:
@@ -180,7 +181,7 @@ class Fit:
 
 class Problem:
     def __init__(self, x, y, loss="squared", l1_ratio=1.0, intercept=True, standardize=False,
-                 nonnegative=False, weights=None, penalty_factor=None, huber_delta=1.35):
+                 nonnegative=False, weights=None, penalty_factor=None, huber_delta=1.345):
         self.x = x.toarray() if sp.issparse(x) else np.asarray(x, dtype=float)
         self.y = np.asarray(y, dtype=float).ravel()
         self.n, self.p = self.x.shape
@@ -312,10 +313,10 @@ class Problem:
         w[free], off = self.minimise(self.z[:, free], none, none, self.low[free], w[free])
         self.null = Fit(*self.outside(w), self.inner_objective(self.z, 0 * w, 0 * w, w), off, w)
         self.null_objective = self.null.objective
-        grad, penalised = np.abs(self.gradient(self.z, w)), self.factor > 0
+        pull, penalised = np.abs(self.gradient(self.z, w)), self.factor > 0
         self.lambda_max = np.inf
         if self.l1_ratio > 0:
-            self.lambda_max = (grad[penalised] / self.factor[penalised]).max() / self.l1_ratio
+            self.lambda_max = (pull[penalised] / self.factor[penalised]).max() / self.l1_ratio
 
     def outside(self, w):
         b = np.zeros(self.p)

@@ -14,6 +14,7 @@ import unittest
 
 import numpy as np
 import scipy.io
+import scipy.sparse as sp
 
 import peers_lasso
 import support
@@ -26,6 +27,8 @@ SHARE = float(os.environ.get("RONDO_AGREEMENT_SHARE", "1"))
 COUNT = {"squared": 50, "logistic": 50, "huber": 20, "poisson": 20}
 NO_GLMNET = peers_lasso.why_no_glmnet()
 AGREE = 1e-7  # of the objective at b = 0
+# What share of a loss's problems may end at "precision": optimal as far as F shows, with a larger gap.
+MAY_STALL = {}
 
 
 class Answer:
@@ -100,31 +103,38 @@ class Rondo(support.Case):
         drawn, problem = answer.drawn, answer.problem
         out = "%03d.out" % drawn.number
         result = self.solve(drawn.write(self), out, "--trace", "off")
-        self.assertEqual((result["state"], result["stop_reason"]), ("completed", "gap"))
+        self.assertEqual(result["state"], "completed")
+        self.assertIn(result["stop_reason"], ("gap", "precision"))
+        stalled = result["stop_reason"] == "precision"
         points = read_json(self.path(out, "path.json"))
         b = scipy.io.mmread(self.path(out, "coef.mtx")).toarray()
         self.assertEqual((len(points), b.shape), (len(drawn.lambdas), (problem.p, len(points))))
         for k, point in enumerate(points):
-            self.check_point(answer, k, point, b[:, k])
+            self.check_point(answer, k, point, b[:, k], stalled)
         last = problem.objective(b[:, -1], points[-1]["intercept"], points[-1]["lambda"])
         for peer, objective in answer.peers.items():
             if objective is not None:
                 self.assertLessEqual(abs(last - objective), AGREE * problem.null_objective, peer)
         if problem.loss == "logistic":
             self.check_labels(out, problem)
+        if drawn.number % 10 == 3:
+            again = self.solve(self.path("%03d.json" % drawn.number), out + "3", "--trace", "off",
+                               "--workers", "3")
+            self.assertEqual(again["model_sha256"], result["model_sha256"])
+        return stalled and "%s: gap %.1e" % (drawn, max(point["gap"] for point in points))
 
-    def check_point(self, answer, k, point, b):
+    def check_point(self, answer, k, point, b, stalled):
         problem, null = answer.problem, answer.problem.null_objective
         lam, b0 = point["lambda"], point["intercept"]
         asked = answer.drawn.lambdas[k]
         self.assertAlmostEqual(lam / asked, 1, delta=0 if "lambda" in answer.drawn.params else 1e-8)
-        self.assertLessEqual(point["gap"], 1e-9)
+        self.assertLessEqual(point["gap"], 1e-6 if stalled else 1e-9)
         objective = problem.objective(b, b0, lam)
         self.assertAlmostEqual(objective / null, point["objective"] / null, delta=1e-11)
         # The gap is a bound of what is left, so is the optimum's distance,
         best = problem.solve(lam, answer.fits[k]).objective
         self.assertGreaterEqual((objective - best) / null, -1e-12)
-        self.assertLessEqual((objective - best) / null, point["gap"] + 1e-12)
+        self.assertLessEqual((objective - best) / null, (0 if stalled else point["gap"]) + 1e-12)
         # and so is what any coefficient's own condition leaves.
         self.assertLessEqual(problem.single_moves(b, b0, lam).max() / null, point["gap"] + 1e-12)
         self.assertEqual(point["nnz"], np.count_nonzero(b))
@@ -142,9 +152,13 @@ class Rondo(support.Case):
             self.assertEqual(read_json(self.path(out, "classes.json"))["labels"], labels)
 
     def all_of(self, loss):
+        stalled = []
         for answer in answers(loss):
             with self.subTest(str(answer.drawn)):
-                self.check(answer)
+                stalled.append(self.check(answer))
+        stalled = [word for word in stalled if word]
+        self.assertLessEqual(len(stalled), MAY_STALL.get(loss, 0) * len(answers(loss)),
+                             "\n".join(["these end at precision:"] + stalled))
 
     def test_squared(self):
         self.all_of("squared")
@@ -165,9 +179,12 @@ class CrossValidation(support.Case):
     GAP = 1e-12
     NEAR = 1e-5  # of the error of the null model: what that gap leaves of an error, with room
 
-    def make(self, loss="squared", n=90, p=14, ids=(0, 1, 2, 3, 4), weighted=False, **params):
+    def make(self, loss="squared", n=90, p=14, ids=(0, 1, 2, 3, 4), weighted=False,
+             sparse=False, **params):
         random = np.random.default_rng([SEED, 99])
         x = random.standard_normal((n, p)) * random.uniform(0.5, 2, p) + 1
+        if sparse:
+            x *= random.random((n, p)) < 0.3
         eta = x[:, :3] @ (1.0, -0.7, 0.5) - 0.8 + random.normal(0, 1.5, n)
         y = {"squared": eta, "huber": eta + random.standard_t(1.5, n),
              "logistic": np.where(eta > 0, 2.0, 1.0),
@@ -175,15 +192,20 @@ class CrossValidation(support.Case):
         weights = random.uniform(0.2, 3, n) if weighted else None
         fold = random.permutation(np.resize(ids, n - n // 10))  # of unequal sizes
         fold = np.concatenate([fold, np.full(n // 10, ids[0])])
+        files = {"weights": weights}
+        files["penalty_factor"] = random.choice([0.0, 0.5, 1.0, 2.0], p) if sparse else None
         np.save(self.path("x.npy"), x)
         np.save(self.path("y.npy"), y)
+        scipy.io.mmwrite(self.path("x.mtx"), sp.coo_matrix(x), precision=17)
         self.write("fold.txt", "".join("%d\n" % k for k in fold))
         asked = {"loss": loss, "path": {"count": 12, "min_ratio": 0.01}, "cv": {"folds": "fold.txt"}}
-        if weighted:
-            np.save(self.path("w.npy"), weights)
-            asked["weights"] = "w.npy"
-        spec = self.spec("x.npy", "y.npy", params={**asked, **params}, stop={"gap": self.GAP})
-        return Problem(x, y, loss=loss, weights=weights, **params), fold, spec
+        for key, values in files.items():
+            if values is not None:
+                np.save(self.path(key + ".npy"), values)
+                asked[key] = key + ".npy"
+        spec = self.spec("x.mtx" if sparse else "x.npy", "y.npy", params={**asked, **params},
+                         stop={"gap": self.GAP})
+        return Problem(x, y, loss=loss, **files, **params), fold, spec
 
     def answer(self, spec, out="out", *words):
         self.run_job(spec, out, "--trace", "off", *words)
@@ -201,15 +223,15 @@ class CrossValidation(support.Case):
         at = chosen(mean, se)
         self.assertEqual((found["lambda_min"], found["lambda_1se"]), (lambdas[at[0]], lambdas[at[1]]))
         self.assertEqual(found["rule"], rule)
-        self.assertEqual(found["chosen"], at[rule == "1se"])
+        self.assertEqual(found["chosen"], lambdas[at[rule == "1se"]])
         return errors, mean, se
 
     def near(self, found, wanted, scale):
         self.assertLessEqual(np.abs(found - wanted).max(), self.NEAR * scale)
 
-    def agrees(self, problem, fold, spec):
+    def agrees(self, problem, fold, spec, out="out"):
         """With the reference; and the refit is the optimum on all data.  Returns what was found."""
-        found, path = self.answer(spec)
+        found, path = self.answer(spec, out)
         errors, mean, se = self.consistent(found, path)
         lambdas = np.array([point["lambda"] for point in path])
         np.testing.assert_allclose(lambdas, problem.lambda_max * 0.01 ** (np.arange(12) / 11),
@@ -218,7 +240,7 @@ class CrossValidation(support.Case):
         scale = theirs[1][0]
         for ours, wanted in zip((errors, mean, se), theirs):
             self.near(ours, wanted, scale)
-        b = scipy.io.mmread(self.path("out", "coef.mtx")).toarray()
+        b = scipy.io.mmread(self.path(out, "coef.mtx")).toarray()
         for k, fit in enumerate(problem.path(lambdas)):
             refit = problem.objective(b[:, k], path[k]["intercept"], lambdas[k])
             self.assertLessEqual(abs(refit - fit.objective), 1e-11 * problem.null_objective)
@@ -239,6 +261,7 @@ class CrossValidation(support.Case):
         self.agrees_with_sklearn(intercept=False, nonnegative=True)
 
     def test_standardised_on_the_rows_that_are_fitted(self):
+        """As glmnet does, and a pipeline of scikit-learn's."""
         self.agrees(*self.make(standardize=True, weighted=True))
 
     def test_logistic(self):
@@ -246,6 +269,11 @@ class CrossValidation(support.Case):
 
     def test_poisson(self):
         self.agrees(*self.make("poisson", weighted=True))
+
+    def test_sparse_columns_some_of_them_without_a_penalty(self):
+        for loss in ("squared", "logistic"):
+            with self.subTest(loss=loss):
+                self.agrees(*self.make(loss, sparse=True, weighted=True, l1_ratio=0.5), out=loss)
 
     def test_huber_counts_twice_the_loss(self):
         self.agrees(*self.make("huber"))
@@ -257,7 +285,7 @@ class CrossValidation(support.Case):
     def test_means_and_deviations_as_glmnet_has_them(self):
         for loss in ("squared", "logistic", "poisson"):
             with self.subTest(loss=loss):
-                problem, fold, spec = self.make(loss, weighted=True, standardize=True)
+                problem, fold, spec = self.make(loss, weighted=True)
                 found, path = self.answer(spec, loss)
                 _, mean, se = self.consistent(found, path)
                 lambdas = [point["lambda"] for point in path]
@@ -273,8 +301,9 @@ class CrossValidation(support.Case):
             lambdas = problem.lambda_max * grid
             errors = cross_validate(problem, fold, lambdas)[0]
             self.near(errors, peers_lasso.sklearn_folds(problem, fold, lambdas), errors[0].mean())
-        for loss in () if NO_GLMNET else ("squared", "logistic", "poisson"):
-            problem, fold, _ = self.make(loss, weighted=True, standardize=True)
+        for k in range(0 if NO_GLMNET else 6):
+            problem, fold, _ = self.make(("squared", "logistic", "poisson")[k % 3], weighted=True,
+                                         standardize=k >= 3)
             lambdas = problem.lambda_max * grid
             _, mean, se = cross_validate(problem, fold, lambdas)
             ((peer_mean, peer_se),) = peers_lasso.glmnet(self.dir, [(problem, lambdas)], [fold])
@@ -302,7 +331,7 @@ class CrossValidation(support.Case):
         for rule in ("min", "1se"):
             found, path = self.answer(spec, rule, "--set", "params.cv.rule=" + rule)
             self.consistent(found, path, rule)
-            at = found["chosen"]
+            at = [point["lambda"] for point in path].index(found["chosen"])
             b = scipy.io.mmread(self.path(rule, "coef.mtx")).toarray()[:, at]
             done = call("predict", "--model", self.path(rule), "--data", self.path("x.npy"), "--out",
                         self.path("eta.npy"))

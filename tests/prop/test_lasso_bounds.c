@@ -216,7 +216,7 @@ static void see(struct glm_watch *watch, const struct lasso *lasso, const struct
     long double size = 0, n = (long double)design->n;
     if (!head->at.swept)
         return;
-    glm_init(&glm, watch->spec, lasso->fold, lasso->stage);
+    glm_init(&glm, watch->spec, lasso->fold, head->lasso->stage);
     double b0 = lasso_drive_model(lasso, head, watch->b);
     bool clear = pull(&glm, lasso, watch->b, b0, all->r);
     glm_fini(&glm);

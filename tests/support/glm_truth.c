@@ -29,22 +29,20 @@ static void weigh_rows(struct glm *glm, const int32_t *fold, int64_t stage)
         glm->v[i] *= (long double)glm->n / sum;
 }
 
-/* A column's variance under the weights of all data; a constant one's is such that it stays out. */
+/* A column's variance under the weights; a constant one's is such that it stays out. */
 static long double variance_of(const struct glm *glm, int64_t j)
 {
-    const double *x = glm->spec->design->x + j * glm->n, *given = glm->spec->weights.matrix.dense;
-    long double sum = 0, mean = 0, square = 0;
-    bool varies = false;
+    const double *x = glm->spec->design->x + j * glm->n;
+    long double mean = 0, square = 0, n = (long double)glm->n;
+    double least = HUGE_VAL, most = -HUGE_VAL;
     for (int64_t i = 0; i < glm->n; i++) {
-        varies = varies || x[i] < x[0] || x[i] > x[0];
-        long double v = given ? given[i] : 1;
-        sum += v;
-        mean += v * x[i];
+        mean += glm->v[i] * x[i] / n;
+        least = glm->v[i] > 0 ? fmin(least, x[i]) : least;
+        most = glm->v[i] > 0 ? fmax(most, x[i]) : most;
     }
-    mean /= sum;
     for (int64_t i = 0; i < glm->n; i++)
-        square += (given ? given[i] : 1) * (x[i] - mean) * (x[i] - mean);
-    return varies ? square / sum : HUGE_VALL;
+        square += glm->v[i] * (x[i] - mean) * (x[i] - mean);
+    return most > least ? square / n : HUGE_VALL;
 }
 
 void glm_init(struct glm *glm, const struct lasso_spec *spec, const int32_t *fold, int64_t stage)

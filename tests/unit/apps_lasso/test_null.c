@@ -259,7 +259,7 @@ Test(null, columns_that_others_explain_change_nothing)
 Test(null, a_projected_pull_is_orthogonal)
 {
     static struct fixture f;
-    double r[N], h[N], was[N], room[(FREE_MOST + 1) * (FREE_MOST + 3)];
+    double r[N], h[N], was[N], room[LASSO_FRAME_ROOM(FREE_MOST + 1)];
     f.dice.seed = 64;
     begin(&f, 1, FREE_MOST, true, false, false);
     bind(&f, false);
@@ -281,8 +281,10 @@ Test(null, a_projected_pull_is_orthogonal)
         for (int64_t i = 0; i < N; i++) /* along H Z alone: where there is no curvature r stays */
             cr_assert(h[i] > 0 || (r[i] >= was[i] && r[i] <= was[i]));
     }
-    for (int64_t i = 0; i < N; i++)
+    for (int64_t i = 0; i < N; i++) {
         h[i] = 0;
+        r[i] = dice_normal(&f.dice);
+    }
     cr_assert_not(lasso_project(f.lasso, h, r, room), "nothing can be made orthogonal without curvature");
     end(&f);
 }
@@ -362,4 +364,27 @@ Test(null, its_columns_are_once_in_a_working_set)
         cr_assert_gt(rounds, 2);
         design_fini(&f.design);
     }
+}
+
+/* A column that varies in rows without a weight alone says nothing, whatever rounding makes of its variance. */
+Test(null, what_is_constant_where_it_weighs_is_left_out)
+{
+    static struct fixture f;
+    static struct lasso_outcome outcome;
+    f.dice.seed = 69;
+    for (int sparse = 0; sparse < 2; sparse++)
+        for (int loss = 0; loss < 4; loss++) {
+            begin(&f, loss, 0, true, true, false);
+            for (int64_t i = 0; i < N; i++)
+                f.design.x[3 * N + i] = f.weights[i] > 0 ? 0.1 : sparse ? 0 : 7;
+            f.spec.standardize = true;
+            bind(&f, sparse);
+            cr_assert_not_null(f.lasso, "%s", f.err.what);
+            cr_expect_eq(f.lasso->scale[3], 0.0, "%s: penalty factor %g", losses[loss], f.lasso->l1_factor[3]);
+            lasso_drive_run(&f.spec, NULL, NULL, &outcome);
+            cr_expect_str_eq(outcome.stop, "gap", "%s", losses[loss]);
+            cr_expect_eq(outcome.b[3], 0.0);
+            cr_expect(outcome.lambda < 1, "lambda %g", outcome.lambda);
+            end(&f);
+        }
 }

@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""simultaneous.py --folder DIR [--write] - what it costs that many variables move at once.
+
+P variables at once are P blocks of one (`schedule.blocks` P, `block_size` 1, `coupled` drop: what is
+coupled above 0.1 does not move in one round), from one residual; the working set is solved in such rounds.
+P = 1 is one variable after the other, which the others are measured by. `default` is the default job,
+whose rounds are whole and solved on couplings, for comparison. Designs (a), 1000 x 100,000, and (c), 2000 x
+50,000, of `lasso-peers.md`; lambda_max / 10, no intercept, to a relative gap of 1e-6, one worker, medians
+over three seeds.
+
+`passes` are column reads (sweeps, gradients, steps) in columns. A job sees its gap at sweeps alone; passes
+and steps `to 1e-6` are read off between the last two, linear in the logarithm of the gap. `path` is the
+critical one: the sum over rounds of the steps of the block that took most; `x P` is it times P, in
+sequential steps.
+
+Couplings, from the trace: `pairs` computed, in columns; `reads`, the passes that they take at most where a
+round's columns stay in the cache (of a whole round, panels of 64); `time`, plan_ns, in which they are
+computed and rounds are drawn and cut, as a share of the seconds of solving. A rise is an objective above
+the one before by more than 1e-12 of that at 0, which is rounding.
+"""
+
+import argparse
+import json
+import math
+import os
+import sqlite3
+import statistics
+import tempfile
+
+import common
+import designs
+
+SEEDS, GAP, PANEL = (1, 2, 3), 1e-6, 64
+WIDTHS = [1, 4, 16, 64, 256, 1024]
+MORE, PATH, READS, TIME = 1.05, 1.3, 2, 0.25  # the bars
+HEAD = ["P", "rounds", "sweeps", "passes, as run", "to 1e-6", "of P = 1", "steps to 1e-6", "path", "x P",
+        "pairs", "reads", "time", "rises", "s", "bars"]
+
+
+def at_gap(lines, key):
+    """The metric where the gap became GAP."""
+    after = next(i for i, line in enumerate(lines) if line["gap"] <= GAP)
+    now, before = lines[after], lines[after - 1]
+    share = math.log(before["gap"] / GAP) / math.log(before["gap"] / max(now["gap"], 1e-17))
+    return before[key] + share * (now[key] - before[key])
+
+
+def couplings(out, cols):
+    """Passes that they read at most, and seconds of planning."""
+    trace = sqlite3.connect(os.path.join(out, "trace.db"))
+    rows = trace.execute("select drawn, blocks, pairs_computed from rounds "
+                         "where kind = 'sampled' and pairs_computed > 0").fetchall()
+    plan_ns = trace.execute("select sum(plan_ns) from rounds").fetchone()[0]
+    trace.close()
+    reads = sum(min(drawn, 2 * pairs) + (pairs / PANEL if blocks == 1 else 0)
+                for drawn, blocks, pairs in rows)
+    return reads / cols, plan_ns * 1e-9
+
+
+def one(spec, out, design, keys):
+    result = common.run(spec, out, stop__gap=GAP, **keys)
+    with open(os.path.join(out, "progress.jsonl"), encoding="utf-8") as stream:
+        lines = [json.loads(line) for line in stream]
+    n, cols = design.x.shape
+    zero = float(design.y @ design.y) / (2 * n)
+    seconds = result["seconds"]["solve"]
+    reads, plan = couplings(out, cols)
+    values = [line["objective"] for line in lines]
+    return {"rounds": result["rounds"], "sweeps": result["sweeps"], "run": result["column_reads"] / cols,
+            "passes": at_gap(lines, "column_reads") / cols, "steps": at_gap(lines, "inner_steps"),
+            "path": at_gap(lines, "critical_steps"), "pairs": result["pair_dots"] / cols,
+            "reads": reads, "time": plan / seconds, "seconds": seconds,
+            "rises": sum(b > a + 1e-12 * zero for a, b in zip(values, values[1:]))}
+
+
+def middle(spec, out, design, width):
+    """Medians over the seeds; of rises the most."""
+    keys = {}
+    if width:
+        keys = {"schedule__blocks": width, "schedule__block_size": 1,
+                "schedule__dependency__coupled": "drop"}
+    runs = [one(spec, out, design, dict(keys, seed=seed)) for seed in SEEDS]
+    result = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+    result["rises"] = max(run["rises"] for run in runs)
+    return result
+
+
+def judge(width, r, of, base):
+    """What is not met."""
+    missed = []
+    if width > 64:
+        missed += ["passes"] * (r["passes"] > of[64]["passes"]) + ["path"] * (r["path"] > of[64]["path"])
+    elif width > 1:
+        missed += ["passes"] * (r["passes"] > MORE * base["passes"])
+        missed += ["path"] * (r["path"] * width > PATH * base["steps"])
+    missed += ["rises"] * (r["rises"] > 0) + ["reads"] * (r["reads"] > READS) + ["time"] * (r["time"] > TIME)
+    return "missed: " + ", ".join(missed) if missed else "met"
+
+
+def table(folder, name, out):
+    design = designs.design(folder, name, None)
+    spec = common.write_job(os.path.join(folder, name + ".json"), {
+        "version": 1, "app": "lasso", "data": {"x": design.x_file, "y": design.y_file},
+        "params": {"intercept": False, "lambda_ratio": 0.1}})
+    of = {width: middle(spec, out, design, width) for width in [0] + WIDTHS}
+    base, rows = of[1], []
+    for width, r in of.items():
+        rows.append([width or "default", "%.0f" % r["rounds"], "%.0f" % r["sweeps"], "%.2f" % r["run"],
+                     "%.2f" % r["passes"], "%.2f" % (r["passes"] / base["passes"]), "%.0f" % r["steps"],
+                     "%.0f" % r["path"], "%.2f" % (r["path"] * width / base["steps"]) if width else "",
+                     "%.1f" % r["pairs"], "%.2f" % r["reads"], "%.2f" % r["time"], r["rises"],
+                     "%.2f" % r["seconds"], judge(width, r, of, base)])
+    return "## Design (%s)\n\n" % name + common.table(HEAD, rows)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--folder")
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    folder = options.folder or tempfile.mkdtemp()
+    text = "# Many variables at once\n\nMade by `bench/simultaneous.py` on %s; %s.\n\n" % (
+        common.DATE, common.machine())
+    text += __doc__.split("\n\n", 1)[1] + "\n"
+    text += ("Bars: to P = 64 passes at most %g of those at P = 1, and `x P` at most %g; above, no more "
+             "passes and no longer a path than at 64; no rise; `reads` at most %g, `time` at most %g.\n\n"
+             % (MORE, PATH, READS, TIME))
+    text += "\n".join(table(folder, name, os.path.join(folder, "out")) for name in ("a", "c"))
+    if options.write:
+        common.write_doc("simultaneous.md", text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

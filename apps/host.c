@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/data/digest.h"
+#include "core/data/mapping.h"
 #include "core/data/shelf.h"
 #include "core/job/keys.h"
 
@@ -80,6 +81,17 @@ static int choose_isa(const struct rondo_job *job, struct loaded *loaded, struct
                            host_isa_best());
 }
 
+/* ---- notes --------------------------------------------------------------------------------------- */
+
+static void say(const struct rondo_job *job, const char *text)
+{
+    struct loaded *loaded = job_bound(job);
+    char *copy = loaded->notes < NOTES_MOST ? mem_strdup(text) : NULL;
+    if (copy)
+        loaded->note[loaded->notes++] = copy;
+    log_line(LOG_INFO, "%s", text);
+}
+
 /* ---- data -------------------------------------------------------------------------------------------- */
 
 void host_place(const struct rondo_job *job, const char *key, struct rondo_error *err)
@@ -116,7 +128,8 @@ int host_options(const struct rondo_job *job, int index, struct data_options *op
     const struct rondo_role *role = &job_app(job)->roles[index];
     *options = (struct data_options){ .index_base = (int)job_integer(job, "data.index_base"),
                                       .vector = role->kind == RONDO_ROLE_VECTOR,
-                                      .packed = role->kind == RONDO_ROLE_PACKED };
+                                      .packed = role->kind == RONDO_ROLE_PACKED,
+                                      .resident = job_resident_bytes(job) };
     if (has_other_labels(job, role))
         options->labels = DATA_LABELS_UNUSED;
     const char *bearer = role->labels_of ? path_of(job, role->labels_of) : NULL;
@@ -135,6 +148,16 @@ int host_options(const struct rondo_job *job, int index, struct data_options *op
                            "it names a column of data.%s, which is not given", role->key);
 }
 
+/* Nobody is told of a vector: it is a column. */
+static void say_copied(const struct rondo_job *job, const char *key)
+{
+    char text[256];
+    snprintf(text, sizeof text,
+             "%s is copied into memory, whatever limits.resident says: mapped are .bed and plain .npy of "
+             "<f8 in Fortran order", key);
+    say(job, text);
+}
+
 static int load_role(const struct rondo_job *job, struct loaded *loaded, int index,
                      const char *shelf, struct rondo_error *err)
 {
@@ -148,6 +171,8 @@ static int load_role(const struct rondo_job *job, struct loaded *loaded, int ind
     code = shelf_load(shelf, job_text(job, key), &options, &loaded->set[index], err);
     if (code)
         host_place(job, key, err);
+    else if (options.resident && !options.vector && !loaded->set[index]->info.mapped)
+        say_copied(job, key);
     return code;
 }
 
@@ -208,7 +233,30 @@ uint64_t host_fingerprint(const struct rondo_job *job)
     return hash;
 }
 
+int host_intact(const struct rondo_job *job, struct rondo_error *err)
+{
+    const struct loaded *loaded = job_bound(job);
+    const struct rondo_role *role = job_app(job)->roles;
+    for (int i = 0; i < ROLES_MOST && role[i].key; i++) {
+        char key[128];
+        keys_of_role(role[i].key, key, sizeof key);
+        if (!loaded->set[i] || !data_intact(loaded->set[i], job_text(job, key), err))
+            continue;
+        host_place(job, key, err);
+        return RONDO_EINPUT;
+    }
+    return RONDO_OK;
+}
+
 /* ---- upcalls ------------------------------------------------------------------------------------------- */
+
+static void touch(const struct rondo_job *job, const void *at, size_t bytes)
+{
+    const struct loaded *loaded = job_bound(job);
+    for (int i = 0; i < ROLES_MOST; i++)
+        if (loaded->set[i] && loaded->set[i]->map && mapping_holds(loaded->set[i]->map, at))
+            mapping_touch(loaded->set[i]->map, at, bytes);
+}
 
 static const struct rondo_matrix *matrix(const struct rondo_job *job, const char *key)
 {
@@ -224,15 +272,6 @@ static const struct rondo_matrix *matrix(const struct rondo_job *job, const char
     if (bearer < 0 || !loaded->set[bearer] || !loaded->set[bearer]->info.labels)
         return NULL;
     return &loaded->set[bearer]->labels;
-}
-
-static void say(const struct rondo_job *job, const char *text)
-{
-    struct loaded *loaded = job_bound(job);
-    char *copy = loaded->notes < NOTES_MOST ? mem_strdup(text) : NULL;
-    if (copy)
-        loaded->note[loaded->notes++] = copy;
-    log_line(LOG_INFO, "%s", text);
 }
 
 void host_threads(struct rondo_job *job, int32_t threads)
@@ -257,6 +296,6 @@ void host_init(struct rondo_host *host, const struct host_upcalls *upcalls)
         .text = job_text, .where = job_where, .matrix = matrix, .isa = host_isa, .say = say,
         .feed = upcalls->feed, .feed_all = upcalls->feed_all,
         .block = upcalls->block, .create = upcalls->create, .each = each,
-        .memory = job_memory_bytes,
+        .memory = job_memory_bytes, .touch = touch,
     };
 }

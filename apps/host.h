@@ -42,6 +42,8 @@ const char *const *host_notes(const struct rondo_job *job);
 /* A number that tells these data from others: shapes and every stored value.  One pass over
  * them, which a shelf has made already for the first. */
 uint64_t host_fingerprint(const struct rondo_job *job);
+/* data_intact of all of them. */
+int host_intact(const struct rondo_job *job, struct rondo_error *err) RONDO_MUST_CHECK;
 /* The instruction set that the job's kernels will use here, and the best that this machine has. */
 const char *host_isa_of(const struct rondo_job *job);
 const char *host_isa_best(void);

@@ -107,6 +107,8 @@ static int prepare(struct stages *run, struct rondo_error *err)
     code = run->app->open(&run->host, run->job, &run->problem, err);
     code = contract_answer(run->app, "open", code, err);
     if (!code)
+        code = host_intact(run->job, err);
+    if (!code)
         code = store_check(run->store, &run->ground, err);
     if (!code)
         code = store_begin(run->store, err);

@@ -34,6 +34,7 @@ static int start_thread(struct member *member, struct rondo_error *err)
 {
     sigset_t all, old;
     sigfillset(&all);
+    sigdelset(&all, SIGBUS); /* of its own reads: core/data/mapping.h */
     pthread_sigmask(SIG_SETMASK, &all, &old);
     int failed = pthread_create(&member->thread, NULL, live, member->worker);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -49,6 +50,7 @@ static int start_members(struct cluster *cluster, const struct cluster_options *
     int code = RONDO_OK;
     for (int32_t i = 0; i < options->workers && !code; i++) {
         struct worker_options worker = { .app = options->app, .problem = options->problem,
+                                         .job = options->job,
                                          .seed = options->seed,
                                          .link = loop_link(cluster->loop, i) };
         code = worker_create(&worker, &cluster->member[i].worker, err);

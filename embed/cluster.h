@@ -14,6 +14,7 @@ struct cluster;
 struct cluster_options {
     const struct rondo_app *app;
     const void *problem;
+    const struct rondo_job *job;
     int32_t workers;
     uint64_t seed;
     bool encoded;

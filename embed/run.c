@@ -25,7 +25,7 @@ static int start(void *context, const struct stages_view *view, int32_t *workers
 {
     struct run *run = context;
     struct cluster_options options = {
-        .app = view->app, .problem = view->problem, .workers = run->options->workers,
+        .app = view->app, .problem = view->problem, .job = run->job, .workers = run->options->workers,
         .seed = (uint64_t)job_integer(run->job, "seed"), .encoded = run->options->encoded,
     };
     int code = cluster_start(&options, &run->cluster, err);

@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char help[] =
     "rondo data info FILE [--json] [--index-base 0|1]\n"
@@ -80,10 +81,11 @@ static void print_json(const char *path, const struct data_info *info)
     printf("{\"file\":");
     print_json_text(path);
     printf(",\"format\":\"%s\",\"compression\":\"%s\",\"rows\":%lld,\"cols\":%lld,\"nnz\":%lld,"
-           "\"sparse\":%s,\"packed\":%s,\"labels\":%s,\"bytes\":%zu}\n",
+           "\"sparse\":%s,\"packed\":%s,\"mapped\":%s,\"labels\":%s,\"bytes\":%zu}\n",
            data_format_name(info->format), info->compression, (long long)info->rows,
            (long long)info->cols, (long long)info->nnz, info->sparse ? "true" : "false",
-           info->packed ? "true" : "false", info->labels ? "true" : "false", info->bytes);
+           info->packed ? "true" : "false", info->mapped ? "true" : "false",
+           info->labels ? "true" : "false", info->bytes);
 }
 
 static void print_info(const char *path, const struct data_info *info)
@@ -99,7 +101,8 @@ static void print_info(const char *path, const struct data_info *info)
     if (info->sparse)
         printf(" (%.3g %%)", places > 0 ? 100 * (double)info->nnz / places : 0);
     printf("\nlabels     %s\n", info->labels ? "yes" : "no");
-    printf("in memory  %.1f MiB\n", (double)info->bytes / 0x1p20);
+    printf("in memory  %.1f MiB, %s\n", (double)info->bytes / 0x1p20,
+           info->mapped ? "mapped where it lies in the file" : "copied");
 }
 
 static int data_info_command(int argc, char **argv)
@@ -172,6 +175,10 @@ static int data_convert_command(int argc, char **argv)
     if (data_load(in, &options, &set, &err))
         return cli_fail(&err);
     int status = write_matrix(out, &set->x, set->labels.dense);
+    if (!status && data_intact(set, in, &err)) {
+        unlink(out);
+        status = cli_fail(&err);
+    }
     enum data_format format = data_format_by_name(out);
     if (!status && !set->info.labels && format == DATA_SVMLIGHT)
         log_line(LOG_WARNING, "%s bears no labels; each line of %s begins with a 0 instead", in, out);

@@ -161,6 +161,8 @@ static int write_all(struct predict *predict, struct rondo_error *err)
     int code = rowfile_open(&predict->file, predict->out, err);
     if (!code)
         code = model_predict(predict->model, &question, &predict->report, err);
+    if (!code)
+        code = data_intact(set, predict->data, err);
     return code ? code : rowfile_commit(&predict->file, err);
 }
 

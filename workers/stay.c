@@ -108,7 +108,7 @@ static int open_problem(struct stay *stay, struct rondo_error *err)
     code = contract_answer(stay->app, "open", code, err);
     if (code)
         stay->problem = NULL;
-    return code;
+    return code ? code : host_intact(stay->job, err);
 }
 
 static int make_seats(struct stay *stay, struct rondo_error *err)
@@ -120,7 +120,7 @@ static int make_seats(struct stay *stay, struct rondo_error *err)
                                   stay->problem, &seats[i].link, err);
         if (code)
             break;
-        struct worker_options worker = { .app = stay->app, .problem = stay->problem,
+        struct worker_options worker = { .app = stay->app, .problem = stay->problem, .job = stay->job,
                                          .seed = (uint64_t)job_integer(stay->job, "seed"),
                                          .link = remote_link_net(seats[i].link) };
         code = worker_create(&worker, &seats[i].worker, err);
@@ -139,6 +139,7 @@ static int start_thread(pthread_t *thread, void *(*run)(void *), void *context)
 {
     sigset_t all, old;
     sigfillset(&all);
+    sigdelset(&all, SIGBUS); /* of its own reads: core/data/mapping.h */
     pthread_sigmask(SIG_SETMASK, &all, &old);
     int failed = pthread_create(thread, NULL, run, context);
     pthread_sigmask(SIG_SETMASK, &old, NULL);

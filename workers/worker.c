@@ -1,6 +1,7 @@
 #include "workers/worker.h"
 
 #include "apps/contract.h"
+#include "apps/host.h"
 #include "core/base/mem.h"
 #include "workers/states.h"
 
@@ -9,6 +10,7 @@
 struct worker {
     const struct rondo_app *app;
     const void *problem;
+    const struct rondo_job *job;
     struct net_link *link;
     uint64_t seed;
     uint32_t epoch; /* of the states held */
@@ -30,6 +32,7 @@ int worker_create(const struct worker_options *options, struct worker **out,
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for a worker");
     worker->app = options->app;
     worker->problem = options->problem;
+    worker->job = options->job;
     worker->link = options->link;
     worker->seed = options->seed;
     parcel_pool_init(&worker->pool);
@@ -239,6 +242,12 @@ static int fail(struct worker *worker, struct message *message, int code, struct
     return worker->link->ops->send(worker->link, &back);
 }
 
+/* Nothing leaves the worker that was computed from data which were no longer there. */
+static int intact(const struct worker *worker, int code, struct rondo_error *err)
+{
+    return code || !worker->job ? code : host_intact(worker->job, err);
+}
+
 static int handle(struct worker *worker, struct message *message)
 {
     struct rondo_error err = { 0 };
@@ -250,19 +259,20 @@ static int handle(struct worker *worker, struct message *message)
     if (message->type == MESSAGE_COMMIT) {
         code = states_apply(&worker->states, worker->scratch, message->round,
                             bytes_of(message->body));
-        code = contract_answer(worker->app, "apply", code, &err);
+        code = intact(worker, contract_answer(worker->app, "apply", code, &err), &err);
         return code ? fail(worker, message, code, &err) : RONDO_OK;
     }
     if (message->type == MESSAGE_STATE) {
         code = states_hold(&worker->states, message->shard, message->flags & MESSAGE_FRESH,
                            bytes_of(message->body), &err);
+        code = intact(worker, code, &err);
         return code ? fail(worker, message, code, &err) : RONDO_OK;
     }
     /* An answer of couplings is as large as its question: small parcels are not for it, or all of them
      * grow in turn. */
     size_t size = message->type == MESSAGE_COUPLE ? bytes_of(message->variables).size : 0;
     struct parcel *body = parcel_take(&worker->pool, size);
-    code = body ? answer(worker, message, &body->buf, &err) : RONDO_ENOMEM;
+    code = body ? intact(worker, answer(worker, message, &body->buf, &err), &err) : RONDO_ENOMEM;
     if (code) {
         parcel_drop(body);
         return fail(worker, message, code, &err);

@@ -15,6 +15,7 @@ struct worker;
 struct worker_options {
     const struct rondo_app *app;
     const void *problem; /* borrowed, outlives the worker */
+    const struct rondo_job *job; /* whose data must stay what they are (host_intact); NULL: it has none */
     uint64_t seed;
     struct net_link *link;
 };

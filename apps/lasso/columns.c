@@ -141,6 +141,13 @@ void lasso_standardise(struct lasso *lasso, int64_t j, double variance)
     lasso->l2_factor[j] *= variance;
 }
 
+static void touch_columns(const struct lasso *lasso, int64_t from, int64_t to)
+{
+    const struct rondo_matrix *x = lasso->x;
+    if (x->dense)
+        lasso_touch(lasso, x->dense + from * x->ld, (to - from) * x->ld * (int64_t)sizeof(double));
+}
+
 static int read_chunk(void *context, int64_t chunk)
 {
     struct lasso *lasso = context;
@@ -148,7 +155,10 @@ static int read_chunk(void *context, int64_t chunk)
         lasso_packed_read(lasso, lasso->chunk[chunk], lasso->chunk[chunk + 1]);
         return RONDO_OK;
     }
+    int64_t piece = LASSO_TOUCHED / (lasso->n * (int64_t)sizeof(double)) + 1;
     for (int64_t j = lasso->chunk[chunk]; j < lasso->chunk[chunk + 1]; j++) {
+        if ((j - lasso->chunk[chunk]) % piece == 0)
+            touch_columns(lasso, j, j + piece < lasso->chunk[chunk + 1] ? j + piece : lasso->chunk[chunk + 1]);
         struct column column = read_column(lasso, j, j + 1 == lasso->chunk[chunk + 1]);
         bool says = !idle(lasso, &column);
         lasso->mean[j] = says ? column.mean : 0;

@@ -122,14 +122,17 @@ static void dense_tile(const struct request *request, const struct tile *tile, c
 {
     const struct lasso *lasso = request->lasso;
     const struct lasso_slice *slice = request->slice;
-    int64_t columns = tile->to - tile->from;
-    for (int64_t u = 0; u < tile->rows; u++)
-        at[u] = lasso_span_of(lasso, slice, tile->row[u]).value;
-    for (int64_t c = 0; c < columns; c++)
-        at[tile->rows + c] =
-            lasso_span_of(lasso, slice, request->pairs->column[tile->from + c]).value;
-    lasso->panel->products(at + tile->rows, columns, at, tile->rows, slice->hi - slice->lo,
-                           tile->value, tile->rows);
+    int64_t columns = tile->to - tile->from, n = slice->hi - slice->lo;
+    int64_t most = lasso->touches ? LASSO_TOUCHED / (n * (int64_t)sizeof(double)) + columns : tile->rows;
+    for (int64_t u = 0; u < tile->rows; u += most) {
+        int64_t some = tile->rows - u < most ? tile->rows - u : most;
+        for (int64_t i = u; i < u + some; i++)
+            at[i] = lasso_span_of(lasso, slice, tile->row[i]).value;
+        for (int64_t c = 0; c < columns; c++)
+            at[tile->rows + c] =
+                lasso_span_of(lasso, slice, request->pairs->column[tile->from + c]).value;
+        lasso->panel->products(at + tile->rows, columns, at + u, some, n, tile->value + u, tile->rows);
+    }
 }
 
 /* A panel's columns by rows: of row i the entries first[i] .. first[i+1]-1. */

@@ -176,6 +176,7 @@ static int read_data(struct lasso *lasso, struct rondo_error *err)
 {
     const struct rondo_host *host = lasso->host;
     lasso->x = host->matrix(lasso->job, "x");
+    lasso->touches = !lasso->x->sparse && host->touch && host->given(lasso->job, "limits.resident");
     lasso->n = lasso->x->rows;
     lasso->p = lasso->x->cols;
     if (lasso->least_ratio <= 0)

@@ -55,6 +55,7 @@ struct lasso {
     const struct shadow_kernel *shadows;
     const struct genotype_kernel *genotypes;
     const struct rondo_matrix *x;
+    bool touches;    /* the host wants to know which columns are read next */
     int64_t n, p;
     double *y;       /* [n] centred where there is an intercept */
     double *mean;    /* [p] m; zeros without an intercept */
@@ -113,6 +114,14 @@ enum lasso_tag {
     LASSO_SCORE,        /* with a loss: the deviance of the rows that are held out */
     LASSO_BUNDLE,       /* cross-validation: of each shard, a fold, what its own head asks for */
 };
+
+enum { LASSO_TOUCHED = 1 << 20 }; /* bytes that are said to the host together, and a column */
+
+static inline void lasso_touch(const struct lasso *lasso, const void *at, int64_t bytes)
+{
+    if (lasso->touches)
+        lasso->host->touch(lasso->job, at, (size_t)bytes);
+}
 
 /* What l1 and l2 are for column j. */
 static inline double lasso_l1(const struct lasso *lasso, double l1, int64_t j)

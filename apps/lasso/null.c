@@ -21,6 +21,7 @@ void lasso_column(const struct lasso *lasso, int64_t j, double *to)
 {
     const struct rondo_matrix *x = lasso->x;
     if (!x->sparse && !x->packed) {
+        lasso_touch(lasso, x->dense + j * x->ld, lasso->n * (int64_t)sizeof *to);
         memcpy(to, x->dense + j * x->ld, (size_t)lasso->n * sizeof *to);
         return;
     }

@@ -84,8 +84,10 @@ static const double *dense(struct outer *at, int64_t j, double *mean)
 {
     const struct lasso *lasso = at->lasso;
     *mean = lasso->mean[j];
-    if (!lasso->x->packed)
+    if (!lasso->x->packed) {
+        lasso_touch(lasso, lasso->x->dense + j * lasso->x->ld, lasso->n * (int64_t)sizeof(double));
         return lasso->x->dense + j * lasso->x->ld;
+    }
     lasso_column(lasso, j, at->column);
     return at->column;
 }

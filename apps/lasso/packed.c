@@ -28,7 +28,9 @@ enum {
 
 static const uint8_t *column_of(const struct lasso *lasso, int64_t j)
 {
-    return lasso->x->packed + j * lasso->x->stride;
+    const uint8_t *column = lasso->x->packed + j * lasso->x->stride;
+    lasso_touch(lasso, column, lasso->x->stride);
+    return column;
 }
 
 static void fill_table(double table[4], double a, double mean)

@@ -47,6 +47,25 @@ static int64_t column_at(const struct wanted *wanted, int64_t i)
 
 /* ---- push ----------------------------------------------------------------------------------------- */
 
+/* x_j'r of dense columns, a few megabytes of them at a time where the host wants to know which. */
+static void dense_dots(const struct lasso *lasso, const struct lasso_slice *slice, int64_t from,
+                       const int32_t *offset, int64_t count, double *out)
+{
+    const struct rondo_matrix *x = lasso->x;
+    int64_t rows = slice->hi - slice->lo, bytes = rows * (int64_t)sizeof(double);
+    int64_t most = lasso->touches ? LASSO_TOUCHED / bytes + 1 : count;
+    const double *first = x->dense + from * x->ld + slice->lo;
+    for (int64_t i = 0; i < count; i += most) {
+        int64_t some = count - i < most ? count - i : most;
+        const double *begin = offset ? first : first + i * x->ld;
+        if (!offset)
+            lasso_touch(lasso, begin, (some - 1) * x->ld * (int64_t)sizeof *begin + bytes);
+        for (int64_t k = 0; offset && lasso->touches && k < some; k++)
+            lasso_touch(lasso, begin + offset[i + k] * x->ld, bytes);
+        lasso->kernel->dots(begin, x->ld, offset ? offset + i : NULL, some, slice->r, rows, out + i);
+    }
+}
+
 /* x_j'r of dense or packed columns, from the data. */
 static void data_dots(const struct lasso *lasso, const struct lasso_slice *slice, int64_t from,
                        const int32_t *offset, int64_t count, double *out)
@@ -55,8 +74,7 @@ static void data_dots(const struct lasso *lasso, const struct lasso_slice *slice
     if (x->packed)
         lasso_packed_dots(lasso, slice->r, from, offset, count, out);
     else
-        lasso->kernel->dots(x->dense + from * x->ld + slice->lo, x->ld, offset, count, slice->r,
-                            slice->hi - slice->lo, out);
+        dense_dots(lasso, slice, from, offset, count, out);
     for (int64_t i = 0; i < count; i++)
         out[i] -= lasso->mean[from + (offset ? offset[i] : i)] * slice->sums[0];
 }

@@ -26,8 +26,11 @@ static int64_t first_row(const int32_t *index, int64_t count, int64_t row)
 struct lasso_span lasso_span_of(const struct lasso *lasso, const struct lasso_slice *slice, int64_t j)
 {
     const struct rondo_matrix *x = lasso->x;
-    if (!x->sparse)
-        return (struct lasso_span){ x->dense + j * x->ld + slice->lo, NULL, slice->hi - slice->lo };
+    if (!x->sparse) {
+        const double *value = x->dense + j * x->ld + slice->lo;
+        lasso_touch(lasso, value, (slice->hi - slice->lo) * (int64_t)sizeof *value);
+        return (struct lasso_span){ value, NULL, slice->hi - slice->lo };
+    }
     int64_t begin = x->colptr[j], count = x->colptr[j + 1] - begin;
     if (slice->lo > 0 || slice->hi < lasso->n) {
         int64_t first = first_row(x->rowidx + begin, count, slice->lo);

@@ -45,6 +45,7 @@ static int start(pthread_t *thread, int32_t count, struct share *share)
     int32_t started = 0;
     sigset_t all, old;
     sigfillset(&all);
+    sigdelset(&all, SIGBUS); /* of its own reads: core/data/mapping.h */
     pthread_sigmask(SIG_SETMASK, &all, &old);
     while (started < count && pthread_create(&thread[started], NULL, work, share) == 0)
         started++;

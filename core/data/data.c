@@ -1,12 +1,12 @@
 #include "core/data/data.h"
 
 #include "core/base/mem.h"
+#include "core/data/mapping.h"
 #include "core/data/matrix.h"
 #include "core/data/readers.h"
 
 #include <string.h>
 #include <strings.h>
-#include <sys/mman.h>
 
 static const struct reader {
     enum data_format format;
@@ -193,15 +193,22 @@ void data_describe(struct data_set *set)
     set->info.bytes = set->x.bytes;
 }
 
+int data_intact(const struct data_set *set, const char *path, struct rondo_error *err)
+{
+    if (!set->map || mapping_intact(set->map))
+        return RONDO_OK;
+    return rondo_error_set(err, RONDO_EINPUT, path, NULL,
+                           "the file was cut short, or cannot be read any more, while it was used");
+}
+
 void data_free(struct data_set *set)
 {
     if (!set)
         return;
-    if (set->map)
-        munmap(set->map, set->map_bytes);
-    else
+    if (!set->map)
         matrix_free(&set->x);
-    if (!set->map || set->x.packed)
+    if (!set->map || set->info.mapped)
         matrix_free(&set->labels);
+    mapping_destroy(set->map);
     mem_free(set);
 }

@@ -8,7 +8,8 @@
  * Formats, told by content first and by name second, plain or gzip or zstd:
  *   svmlight (.svm .libsvm .txt)   "label index:value ... # comment", indices ascending
  *   Matrix Market (.mtx)           coordinate or array; real, integer or pattern; general, symmetric
- *   NumPy (.npy)                   <f4 <f8, C or Fortran order, one or two dimensions
+ *   NumPy (.npy)                   <f4 <f8, C or Fortran order, one or two dimensions; matrices of <f8
+ *                                  in Fortran order are mapped where they are large and plain
  *   PLINK 1 (.bed .bim .fam)       genotypes by variants; mapped, never compressed
  *   tables (FID IID value ...)     phenotypes, matched to a .fam: options.people
  */
@@ -31,6 +32,7 @@ struct data_options {
     enum data_labels labels; /* of a .bed */
     const char *people; /* a .bed: a table's rows come in the order of its .fam; NULL: no tables */
     const char *column; /* the table's column that is wanted; NULL: it has one, or all are */
+    int64_t resident; /* bytes of a mapped file that may be resident; 0: all */
 };
 
 /* What a header, or for svmlight one pass over the text, tells. */
@@ -39,6 +41,7 @@ struct data_info {
     const char *compression; /* "none", "gzip", "zstd" */
     int64_t rows, cols, nnz; /* nnz: stored entries */
     bool sparse, packed;
+    bool mapped;             /* the matrix is pages of the file itself */
     bool labels;             /* the file bears y (svmlight, .fam) */
     size_t bytes;            /* of the matrix once loaded */
 };
@@ -48,8 +51,8 @@ struct data_set {
     struct rondo_matrix x;
     struct rondo_matrix labels; /* rows x 1 where info.labels; else rows = 0 */
     uint64_t digest;            /* of both: digest.h; 0: nobody has asked */
-    void *map; /* both lie in it: shelf.h; of packed genotypes x alone.  NULL: in memory of their own */
-    size_t map_bytes;
+    /* Both lie in it: shelf.h; of a data file x alone.  NULL: in memory of their own. */
+    struct mapping *map;
 };
 
 const char *data_format_name(enum data_format format);
@@ -66,11 +69,15 @@ bool data_companion(const char *path, int index, char *out, size_t size);
 int data_inspect(const char *path, const struct data_options *options, struct data_info *info,
                  struct rondo_error *err) RONDO_MUST_CHECK;
 
-/* Reads the whole file, or maps it: packed genotypes are pages of the .bed, which must not change
- * while they are used.  Every value is checked to be finite.  Cost: two passes over text. */
+/* Reads the whole file, or maps it: such a matrix is pages of the file, which must not change while they
+ * are used (mapping.h); it has ld = rows.  Every value is checked to be finite.  Cost: two passes over
+ * text, one over a .npy that is mapped, none over a .bed. */
 int data_load(const char *path, const struct data_options *options, struct data_set **set,
               struct rondo_error *err) RONDO_MUST_CHECK;
 void data_free(struct data_set *set); /* NULL allowed */
+/* RONDO_EINPUT where the mapped file was cut short, or could not be read, since it was loaded: what was
+ * computed meanwhile is worth nothing. */
+int data_intact(const struct data_set *set, const char *path, struct rondo_error *err) RONDO_MUST_CHECK;
 
 /* Writes a matrix as .npy (Fortran order, f8), .mtx or .svm (with labels [rows], or NULL), chosen
  * by the name; a trailing .gz compresses.  The file appears whole or not at all. */

@@ -1,33 +1,85 @@
 #include "core/data/digest.h"
 
+#include "core/data/mapping.h"
 #include "core/data/plink.h"
 
 #include <string.h>
 
-/* A tail shorter than the lanes is padded with zeros. */
-static uint64_t mix(uint64_t hash, const void *bytes, size_t size)
+static const uint64_t prime = UINT64_C(0x100000001b3);
+
+static void open(struct digest *digest, uint64_t hash)
 {
-    const uint64_t prime = UINT64_C(0x100000001b3);
-    uint64_t lane[4] = { hash, hash + 1, hash + 2, hash + 3 }, word[4];
+    *digest = (struct digest){ .hash = hash };
+    for (uint64_t l = 0; l < DIGEST_GROUP; l++)
+        digest->lane[l] = hash + l;
+}
+
+/* What does not fill the lanes is the last. */
+static void add(struct digest *digest, const void *bytes, size_t size)
+{
+    uint64_t lane[DIGEST_GROUP], word[DIGEST_GROUP];
     const unsigned char *at = bytes;
+    memcpy(lane, digest->lane, sizeof lane);
     for (; size >= sizeof word; at += sizeof word, size -= sizeof word) {
         memcpy(word, at, sizeof word);
-        for (int l = 0; l < 4; l++)
+        for (int l = 0; l < DIGEST_GROUP; l++)
             lane[l] = (lane[l] ^ word[l]) * prime;
     }
-    memset(word, 0, sizeof word);
+    memcpy(digest->lane, lane, sizeof lane);
     if (size)
-        memcpy(word, at, size);
-    for (int l = 0; l < 4; l++)
-        hash = (hash ^ ((lane[l] ^ word[l]) * prime)) * prime + (hash >> 32);
+        memcpy(digest->rest, at, size);
+}
+
+/* A tail shorter than the lanes is padded with zeros. */
+static uint64_t close(const struct digest *digest)
+{
+    uint64_t hash = digest->hash;
+    for (int l = 0; l < DIGEST_GROUP; l++)
+        hash = (hash ^ ((digest->lane[l] ^ digest->rest[l]) * prime)) * prime + (hash >> 32);
     return hash;
 }
 
+static uint64_t mix(uint64_t hash, const void *bytes, size_t size)
+{
+    struct digest digest;
+    open(&digest, hash);
+    add(&digest, bytes, size);
+    return close(&digest);
+}
+
+static uint64_t mix_shape(uint64_t hash, int64_t rows, int64_t cols, int64_t nnz, int64_t kind)
+{
+    const int64_t shape[] = { rows, cols, nnz, kind };
+    return mix(hash, shape, sizeof shape);
+}
+
+void digest_begin(struct digest *digest, uint64_t hash, int64_t rows, int64_t cols)
+{
+    open(digest, mix_shape(hash, rows, cols, rows * cols, 0));
+}
+
+void digest_part(struct digest *digest, const double *values, int64_t count)
+{
+    add(digest, values, (size_t)count * sizeof *values);
+}
+
+void digest_end_column(struct digest *digest)
+{
+    open(digest, close(digest));
+}
+
+static void touch(const struct data_set *set, const void *at, size_t bytes)
+{
+    if (set->map && mapping_holds(set->map, at))
+        mapping_touch(set->map, at, bytes);
+}
+
 /* A column's whole bytes, and what of its last stands for rows. */
-static uint64_t mix_packed(uint64_t hash, const struct rondo_matrix *x)
+static uint64_t mix_packed(uint64_t hash, const struct data_set *set, const struct rondo_matrix *x)
 {
     for (int64_t j = 0; j < x->cols; j++) {
         const uint8_t *column = x->packed + j * x->stride;
+        touch(set, column, (size_t)x->stride);
         uint8_t last = (uint8_t)(column[(x->rows - 1) / 4] & plink_last_bits(x->rows));
         hash = mix(hash, column, (size_t)((x->rows - 1) / 4));
         hash = mix(hash, &last, 1);
@@ -35,19 +87,21 @@ static uint64_t mix_packed(uint64_t hash, const struct rondo_matrix *x)
     return hash;
 }
 
-uint64_t digest_matrix(uint64_t hash, const struct rondo_matrix *x)
+static uint64_t mix_matrix(uint64_t hash, const struct data_set *set, const struct rondo_matrix *x)
 {
-    const int64_t shape[] = { x->rows, x->cols, x->nnz, x->packed ? 2 : x->sparse };
-    hash = mix(hash, shape, sizeof shape);
+    hash = mix_shape(hash, x->rows, x->cols, x->nnz, x->packed ? 2 : x->sparse);
     if (x->packed)
-        return mix_packed(hash, x);
+        return mix_packed(hash, set, x);
     if (x->sparse) {
         hash = mix(hash, x->colptr, (size_t)(x->cols + 1) * sizeof *x->colptr);
         hash = mix(hash, x->rowidx, (size_t)x->nnz * sizeof *x->rowidx);
         return mix(hash, x->values, (size_t)x->nnz * sizeof *x->values);
     }
-    for (int64_t j = 0; j < x->cols; j++)
-        hash = mix(hash, x->dense + j * x->ld, (size_t)x->rows * sizeof *x->dense);
+    for (int64_t j = 0; j < x->cols; j++) {
+        const double *column = x->dense + j * x->ld;
+        touch(set, column, (size_t)x->rows * sizeof *column);
+        hash = mix(hash, column, (size_t)x->rows * sizeof *column);
+    }
     return hash;
 }
 
@@ -55,6 +109,6 @@ uint64_t digest_set(uint64_t hash, const struct data_set *set)
 {
     if (hash == DIGEST_BEGIN && set->digest)
         return set->digest;
-    hash = digest_matrix(hash, &set->x);
-    return set->info.labels ? digest_matrix(hash, &set->labels) : hash;
+    hash = mix_matrix(hash, set, &set->x);
+    return set->info.labels ? mix_matrix(hash, set, &set->labels) : hash;
 }

@@ -1,7 +1,7 @@
 /* digest.h - a number that tells one matrix from another: its shape and every stored value.
  *
- * Place:   core/data, floor 1; used by shelf.c and apps/host.c.
- * Threads: safe, nothing is kept.
+ * Place:   core/data, floor 1; used by npy.c, slab.c and apps/host.c.
+ * Threads: a struct digest belongs to one; else safe, nothing is kept.
  * Memory:  none.
  *
  * FNV-1a over 64-bit words in four lanes: it finds what was damaged or exchanged by mistake, not what
@@ -14,10 +14,19 @@
 
 #define DIGEST_BEGIN UINT64_C(0xcbf29ce484222325)
 
-/* Goes on from `hash`.  Padding does not count. */
-uint64_t digest_matrix(uint64_t hash, const struct rondo_matrix *x);
-/* The matrix, and the labels where the file bears them.  One pass over them, but from DIGEST_BEGIN
- * none where the set's own is known. */
+enum { DIGEST_GROUP = 4 }; /* values, one for each lane */
+
+/* A dense matrix as it comes: begun with its shape, then column after column, each ended.  Of a column's
+ * parts all but the last are whole groups. */
+struct digest {
+    uint64_t hash, lane[DIGEST_GROUP], rest[DIGEST_GROUP];
+};
+void digest_begin(struct digest *digest, uint64_t hash, int64_t rows, int64_t cols);
+void digest_part(struct digest *digest, const double *values, int64_t count);
+void digest_end_column(struct digest *digest);
+
+/* The matrix, and the labels where the file bears them, from `hash` on; padding does not count.  One pass
+ * over them, but from DIGEST_BEGIN none where the set's own is known. */
 uint64_t digest_set(uint64_t hash, const struct data_set *set);
 
 #endif

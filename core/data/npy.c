@@ -1,8 +1,12 @@
 /* npy.c - NumPy's .npy: a header in Python's words, then the values.
  *
- * Fortran order is read straight into the columns.  C order comes in strips of eight rows, which
- * become whole cache lines of each column: no second copy of the matrix is held. */
+ * A large plain matrix of <f8 in Fortran order stays in its file, mapped: it is read once, in pieces, for its
+ * values to be proven finite and its digest taken.  Else Fortran order is read straight into the columns.
+ * C order comes in strips of eight rows, which become whole cache lines of each column: no second copy of
+ * the matrix is held. */
 #include "core/base/mem.h"
+#include "core/data/digest.h"
+#include "core/data/mapping.h"
 #include "core/data/matrix.h"
 #include "core/data/number.h"
 #include "core/data/readers.h"
@@ -11,6 +15,8 @@
 #include <string.h>
 
 enum { PREFIX = 10, HEADER_MAX = 65536, STRIP_ROWS = 8, STRIP_BYTES = 8 << 20, STRIP_SHARE = 20 };
+enum { MAPPED_LEAST = 1 << 20 };   /* bytes of values; a smaller file may change once it is read */
+enum { PIECE = 32768 };            /* values of a mapped file that are looked at together */
 enum { BELIEVED = 64 << 20, BELIEVED_RATIO = 16 }; /* of a compressed file's claim */
 
 struct npy {
@@ -19,6 +25,12 @@ struct npy {
     bool single;    /* <f4 */
     int64_t offset; /* bytes before the values */
 };
+
+/* Of the values as they lie in the file. */
+static size_t matrix_bytes(const struct npy *npy)
+{
+    return (size_t)(npy->rows * npy->cols) * (npy->single ? 4 : 8);
+}
 
 static const char cast_hint[] = "in Python: numpy.save(file, array.astype('<f8'))";
 
@@ -272,21 +284,28 @@ static int not_finite(const struct values *v, int64_t row, int64_t col, double v
                            isnan(value) ? "not a number" : "infinite");
 }
 
+/* Values of a column, from a row on. */
+static int check_finite(const struct values *v, const double *x, int64_t count, int64_t row, int64_t col,
+                        struct rondo_error *err)
+{
+    int64_t i = 0;
+    if (all_finite(x, count))
+        return RONDO_OK;
+    while (isfinite(x[i]))
+        i++;
+    return not_finite(v, row + i, col, x[i], err);
+}
+
 static int read_columns(struct values *v, struct rondo_error *err)
 {
-    for (int64_t j = 0; j < v->npy->cols; j++) {
+    int code = RONDO_OK;
+    for (int64_t j = 0; j < v->npy->cols && !code; j++) {
         double *column = v->dense + j * v->ld;
-        int code = read_values(v, column, v->npy->rows, err);
-        if (code)
-            return code;
-        if (all_finite(column, v->npy->rows))
-            continue;
-        int64_t i = 0;
-        while (isfinite(column[i]))
-            i++;
-        return not_finite(v, i, j, column[i], err);
+        code = read_values(v, column, v->npy->rows, err);
+        if (!code)
+            code = check_finite(v, column, v->npy->rows, 0, j, err);
     }
-    return RONDO_OK;
+    return code;
 }
 
 /* rows x cols values, row by row in `strip`, to their places from (row, col) on. */
@@ -302,6 +321,51 @@ static int spread(const struct values *v, const double *strip, int64_t row, int6
         for (int64_t i = 0; i < rows; i++)
             at[i] = strip[i * cols + j];
     }
+    return RONDO_OK;
+}
+
+/* Looks at all values of a file that will be mapped, whole columns or a part of one at a time. */
+static int prove(struct values *v, uint64_t *hash, struct rondo_error *err)
+{
+    int64_t n = v->npy->rows, p = v->npy->cols;
+    int64_t tall = n < PIECE ? n : PIECE, wide = PIECE / tall;
+    double *piece = mem_alloc(PIECE * sizeof *piece);
+    struct digest digest;
+    int code = piece ? RONDO_OK : rondo_error_set(err, RONDO_ENOMEM, v->s->path, NULL, "out of memory");
+    digest_begin(&digest, DIGEST_BEGIN, n, p);
+    for (int64_t j = 0; j < p && !code; j += wide) {
+        int64_t cols = p - j < wide ? p - j : wide;
+        for (int64_t i = 0; i < n && !code; i += tall) {
+            int64_t rows = n - i < tall ? n - i : tall;
+            code = read_values(v, piece, rows * cols, err);
+            for (int64_t k = 0; k < cols && !code; k++) {
+                code = check_finite(v, piece + k * rows, rows, i, j + k, err);
+                digest_part(&digest, piece + k * rows, rows);
+                if (i + rows == n)
+                    digest_end_column(&digest);
+            }
+        }
+    }
+    mem_free(piece);
+    *hash = digest.hash;
+    return code;
+}
+
+static int map_columns(struct values *v, const struct data_options *options, struct data_set *set,
+                       struct rondo_error *err)
+{
+    const struct npy *npy = v->npy;
+    int code = prove(v, &set->digest, err);
+    if (!code)
+        code = mapping_create(v->s->fd, (size_t)v->s->size, options->resident, v->s->path, &set->map, err);
+    if (code)
+        return code;
+    set->info.mapped = true;
+    set->x = (struct rondo_matrix){
+        .rows = npy->rows, .cols = npy->cols, .nnz = npy->rows * npy->cols, .ld = npy->rows,
+        .dense = (const double *)(const void *)((const char *)mapping_at(set->map) + npy->offset),
+        .bytes = matrix_bytes(npy),
+    };
     return RONDO_OK;
 }
 
@@ -333,6 +397,12 @@ static int read_rows(struct values *v, struct rondo_error *err)
     return code;
 }
 
+static bool is_mapped(const struct stream *s, const struct npy *npy, const struct data_options *options)
+{
+    return s->coding == STREAM_PLAIN && npy->fortran && !npy->single && npy->cols > 1
+           && !options->vector && npy->offset % (int64_t)sizeof(double) == 0 && matrix_bytes(npy) >= MAPPED_LEAST;
+}
+
 int npy_inspect(struct stream *s, const struct data_options *options, struct data_info *info,
                 struct rondo_error *err)
 {
@@ -343,7 +413,8 @@ int npy_inspect(struct stream *s, const struct data_options *options, struct dat
     info->rows = npy.rows;
     info->cols = npy.cols;
     info->nnz = npy.rows * npy.cols;
-    info->bytes = matrix_dense_bytes(npy.rows, npy.cols);
+    info->mapped = is_mapped(s, &npy, options);
+    info->bytes = info->mapped ? matrix_bytes(&npy) : matrix_dense_bytes(npy.rows, npy.cols);
     return RONDO_OK;
 }
 
@@ -355,6 +426,8 @@ int npy_load(struct stream *s, const struct data_options *options, struct data_s
     int code = open_npy(s, options, &npy, err);
     if (!code)
         code = measure(s, &npy, err);
+    if (!code && is_mapped(s, &npy, options))
+        return map_columns(&values, options, set, err);
     if (!code)
         code = matrix_dense(&set->x, npy.rows, npy.cols, &values.dense, s->path, err);
     if (code)

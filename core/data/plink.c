@@ -4,16 +4,15 @@
  * the .fam, and its length must be what they make.  The .fam's sixth column is y. */
 #include "core/base/mem.h"
 #include "core/data/fields.h"
+#include "core/data/mapping.h"
 #include "core/data/matrix.h"
 #include "core/data/plink.h"
 #include "core/data/readers.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <strings.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 enum { MAGIC = PLINK_HEADER, WORDS = 6, POSITION = 3, PHENOTYPE = 5 };
@@ -210,7 +209,7 @@ static int look(struct stream *s, const struct data_options *options, struct dat
     if (!code)
         code = check_labels(s, options, &labels, info, err);
     info->nnz = info->rows * info->cols;
-    info->packed = true;
+    info->packed = info->mapped = true;
     info->bytes = (size_t)(s->size - MAGIC);
     return code;
 }
@@ -242,14 +241,11 @@ int bed_load(struct stream *s, const struct data_options *options, struct data_s
         code = load_labels(s, set, err);
     if (code)
         return code;
-    void *map = mmap(NULL, (size_t)s->size, PROT_READ, MAP_SHARED, s->fd, 0);
-    if (map == MAP_FAILED)
-        return rondo_error_set(err, RONDO_EIO, s->path, NULL, "it cannot be mapped: %s",
-                               strerror(errno));
-    set->map = map;
-    set->map_bytes = (size_t)s->size;
+    code = mapping_create(s->fd, (size_t)s->size, options->resident, s->path, &set->map, err);
+    if (code)
+        return code;
     set->x = (struct rondo_matrix){ .rows = info->rows, .cols = info->cols, .nnz = info->nnz,
-                                    .packed = (const uint8_t *)map + MAGIC,
+                                    .packed = (const uint8_t *)mapping_at(set->map) + MAGIC,
                                     .stride = (info->rows + 3) / 4, .bytes = info->bytes };
     return RONDO_OK;
 }

@@ -2,13 +2,13 @@
 
 #include "core/base/mem.h"
 #include "core/data/digest.h"
+#include "core/data/mapping.h"
 #include "core/data/matrix.h"
 #include "core/data/readers.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -192,14 +192,13 @@ static bool pads_with_zeros(const struct rondo_matrix *m)
     return true;
 }
 
-static struct data_set *set_at(void *map, const struct header *header)
+static struct data_set *set_at(struct mapping *map, const struct header *header)
 {
     struct data_set *set = mem_calloc(1, sizeof *set);
     if (!set)
         return NULL;
-    *set = (struct data_set){ .x = matrix_at(map, &header->x),
-                              .labels = matrix_at(map, &header->labels),
-                              .map = map, .map_bytes = header->bytes };
+    *set = (struct data_set){ .x = matrix_at(mapping_at(map), &header->x),
+                              .labels = matrix_at(mapping_at(map), &header->labels), .map = map };
     set->info.format = (enum data_format)header->format;
     set->info.compression = stream_coding_name((enum stream_coding)header->coding);
     data_describe(set);
@@ -220,13 +219,13 @@ static struct data_set *map_file(int fd, const char *key)
         || pread(fd, &header, sizeof header, 0) != (ssize_t)sizeof header
         || !is_sound(&header, key, (uint64_t)info.st_size))
         return NULL;
-    void *map = mmap(NULL, header.bytes, PROT_READ, MAP_SHARED, fd, 0);
-    if (map == MAP_FAILED)
+    struct mapping *map;
+    if (mapping_create(fd, header.bytes, 0, "", &map, NULL))
         return NULL;
-    (void)madvise(map, header.bytes, MADV_WILLNEED);
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
     struct data_set *set = set_at(map, &header);
     if (!set)
-        munmap(map, header.bytes);
+        mapping_destroy(map);
     return set;
 }
 

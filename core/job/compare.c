@@ -13,6 +13,8 @@ static bool may_change(const char *key)
     static const char *const groups[] = { "stop", "workers", "trace", "checkpoint", "queue",
                                           "output" };
     size_t length = strcspn(key, ".");
+    if (strcmp(key, "limits.resident") == 0)
+        return true;
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
         if (strlen(groups[i]) == length && strncmp(key, groups[i], length) == 0)
             return true;
@@ -65,7 +67,7 @@ static int differs(const struct field *was, const struct rondo_job *job, const s
     words(is, after);
     return rondo_error_set(err, RONDO_EINPUT, where,
                            "--resume accepts changes under stop, workers, trace, checkpoint, queue "
-                           "alone",
+                           "and of limits.resident alone",
                            "%s%s was %s when the job began and is %s now",
                            is->role ? "the data file " : "", is->key, before, after);
 }

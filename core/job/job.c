@@ -140,9 +140,20 @@ void job_where(const struct rondo_job *job, const char *key, char *out, size_t s
     field_place(pointer, job->origin, line, column, out, size);
 }
 
-int64_t job_memory_bytes(const struct rondo_job *job)
+/* Checked when the job was parsed. */
+static int64_t bytes_of(const struct rondo_job *job, const char *key)
 {
     int64_t bytes = 0;
-    rule_bytes(job_text(job, "limits.memory"), &bytes); /* checked when the job was parsed */
+    rule_bytes(job_text(job, key), &bytes);
     return bytes;
+}
+
+int64_t job_memory_bytes(const struct rondo_job *job)
+{
+    return bytes_of(job, "limits.memory");
+}
+
+int64_t job_resident_bytes(const struct rondo_job *job)
+{
+    return job_given(job, "limits.resident") ? bytes_of(job, "limits.resident") : 0;
 }

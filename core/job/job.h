@@ -63,6 +63,8 @@ struct job_file {
 bool job_file_at(const struct rondo_job *job, int index, struct job_file *file);
 /* "2GiB", "512 MiB", "1000000" -> bytes */
 int64_t job_memory_bytes(const struct rondo_job *job);
+/* limits.resident; 0: there is none. */
+int64_t job_resident_bytes(const struct rondo_job *job);
 
 /* The whole spec with every default filled in, as compact JSON text with sorted keys; owned by the
  * caller (mem_free).  This text is what result.json bears and what crosses the wire. */

@@ -62,6 +62,9 @@ static const struct rondo_param keys[] = {
     { "limits.memory", RONDO_TEXT, "1GiB", NAN, NAN, false, NULL, "bytes",
       "for caches and copies beside the data: a number with KiB, MiB, GiB, TiB, KB, MB, GB or "
       "none" },
+    { "limits.resident", RONDO_TEXT, NULL, NAN, NAN, false, NULL, "bytes",
+      "how much of a mapped .npy or .bed stays in memory, as limits.memory; when absent what the system "
+      "leaves there; never changes a result" },
     { "queue.priority", RONDO_INTEGER, "0", -100, 100, false, NULL, "",
       "higher ones are started first in the service; rondo run ignores it" },
     { "trace", RONDO_CHOICE, "rounds", NAN, NAN, false, "off|rounds|blocks|all", "",
@@ -78,6 +81,7 @@ static const struct keys_extra extras[] = {
     { .key = "schedule.staleness", .zero_only = true },
     { .key = "workers.device", .later = "cuda" },
     { .key = "limits.memory", .size = true },
+    { .key = "limits.resident", .size = true },
     { .key = "output.dir", .path = true },
 };
 

@@ -280,6 +280,11 @@ struct rondo_host {
      * RONDO_EINPUT; RONDO_ECANCELED: nobody waits for them any more.  Pass the code on. */
     int (*put)(struct rondo_model *model, const double *rows, int64_t count, int64_t width,
                struct rondo_error *err);
+
+    /* These bytes of a role's dense or packed matrix are read next, by any thread.  Where the matrix is a
+     * file's pages and the spec has limits.resident, others may be let go meanwhile: what an app does not
+     * say it reads stays in memory.  Few megabytes at a time; without that key it need not be called. */
+    void (*touch)(const struct rondo_job *job, const void *at, size_t bytes);
 };
 
 /* ---- the app ------------------------------------------------------------------------------- */

@@ -80,7 +80,7 @@ class Data(Made):
         told = json.loads(call("data", "info", path, "--json").stdout)
         self.assertEqual(told, {"file": path, "format": "bed", "compression": "none", "rows": 403,
                                 "cols": 900, "nnz": 403 * 900, "sparse": False, "packed": True,
-                                "labels": True, "bytes": 101 * 900})
+                                "mapped": True, "labels": True, "bytes": 101 * 900})
         self.assertIn("packed", call("data", "info", path).stdout)
 
     def test_convert_there_and_back(self):

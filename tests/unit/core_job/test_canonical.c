@@ -100,7 +100,7 @@ Test(canonical, a_job_goes_on_with_other_limits_workers_trace_and_checkpoints)
     static const char *const sets[] = { "stop.gap=1e-9", "stop.seconds=3", "workers.count=4",
                                         "trace=all", "checkpoint.seconds=1", "output.dir=/o",
                                         "limits.memory=1024 MiB", "queue.priority=-7",
-                                        "schedule.blocks=8" };
+                                        "limits.resident=2GiB", "schedule.blocks=8" };
     for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++)
         resumes(sets[i], "", "");
 }

@@ -275,6 +275,29 @@ class Results(Jobs):
         self.assertEqual(len(set(self.predicted("out"))), 1)
 
 
+    def test_weights_however_small(self):
+        made = self.make()
+        spec = self.job("logistic")
+        whole = self.solve(spec, "whole")
+        np.save(self.file("weights"), made["weights"] * 1e-308)
+        small = self.solve(spec, "small")
+        self.assertAlmostEqual(small["objective"], whole["objective"], delta=1e-6)
+        self.assertEqual(small["stop_reason"], "gap")
+
+    def test_errors_beyond_all_numbers_are_numbers(self):
+        """Held-out rows so far off that e^eta is no number: cv.json is JSON, and the error is large."""
+        chance = np.random.default_rng(1)
+        x = chance.normal(size=(60, 20))
+        np.save(self.file("poisson"), chance.poisson(np.exp(0.7 * (x[:, 0] - x[:, 1]))).astype(float))
+        x[[4, 8], 0] = 3000, 2000
+        np.save(self.file("x"), x)
+        np.save(self.file("folds"), [0.0 if i in (4, 8) else 1.0 + i % 3 for i in range(60)])
+        self.solve(self.job("poisson", weights=False, factor=False, cv={"folds": self.file("folds")}))
+        with open(self.path("out", "cv.json"), encoding="utf-8") as stream:
+            self.assertNotRegex(stream.read(), "inf|nan")
+        self.assertGreater(max(point["mean"] for point in read_json(self.path("out", "cv.json"))["points"]), 1e100)
+
+
 class Sent(Jobs):
     def test_weights_factors_and_folds_reach_workers_that_do_not_see_them(self):
         self.make()

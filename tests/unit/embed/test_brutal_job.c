@@ -103,6 +103,7 @@ static void brutal(const char *what, const char *more, int32_t workers, bool enc
 {
     struct rondo_error err;
     uint64_t step = (uint64_t)(10 / scale_runs(10)), k = 1, borne = 0;
+    step *= what == LOGISTIC && workers > 1 ? 3 : 1; /* long, and like the one worker's */
     log_set_level(LOG_ERROR);
     write_data();
     struct rondo_job *job = parse(what, more);

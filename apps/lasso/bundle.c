@@ -243,7 +243,7 @@ static int settle_one(struct lasso_bundle *bundle, int32_t f, int32_t phase,
 static int rest(struct lasso_head *head, struct rondo_order *order)
 {
     struct lasso_bundle *bundle = head->bundle;
-    bool done = true, imprecise = false;
+    bool done = true;
     int code = RONDO_OK;
     bundle->commit.size = 0;
     for (int32_t f = 0; f < bundle->count && !code; f++) {
@@ -252,14 +252,13 @@ static int rest(struct lasso_head *head, struct rondo_order *order)
         code = put_part(head->lasso, &bundle->commit, wants->commit.data, wants->commit.size);
         at->done |= wants->stop != NULL;
         done = done && at->done;
-        imprecise = imprecise || at->imprecise;
         order->updates += wants->updates;
     }
     order->kind = RONDO_REST;
     order->report = true;
     order->note = "folds";
     order->commit = (struct rondo_bytes){ bundle->commit.data, bundle->commit.size };
-    order->stop = !done ? NULL : imprecise ? "precision" : "gap";
+    order->stop = !done ? NULL : head->at.imprecise ? "precision" : "gap"; /* cv.json has the folds' gaps */
     return code;
 }
 

@@ -18,6 +18,7 @@ int lasso_keep_error(struct lasso_head *head, double sum)
     double error = sum / head->lasso->held[head->lasso->stage - 1];
     error = error < LASSO_LARGEST ? error : LASSO_LARGEST; /* of counts far off: its square is a number still */
     head->at.errors++;
+    head->at.gap_most = fmax(head->at.gap_most, lasso_relative_gap(head));
     return lasso_append(head->lasso, &head->errors, &error, sizeof error);
 }
 
@@ -95,11 +96,14 @@ int lasso_write_folds(const struct lasso_head *head, FILE *out)
     const struct lasso *lasso = head->lasso;
     struct verdict verdict = decide(head);
     double least = lasso_lambda_of(head, verdict.least), simplest = lasso_lambda_of(head, verdict.simplest);
+    double gap = 0;
+    for (int32_t f = 1; f <= lasso->folds; f++)
+        gap = fmax(gap, head->bundle->head[f]->at.gap_most);
     fprintf(out, "{\"folds\": %" PRId32 ", \"rule\": \"%s\", \"measure\": \"%s\",\n \"chosen\": %.17g, "
-                 "\"lambda_min\": %.17g, \"lambda_1se\": %.17g,\n \"points\": [",
+                 "\"lambda_min\": %.17g, \"lambda_1se\": %.17g, \"gap\": %.17g,\n \"points\": [",
             lasso->folds, lasso->one_se ? "1se" : "min",
             strcmp(lasso->loss->name, "squared") == 0 ? "mean squared error" : "mean deviance",
-            lasso->one_se ? simplest : least, least, simplest);
+            lasso->one_se ? simplest : least, least, simplest, gap);
     for (int64_t l = 0; l < lasso->points; l++) {
         double mean, se;
         sum_up(head, l, &mean, &se);

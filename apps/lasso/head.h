@@ -39,6 +39,7 @@ struct numbers {
     int64_t errors;     /* in head->errors */
     int64_t done;       /* cross-validation: the last point is solved */
     int64_t untested, losses; /* a fresh residual that no sweep has looked at; those too far, in a row */
+    double gap_most; /* of a fold's points */
     double b0;      /* with a loss: beside the null model's */
     double aim;     /* the penalty that the working set is solved for: l1, or on the way there */
     double stride;  /* the last fresh residual is so far from the one before, at most */

@@ -265,6 +265,8 @@ static double dual_value(const struct lasso_head *head, const struct sweep *sums
     if (head->at.l1 == 0 && head->at.l2 > 0)
         return cross - 0.5 * sums->rr / n - 0.5 * sums->square / head->at.l2;
     double s = cross / square;
+    if (head->lasso->nonnegative && s < 0) /* x_j'r has a bound above alone, and -r none */
+        return 0;
     if (sums->most > 0) {
         double reach = head->at.l1 / sums->most;
         s = s > reach ? reach : s < -reach ? -reach : s;

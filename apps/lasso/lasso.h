@@ -177,7 +177,7 @@ struct lasso_scratch {
     int64_t round;
     int32_t phase;
     int32_t *place; /* [p] zeros, but while a panel of couplings is united */
-    struct rondo_buf room, list;
+    struct rondo_buf room, list, gram;
 };
 
 int lasso_common_create(const void *problem, int32_t index, void **state, struct rondo_error *err);

@@ -15,6 +15,9 @@
 enum {
     OUTER_MOST = 60,      /* models */
     PASSES_MOST = 1000,   /* over a model's variables */
+    PASSES_LEAST = 8,     /* before couplings, which cost as much as entries ... */
+    PRODUCTS = 32,        /* ... of so many products in registers */
+    GRAM_MOST = 1 << 25,  /* numbers in the columns that couplings are made of */
     HALVINGS = 40,
 };
 
@@ -197,8 +200,87 @@ static double pass(struct outer *at, const int32_t *list, int64_t many)
                                 : pass_dense(at, list, many);
 }
 
+/* Where passes have cost as much as couplings would, these are better. */
+static bool affords_couplings(const struct outer *at, int passes)
+{
+    double m = (double)at->active, n = (double)at->lasso->n, entries = 0;
+    for (int64_t k = 0; k < at->active; k++)
+        entries += at->lasso->cost[at->task->variables[at->list[k]]];
+    return passes >= PASSES_LEAST && m * n <= GRAM_MOST && (double)passes * PRODUCTS * entries >= m * m * n;
+}
+
+/* x_j'e in the units of w, at the residual as it is. */
+static double gradient(struct outer *at, int64_t i)
+{
+    const struct lasso *lasso = at->lasso;
+    const struct rondo_matrix *x = lasso->x;
+    int64_t j = at->task->variables[i];
+    double mean = 0, dot;
+    if (x->sparse) {
+        int64_t begin = x->colptr[j];
+        dot = lasso->kernel->gather(x->values + begin, x->rowidx + begin, x->colptr[j + 1] - begin,
+                                    at->scratch->r);
+    } else {
+        const double *value = dense(at, j, &mean);
+        dot = lasso->kernel->dot(value, at->scratch->r, lasso->n) - mean * at->sum_r;
+    }
+    return -(dot - at->mean[i] * at->descent.sum) * (at->unit[i] / (double)lasso->n);
+}
+
+/* The column of variable i that couplings are products of: centred under h, times its root and unit. */
+static void weigh_column(struct outer *at, int64_t i, const double *root, double *to)
+{
+    const struct lasso *lasso = at->lasso;
+    int64_t j = at->task->variables[i];
+    double mean = lasso->x->sparse ? 0 : lasso->mean[j], scale = at->unit[i] / sqrt((double)lasso->n);
+    double shift = mean - at->mean[i] * at->descent.gain;
+    lasso_column(lasso, j, to);
+    for (int64_t k = 0; k < lasso->n; k++)
+        to[k] = (to[k] - shift) * scale;
+    lasso->panel->scaled(to, root, lasso->n, to);
+}
+
+/* The model on its couplings, by Newton steps: for columns that are so dependent that passes do not end.
+ * RONDO_ENOMEM. */
+static int solve_on_couplings(struct outer *at, double tolerance)
+{
+    const struct lasso *lasso = at->lasso;
+    int64_t m = at->active, n = lasso->n;
+    struct rondo_buf *gram = &at->scratch->gram;
+    int code = lasso->host->reserve(gram, (size_t)(m * n + m * m + 4 * m + n) * sizeof(double)
+                                              + (size_t)m * sizeof(double *));
+    if (code)
+        return code;
+    double *column = (double *)(void *)gram->data, *c = column + m * n, *w = c + m * m, *q = w + m;
+    double *l1 = q + m, *l2 = l1 + m, *root = l2 + m;
+    const double **list = (const double **)(void *)(root + n);
+    for (int64_t i = 0; i < n; i++)
+        root[i] = sqrt(at->scratch->h[i]);
+    for (int64_t k = 0; k < m; k++) {
+        int64_t i = at->list[k];
+        weigh_column(at, i, root, column + k * n);
+        list[k] = column + k * n;
+        w[k] = at->w[i];
+        q[k] = gradient(at, i);
+        l1[k] = at->l1[i];
+        l2[k] = at->l2[i];
+    }
+    lasso->panel->products(list, m, list, m, n, c, m);
+    for (int64_t k = 0; k < m; k++)
+        c[k * m + k] = 1;
+    struct lasso_block block = { .count = m, .couplings = c, .w = w, .q = q, .l1 = l1, .l2 = l2,
+                                 .tolerance = tolerance, .mode = LASSO_SOLVE,
+                                 .nonnegative = lasso->nonnegative };
+    int64_t steps = lasso_solve(lasso, &block, &at->scratch->list);
+    for (int64_t k = 0; k < m; k++)
+        at->w[at->list[k]] = w[k];
+    at->steps += steps > 0 ? steps : 0;
+    at->reads += m;
+    return steps < 0 ? (int)steps : RONDO_OK;
+}
+
 /* Coordinate descent.  What comes to violate meanwhile is found when the next model begins. */
-static void solve_model(struct outer *at, double tolerance)
+static int solve_model(struct outer *at, double tolerance)
 {
     const struct lasso *lasso = at->lasso;
     at->sum_r = sum_of(at->scratch->r, lasso->n);
@@ -209,9 +291,15 @@ static void solve_model(struct outer *at, double tolerance)
         .gain = at->sum_h > 0 ? 1 / at->sum_h : 0, .weighed = at->weighed, .start = at->start,
         .nonnegative = lasso->nonnegative,
     };
-    for (int passes = 0; passes < PASSES_MOST; passes++)
+    int code = RONDO_OK;
+    for (int passes = 0; passes < PASSES_MOST && !code; passes++) {
         if (pass(at, at->list, at->active) <= tolerance)
             break;
+        if (!affords_couplings(at, passes))
+            continue;
+        code = solve_on_couplings(at, tolerance);
+        break;
+    }
     at->steps += at->descent.steps;
     for (int64_t i = 0; i < at->count; i++)
         at->b[i] = at->w[i] == (at->unit[i] > 0 ? at->was[i] / at->unit[i] : 0) ? at->was[i]
@@ -219,6 +307,7 @@ static void solve_model(struct outer *at, double tolerance)
     /* a goes with each variable: a = a0 - sum d_j x_j'h / sum h */
     for (int64_t i = 0; lasso->intercept && i < at->count; i++)
         at->shift += (at->b[i] - at->was[i]) * at->mean[i] * at->descent.gain;
+    return code;
 }
 
 /* ---- the step ------------------------------------------------------------------------------------- */
@@ -339,7 +428,9 @@ int lasso_outer_pull(const struct lasso *lasso, const struct lasso_slice *slice,
         loss = model == 0 ? at.loss : loss;
         if (worst <= at.brief->tolerance)
             break;
-        solve_model(&at, exact ? at.brief->tolerance : fmax(INNER * worst, 0.3 * at.brief->tolerance));
+        code = solve_model(&at, exact ? at.brief->tolerance : fmax(INNER * worst, 0.3 * at.brief->tolerance));
+        if (code)
+            return code;
         if (!step(&at))
             break;
     }

@@ -255,6 +255,7 @@ void lasso_scratch_free(const void *problem, void *state)
     lasso->host->free(scratch->v);
     lasso->host->free(scratch->room.data);
     lasso->host->free(scratch->list.data);
+    lasso->host->free(scratch->gram.data);
     lasso->host->free(scratch);
 }
 

@@ -22,14 +22,15 @@ enum { BELIEVED = 64 << 20, BELIEVED_RATIO = 16 }; /* of a compressed file's cla
 struct npy {
     int64_t rows, cols;
     bool fortran;
-    bool single;    /* <f4 */
+    char kind;      /* 'f', 'i', 'u' or 'b' */
+    int width;      /* bytes of a value */
     int64_t offset; /* bytes before the values */
 };
 
 /* Of the values as they lie in the file. */
 static size_t matrix_bytes(const struct npy *npy)
 {
-    return (size_t)(npy->rows * npy->cols) * (npy->single ? 4 : 8);
+    return (size_t)(npy->rows * npy->cols) * (size_t)npy->width;
 }
 
 static const char cast_hint[] = "in Python: numpy.save(file, array.astype('<f8'))";
@@ -72,11 +73,16 @@ static int read_type(const struct stream *s, const char *at, struct npy *npy,
         if (*at != '\'' && *at != '"')
             name[size++] = *at;
     name[size] = 0;
-    npy->single = strcmp(name, "<f4") == 0;
-    if (npy->single || strcmp(name, "<f8") == 0)
-        return RONDO_OK;
+    static const char *const types[] = { "<f8", "<f4", "<i8", "<i4", "<i2", "|i1", "<u8", "<u4", "<u2",
+                                         "|u1", "|b1" };
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (strcmp(name, types[i]) == 0) {
+            npy->kind = name[1];
+            npy->width = name[2] - '0';
+            return RONDO_OK;
+        }
     return rondo_error_set(err, RONDO_EINPUT, s->path, cast_hint,
-                           "values of type %s are not read; <f4 and <f8 are", name);
+                           "values of type %s are not read; <f4, <f8 and whole numbers are", name);
 }
 
 static int read_shape(const struct stream *s, const char *at, struct npy *npy,
@@ -176,7 +182,7 @@ static int truncated(const struct stream *s, const struct npy *npy, int64_t have
     return rondo_error_set(err, RONDO_EINPUT, s->path, NULL,
                            "the file is truncated: %lld x %lld values of %d bytes need %lld bytes, "
                            "there are %lld",
-                           (long long)npy->rows, (long long)npy->cols, npy->single ? 4 : 8,
+                           (long long)npy->rows, (long long)npy->cols, npy->width,
                            (long long)need, (long long)have);
 }
 
@@ -189,7 +195,7 @@ static int open_npy(struct stream *s, const struct data_options *options, struct
         code = data_check_shape(s->path, options, npy->rows, npy->cols, err);
     if (code)
         return code;
-    int64_t width = npy->single ? 4 : 8, need, limit = stream_limit(s);
+    int64_t width = npy->width, need, limit = stream_limit(s);
     if (__builtin_mul_overflow(npy->rows * npy->cols, width, &need) ||
         __builtin_add_overflow(need, npy->offset, &need))
         need = INT64_MAX;
@@ -212,7 +218,7 @@ static int open_npy(struct stream *s, const struct data_options *options, struct
  * is taken for it; then the stream is at the first value again. */
 static int measure(struct stream *s, const struct npy *npy, struct rondo_error *err)
 {
-    int64_t need = npy->offset + npy->rows * npy->cols * (npy->single ? 4 : 8);
+    int64_t need = npy->offset + npy->rows * npy->cols * npy->width;
     if (s->coding == STREAM_PLAIN || need < BELIEVED || need / BELIEVED_RATIO < s->size)
         return RONDO_OK;
     struct npy again;
@@ -240,12 +246,36 @@ struct values {
     int64_t read; /* values so far */
 };
 
-/* The next `count` values as doubles.  <f4 come into the upper half and are spread from the front:
+/* A value as the nearest double. */
+static double value_at(const char *bytes, char kind, int width)
+{
+    float single;
+    double value;
+    int64_t whole = 0;
+    uint64_t natural = 0;
+    if (kind == 'f' && width == 4) {
+        memcpy(&single, bytes, sizeof single);
+        return (double)single;
+    }
+    if (kind == 'f') {
+        memcpy(&value, bytes, sizeof value);
+        return value;
+    }
+    memcpy(&natural, bytes, (size_t)width); /* the low bytes come first */
+    if (kind != 'i')
+        return (double)natural;
+    int shift = 8 * (8 - width);
+    natural <<= shift;
+    memcpy(&whole, &natural, sizeof whole);
+    return (double)(whole >> shift);
+}
+
+/* The next `count` values as doubles.  Shorter ones come into the upper part and are spread from the front:
  * value i is read before anything is written behind its place. */
 static int read_values(struct values *v, double *into, int64_t count, struct rondo_error *err)
 {
     const struct npy *npy = v->npy;
-    size_t width = npy->single ? 4 : 8, size = (size_t)count * width, got = 0;
+    size_t width = (size_t)npy->width, size = (size_t)count * width, got = 0;
     char *bytes = (char *)into + (size_t)count * sizeof *into - size;
     int code = stream_read(v->s, bytes, size, &got, err);
     if (code)
@@ -254,11 +284,9 @@ static int read_values(struct values *v, double *into, int64_t count, struct ron
     if (got < size)
         return truncated(v->s, npy, npy->offset + v->read * (int64_t)width,
                          npy->offset + npy->rows * npy->cols * (int64_t)width, err);
-    for (int64_t i = 0; npy->single && i < count; i++) {
-        float value;
-        memcpy(&value, bytes + (size_t)i * 4, 4);
-        into[i] = (double)value;
-    }
+    bool as_it_is = npy->kind == 'f' && width == sizeof(double);
+    for (int64_t i = 0; !as_it_is && i < count; i++)
+        into[i] = value_at(bytes + (size_t)i * width, npy->kind, npy->width);
     return RONDO_OK;
 }
 
@@ -399,7 +427,7 @@ static int read_rows(struct values *v, struct rondo_error *err)
 
 static bool is_mapped(const struct stream *s, const struct npy *npy, const struct data_options *options)
 {
-    return s->coding == STREAM_PLAIN && npy->fortran && !npy->single && npy->cols > 1
+    return s->coding == STREAM_PLAIN && npy->fortran && npy->kind == 'f' && npy->width == 8 && npy->cols > 1
            && !options->vector && npy->offset % (int64_t)sizeof(double) == 0 && matrix_bytes(npy) >= MAPPED_LEAST;
 }
 

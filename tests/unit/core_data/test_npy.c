@@ -57,6 +57,36 @@ Test(npy, reads_both_orders_and_both_types_in_all_versions)
     cr_expect_eq(mem_live(), 0);
 }
 
+Test(npy, whole_numbers_are_read_as_they_are)
+{
+    static const struct {
+        const char *type;
+        size_t width;
+        unsigned char bytes[16];
+        double value[2];
+    } rows[] = {
+        { "|b1", 1, { 1, 0 }, { 1, 0 } },
+        { "|i1", 1, { 0xff, 0x7f }, { -1, 127 } },
+        { "|u1", 1, { 0xff, 0x7f }, { 255, 127 } },
+        { "<i2", 2, { 0x00, 0x80, 0x01, 0x00 }, { -32768, 1 } },
+        { "<u2", 2, { 0x00, 0x80, 0x01, 0x00 }, { 32768, 1 } },
+        { "<i4", 4, { 0xfe, 0xff, 0xff, 0xff, 7, 0, 0, 0 }, { -2, 7 } },
+        { "<u4", 4, { 0xfe, 0xff, 0xff, 0xff, 7, 0, 0, 0 }, { 4294967294.0, 7 } },
+        { "<i8", 8, { 0xfd, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 1 },
+          { -3, 4294967296.0 } },
+        { "<u8", 8, { 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80 }, { 5, 0x1p63 } },
+    };
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+        char text[128];
+        dict(text, rows[k].type, 0, "(2, 1)");
+        struct data_set *set = scratch_load(npy("a.npy", 1, text, rows[k].bytes, 2 * rows[k].width),
+                                            &scratch_one);
+        for (int i = 0; i < 2; i++)
+            cr_expect_eq(scratch_at(&set->x, i, 0), rows[k].value[i], "%s", rows[k].type);
+        data_free(set);
+    }
+}
+
 Test(npy, long_columns_are_aligned_and_padded_with_zeros)
 {
     enum { N = 101, P = 7 };
@@ -199,12 +229,12 @@ Test(npy, a_file_cut_within_its_header_is_told)
 
 Test(npy, other_types_are_refused_with_those_that_are_read)
 {
-    static const char *const types[] = { "<i8", ">f8", "<f2", "<c16", "|b1", "|O" };
+    static const char *const types[] = { ">i8", ">f8", "<f2", "<c16", "<U1", "|O" };
     char text[128];
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         dict(text, types[i], true, "(2, 3)");
         scratch_refuses(npy("t.npy", 1, text, six, sizeof six), &scratch_one, 0,
-                        "are not read; <f4 and <f8 are", "astype");
+                        "are not read; <f4, <f8 and whole numbers are", "astype");
     }
 }
 

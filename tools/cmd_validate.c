@@ -173,6 +173,7 @@ static void put_source(struct jsonout *out, const struct rondo_job *job,
         jsonout_integer_at(out, "nnz", info->nnz);
         jsonout_flag_at(out, "sparse", info->sparse);
         jsonout_flag_at(out, "packed", info->packed);
+        jsonout_flag_at(out, "mapped", info->mapped);
         jsonout_flag_at(out, "labels", info->labels);
         jsonout_integer_at(out, "bytes", (int64_t)info->bytes);
     }

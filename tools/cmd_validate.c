@@ -33,7 +33,7 @@ static int inspect(const struct rondo_job *job, struct source *source, struct ro
     keys_of_role(source->role->key, key, sizeof key);
     struct data_options options;
     int code = host_options(job, (int)(source->role - job_app(job)->roles), &options, err);
-    source->given = job_given(job, key);
+    source->given = job_is_file(job, key);
     if (code || !source->given)
         return code;
     code = data_inspect(job_text(job, key), &options, &source->info, err);

@@ -255,9 +255,11 @@ static int rest(struct lasso_head *head, struct rondo_order *order)
         order->updates += wants->updates;
     }
     order->kind = RONDO_REST;
-    order->report = true;
     order->note = "folds";
     order->commit = (struct rondo_bytes){ bundle->commit.data, bundle->commit.size };
+    /* A line of progress for each lambda that all data have come to, and for the end. */
+    order->report = done || head->at.sweeps <= 1 || head->at.point > bundle->told;
+    bundle->told = head->at.point;
     order->stop = !done ? NULL : head->at.imprecise ? "precision" : "gap"; /* cv.json has the folds' gaps */
     return code;
 }

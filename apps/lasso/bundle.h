@@ -14,6 +14,7 @@ struct lasso_bundle {
     struct rondo_order *order;  /* [count] what each asks for in the phase under way */
     struct rondo_bytes *result; /* [chunks] of one head */
     struct rondo_buf commit, part;
+    int64_t told;               /* the point of the last report */
 };
 
 #endif

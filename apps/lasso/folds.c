@@ -91,6 +91,27 @@ struct point lasso_chosen(const struct lasso_head *head)
     return *point;
 }
 
+static const char *measure(const struct lasso_head *head)
+{
+    return strcmp(head->lasso->loss->name, "squared") == 0 ? "mean squared error" : "mean deviance";
+}
+
+void lasso_tell_choice(const struct lasso_head *head)
+{
+    const struct lasso *lasso = head->lasso;
+    struct verdict verdict = decide(head);
+    struct point point = lasso_chosen(head);
+    double mean, se;
+    char text[256];
+    sum_up(head, lasso->one_se ? verdict.simplest : verdict.least, &mean, &se);
+    snprintf(text, sizeof text,
+             "%" PRId32 " folds chose lambda %.6g (%s; min %.6g, 1se %.6g): %s %.5g +- %.2g, %" PRId64
+             " coefficients", lasso->folds, point.lambda, lasso->one_se ? "1se" : "min",
+             lasso_lambda_of(head, verdict.least), lasso_lambda_of(head, verdict.simplest), measure(head),
+             mean, se, point.nnz);
+    lasso->host->say(lasso->job, text);
+}
+
 int lasso_write_folds(const struct lasso_head *head, FILE *out)
 {
     const struct lasso *lasso = head->lasso;
@@ -102,7 +123,7 @@ int lasso_write_folds(const struct lasso_head *head, FILE *out)
     fprintf(out, "{\"folds\": %" PRId32 ", \"rule\": \"%s\", \"measure\": \"%s\",\n \"chosen\": %.17g, "
                  "\"lambda_min\": %.17g, \"lambda_1se\": %.17g, \"gap\": %.17g,\n \"points\": [",
             lasso->folds, lasso->one_se ? "1se" : "min",
-            strcmp(lasso->loss->name, "squared") == 0 ? "mean squared error" : "mean deviance",
+            measure(head),
             lasso->one_se ? simplest : least, least, simplest, gap);
     for (int64_t l = 0; l < lasso->points; l++) {
         double mean, se;

@@ -154,7 +154,7 @@ static int choose_form(struct foretell *f)
                                "class is for the logistic loss, and this is a model of the Poisson one")
                       : refuse(f, "--type", "link, which is the default",
                                "response and class are for the logistic loss, and this is a model of the "
-                               "squared one");
+                               "squared or the Huber one");
 }
 
 /* ---- the model's files -------------------------------------------------------------------------- */

@@ -404,13 +404,14 @@ int lasso_head_settle(struct lasso_head *head, struct rondo_head_link *link, int
 
 /* ---- what it says ------------------------------------------------------------------------------------------- */
 
-/* Of a cross-validation all heads have worked, and what is said is of all data: of the point that is
+/* Of a cross-validation all heads have worked, and what is said is of all data: of the last point that is
  * solved, in the end of the chosen one. */
 void lasso_report(const void *state, struct rondo_report *report)
 {
     const struct lasso_head *head = state;
     bool chosen = head->bundle && lasso_folds_done(head);
-    struct point point = chosen ? lasso_chosen(head) : lasso_point(head);
+    bool between = head->bundle && !chosen && head->solved.lambda > 0;
+    struct point point = chosen ? lasso_chosen(head) : between ? head->solved : lasso_point(head);
     int64_t sweeps = 0, steps = 0, critical = 0, reads = 0;
     for (int32_t f = 0; f < (head->bundle ? head->bundle->count : 1); f++) {
         const struct numbers *at = head->bundle ? &head->bundle->head[f]->at : &head->at;

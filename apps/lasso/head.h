@@ -105,6 +105,7 @@ struct lasso_head {
     int64_t *working;  /* [at.chosen] */
     struct visits visits;
     struct rondo_buf candidates, feed;
+    struct point solved;   /* the last of the path, for reports */
     struct rondo_buf path; /* solved points: the header, then columns [nnz], b [nnz] */
     struct rondo_buf errors; /* cross-validation: double [points] of each fold so far */
     /* While a round has phases behind its sweep: what that found, and what it decided. */
@@ -220,6 +221,8 @@ int lasso_keep_error(struct lasso_head *head, double sum);
 struct point lasso_chosen(const struct lasso_head *head);
 bool lasso_folds_done(const struct lasso_head *head);
 int lasso_write_folds(const struct lasso_head *head, FILE *out);
+/* Says which lambda was chosen, and how good it is. */
+void lasso_tell_choice(const struct lasso_head *head);
 
 /* ---- bundle.c: the heads of a cross-validation, side by side */
 int lasso_bundle_create(struct lasso_head *head);

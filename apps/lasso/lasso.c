@@ -72,6 +72,9 @@ static int read_params(struct lasso *lasso, struct rondo_error *err)
         return refuse(lasso, err, "params.lambda_ratio", "lambda and lambda_ratio are both given",
                       "give one of them");
     bool folds = host->given(job, "params.cv.folds");
+    if (!folds && strcmp(host->text(job, "params.cv.rule"), "1se") == 0)
+        return refuse(lasso, err, "params.cv.rule", "a rule is given and no folds to cross-validate by",
+                      "give params.cv.folds");
     bool path = folds || host->given(job, "params.path.count") || host->given(job, "params.path.min_ratio");
     if (path && (absolute || ratio))
         return refuse(lasso, err, absolute ? "params.lambda" : "params.lambda_ratio",

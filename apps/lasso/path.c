@@ -96,6 +96,7 @@ int lasso_put_point(const struct lasso_head *head, struct rondo_buf *out)
 int lasso_next_point(struct lasso_head *head)
 {
     int code = head->lasso->stage ? RONDO_OK : lasso_put_point(head, &head->path);
+    head->solved = lasso_point(head);
     head->at.path_bytes = (int64_t)head->path.size;
     lasso_set_lambda(head, lasso_lambda_of(head, ++head->at.point));
     return code;
@@ -222,5 +223,9 @@ int lasso_write_path(const struct lasso_head *head, const struct rondo_host *hos
     bool folds = lasso->folds && lasso_folds_done(head);
     if (!code && folds)
         code = host->create(output, "cv.json", &stream, err);
-    return code || !folds ? code : lasso_write_folds(head, stream);
+    if (!code && folds)
+        code = lasso_write_folds(head, stream);
+    if (!code && folds)
+        lasso_tell_choice(head);
+    return code;
 }

@@ -1,6 +1,7 @@
 """Losses, weights, penalty factors and cross-validation: the same bits however a job is run, interrupted,
 resumed or sent, and what is left where one is stopped."""
 
+import json
 import os
 import signal
 import unittest
@@ -348,6 +349,7 @@ class Words(Jobs):
                               ({"cv": {"fold": 3}}, "/params/cv/fold"),
                               ({"cv": {"folds": 3, "rule": "best"}}, "/params/cv/rule"),
                               ({"cv": {"folds": 3}, "lambda": 1}, "/params/lambda"),
+                              ({"cv": {"rule": "1se"}}, "/params/cv/rule"),
                               ({"weights": 3}, "/params/weights"),
                               ({"penalty_factor": [1, 2]}, "/params/penalty_factor"),
                               ({"loss": "probit"}, "/params/loss"),
@@ -357,6 +359,15 @@ class Words(Jobs):
                 done = call("validate", spec)
                 self.assertEqual(done.returncode, 2, done.stderr)
                 self.assertIn(where, done.stderr)
+
+    def test_what_was_chosen_is_told(self):
+        self.make()
+        result = self.solve(self.job("squared", cv={"folds": 5}), "told")
+        (note,) = [note for note in result["notes"] if "folds chose" in note]
+        with open(self.path("told", "cv.json"), encoding="utf-8") as stream:
+            found = json.load(stream)
+        self.assertIn("5 folds chose lambda %.6g (min;" % found["chosen"], note)
+        self.assertIn("1se %.6g" % found["lambda_1se"], note)
 
     def test_files_that_are_not_there(self):
         self.make()

@@ -254,6 +254,7 @@ static int read_sweep(struct lasso_head *head, const struct rondo_bytes *results
 /* The dual value at theta = s (r, -sqrt(n l2) b), the residual of the augmented problem, with the
  * best feasible s (Mairal's thesis, section 2.3; Fercoq et al. 2015, section 3):
  *     D = s r'y/n - s^2/2 (r'r/n + l2 b'b),    |s| <= l1 / max_j |x_j'r/n - l2 b_j|
+ * Where b >= 0 the maximum is without ||, and says nothing of s < 0.
  * Where l1 = 0 no s but 0 is, and the ridge's own conjugate at r stands for it:
  *     D = r'y/n - r'r/2n - sum_j (x_j'r/n)^2 / 2 l2 */
 static double dual_value(const struct lasso_head *head, const struct sweep *sums)
@@ -265,6 +266,8 @@ static double dual_value(const struct lasso_head *head, const struct sweep *sums
     if (head->at.l1 == 0 && head->at.l2 > 0)
         return cross - 0.5 * sums->rr / n - 0.5 * sums->square / head->at.l2;
     double s = cross / square;
+    if (head->lasso->nonnegative && s < 0)
+        return 0;
     if (sums->most > 0) {
         double reach = head->at.l1 / sums->most;
         s = s > reach ? reach : s < -reach ? -reach : s;

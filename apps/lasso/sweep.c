@@ -94,7 +94,9 @@ int lasso_commit_fresh(struct lasso_head *head, double length)
 {
     const struct lasso *lasso = head->lasso;
     struct numbers *at = &head->at;
-    int code = lasso_commit_begin(head, LASSO_FRESH, 0, 1, at->nnz);
+    bool again = at->untested;
+    int code = lasso_commit_begin(head, LASSO_FRESH, again, 1, at->nnz);
+    double stride = length + ROUNDING * sqrt(2 * (double)lasso->n * lasso->null_objective);
     if (!code) {
         struct lasso_commit *commit = (struct lasso_commit *)(void *)head->commit.data;
         commit->b0 = at->b0;
@@ -105,8 +107,8 @@ int lasso_commit_fresh(struct lasso_head *head, double length)
     at->moves = 0;
     at->untested = 1;
     at->column_reads += at->nnz;
-    at->stride = length + ROUNDING * sqrt(2 * (double)lasso->n * lasso->null_objective);
-    at->drift += at->stride;
+    at->stride = again ? at->stride + stride : stride;
+    at->drift += stride;
     return code;
 }
 

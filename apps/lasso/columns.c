@@ -25,6 +25,7 @@ bool lasso_in_range(double least, double most, double variance)
 /* One column, in a pass and a pass over what the first has left in the cache. */
 struct column {
     double sum, dot, square; /* of x, x y, (x - mean)^2 */
+    double spread;           /* that around the mean, even where mean is 0 as there is no intercept */
     double least, most, mean;
 };
 
@@ -44,10 +45,13 @@ static struct column read_sparse(const struct lasso *lasso, int64_t j)
         column.least = column.least < 0 ? column.least : 0;
         column.most = column.most > 0 ? column.most : 0;
     }
+    if (lasso->intercept || lasso->standardize) {
+        double mean = column.sum / (double)lasso->n;
+        column.spread = absent * mean * mean + lasso->kernel->squares(value, count, mean);
+    }
     if (lasso->intercept) {
         column.mean = column.sum / (double)lasso->n;
-        column.square = absent * column.mean * column.mean
-                        + lasso->kernel->squares(value, count, column.mean);
+        column.square = column.spread;
     }
     return column;
 }
@@ -65,7 +69,7 @@ static struct column read_dense(const struct lasso *lasso, int64_t j, bool last)
                                  &lasso->shadow[j]);
     struct column column = { .sum = moments.mean * n, .dot = moments.dot, .least = moments.least,
                              .most = moments.most, .mean = lasso->intercept ? moments.mean : 0,
-                             .square = moments.square };
+                             .square = moments.square, .spread = moments.square };
     if (!lasso->intercept)
         column.square += n * moments.mean * moments.mean;
     return column;
@@ -122,8 +126,7 @@ double lasso_variance(const struct lasso *lasso, int64_t j)
  * out. */
 static void standardise(struct lasso *lasso, int64_t j, const struct column *column)
 {
-    double mean = column->sum / (double)lasso->n, n = (double)lasso->n;
-    double variance = column->square / n - (lasso->intercept ? 0 : mean * mean);
+    double variance = column->spread / (double)lasso->n;
     if (column->most <= column->least)
         variance = 0;
     else if (lasso->weight)

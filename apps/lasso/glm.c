@@ -26,9 +26,10 @@ void lasso_glm_fresh(const struct lasso *lasso, struct lasso_slice *slice, struc
         slice->eta[i] = lasso->offset[i] + (commit->b0 + u[i]);
     memcpy(scratch->r, slice->r, (size_t)lasso->n * sizeof *scratch->r);
     lasso_glm_measure(lasso, slice);
-    slice->moved = 0;
+    double moved = 0;
     for (int64_t i = 0; i < lasso->n; i++)
-        slice->moved += (slice->r[i] - scratch->r[i]) * (slice->r[i] - scratch->r[i]);
+        moved += (slice->r[i] - scratch->r[i]) * (slice->r[i] - scratch->r[i]);
+    slice->moved = lasso_moved(slice->moved, moved, commit->phase);
 }
 
 /* u = (X - 1 m')d, with the shift; out: the change of the loss's sum, |change of r|^2 at eta + t u. */

@@ -42,7 +42,7 @@ struct numbers {
     double gap_most; /* of a fold's points */
     double b0;      /* with a loss: beside the null model's */
     double aim;     /* the penalty that the working set is solved for: l1, or on the way there */
-    double stride;  /* the last fresh residual is so far from the one before, at most */
+    double stride;  /* the last fresh residual is so far from what a sweep has looked at, at most */
     double drift;   /* sum of |change of r|_2 over the commits */
     double met;     /* the worst violation of this turn */
 };

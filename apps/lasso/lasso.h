@@ -27,6 +27,8 @@
 
 #include <rondo/app.h>
 
+#include <math.h>
+
 struct lasso;
 /* Appends bytes to a buffer of the host's. */
 int lasso_append(const struct lasso *lasso, struct rondo_buf *out, const void *bytes, size_t size);
@@ -158,7 +160,7 @@ struct lasso_slice {
     struct shadow_vector digits; /* what they stand for */
     int8_t *digits_of_r; /* packed columns: r in fixed point; else NULL */
     double step;         /* of that */
-    double moved;   /* |change of r|^2 when it was last computed afresh */
+    double moved;   /* |change of r|^2 when it was last computed afresh; lasso_moved */
     double *eta, *h; /* [n] each, with a loss: X b + b0 and the offset; curvature */
     double *room;   /* with a loss: [LASSO_FRAME_ROOM(k)] for a frame of k columns */
     double loss;    /* sum v f(eta) */
@@ -208,10 +210,18 @@ void lasso_write_digits(const struct lasso *lasso, struct lasso_slice *slice);
 int lasso_apply(const void *problem, void *common, void *shard, void *scratch, int64_t round,
                 struct rondo_bytes commit);
 
+/* |change of r|^2 from one fresh residual to the next; again: no sweep has looked at the one before, and
+ * their lengths add up. */
+static inline double lasso_moved(double before, double change, bool again)
+{
+    double length = sqrt(before) + sqrt(change);
+    return again ? length * length : change;
+}
+
 /* The bytes of a commit.  STEP: r -= t X d.  FRESH: r = y - X b.  NOTHING: no change. */
 enum lasso_commit_kind { LASSO_NOTHING, LASSO_MOVE, LASSO_FRESH };
 struct lasso_commit {
-    int32_t kind, phase; /* phase: of the LASSO_STEP whose X d it is */
+    int32_t kind, phase; /* phase: of the LASSO_STEP whose X d it is; FRESH: 1 for `again` of lasso_moved */
     double t;
     double b0;           /* with a loss, FRESH: beside the offset's */
     int64_t count;       /* then int64 variable [count], double value [count] */

@@ -51,6 +51,16 @@ int lasso_packed_create(struct lasso *lasso)
     return lasso->imputed && lasso->lacks ? RONDO_OK : RONDO_ENOMEM;
 }
 
+/* sum of (x - mean)^2 */
+static double spread(const int64_t counts[4], double imputed, double mean)
+{
+    double sum = 0, table[4];
+    fill_table(table, 1, imputed);
+    for (int code = 0; code < 4; code++)
+        sum += (double)counts[code] * (table[code] - mean) * (table[code] - mean);
+    return sum;
+}
+
 /* Whatever the values, sums of their squares and the mean in deviations are harmless. */
 static void read_counts(struct lasso *lasso, int64_t j)
 {
@@ -59,10 +69,7 @@ static void read_counts(struct lasso *lasso, int64_t j)
     int64_t known = lasso->n - counts[RONDO_MISSING];
     int64_t alleles = 2 * counts[RONDO_HOM_A1] + counts[RONDO_HET];
     double imputed = known ? (double)alleles / (double)known : 0;
-    double mean = lasso->intercept ? imputed : 0, square = 0, table[4];
-    fill_table(table, 1, imputed);
-    for (int code = 0; code < 4; code++)
-        square += (double)counts[code] * (table[code] - mean) * (table[code] - mean);
+    double mean = lasso->intercept ? imputed : 0, square = spread(counts, imputed, mean);
     lasso->imputed[j] = imputed;
     lasso->lacks[j] = counts[RONDO_MISSING] > 0;
     lasso->scale[j] = sqrt(square); /* 0 where all that are known are the same: the mean is exact */
@@ -73,9 +80,12 @@ static void read_counts(struct lasso *lasso, int64_t j)
 double lasso_packed_variance(const struct lasso *lasso, int64_t j)
 {
     double n = (double)lasso->n, mean = lasso->imputed[j], table[4], square;
-    if (!lasso->weight && !lasso->stage)
-        return lasso->scale[j] * lasso->scale[j] / n - (lasso->intercept ? 0 : mean * mean);
     const uint8_t *x = column_of(lasso, j);
+    int64_t counts[4];
+    if (!lasso->weight && !lasso->stage) {
+        lasso->genotypes->count(x, lasso->n, NULL, counts);
+        return spread(counts, mean, mean) / n;
+    }
     fill_table(table, 1, lasso->imputed[j]);
     lasso->genotypes->dots(x, lasso->n, table, lasso->rows.v, lasso->n, 1, &mean);
     mean /= n;

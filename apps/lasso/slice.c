@@ -310,14 +310,15 @@ int lasso_push(const void *problem, const void *common, void *shard, void *block
 /* ---- apply ------------------------------------------------------------------------------------------ */
 
 /* r = y, before u is taken off; how far the r that was stood from y - u. */
-static void begin_afresh(struct lasso_slice *slice, const double *y, const double *u)
+static void begin_afresh(struct lasso_slice *slice, const double *y, const double *u, bool again)
 {
-    slice->moved = 0;
+    double moved = 0;
     for (int64_t i = 0; i < slice->hi - slice->lo; i++) {
         double change = slice->r[i] - (y[i] - u[i]);
-        slice->moved += change * change;
+        moved += change * change;
         slice->r[i] = y[i];
     }
+    slice->moved = lasso_moved(slice->moved, moved, again);
 }
 
 int lasso_apply(const void *problem, void *common, void *shard, void *scratch_, int64_t round,
@@ -352,7 +353,7 @@ int lasso_apply(const void *problem, void *common, void *shard, void *scratch_, 
     if (!at_hand || commit->kind == LASSO_FRESH)
         lasso_product(lasso, slice, commit->count, variables, value, u, sums);
     if (commit->kind == LASSO_FRESH)
-        begin_afresh(slice, y, u);
+        begin_afresh(slice, y, u, commit->phase);
     slice->round = -1;
     scratch->round = -1;
     lasso->kernel->step(commit->t, u, slice->r, y, rows, slice->sums);

@@ -94,7 +94,9 @@ int lasso_commit_fresh(struct lasso_head *head, double length)
 {
     const struct lasso *lasso = head->lasso;
     struct numbers *at = &head->at;
-    int code = lasso_commit_begin(head, LASSO_FRESH, 0, 1, at->nnz);
+    bool again = at->untested;
+    int code = lasso_commit_begin(head, LASSO_FRESH, again, 1, at->nnz);
+    double stride = length + ROUNDING * sqrt(2 * (double)lasso->n * lasso->null_objective);
     if (!code) {
         struct lasso_commit *commit = (struct lasso_commit *)(void *)head->commit.data;
         commit->b0 = at->b0;
@@ -105,8 +107,8 @@ int lasso_commit_fresh(struct lasso_head *head, double length)
     at->moves = 0;
     at->untested = 1;
     at->column_reads += at->nnz;
-    at->stride = length + ROUNDING * sqrt(2 * (double)lasso->n * lasso->null_objective);
-    at->drift += at->stride;
+    at->stride = again ? at->stride + stride : stride;
+    at->drift += stride;
     return code;
 }
 
@@ -254,6 +256,7 @@ static int read_sweep(struct lasso_head *head, const struct rondo_bytes *results
 /* The dual value at theta = s (r, -sqrt(n l2) b), the residual of the augmented problem, with the
  * best feasible s (Mairal's thesis, section 2.3; Fercoq et al. 2015, section 3):
  *     D = s r'y/n - s^2/2 (r'r/n + l2 b'b),    |s| <= l1 / max_j |x_j'r/n - l2 b_j|
+ * Where b >= 0 the maximum is without ||, and says nothing of s < 0.
  * Where l1 = 0 no s but 0 is, and the ridge's own conjugate at r stands for it:
  *     D = r'y/n - r'r/2n - sum_j (x_j'r/n)^2 / 2 l2 */
 static double dual_value(const struct lasso_head *head, const struct sweep *sums)

@@ -3,6 +3,7 @@ resumed or sent, and what is left where one is stopped."""
 
 import json
 import os
+import re
 import signal
 import unittest
 
@@ -11,6 +12,7 @@ import scipy.io
 
 import support
 from cluster import Coordinator
+from installed import SOURCE
 from support import call, read_json, sha256
 from test_same_bits import Bits
 
@@ -395,6 +397,19 @@ class Words(Jobs):
         for word in ("squared, logistic, huber or poisson", "huber_delta", "standardize", "nonnegative", "weights",
                      "penalty_factor", "cv.folds", "cv.rule", "min or 1se"):
             self.assertIn(word, done.stdout)
+
+    @unittest.skipUnless(SOURCE, "there are no sources (RONDO_SOURCE)")
+    def test_the_manual_has_every_key(self):
+        done = call("apps", "lasso", "--json")
+        told = json.loads(done.stdout)
+        keys = {entry["key"] for entry in told["data"] + told["params"]}
+        self.assertIn("params.cv.folds", keys)
+        for page in ("man/rondo-job.5", "formats/job.md"):
+            with open(os.path.join(SOURCE, "docs", page), encoding="utf-8") as stream:
+                text = stream.read()
+            for key in keys:
+                with self.subTest(page=page, key=key):
+                    self.assertRegex(text, r"\b%s\b" % re.escape(key))
 
 
 if __name__ == "__main__":

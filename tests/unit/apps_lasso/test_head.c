@@ -123,6 +123,36 @@ Test(head, at_lambda_max_all_is_zero_and_just_below_it_is_not)
     design_fini(&design);
 }
 
+/* Blocks that overshoot together leave r'y < 0, and both columns below what binds b >= 0: -r is then no
+ * dual point, good as its value would be. */
+Test(head, an_overshoot_of_nonnegative_columns_proves_nothing)
+{
+    static struct lasso_outcome outcome;
+    struct design design;
+    design_init(&design, 4, 2);
+    const double x[8] = { 1, -1, 0, 0, 0.45, -0.45, 0.893028554975, -0.893028554975 };
+    memcpy(design.x, x, sizeof x);
+    for (int i = 0; i < 4; i++)
+        design.y[i] = 3 * (x[i] + x[4 + i]);
+    design_bind(&design, false);
+    for (int intercept = 0; intercept < 2; intercept++) {
+        struct lasso_spec spec = lasso_spec_plain(&design);
+        spec.intercept = intercept;
+        spec.nonnegative = true;
+        spec.lambda_ratio = 0.01;
+        spec.check = CHECK_NONE;
+        spec.blocks = 8;
+        lasso_drive_run(&spec, NULL, NULL, &outcome);
+        cr_assert_str_eq(outcome.stop, "gap");
+        struct truth truth = truth_of(&spec, outcome.lambda, outcome.b);
+        cr_expect_leq(outcome.gap, spec.gap);
+        long double zero = truth_objective(&spec, outcome.lambda, (double[2]){ 0 });
+        cr_expect(truth.objective - truth.dual <= spec.gap * zero, "%Lg, and %Lg is sure",
+                  truth.objective, truth.dual);
+    }
+    design_fini(&design);
+}
+
 /* ---- the way to a penalty ----------------------------------------------------------------------- */
 
 struct descent_of_aim {

@@ -121,6 +121,60 @@ Test(packed, a_column_without_a_known_entry_says_nothing)
     }
 }
 
+/* Without an intercept a constant column has a length, and no deviation that could be rounding. */
+Test(packed, what_is_constant_has_no_deviation)
+{
+    struct dice dice = { .seed = 5 };
+    struct design design;
+    design_init(&design, 5, 2);
+    for (int i = 0; i < 5; i++) {
+        design.x[i] = 1;
+        design.x[5 + i] = i % 3;
+        design.y[i] = i * i;
+    }
+    for (int packed = 0; packed < 2; packed++) {
+        packed ? design_bind_packed(&design, &dice, 0) : design_bind(&design, true);
+        struct lasso_spec spec = lasso_spec_plain(&design);
+        struct rondo_error err;
+        spec.standardize = true;
+        for (spec.intercept = false;; spec.intercept = true) {
+            struct lasso *lasso = lasso_drive_open(&spec, &err);
+            cr_assert_not_null(lasso, "%s", err.what);
+            cr_expect_eq(lasso->scale[0], 0);
+            cr_expect_float_eq(lasso->l2_factor[1], 0.56, 1e-15, "%g", lasso->l2_factor[1]);
+            lasso_app.close(lasso);
+            if (spec.intercept)
+                break;
+        }
+    }
+    design_fini(&design);
+}
+
+/* A deviation far below the mean is not the difference of two squares. */
+Test(packed, a_deviation_keeps_its_digits_without_an_intercept)
+{
+    struct design design;
+    design_init(&design, 4, 1);
+    for (int i = 0; i < 4; i++) {
+        design.x[i] = 1e9 + i % 2;
+        design.y[i] = i;
+    }
+    for (int sparse = 0; sparse < 2; sparse++) {
+        design_bind(&design, sparse);
+        struct lasso_spec spec = lasso_spec_plain(&design);
+        struct rondo_error err;
+        spec.standardize = true;
+        spec.intercept = false;
+        struct lasso *lasso = lasso_drive_open(&spec, &err);
+        cr_assert_not_null(lasso, "%s", err.what);
+        cr_expect_float_eq(lasso->l1_factor[0], 0.5, 1e-12, "%g", lasso->l1_factor[0]);
+        lasso_app.close(lasso);
+        mem_free(design.padded);
+        design.padded = NULL;
+    }
+    design_fini(&design);
+}
+
 Test(packed, rows_are_not_cut_into_shards)
 {
     struct fixture f;

@@ -212,6 +212,34 @@ static const struct lasso_slice *slice_of(const struct fixture *f, int32_t s)
     return f->lasso->shards ? f->shard[s] : f->common;
 }
 
+/* A way there and back of fresh residuals is as long as both together, where no sweep is between them. */
+static void check_moved(struct fixture *f)
+{
+    const int64_t variables[] = { 1, 4 };
+    const double there[] = { 0.3, 0.7 };
+    struct rondo_buf buf = { 0 };
+    double moved[SHARDS + 1] = { 0 };
+    for (int32_t way = 0; way < 4; way++) {
+        struct rondo_bytes bytes = commit(&buf, LASSO_FRESH, 1, way == 1 ? 2 : 0, variables, there);
+        ((struct lasso_commit *)(void *)buf.data)->phase = way == 2;
+        apply(f, 8 + way, bytes);
+        for (int32_t s = 0; s < f->slices; s++) {
+            double now = sqrt(slice_of(f, s)->moved);
+            if (way == 1)
+                moved[s] = now;
+            cr_expect(way != 1 || now > 0.1);
+            cr_expect(way != 2 || fabs(now - 2 * moved[s]) <= 1e-13 * now, "%g, %g", now, moved[s]);
+            cr_expect(way != 3 || now <= 1e-13);
+        }
+    }
+    buf_fini(&buf);
+}
+
+Test(slice, lengths_that_no_sweep_has_looked_at_add_up)
+{
+    each(check_moved);
+}
+
 static void check_hand(struct fixture *f)
 {
     const int64_t variables[] = { 1, 4 };

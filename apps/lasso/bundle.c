@@ -214,6 +214,9 @@ int lasso_bundle_push(const struct lasso *lasso, struct lasso_slice *slice, stru
     own.kind = (enum rondo_kind)asked->kind;
     own.count = asked->count;
     own.variables = (const int64_t *)(asked + 1);
+    for (int64_t i = 0; i < own.count; i++)
+        if (own.variables[i] < 0 || own.variables[i] >= lasso->p)
+            return RONDO_EAPP;
     head += (size_t)own.count * sizeof(int64_t);
     own.brief = (struct rondo_bytes){ (const char *)part.data + head, part.size - head };
     if (own.tag == LASSO_GRADIENT)

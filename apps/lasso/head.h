@@ -135,8 +135,6 @@ double lasso_relative_gap(const struct lasso_head *head);
 double lasso_tolerance(const struct lasso_head *head);
 bool lasso_keeps_support(const struct lasso_head *head);
 
-/* Orders variables, for qsort and bsearch. */
-int lasso_by_number(const void *a, const void *b);
 /* The support anew, after b changed at the listed variables. */
 void lasso_renew_support(struct lasso_head *head, const int64_t *moved, int64_t count);
 

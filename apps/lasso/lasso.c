@@ -216,7 +216,7 @@ static void close_problem(void *problem)
     lasso_free_views(lasso);
     void *own[] = { lasso->eta, lasso->frame.start, lasso->y, lasso->l1_factor, lasso->l2_factor, lasso->target, lasso->weight, lasso->ones,
                     lasso->offset, lasso->fold, lasso->held, lasso->frame.column, lasso->frame.z,
-                    lasso->frame.b, lasso->frame.unit };
+                    lasso->frame.b, lasso->frame.r, lasso->frame.unit };
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         lasso->host->free(own[i]);
     lasso->host->free(lasso->mean);

@@ -41,7 +41,9 @@ enum lasso_mode { LASSO_ALONE, LASSO_GROUP, LASSO_SOLVE };
 struct lasso_frame {
     int64_t count;
     int64_t *column; /* [count] -1: the intercept */
-    double *z;       /* [n x count] centred where there is an intercept, of mean square 1 */
+    double *z;       /* [n x count] centred where there is an intercept, and but for b >= 0 made orthogonal, each to
+                      * those before it; of mean square 1, or 0 where others explain it */
+    double *r;       /* [count x count] by rows: scaled columns = z r, upper triangular */
     double *b;       /* [count] of the null model, as columns of X have them; b >= 0: of the intercept alone, */
     double *start;   /* [count] and these are where b begins */
     double *unit;    /* [count] z = (x - mean) unit */
@@ -360,6 +362,10 @@ int lasso_fit_null(struct lasso *lasso, struct rondo_error *err);
  * point.  room: [LASSO_FRAME_ROOM(k)].  False: it did not, as a direction of Z has no curvature. */
 #define LASSO_FRAME_ROOM(k) ((k) * ((k) + 3) + 1)
 bool lasso_project(const struct lasso *lasso, const double *h, double *r, double *room);
+/* u = Z x, x = (Z'HZ)^-1 Z'r: the Newton step of all that no penalty holds; at room + k^2 what it is to the
+ * scaled columns.  g'x, which is twice what it promises of the sum of v f. */
+double lasso_frame_step(const struct lasso *lasso, const double *h, const double *r, double *room,
+                        double *u);
 /* Column j of X [n], a missing genotype imputed. */
 void lasso_column(const struct lasso *lasso, int64_t j, double *to);
 
@@ -383,6 +389,8 @@ struct rondo_bytes lasso_bundle_part(struct rondo_bytes bytes, int64_t part);
 int lasso_bundle_push(const struct lasso *lasso, struct lasso_slice *slice, struct lasso_scratch *scratch,
                       const struct rondo_task *task, struct rondo_buf *partial);
 
+/* Orders variables, for qsort and bsearch. */
+int lasso_by_number(const void *a, const void *b);
 /* ---- outer.c: a block under a loss */
 int lasso_outer_pull(const struct lasso *lasso, const struct lasso_slice *slice,
                      struct lasso_scratch *scratch, const struct rondo_task *task,

@@ -13,6 +13,7 @@
 enum { TURNS_MOST = 500, HALVINGS = 80, PASSES_MOST = 20000 };
 
 static const double PIVOT_LEAST = 1e-10; /* of a column's part that no other explains, squared */
+static const double OWN = 1e-10;         /* of a scaled column: what others must leave of it */
 static const double FLAT = 1e-20;        /* of F: the decrease that a Newton step promises at the end */
 static const double ORTHOGONAL = 1e-11;  /* of |r|_1: what z'r may be and is 0 */
 static const double FITTED = 1e-10;      /* of the loss at 0: below it the null model explains all */
@@ -146,6 +147,39 @@ static void fill_column(struct lasso *lasso, int64_t a)
         z[i] = (z[i] - lasso->mean[j]) * frame->unit[a];
 }
 
+/* Gram and Schmidt, twice, so that what depends on others but for its last digits is told apart. */
+static void make_orthogonal(struct lasso *lasso)
+{
+    struct lasso_frame *frame = &lasso->frame;
+    int64_t k = frame->count, n = lasso->n;
+    for (int64_t a = 0; a < k; a++) {
+        double *z = frame->z + a * n;
+        for (int64_t turn = 0; turn < 2; turn++)
+            for (int64_t c = 0; c < a && !lasso->nonnegative; c++) {
+                const double *q = frame->z + c * n;
+                double part = lasso->kernel->dot(q, z, n) / (double)n;
+                lasso->kernel->axpy(-part, q, z, n);
+                frame->r[c * k + a] += part;
+            }
+        double size = sqrt(lasso->kernel->dot(z, z, n) / (double)n);
+        bool own = size > OWN;
+        frame->r[a * k + a] = own ? size : 0;
+        for (int64_t i = 0; i < n; i++)
+            z[i] = own ? z[i] / size : 0;
+    }
+}
+
+/* From coefficients of z to those of the scaled columns, in place. */
+static void triangle_solve(const struct lasso_frame *frame, double *x)
+{
+    int64_t k = frame->count;
+    for (int64_t a = k; a-- > 0;) {
+        for (int64_t c = a + 1; c < k; c++)
+            x[a] -= frame->r[a * k + c] * x[c];
+        x[a] = frame->r[a * k + a] > 0 ? x[a] / frame->r[a * k + a] : 0;
+    }
+}
+
 /* Room for the intercept and the columns that no penalty holds. */
 static int make_frame(struct lasso *lasso)
 {
@@ -160,7 +194,8 @@ static int make_frame(struct lasso *lasso)
     frame->b = host->zalloc(count + 1, sizeof(double));
     frame->start = host->zalloc(count + 1, sizeof(double));
     frame->unit = host->alloc((count + 1) * sizeof(double));
-    if (!frame->column || !frame->z || !frame->b || !frame->start || !frame->unit)
+    frame->r = host->zalloc(count * count + 1, sizeof(double));
+    if (!frame->column || !frame->z || !frame->b || !frame->start || !frame->unit || !frame->r)
         return RONDO_ENOMEM;
     frame->count = (int64_t)count;
     if (lasso->intercept)
@@ -170,6 +205,7 @@ static int make_frame(struct lasso *lasso)
             frame->column[at++] = j;
     for (int64_t a = 0; a < frame->count; a++)
         fill_column(lasso, a);
+    make_orthogonal(lasso);
     return RONDO_OK;
 }
 
@@ -179,6 +215,27 @@ struct fit {
     double *eta, *h, *u, *room; /* [n], [n], [n], [k (k + 2)] */
     double loss;
 };
+
+double lasso_frame_step(const struct lasso *lasso, const double *h, const double *r, double *room,
+                        double *u)
+{
+    int64_t k = lasso->frame.count, n = lasso->n;
+    double *x = room + k * k, *g = x + k, *used = g + k, promised = 0;
+    for (int64_t a = 0; a < k; a++)
+        used[a] = 1;
+    multiply(lasso, h, room);
+    factor(k, used, room);
+    multiply_back(lasso, r, x);
+    memcpy(g, x, (size_t)k * sizeof *g);
+    solve(room, k, x);
+    memset(u, 0, (size_t)n * sizeof *u);
+    for (int64_t a = 0; a < k; a++) {
+        promised += g[a] * x[a];
+        lasso->kernel->axpy(x[a], lasso->frame.z + a * n, u, n);
+    }
+    triangle_solve(&lasso->frame, x);
+    return promised;
+}
 
 /* minimise over x   x'Gx/2 - g'x,   b + x >= 0 but for the intercept: coordinate descent.  x: also what is
  * left of g. */
@@ -247,6 +304,7 @@ static bool step(struct lasso *lasso, struct fit *fit, bool major)
 static void unscale(struct lasso *lasso)
 {
     struct lasso_frame *frame = &lasso->frame;
+    triangle_solve(frame, frame->b);
     for (int64_t a = 0; a < frame->count; a++) {
         int64_t j = frame->column[a];
         frame->b[a] *= frame->unit[a];

@@ -10,6 +10,7 @@
 #include "lasso.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -21,7 +22,7 @@ enum {
     HALVINGS = 40,
 };
 
-static const double INNER = 0.3 ;     /* of a model's violation: how far it is solved */
+static const double INNER = 0.3;     /* of a model's violation: how far it is solved */
 static const double ARMIJO = 0.01;    /* of the model's decrease, which a step must bring */
 static const double FLOOR = 1e-9;     /* of |x_j|^2 mean h: the least c_j */
 
@@ -372,6 +373,36 @@ static bool step(struct outer *at)
     return false;
 }
 
+/* Columns without a penalty may depend on each other so much that moving one by one ends far from where they
+ * are best: before each model all of them take a Newton step together. */
+static void step_frame(struct outer *at)
+{
+    const struct lasso *lasso = at->lasso;
+    const struct lasso_frame *frame = &lasso->frame;
+    struct lasso_scratch *scratch = at->scratch;
+    double *room = at->slice->room, *x = room + frame->count * frame->count, t = 1;
+    for (int64_t a = 0; a < frame->count; a++)
+        if (frame->column[a] >= 0
+            && !bsearch(&frame->column[a], at->task->variables, (size_t)at->count, sizeof(int64_t),
+                        lasso_by_number))
+            return; /* a block of one */
+    lasso->loss->derive(&at->rows, scratch->eta, at->major, scratch->r, scratch->h);
+    double promised = lasso_frame_step(lasso, scratch->h, scratch->r, room, scratch->u);
+    for (int i = 0; i < HALVINGS && promised > 0; i++, t *= 0.5) {
+        if (!(lasso->loss->change(&at->rows, scratch->eta, scratch->u, t) <= -ARMIJO * t * promised))
+            continue;
+        lasso->kernel->axpy(t, scratch->u, scratch->eta, lasso->n);
+        for (int64_t a = 0; a < frame->count; a++) {
+            const int64_t *place = frame->column[a] < 0
+                                       ? NULL
+                                       : bsearch(&frame->column[a], at->task->variables, (size_t)at->count,
+                                                 sizeof(int64_t), lasso_by_number);
+            *(place ? &at->b[place - at->task->variables] : &at->moved) += t * x[a] * frame->unit[a];
+        }
+        return;
+    }
+}
+
 /* F at the start less F at the end, up to the digits of the sums. */
 static double descent_of(const struct outer *at, const double *old, double loss)
 {
@@ -424,6 +455,8 @@ int lasso_outer_pull(const struct lasso *lasso, const struct lasso_slice *slice,
     bool exact = lasso->loss->quadratic;
     double loss = 0, worst = 0;
     for (int model = 0; model < OUTER_MOST; model++) {
+        if (lasso->frees > 0 && !lasso->nonnegative)
+            step_frame(&at);
         worst = begin_model(&at, model == 0);
         loss = model == 0 ? at.loss : loss;
         if (worst <= at.brief->tolerance)

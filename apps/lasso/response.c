@@ -264,11 +264,26 @@ static int standardise_views(void *context, int64_t chunk)
     return RONDO_OK;
 }
 
+enum { ROW_BYTES = 32, COLUMN_BYTES = 120 }; /* of a fold: its view, its shard and its head */
+
+static int check_memory(const struct lasso *lasso, struct rondo_error *err)
+{
+    char words[160];
+    double each = ROW_BYTES * (double)lasso->n + COLUMN_BYTES * (double)lasso->p;
+    double need = (double)lasso->folds * each;
+    if (need <= (double)lasso->host->memory(lasso->job))
+        return RONDO_OK;
+    snprintf(words, sizeof words, "%lld folds need %.0f MiB beside the data, more than limits.memory",
+             (long long)lasso->folds, ceil(need / 1048576));
+    return refuse(lasso, err, "params.cv.folds", "fewer folds, or a larger limits.memory", words);
+}
+
 int lasso_make_views(struct lasso *lasso, struct rondo_error *err)
 {
     const struct rondo_host *host = lasso->host;
-    if (!lasso->folds)
-        return RONDO_OK;
+    int code = lasso->folds ? check_memory(lasso, err) : RONDO_OK;
+    if (code || !lasso->folds)
+        return code;
     struct lasso *view = host->alloc((size_t)(lasso->folds + 1) * sizeof *view);
     if (!view)
         return no_memory(err);

@@ -362,6 +362,30 @@ class Words(Jobs):
                 self.assertEqual(done.returncode, 2, done.stderr)
                 self.assertIn(where, done.stderr)
 
+    def test_columns_without_a_penalty_may_depend_on_each_other(self):
+        chance = np.random.default_rng(5)
+        for near in (1e-2, 1e-6, 1e-9, 0):
+            x = chance.standard_normal((80, 30))
+            x[:, 1] = x[:, 0] + near * chance.standard_normal(80)
+            eta = x[:, 0] + x[:, 5] + chance.standard_normal(80)
+            np.save(self.path("x.npy"), np.asfortranarray(x))
+            np.save(self.path("pf.npy"), np.where(np.arange(30) < 2, 0.0, 1.0))
+            for loss, y in (("squared", eta), ("logistic", eta > 0),
+                            ("poisson", chance.poisson(np.exp(eta / 2)))):
+                with self.subTest(near=near, loss=loss):
+                    np.save(self.path("y.npy"), y)
+                    spec = self.spec("x.npy", "y.npy", params={
+                        "loss": loss, "lambda_ratio": 0.1, "penalty_factor": self.path("pf.npy")})
+                    result = self.solve(spec, "near", "--force")
+                    self.assertEqual(result["stop_reason"], "gap")
+
+    def test_folds_beyond_memory_are_refused(self):
+        self.make()
+        done = call("run", self.job("squared", cv={"folds": 40}), "--set", "limits.memory=64KiB",
+                    "--out", self.path("out"))
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("folds need", done.stderr)
+
     def test_what_was_chosen_is_told(self):
         self.make()
         result = self.solve(self.job("squared", cv={"folds": 5}), "told")

@@ -82,7 +82,7 @@ struct visits {
 
 /* What a sweep has found. */
 struct sweep {
-    double rr, ry, moved;       /* r'r (with a loss: the sum of v f), r'y, |change of r|^2 at the last fresh one */
+    double rr, ry, moved;       /* r'r (with a loss: the sum of v f), r'y, |change of r|^2 when last fresh */
     double most;                /* max_j |x_j'r/n - l2 b_j|, in l1_factors */
     double b1, bb;              /* sum l1_factor |b|, sum l2_factor b^2 */
     double square;              /* sum of (x_j'r/n)^2, with l2 */

@@ -214,9 +214,11 @@ static void close_problem(void *problem)
     if (!lasso)
         return;
     lasso_free_views(lasso);
-    void *own[] = { lasso->eta, lasso->frame.start, lasso->y, lasso->l1_factor, lasso->l2_factor, lasso->target, lasso->weight, lasso->ones,
-                    lasso->offset, lasso->fold, lasso->held, lasso->frame.column, lasso->frame.z,
-                    lasso->frame.b, lasso->frame.r, lasso->frame.unit };
+    void *own[] = {
+        lasso->y, lasso->eta, lasso->target, lasso->weight, lasso->ones, lasso->offset, lasso->l1_factor,
+        lasso->l2_factor, lasso->fold, lasso->held, lasso->frame.column, lasso->frame.z, lasso->frame.r,
+        lasso->frame.b, lasso->frame.start, lasso->frame.unit,
+    };
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         lasso->host->free(own[i]);
     lasso->host->free(lasso->mean);
@@ -256,7 +258,8 @@ static void layout(const void *problem, struct rondo_layout *out)
 {
     const struct lasso *lasso = problem;
     *out = (struct rondo_layout){ .variables = lasso->p, .cost = lasso->cost,
-                                  .shards = lasso->folds ? lasso->folds + 1 : lasso->shards, .chunks = lasso->chunks,
+                                  .shards = lasso->folds ? lasso->folds + 1 : lasso->shards,
+                                  .chunks = lasso->chunks,
                                   .whole = lasso->whole };
 }
 

@@ -41,8 +41,8 @@ enum lasso_mode { LASSO_ALONE, LASSO_GROUP, LASSO_SOLVE };
 struct lasso_frame {
     int64_t count;
     int64_t *column; /* [count] -1: the intercept */
-    double *z;       /* [n x count] centred where there is an intercept, and but for b >= 0 made orthogonal, each to
-                      * those before it; of mean square 1, or 0 where others explain it */
+    double *z;       /* [n x count] centred where there is an intercept, and but for b >= 0 made orthogonal,
+                      * each to those before it; of mean square 1, or 0 where others explain it */
     double *r;       /* [count x count] by rows: scaled columns = z r, upper triangular */
     double *b;       /* [count] of the null model, as columns of X have them; b >= 0: of the intercept alone, */
     double *start;   /* [count] and these are where b begins */

@@ -6,8 +6,9 @@
  *
  *     minimise over b, b0   1/n sum_i v_i f(y_i, eta_i) + penalty(b),   eta = X b + b0
  *
- * f is convex in eta and nowhere below 0, which the closest eta reaches: 2 f is the deviance.  A loss is a file: loss_NAME.c says f of one row, its derivatives and its
- * conjugate, and includes loss_loops.h, which makes the table of it.
+ * f is convex in eta and nowhere below 0, which the closest eta reaches: 2 f is the deviance.  A loss is a
+ * file: loss_NAME.c says f of one row, its derivatives and its conjugate, and includes loss_loops.h, which
+ * makes the table of it.
  *
  *     pull       r_i = -v_i f'(y_i, eta_i): what is left for X to explain; X'r / n is minus the gradient
  *     curvature  h_i = v_i f''(y_i, eta_i)

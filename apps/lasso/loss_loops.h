@@ -91,7 +91,8 @@ static double dual(const struct loss_rows *rows, const double *restrict r, doubl
 }
 
 const struct loss PASTE(PASTE(lasso_, NAME), PASTE(_, KERNEL_ISA)) = {
-    .name = TEXT(NAME), .majorised = MAJORISED, .quadratic = QUADRATIC, .derive = derive, .change = change, .dual = dual,
+    .name = TEXT(NAME), .majorised = MAJORISED, .quadratic = QUADRATIC,
+    .derive = derive, .change = change, .dual = dual,
 };
 
 #endif

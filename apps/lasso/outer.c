@@ -2,7 +2,8 @@
  * and a step along what that gives as far as F falls (Yuan, Ho and Lin, "newGLMNET", JMLR 13 (2012)).
  *
  *     model at (b, b0)   -r'u/n + u'Hu/2n + penalty(b + d),   u = X d + a
- *     one variable       c_j = x_j'Hx_j - (x_j'h)^2 / sum h,   d_j <- d_j + (S(c_j b_j + x_j'e, n l1) - ...) / c_j
+ *     one variable       c_j = (x_j'Hx_j - (x_j'h)^2 / sum h) / n,
+ *                        b_j <- S(c_j b_j + x_j'e / n, l1) / (c_j + l2)
  *     its residual       e = r - H u,   kept as e + z h, as the intercept a follows each variable at once
  *
  * a is not a variable: at its best sum e = 0 always, and z is all that a change of it needs.

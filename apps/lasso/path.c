@@ -120,7 +120,8 @@ void lasso_reopen_path(struct lasso_head *head)
     const double *b;
     const struct point *point;
     int64_t number = 0;
-    for (size_t at = 0, from = 0; (point = lasso_walk(&head->path, &at, &column, &b)) != NULL; from = at, number++) {
+    for (size_t at = 0, from = 0; (point = lasso_walk(&head->path, &at, &column, &b)) != NULL;
+         from = at, number++) {
         if (!point->precise || point->gap <= head->lasso->gap)
             continue;
         head->path.size = from;

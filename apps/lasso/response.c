@@ -418,7 +418,8 @@ int lasso_read_response(struct lasso *lasso, struct rondo_error *err)
         square += (double)lasso->n * mean * mean;
     bool idle = lasso->intercept ? most <= least : most <= 0 && least >= 0;
     if (!idle && !lasso_in_range(least, most, square / (double)lasso->n))
-        return refuse(lasso, err, "data.y", "scale y", "y is too large or varies too little for 64-bit numbers");
+        return refuse(lasso, err, "data.y", "scale y",
+                      "y is too large or varies too little for 64-bit numbers");
     if (lasso->loss)
         return read_rows(lasso, y->dense, err);
     centre(lasso, y->dense, least, most, sum);

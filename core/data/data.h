@@ -8,8 +8,8 @@
  * Formats, told by content first and by name second, plain or gzip or zstd:
  *   svmlight (.svm .libsvm .txt)   "label index:value ... # comment", indices ascending
  *   Matrix Market (.mtx)           coordinate or array; real, integer or pattern; general, symmetric
- *   NumPy (.npy)                   <f4 <f8, whole numbers, C or Fortran order, one or two dimensions; matrices of <f8
- *                                  in Fortran order are mapped where they are large and plain
+ *   NumPy (.npy)                   <f4 <f8, whole numbers, C or Fortran order, one or two dimensions;
+ *                                  matrices of <f8 in Fortran order are mapped where large and plain
  *   PLINK 1 (.bed .bim .fam)       genotypes by variants; mapped, never compressed
  *   tables (FID IID value ...)     phenotypes, matched to a .fam: options.people
  */

@@ -428,7 +428,8 @@ static int read_rows(struct values *v, struct rondo_error *err)
 static bool is_mapped(const struct stream *s, const struct npy *npy, const struct data_options *options)
 {
     return s->coding == STREAM_PLAIN && npy->fortran && npy->kind == 'f' && npy->width == 8 && npy->cols > 1
-           && !options->vector && npy->offset % (int64_t)sizeof(double) == 0 && matrix_bytes(npy) >= MAPPED_LEAST;
+           && !options->vector && npy->offset % (int64_t)sizeof(double) == 0
+           && matrix_bytes(npy) >= MAPPED_LEAST;
 }
 
 int npy_inspect(struct stream *s, const struct data_options *options, struct data_info *info,

@@ -1,15 +1,27 @@
 """common.py - what the scripts of this folder share: the rondo binary, data, runs, machine."""
 
+import argparse
 import json
 import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 RONDO = os.environ.get("RONDO", os.path.join(ROOT, "build", "release", "rondo"))
 DATE = time.strftime("%Y-%m-%d")
+
+
+def options():
+    """--folder, by default one that is made, and --write."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--folder")
+    parser.add_argument("--write", action="store_true")
+    found = parser.parse_args()
+    found.folder = found.folder or tempfile.mkdtemp()
+    return found
 
 
 def rondo(*words):

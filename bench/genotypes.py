@@ -11,11 +11,9 @@ columns, by the table above, and `in passes` is the least time on processors of 
 machines are shared. Seconds of solving are the wall's, the least of the runs. --write makes docs/benchmarks/genotypes.md.
 """
 
-import argparse
 import os
 import resource
 import subprocess
-import tempfile
 
 import common
 
@@ -68,10 +66,7 @@ def jobs(folder, unit):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--folder")
-    parser.add_argument("--write", action="store_true")
-    options = parser.parse_args()
+    options = common.options()
     kernels = passes()
     best = [row for row in kernels if row[0].startswith("%d x" % ROWS) and "some" in row[2]][-1]
     unit = COLUMNS / (1e3 * float(best[4]))
@@ -82,7 +77,7 @@ def main():
     text += "\n%d x %d; a pass is %.3f s of one core:\n\n" % (ROWS, COLUMNS, unit)
     text += common.table(["workers", "nnz", "rounds", "sweeps", "columns read / columns", "s of solving",
                           "processor s", "in passes", "peak RSS, GB", "beside the file", "gap"],
-                         jobs(options.folder or tempfile.mkdtemp(), unit))
+                         jobs(options.folder, unit))
     if options.write:
         common.write_doc("genotypes.md", text)
     print(text)

@@ -11,12 +11,9 @@ part included; the peak is the largest.
 --write makes docs/benchmarks/out-of-core.md.
 """
 
-import argparse
 import os
 import resource
-import tempfile
 import threading
-import time
 
 import numpy as np
 
@@ -85,11 +82,8 @@ def once(data, name, resident, disk, memory, out):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--folder")
-    parser.add_argument("--write", action="store_true")
-    options = parser.parse_args()
-    folder = options.folder or tempfile.mkdtemp()
+    options = common.options()
+    folder = options.folder
     data, out, rows = make(folder), os.path.join(folder, "out"), []
     for memory in ("1GiB", "64MiB"):
         runs = [[] for _ in WAYS]

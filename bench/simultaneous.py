@@ -19,13 +19,11 @@ computed and rounds are drawn and cut, as a share of the seconds of solving. A r
 the one before by more than 1e-12 of that at 0, which is rounding.
 """
 
-import argparse
 import json
 import math
 import os
 import sqlite3
 import statistics
-import tempfile
 
 import common
 import designs
@@ -114,11 +112,8 @@ def table(folder, name, out):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--folder")
-    parser.add_argument("--write", action="store_true")
-    options = parser.parse_args()
-    folder = options.folder or tempfile.mkdtemp()
+    options = common.options()
+    folder = options.folder
     text = "# Many variables at once\n\nMade by `bench/simultaneous.py` on %s; %s.\n\n" % (
         common.DATE, common.machine())
     text += __doc__.split("\n\n", 1)[1] + "\n"

@@ -55,8 +55,8 @@ static const struct rondo_role roles[] = {
 
 /* ---- what the spec says ---------------------------------------------------------------------------- */
 
-static int refuse(const struct lasso *lasso, struct rondo_error *err, const char *key,
-                  const char *what, const char *hint)
+int lasso_refuse(const struct lasso *lasso, struct rondo_error *err, const char *key,
+                 const char *what, const char *hint)
 {
     char where[256];
     lasso->host->where(lasso->job, key, where, sizeof where);
@@ -69,15 +69,15 @@ static int read_params(struct lasso *lasso, struct rondo_error *err)
     const struct rondo_job *job = lasso->job;
     bool absolute = host->given(job, "params.lambda"), ratio = host->given(job, "params.lambda_ratio");
     if (absolute && ratio)
-        return refuse(lasso, err, "params.lambda_ratio", "lambda and lambda_ratio are both given",
+        return lasso_refuse(lasso, err, "params.lambda_ratio", "lambda and lambda_ratio are both given",
                       "give one of them");
     bool folds = host->given(job, "params.cv.folds");
     if (!folds && strcmp(host->text(job, "params.cv.rule"), "1se") == 0)
-        return refuse(lasso, err, "params.cv.rule", "a rule is given and no folds to cross-validate by",
+        return lasso_refuse(lasso, err, "params.cv.rule", "a rule is given and no folds to cross-validate by",
                       "give params.cv.folds");
     bool path = folds || host->given(job, "params.path.count") || host->given(job, "params.path.min_ratio");
     if (path && (absolute || ratio))
-        return refuse(lasso, err, absolute ? "params.lambda" : "params.lambda_ratio",
+        return lasso_refuse(lasso, err, absolute ? "params.lambda" : "params.lambda_ratio",
                       folds ? "cross-validation is over a path of lambdas, and one lambda is given"
                             : "a path of lambdas is asked for, and one lambda", "give one of them");
     int64_t count = host->integer(job, "params.cv.folds"); /* 0: a file has them */
@@ -91,12 +91,12 @@ static int read_params(struct lasso *lasso, struct rondo_error *err)
     lasso->least_ratio = host->given(job, "params.path.min_ratio")
                              ? host->real(job, "params.path.min_ratio") : 0;
     if (lasso->least_ratio >= 1)
-        return refuse(lasso, err, "params.path.min_ratio", "must be below 1", NULL);
+        return lasso_refuse(lasso, err, "params.path.min_ratio", "must be below 1", NULL);
     lasso->lambda = absolute ? host->real(job, "params.lambda") : -1;
     lasso->lambda_ratio = ratio ? host->real(job, "params.lambda_ratio") : 0.1;
     lasso->l1_ratio = host->real(job, "params.l1_ratio");
     if (!absolute && lasso->l1_ratio == 0)
-        return refuse(lasso, err, ratio ? "params.lambda_ratio" : "params.l1_ratio",
+        return lasso_refuse(lasso, err, ratio ? "params.lambda_ratio" : "params.l1_ratio",
                       "lambda_max is infinite where l1_ratio is 0", "give lambda");
     lasso->intercept = host->flag(job, "params.intercept");
     lasso->gap = host->real(job, "stop.gap");
@@ -151,10 +151,10 @@ static int cut_rows(struct lasso *lasso, struct rondo_error *err)
     else if (lasso->n >= 2 * SHARD_ROWS && !lasso->x->packed && !lasso->loss)
         shards = lasso->n / SHARD_ROWS > SHARDS_MOST ? SHARDS_MOST : lasso->n / SHARD_ROWS;
     if (shards && lasso->x->packed)
-        return refuse(lasso, err, "params.row_shards", "packed genotypes are not cut into row shards",
+        return lasso_refuse(lasso, err, "params.row_shards", "packed genotypes are not cut into row shards",
                       "leave it out");
     if (shards && lasso->loss)
-        return refuse(lasso, err, "params.row_shards",
+        return lasso_refuse(lasso, err, "params.row_shards",
                       "row shards are for least squares with equal weights in this version", "leave it out");
     lasso->shards = (int32_t)(shards > lasso->n ? lasso->n : shards);
     return RONDO_OK;
@@ -166,12 +166,12 @@ static int check_rounds(struct lasso *lasso, struct rondo_error *err)
     const char *what = "only least squares with equal weights and penalties goes by other rounds than these";
     lasso->whole = lasso->p;
     if (!lasso->by_violation)
-        return refuse(lasso, err, "schedule.priority.rule", what, "use \"gradient\"");
+        return lasso_refuse(lasso, err, "schedule.priority.rule", what, "use \"gradient\"");
     if (lasso->mode != LASSO_SOLVE)
-        return refuse(lasso, err, lasso->couples ? "schedule.dependency.coupled" : "schedule.dependency.check",
+        return lasso_refuse(lasso, err, lasso->couples ? "schedule.dependency.coupled" : "schedule.dependency.check",
                       what, lasso->couples ? "use \"solve\"" : "use \"correlation\"");
     if (lasso->pipeline > 1)
-        return refuse(lasso, err, "schedule.pipeline", what, "use 1");
+        return lasso_refuse(lasso, err, "schedule.pipeline", what, "use 1");
     return RONDO_OK;
 }
 
@@ -185,9 +185,9 @@ static int read_data(struct lasso *lasso, struct rondo_error *err)
     if (lasso->least_ratio <= 0)
         lasso->least_ratio = lasso->p > lasso->n ? 0.01 : 0.0001;
     if (lasso->n < 2)
-        return refuse(lasso, err, "data.x", "x has fewer than 2 rows", NULL);
+        return lasso_refuse(lasso, err, "data.x", "x has fewer than 2 rows", NULL);
     if (lasso->p < 1)
-        return refuse(lasso, err, "data.x", "x has no columns", NULL);
+        return lasso_refuse(lasso, err, "data.x", "x has no columns", NULL);
     int code = lasso_read_factors(lasso, err);
     if (!code)
         code = lasso_read_response(lasso, err);

@@ -346,6 +346,10 @@ struct lasso_answer {
     int64_t reads;  /* columns read for it beside the gradients */
 };
 
+/* RONDO_EINPUT at a key of the spec; hint NULL: none. */
+int lasso_refuse(const struct lasso *lasso, struct rondo_error *err, const char *key, const char *what,
+                 const char *hint);
+
 /* ---- response.c: y, its weights and folds */
 int lasso_read_response(struct lasso *lasso, struct rondo_error *err);
 /* Penalty factors and which columns have none; before the columns are read. */

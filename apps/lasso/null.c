@@ -108,17 +108,21 @@ bool lasso_project(const struct lasso *lasso, const double *h, double *r, double
     for (int64_t a = 0; a < k; a++)
         used[a] = lasso->nonnegative && frame->column[a] >= 0 ? 0 : 1;
     for (int64_t turn = 0; turn < k + 3; turn++) { /* the second for the rounding of the first */
-        bool more = false;
+        bool more = false, others = turn == 0;
         multiply_back(lasso, r, x);
         for (int64_t a = 0; a < k; a++) {
             more = more || binds(lasso, a, x[a], ORTHOGONAL * size);
-            if (binds(lasso, a, x[a], 0))
-                used[a] = 1;
+            if (used[a] > 0 || !binds(lasso, a, x[a], 0))
+                continue;
+            used[a] = 1;
+            others = true;
         }
         if (turn > 1 && !more)
             return true;
-        multiply(lasso, h, room);
-        factor(k, used, room);
+        if (others) {
+            multiply(lasso, h, room);
+            factor(k, used, room);
+        }
         for (int64_t a = 0; a < k; a++)
             x[a] = used[a] > 0 ? x[a] : 0;
         solve(room, k, x);
@@ -317,14 +321,6 @@ static void unscale(struct lasso *lasso)
     }
 }
 
-static int refuse_null(const struct lasso *lasso, struct rondo_error *err)
-{
-    char where[256];
-    lasso->host->where(lasso->job, "data.y", where, sizeof where);
-    return rondo_error_set(err, RONDO_EINPUT, where, "give them penalties",
-                           "the columns without a penalty explain y wholly: nothing is left to fit");
-}
-
 int lasso_fit_null(struct lasso *lasso, struct rondo_error *err)
 {
     const struct rondo_host *host = lasso->host;
@@ -359,6 +355,9 @@ int lasso_fit_null(struct lasso *lasso, struct rondo_error *err)
     host->free(fit.h);
     host->free(fit.u);
     host->free(fit.room);
-    return code == RONDO_EINPUT ? refuse_null(lasso, err)
+    return code == RONDO_EINPUT
+               ? lasso_refuse(lasso, err, "data.y",
+                              "the columns without a penalty explain y wholly: nothing is left to fit",
+                              "give them penalties")
            : code ? rondo_error_set(err, code, NULL, NULL, "no memory for the null model") : RONDO_OK;
 }

@@ -5,14 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int refuse(const struct lasso *lasso, struct rondo_error *err, const char *key, const char *hint,
-                  const char *what)
-{
-    char where[256];
-    lasso->host->where(lasso->job, key, where, sizeof where);
-    return rondo_error_set(err, RONDO_EINPUT, where, hint, "%s", what);
-}
-
 static int no_memory(struct rondo_error *err)
 {
     return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for y");
@@ -29,7 +21,7 @@ static int read_vector(const struct lasso *lasso, const char *key, int64_t count
         return RONDO_OK;
     snprintf(words, sizeof words, "the file has %lld numbers and x has %lld %s", (long long)file->rows,
              (long long)count, of);
-    return refuse(lasso, err, key, NULL, words);
+    return lasso_refuse(lasso, err, key, words, NULL);
 }
 
 /* None may be below 0, and not all of them 0. */
@@ -44,9 +36,9 @@ static int check_factors(const struct lasso *lasso, const char *key, const doubl
             continue;
         snprintf(words, sizeof words, "number %lld of the file is %g: %s", (long long)i + 1, values[i],
                  values[i] < 0 ? "none may be below 0" : "it is too large");
-        return refuse(lasso, err, key, NULL, words);
+        return lasso_refuse(lasso, err, key, words, NULL);
     }
-    return any ? RONDO_OK : refuse(lasso, err, key, NULL, "all numbers of the file are 0");
+    return any ? RONDO_OK : lasso_refuse(lasso, err, key, "all numbers of the file are 0", NULL);
 }
 
 /* ---- columns -------------------------------------------------------------------------------------- */
@@ -72,8 +64,8 @@ int lasso_read_factors(struct lasso *lasso, struct rondo_error *err)
         free += lasso->l1_factor[j] <= 0;
     }
     if (free > FREE_MOST)
-        return refuse(lasso, err, "params.penalty_factor", "give some of them small factors",
-                      "more than 512 columns have no penalty");
+        return lasso_refuse(lasso, err, "params.penalty_factor", "more than 512 columns have no penalty",
+                            "give some of them small factors");
     lasso->frees = free;
     return RONDO_OK;
 }
@@ -120,7 +112,7 @@ static int read_labels(struct lasso *lasso, const double *y, struct rondo_error 
         snprintf(words, sizeof words, "the logistic loss needs two labels, and y has %g, %g, %g and maybe more",
                  seen[0], seen[1], seen[2]);
     if (count != 2)
-        return refuse(lasso, err, "data.y", NULL, words);
+        return lasso_refuse(lasso, err, "data.y", words, NULL);
     lasso->label[0] = fmin(seen[0], seen[1]);
     lasso->label[1] = fmax(seen[0], seen[1]);
     for (int64_t i = 0; i < lasso->n; i++)
@@ -135,7 +127,7 @@ static int check_counts(struct lasso *lasso, struct rondo_error *err)
         if (!(lasso->target[i] >= 0 && lasso->target[i] <= 1e15)) {
             snprintf(words, sizeof words, "y is %g in row %lld: the Poisson loss is of counts",
                      lasso->target[i], (long long)i + 1);
-            return refuse(lasso, err, "data.y", NULL, words);
+            return lasso_refuse(lasso, err, "data.y", words, NULL);
         }
     return RONDO_OK;
 }
@@ -158,7 +150,7 @@ static int check_left(const struct lasso *lasso, int64_t stage, struct rondo_err
     snprintf(words, sizeof words, "%s%s", none ? "no row has a weight"
              : one ? "all rows that have a weight are of one class" : "y is 0 in every row that has a weight",
              of);
-    return none || one || no_count ? refuse(lasso, err, stage ? "params.cv.folds" : "data.y", NULL, words)
+    return none || one || no_count ? lasso_refuse(lasso, err, stage ? "params.cv.folds" : "data.y", words, NULL)
                                    : RONDO_OK;
 }
 
@@ -207,11 +199,11 @@ static int read_fold_ids(struct lasso *lasso, const double *id, struct rondo_err
         if (rint(id[i]) == id[i])
             continue;
         snprintf(words, sizeof words, "fold id %lld is %g, no whole number", (long long)i + 1, id[i]);
-        code = refuse(lasso, err, key, NULL, words);
+        code = lasso_refuse(lasso, err, key, words, NULL);
     }
     lasso->host->free(sorted);
     lasso->folds = (int32_t)count;
-    return code || count >= 2 ? code : refuse(lasso, err, key, NULL, "all rows are in one fold");
+    return code || count >= 2 ? code : lasso_refuse(lasso, err, key, "all rows are in one fold", NULL);
 }
 
 static int read_folds(struct lasso *lasso, struct rondo_error *err)
@@ -225,7 +217,7 @@ static int read_folds(struct lasso *lasso, struct rondo_error *err)
     if (!lasso->fold)
         return no_memory(err);
     if (!id && lasso->folds > lasso->n)
-        return refuse(lasso, err, key, NULL, "there are more folds than rows");
+        return lasso_refuse(lasso, err, key, "there are more folds than rows", NULL);
     if (id)
         code = read_fold_ids(lasso, id, err);
     else
@@ -239,7 +231,7 @@ static int read_folds(struct lasso *lasso, struct rondo_error *err)
         lasso->held[lasso->fold[i]] += lasso->rows.v[i];
     for (int64_t f = 1; f <= lasso->folds && !code; f++)
         code = lasso->held[f - 1] > 0 ? check_left(lasso, f, err)
-                                      : refuse(lasso, err, key, NULL, "a fold has no row with a weight");
+                                      : lasso_refuse(lasso, err, key, "a fold has no row with a weight", NULL);
     return code;
 }
 
@@ -275,7 +267,7 @@ static int check_memory(const struct lasso *lasso, struct rondo_error *err)
         return RONDO_OK;
     snprintf(words, sizeof words, "%lld folds need %.0f MiB beside the data, more than limits.memory",
              (long long)lasso->folds, ceil(need / 1048576));
-    return refuse(lasso, err, "params.cv.folds", "fewer folds, or a larger limits.memory", words);
+    return lasso_refuse(lasso, err, "params.cv.folds", words, "fewer folds, or a larger limits.memory");
 }
 
 int lasso_make_views(struct lasso *lasso, struct rondo_error *err)
@@ -391,11 +383,12 @@ int lasso_read_response(struct lasso *lasso, struct rondo_error *err)
     const struct rondo_matrix *y = lasso->host->matrix(lasso->job, "y");
     char words[120];
     if (!y)
-        return refuse(lasso, err, "data.x", "name one under /data/y", "there is no y, and x's file bears none");
+        return lasso_refuse(lasso, err, "data.x", "there is no y, and x's file bears none",
+                            "name one under /data/y");
     if (y->rows != lasso->n) {
         snprintf(words, sizeof words, "y has %lld rows and x has %lld", (long long)y->rows,
                  (long long)lasso->n);
-        return refuse(lasso, err, "data.y", NULL, words);
+        return lasso_refuse(lasso, err, "data.y", words, NULL);
     }
     lasso->y = lasso->host->alloc((size_t)lasso->n * sizeof(double));
     int code = lasso->y ? read_weights(lasso, err) : no_memory(err);
@@ -418,8 +411,8 @@ int lasso_read_response(struct lasso *lasso, struct rondo_error *err)
         square += (double)lasso->n * mean * mean;
     bool idle = lasso->intercept ? most <= least : most <= 0 && least >= 0;
     if (!idle && !lasso_in_range(least, most, square / (double)lasso->n))
-        return refuse(lasso, err, "data.y", "scale y",
-                      "y is too large or varies too little for 64-bit numbers");
+        return lasso_refuse(lasso, err, "data.y",
+                            "y is too large or varies too little for 64-bit numbers", "scale y");
     if (lasso->loss)
         return read_rows(lasso, y->dense, err);
     centre(lasso, y->dense, least, most, sum);

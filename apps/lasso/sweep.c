@@ -458,11 +458,17 @@ int lasso_settle_sweep(struct lasso_head *head, struct rondo_head_link *link,
     return conclude(head, link, lost, order);
 }
 
+/* The number that a phase over rows brings; NULL: it did not. */
+static const double *said_by(const struct rondo_bytes *results, int32_t count)
+{
+    return count == 1 && results[0].size == 2 * sizeof(double) ? results[0].data : NULL;
+}
+
 int lasso_settle_dual(struct lasso_head *head, struct rondo_head_link *link,
                       const struct rondo_bytes *results, int32_t count, struct rondo_order *order)
 {
-    const double *said = count == 1 ? results[0].data : NULL;
-    if (!said || results[0].size != 2 * sizeof(double))
+    const double *said = said_by(results, count);
+    if (!said)
         return RONDO_EAPP;
     head->at.dual = fmax(head->at.dual, dual_of_loss(head, head->move.t, said[0]));
     return conclude(head, link, false, order);
@@ -471,8 +477,8 @@ int lasso_settle_dual(struct lasso_head *head, struct rondo_head_link *link,
 int lasso_settle_score(struct lasso_head *head, struct rondo_head_link *link,
                        const struct rondo_bytes *results, int32_t count, struct rondo_order *order)
 {
-    const double *said = count == 1 ? results[0].data : NULL;
-    if (!said || results[0].size != 2 * sizeof(double))
+    const double *said = said_by(results, count);
+    if (!said)
         return RONDO_EAPP;
     int code = lasso_keep_error(head, said[0]);
     return code ? code : proceed(head, link, order);

@@ -82,12 +82,7 @@ static struct design_options random_design(struct dice *dice, bool large)
         .noise = dice_unit(dice) < 0.5 ? 0.1 : 1,
         .sparse = dice_unit(dice) < 0.4,
     };
-    if (options.kind == DESIGN_GENOTYPE && dice_unit(dice) < 0.5) {
-        options.packed = true;
-        options.missing = dice_unit(dice) < 0.5 ? 0.2 * dice_unit(dice) : 0;
-        options.sparse = false;
-        options.decades = 0;
-    }
+    design_options_pack(&options, dice);
     return options;
 }
 

@@ -171,6 +171,16 @@ static void make_y(struct design *design, struct dice *dice, double noise)
         design->y[i] += at + noise * dice_normal(dice);
 }
 
+void design_options_pack(struct design_options *options, struct dice *dice)
+{
+    if (options->kind != DESIGN_GENOTYPE || dice_unit(dice) >= 0.5)
+        return;
+    options->packed = true;
+    options->missing = dice_unit(dice) < 0.5 ? 0.2 * dice_unit(dice) : 0;
+    options->sparse = false;
+    options->decades = 0;
+}
+
 void design_make(struct design *design, struct dice *dice, const struct design_options *options)
 {
     design_init(design, options->n, options->p);

@@ -53,6 +53,8 @@ struct design_options {
     double missing;      /* packed: share of entries that are lost */
 };
 
+/* Every other time genotypes are packed, and some of them missing. */
+void design_options_pack(struct design_options *options, struct dice *dice);
 void design_make(struct design *design, struct dice *dice, const struct design_options *options);
 /* x and y are filled in by the caller between _init and _bind. */
 void design_init(struct design *design, int64_t n, int64_t p);

@@ -304,8 +304,8 @@ static int64_t cut_tile(const struct request *request, struct tile *tile)
     return entries;
 }
 
-int lasso_couple(const void *problem, const void *common, const void *shard, void *scratch,
-                 const struct rondo_pairs *pairs, double *out)
+int lasso_couple_all(const void *problem, const void *common, const void *shard, void *scratch,
+                     const struct rondo_pairs *pairs, double *out)
 {
     const struct lasso *lasso = problem;
     struct request request = { lasso, shard ? shard : common, scratch, pairs, out };

@@ -38,6 +38,8 @@ static const struct rondo_param params[] = {
       "the lambda chosen: of the least error, or the largest within one standard error of it" },
     { "row_shards", RONDO_INTEGER, NULL, 0, 1024, false, NULL, "shards",
       "cut the rows into so many shards; by default none below 524288 rows, nor of genotypes" },
+    { "ld_window", RONDO_REAL, "0", 0, NAN, false, NULL, "base pairs",
+      "genotypes: variants further apart, or on other chromosomes, are taken as uncoupled; 0: none are" },
     { "stop.gap", RONDO_REAL, "1e-6", 0, NAN, false, NULL, "of the objective at b = 0",
       "stop when the duality gap is at most this" },
     { .key = NULL },
@@ -105,6 +107,7 @@ static int read_params(struct lasso *lasso, struct rondo_error *err)
     lasso->mode = !lasso->couples || strcmp(coupled, "drop") == 0 ? LASSO_ALONE
                   : strcmp(coupled, "group") == 0                 ? LASSO_GROUP
                                                                   : LASSO_SOLVE;
+    lasso->window = host->real(job, "params.ld_window");
     lasso->by_violation = strcmp(host->text(job, "schedule.priority.rule"), "gradient") == 0;
     lasso->most = host->integer(job, "schedule.blocks") * host->integer(job, "schedule.block_size");
     /* What is solved on the residual needs no couplings, and may be as large as it must; a spec that
@@ -179,6 +182,8 @@ static int read_data(struct lasso *lasso, struct rondo_error *err)
 {
     const struct rondo_host *host = lasso->host;
     lasso->x = host->matrix(lasso->job, "x");
+    if (lasso->window > 0 && !lasso->x->position)
+        return lasso_refuse(lasso, err, "params.ld_window", "x has no positions", "a .bed has, in its .bim");
     lasso->touches = !lasso->x->sparse && host->touch && host->given(lasso->job, "limits.resident");
     lasso->n = lasso->x->rows;
     lasso->p = lasso->x->cols;

@@ -99,6 +99,7 @@ struct lasso {
     double l1_ratio, gap;
     bool intercept, by_violation;  /* priority rule `gradient` */
     bool couples;                  /* dependency.check is not none */
+    double window;                 /* base pairs; 0: any two columns may be coupled */
     enum lasso_mode mode;
     int64_t most;    /* variables in a round, and in a */
     int64_t whole;   /* working set that is solved on the residual, or in rounds */
@@ -182,6 +183,7 @@ struct lasso_scratch {
     int32_t phase;
     int32_t *place; /* [p] zeros, but while a panel of couplings is united */
     struct rondo_buf room, list, gram;
+    struct rondo_buf near; /* couple.c: the pairs of a window */
 };
 
 int lasso_common_create(const void *problem, int32_t index, void **state, struct rondo_error *err);
@@ -229,7 +231,9 @@ struct lasso_commit {
     int64_t count;       /* then int64 variable [count], double value [count] */
 };
 
-/* ---- couple.c */
+/* ---- couple.c; window.c: of pairs in the window of positions, 0 of the others */
+int lasso_couple_all(const void *problem, const void *common, const void *shard, void *scratch,
+                     const struct rondo_pairs *pairs, double *out);
 int lasso_couple(const void *problem, const void *common, const void *shard, void *scratch,
                  const struct rondo_pairs *pairs, double *out);
 

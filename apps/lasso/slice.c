@@ -256,6 +256,7 @@ void lasso_scratch_free(const void *problem, void *state)
     lasso->host->free(scratch->room.data);
     lasso->host->free(scratch->list.data);
     lasso->host->free(scratch->gram.data);
+    lasso->host->free(scratch->near.data);
     lasso->host->free(scratch);
 }
 

@@ -209,6 +209,8 @@ void data_free(struct data_set *set)
         matrix_free(&set->x);
     if (!set->map || set->info.mapped)
         matrix_free(&set->labels);
+    if (set->info.mapped)
+        matrix_unmap(&set->x);
     mapping_destroy(set->map);
     mem_free(set);
 }

@@ -84,7 +84,7 @@ static uint64_t mix_packed(uint64_t hash, const struct data_set *set, const stru
         hash = mix(hash, column, (size_t)((x->rows - 1) / 4));
         hash = mix(hash, &last, 1);
     }
-    return hash;
+    return x->position ? mix(hash, x->position, (size_t)x->cols * sizeof *x->position) : hash;
 }
 
 static uint64_t mix_matrix(uint64_t hash, const struct data_set *set, const struct rondo_matrix *x)

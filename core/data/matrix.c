@@ -268,12 +268,19 @@ static void release(const void *block)
     mem_free((void *)(uintptr_t)block);
 }
 
+void matrix_unmap(struct rondo_matrix *m)
+{
+    release(m->position);
+    m->position = NULL;
+}
+
 void matrix_free(struct rondo_matrix *m)
 {
     release(m->dense);
     release(m->colptr);
     release(m->rowidx);
     release(m->values);
+    release(m->position);
     *m = (struct rondo_matrix){ 0 };
 }
 

@@ -101,6 +101,8 @@ int matrix_vector(struct rondo_matrix *m, const char *name,
                   struct rondo_error *err) RONDO_MUST_CHECK;
 
 void matrix_free(struct rondo_matrix *m);
+/* What is beside the pages of a mapped file. */
+void matrix_unmap(struct rondo_matrix *m);
 
 /* "the file changed while it was read" */
 int matrix_changed(const char *name, struct rondo_error *err);

@@ -15,7 +15,8 @@
 #include <strings.h>
 #include <unistd.h>
 
-enum { MAGIC = PLINK_HEADER, WORDS = 6, POSITION = 3, PHENOTYPE = 5 };
+enum { MAGIC = PLINK_HEADER, WORDS = 6, CHROMOSOME = 0, POSITION = 3, PHENOTYPE = 5 };
+enum { CHROMOSOME_BITS = 22 }; /* of its name's hash */
 
 static const unsigned char magic[MAGIC] = { 0x6c, 0x1b, 0x01 };
 
@@ -46,6 +47,7 @@ bool data_companion(const char *path, int index, char *out, size_t size)
 /* ---- .bim and .fam --------------------------------------------------------------------------- */
 
 struct labels {
+    int64_t *position; /* [room] of variants; NULL: not wanted */
     double *value;    /* [room]; NULL: they are not wanted, or not yet */
     int64_t room;
     int64_t missing;  /* how many */
@@ -70,11 +72,29 @@ static int check_number(struct reading *r, int column, const char *what, double 
                         field_word(&r->fields.field[column], word));
 }
 
-static int take_variant(struct reading *r, int64_t row RONDO_UNUSED,
-                        struct labels *labels RONDO_UNUSED, struct rondo_error *err)
+/* FNV-1a, folded. */
+static int64_t hash_of(const char *name)
 {
-    double value;
-    return check_number(r, POSITION, "a position", &value, err);
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (; *name; name++)
+        hash = (hash ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
+    hash ^= hash >> CHROMOSOME_BITS ^ hash >> 2 * CHROMOSOME_BITS;
+    return (int64_t)(hash & ((UINT64_C(1) << CHROMOSOME_BITS) - 1));
+}
+
+/* A negative position is PLINK's word for a variant that is left out; it is far from all on its chromosome. */
+static int take_variant(struct reading *r, int64_t row, struct labels *labels, struct rondo_error *err)
+{
+    char name[STREAM_TOKEN];
+    double value, most = (double)(RONDO_CHROMOSOME - 1);
+    int code = check_number(r, POSITION, "a position", &value, err);
+    if (code || !labels->position)
+        return code;
+    if (row >= labels->room)
+        return matrix_changed(r->path, err);
+    int64_t within = (int64_t)(value < 0 || value > most ? most : value);
+    labels->position[row] = hash_of(field_word(&r->fields.field[CHROMOSOME], name)) * RONDO_CHROMOSOME + within;
+    return RONDO_OK;
 }
 
 static int take_person(struct reading *r, int64_t row, struct labels *labels,
@@ -232,6 +252,18 @@ static int load_labels(const struct stream *s, struct data_set *set, struct rond
     return code;
 }
 
+static int load_positions(const struct stream *s, struct data_set *set, struct rondo_error *err)
+{
+    struct labels labels = { .room = set->info.cols };
+    int64_t cols = 0;
+    labels.position = mem_calloc((size_t)labels.room, sizeof *labels.position);
+    set->x.position = labels.position; /* matrix_free has it */
+    if (!labels.position)
+        return rondo_error_set(err, RONDO_ENOMEM, s->path, NULL, "out of memory");
+    int code = read_beside(s, 0, &labels, &cols, err);
+    return !code && cols != set->info.cols ? matrix_changed(s->path, err) : code;
+}
+
 int bed_load(struct stream *s, const struct data_options *options, struct data_set *set,
              struct rondo_error *err)
 {
@@ -239,6 +271,8 @@ int bed_load(struct stream *s, const struct data_options *options, struct data_s
     int code = look(s, options, info, err);
     if (!code && info->labels)
         code = load_labels(s, set, err);
+    if (!code)
+        code = load_positions(s, set, err);
     if (code)
         return code;
     code = mapping_create(s->fd, (size_t)s->size, options->resident, s->path, &set->map, err);
@@ -246,6 +280,7 @@ int bed_load(struct stream *s, const struct data_options *options, struct data_s
         return code;
     set->x = (struct rondo_matrix){ .rows = info->rows, .cols = info->cols, .nnz = info->nnz,
                                     .packed = (const uint8_t *)mapping_at(set->map) + MAGIC,
-                                    .stride = (info->rows + 3) / 4, .bytes = info->bytes };
+                                    .stride = (info->rows + 3) / 4, .bytes = info->bytes,
+                                    .position = set->x.position };
     return RONDO_OK;
 }

@@ -11,7 +11,8 @@
  * Packed: genotypes, 2 bits each, as PLINK's .bed has them: row i of column j is the code in bits
  * 2 (i mod 4) and up of packed[i / 4 + j * stride].  A value is the number of A1 alleles, 2, 1 or 0;
  * a missing one is the app's to impute.  Bits behind row n - 1 in a column's last byte may be set.
- * Columns are not aligned.  Given to a role of kind RONDO_ROLE_PACKED (app.h) alone.
+ * Columns are not aligned.  Given to a role of kind RONDO_ROLE_PACKED (app.h) alone.  position[j] is where
+ * variant j lies: its base pair, plus a multiple of RONDO_CHROMOSOME that is that of its chromosome's name.
  * Every value is finite.
  */
 #ifndef RONDO_MATRIX_H
@@ -29,6 +30,9 @@ enum rondo_genotype {
     RONDO_HOM_A2 = 3,  /* homozygous A2: 0 */
 };
 
+/* Base pairs: longer than any chromosome.  Two names seldom have one multiple of it. */
+#define RONDO_CHROMOSOME (INT64_C(1) << 40)
+
 struct rondo_matrix {
     int64_t rows, cols;   /* n, p; both >= 0 */
     int64_t nnz;          /* stored entries: n * p where dense or packed */
@@ -41,6 +45,7 @@ struct rondo_matrix {
     size_t bytes;          /* values, indices and pointers as stored */
     const uint8_t *packed; /* packed: [stride * p]; else NULL */
     int64_t stride;        /* packed: bytes from one column to the next, (n + 3) / 4 at the least */
+    const int64_t *position; /* packed: [p], or NULL; in no order */
 };
 
 /* The code of row i in a packed column. */

@@ -1,8 +1,10 @@
 """Genotypes in PLINK 1 files: looked at, converted, made, solved on, refused, and sent to a worker."""
 
+import contextlib
 import json
 import os
 import shutil
+import sqlite3
 import unittest
 
 import numpy as np
@@ -216,6 +218,34 @@ class Solves(Made):
     def test_row_shards_are_refused(self):
         self.refused(("run", self.spec(self.make(), params={"row_shards": 2}), "--out",
                       self.path("out")), "/params/row_shards", "not cut into row shards")
+
+    def test_a_window_is_an_oracle_and_no_more(self):
+        schedule = {"blocks": 32, "block_size": 1, "dependency": {"coupled": "drop"}}
+        path = self.make(missing=0.03)
+        objectives, conflicts = [], []
+        for window in (0, 50000, 1):  # the last: nothing is coupled, but for what shares a place
+            out = "out%d" % window
+            result = self.solve(self.spec(path, params={"ld_window": window}, schedule=schedule,
+                                          stop={"gap": 1e-9}, trace="all"), out)
+            self.assertEqual(result["stop_reason"], "gap")
+            objectives.append(result["objective"])
+            with contextlib.closing(sqlite3.connect(self.path(out, "trace.db"))) as trace:
+                conflicts.append({(min(pair), max(pair)) for pair in trace.execute(
+                    "SELECT candidate, other FROM conflict_pairs")})
+        self.assertLess(max(objectives) - min(objectives), 1e-9 * objectives[0])
+        place = [(words[0], int(words[3])) for words in read_bed(path)[1]]
+        apart = [[abs(place[j][1] - place[k][1]) if place[j][0] == place[k][0] else np.inf
+                  for j, k in pairs] for pairs in conflicts]
+        self.assertGreater(max(apart[0]), 50000)
+        self.assertTrue(apart[1] and max(apart[1]) <= 50000)
+        self.assertEqual(conflicts[2], set())
+
+    def test_a_window_wants_positions(self):
+        self.make()
+        self.assertEqual(call("data", "convert", self.path("g", "x.bed"), self.path("x.npy")).returncode, 0)
+        self.refused(("run", self.spec(self.path("x.npy"), self.path("x.labels.npy"),
+                                       params={"ld_window": 5}), "--out", self.path("out")),
+                     "/params/ld_window", "no positions", ".bim")
 
     def test_predictions(self):
         self.both()

@@ -150,3 +150,36 @@ Test(couple, a_pair_has_its_bits_whatever_is_asked_with_it)
         }
     free(request);
 }
+
+/* A pair within the window has its own bits, any other is 0: variants in no order, on three chromosomes. */
+Test(couple, a_window_leaves_out_what_is_far)
+{
+    static double all[PAIRS_MOST], some[PAIRS_MOST];
+    static int64_t position[P];
+    enum { WINDOW = 5000 };
+    struct request *request = malloc(sizeof *request);
+    struct dice dice = { .seed = dice_seed(31) };
+    struct fixture f = { .lasso = NULL };
+    setup(&f, &dice, false, "x86-64-v2");
+    for (int64_t j = 0; j < P; j++)
+        position[j] = (1 + dice_below(&dice, 3)) * RONDO_CHROMOSOME + dice_below(&dice, 4 * WINDOW);
+    f.design.matrix.position = position;
+    for (int64_t round = 0; round < REQUESTS; round++) {
+        int64_t near = 0, far = 0;
+        make_request(request, &dice);
+        f.lasso->window = 0;
+        cr_assert_eq(lasso_couple(f.lasso, f.common, NULL, f.scratch, &request->pairs, all), RONDO_OK);
+        f.lasso->window = WINDOW;
+        memset(some, 0x5a, sizeof some);
+        cr_assert_eq(lasso_couple(f.lasso, f.common, NULL, f.scratch, &request->pairs, some), RONDO_OK);
+        for (int64_t c = 0; c < request->pairs.columns; c++)
+            for (int64_t i = request->ptr[c]; i < request->ptr[c + 1]; i++) {
+                int64_t apart = llabs(position[request->column[c]] - position[request->row[i]]);
+                cr_assert(same(some[i], apart <= WINDOW ? all[i] : 0));
+                ++*(apart <= WINDOW ? &near : &far);
+            }
+        cr_assert(request->ptr[request->pairs.columns] < 1000 || (near && far));
+    }
+    teardown(&f);
+    free(request);
+}

@@ -102,7 +102,7 @@ class SameBits(Jobs):
         spec = self.job("logistic", cv={"folds": self.file("folds")})
         self.solve(spec, "one")
         np.save(self.file("weights"), 4 * made["weights"])
-        np.save(self.file("folds"), 100 * made["folds"] - 7000)
+        np.save(self.file("folds"), 100 * made["folds"] - 500)
         self.solve(spec, "two")
         self.assertEqual(self.files("one"), self.files("two"))
 
@@ -341,6 +341,50 @@ class Words(Jobs):
             done = call("validate", spec)
             self.assertEqual(done.returncode, 0, done.stderr)
 
+    def understood(self, spec):
+        done = call("validate", spec, "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for line in json.loads(done.stdout)["model"]:
+            self.assertIn(line, call("validate", spec).stdout)
+        return "\n".join(json.loads(done.stdout)["model"])
+
+    def test_validate_tells_what_it_has_understood(self):
+        self.make()
+        words = self.understood(self.job("logistic", cv={"folds": self.file("folds"), "rule": "1se"}))
+        for word in ("logistic loss", "classes -1 and 3", "weights of rows", "1 of 200 columns without a penalty",
+                     "a path of 12 lambdas, from lambda_max down to 0.05 of it", "by 4 folds, as the file says",
+                     "one standard error"):
+            self.assertIn(word, words)
+        words = self.understood(self.job("huber", cv={"folds": 5}, weights=False, seed=3))
+        for word in ("huber loss, linear from 1.345 on", "by 5 folds, dealt by seed 3", "of the least error"):
+            self.assertIn(word, words)
+        words = self.understood(self.job("squared"))
+        self.assertIn("one lambda, 0.05 of lambda_max", words)
+        self.assertIn("no cross-validation", words)
+
+    def test_what_does_not_fit_the_data_is_found_before_x_is_read(self):
+        self.make()
+        np.save(self.path("short.npy"), np.ones(7))
+        np.save(self.path("none.npy"), np.zeros(120))
+        for name, ids in (("minus", np.arange(120) % 4 - 1), ("half", np.arange(120) % 4 + 0.5)):
+            np.save(self.path(name + ".npy"), ids)
+        for key, file, says in (("weights", "short", "7 numbers and x has 120 rows"),
+                                ("weights", "none", "all numbers of the file are 0"),
+                                ("penalty_factor", "short", "7 numbers and x has 200 columns"),
+                                ("cv.folds", "short", "7 numbers and x has 120 rows"),
+                                ("cv.folds", "minus", "number 1 of the file is -1"),
+                                ("cv.folds", "half", "number 1 of the file is 0.5")):
+            for command in (("validate",), ("run", "--out", self.path("out"))):
+                with self.subTest(key=key, file=file, command=command[0]):
+                    done = call(command[0], self.job("squared", cv={"folds": 3}), *command[1:], "--set",
+                                "params.%s=%s" % (key, self.path(file + ".npy")))
+                    self.assertEqual(done.returncode, 2, done.stderr)
+                    self.assertIn("params." + key, done.stderr)
+                    self.assertIn(says, done.stderr)
+        done = call("validate", self.job("logistic"), "--set", "data.y=" + self.file("squared"))
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("two labels", done.stderr)
+
     def test_specs_that_are_not(self):
         self.make()
         for params, where in (({"cv": {"folds": 1}}, "/params/cv/folds"),
@@ -352,6 +396,9 @@ class Words(Jobs):
                               ({"cv": {"folds": 3, "rule": "best"}}, "/params/cv/rule"),
                               ({"cv": {"folds": 3}, "lambda": 1}, "/params/lambda"),
                               ({"cv": {"rule": "1se"}}, "/params/cv/rule"),
+                              ({"cv": {"rule": "min"}}, "/params/cv/rule"),
+                              ({"cv": {}}, "/params/cv"),
+                              ({"path": {}}, "known here: count, min_ratio"),
                               ({"weights": 3}, "/params/weights"),
                               ({"penalty_factor": [1, 2]}, "/params/penalty_factor"),
                               ({"loss": "probit"}, "/params/loss"),
@@ -421,6 +468,11 @@ class Words(Jobs):
         for word in ("squared, logistic, huber or poisson", "huber_delta", "standardize", "nonnegative", "weights",
                      "penalty_factor", "cv.folds", "cv.rule", "min or 1se"):
             self.assertIn(word, done.stdout)
+        self.assertEqual(done.stdout.count("params.cv.folds"), 1)
+        self.assertIn("whole number, at least 2 folds, or file", done.stdout)
+        told = json.loads(call("apps", "lasso", "--json").stdout)
+        (folds,) = [entry for entry in told["data"] + told["params"] if entry["key"] == "params.cv.folds"]
+        self.assertIs(folds["or_file"], True)
 
     @unittest.skipUnless(SOURCE, "there are no sources (RONDO_SOURCE)")
     def test_the_manual_has_every_key(self):

@@ -25,7 +25,7 @@ SOURCE = os.environ.get("RONDO_SOURCE", "")
 def read_out(path):
     if path.endswith(".npy"):
         return np.load(path)
-    return np.loadtxt(path, delimiter="\t" if path.endswith(".tsv") else None)
+    return np.loadtxt(path, delimiter={".tsv": "\t", ".csv": ","}.get(path[-4:]))
 
 
 class Predictions(support.Case):
@@ -98,7 +98,7 @@ class Fitted(Predictions):
     def against_numpy(self, x, y, data, out="out"):
         b, b0 = self.model(out)
         expected = np.asarray(x @ b).ravel() + b0
-        for name in ("p.npy", "p.txt", "p.tsv"):
+        for name in ("p.npy", "p.txt", "p.tsv", "p.csv"):
             done = self.predict(out, data, name)
             self.expect_close(read_out(self.path(name)), expected)
         self.assertIn("%d x 1 predictions" % len(expected), done.stderr)
@@ -244,6 +244,45 @@ class Made(Predictions):
         self.predict("path", data, "p.npy", "--type", "class")
         self.expect_close(np.load(self.path("p.npy")), np.where(z > 0, 8, 3))
 
+    def test_the_huber_loss(self):
+        b, b0, _ = self.make_path(params={"loss": "huber", "huber_delta": 0.5}, count=2)
+        x, data = self.rows()
+        z = x @ b + b0
+        y = z[:, 0] + np.where(np.arange(20) % 5 > 0, 0.1, 4.0) * (-1) ** np.arange(20)
+        np.save(self.path("y.npy"), y)
+        e = np.abs(y[:, None] - z)
+        loss = np.where(e <= 0.5, e * e / 2, 0.5 * e - 0.125).mean(axis=0)
+        done = self.predict("path", data, "p.npy", "--y", self.path("y.npy"), "--json")
+        metrics = json.loads(done.stdout)["metrics"]
+        best = loss.argmin()
+        self.assertAlmostEqual(metrics["huber_loss"], loss[best], delta=1e-12)
+        self.assertAlmostEqual(metrics["mean_squared_error"], (e * e).mean(axis=0)[best], delta=1e-12)
+        self.assertRegex(done.stderr, "; huber loss [0-9.]+, mean squared error [0-9.]+, lambda ")
+
+    def test_the_response_is_what_y_is(self):
+        for loss in ("squared", "huber", "poisson"):
+            with self.subTest(loss=loss):
+                b, b0, _ = self.make_path(loss, params={"loss": loss}, count=2)
+                x, data = self.rows()
+                z = x @ b + b0
+                for words in ((), ("--type", "response")):
+                    self.predict(loss, data, "p.npy", *words)
+                    self.expect_close(np.load(self.path("p.npy")), np.exp(z) if loss == "poisson" else z)
+                self.predict(loss, data, "p.npy", "--type", "link")
+                self.expect_close(np.load(self.path("p.npy")), z)
+                self.refused(loss, data, "class is for the logistic loss", "--type", "class", where="--type",
+                             out="q.npy")
+
+    def test_csv_goes_out_and_not_in(self):
+        self.make_path(count=3)
+        x, data = self.rows()
+        for name in ("p.npy", "p.csv"):
+            self.predict("path", data, name)
+        self.assertTrue((read_out(self.path("p.csv")) == np.load(self.path("p.npy"))).all())
+        for name, head in (("x.csv", ""), ("named.csv", "a,b,c,d,e\n"), ("x.txt", "")):
+            rows = "".join(",".join("%.17g" % value for value in row) + "\n" for row in x)
+            self.refused("path", self.write(name, head + rows), "looks like CSV, which is not read", out="q.npy")
+
     def test_the_best_of_a_path_is_said(self):
         b, b0, lambdas = self.make_path()
         x, data = self.rows()
@@ -337,10 +376,10 @@ class Refusals(Predictions):
         self.refused("path", data, "did you mean --lambda?", "--lamda", "1", where="--lamda")
         self.refused("path", data, "has such an option", "--top", "3", where="--top")
         self.refused("path", data, "is unknown", "--type", "odds", where="--type")
-        self.refused("path", data, "squared", "--type", "class", where="--type")
+        self.refused("path", data, "class is for the logistic loss", "--type", "class", where="--type")
         self.refused("path", data, "no number above 0", "--lambda", "x", where="--lambda")
         self.refused("path", data, "is not overwritten", out="new.npy")
-        for name in ("p", "p.csv", "p.npy.gz"):
+        for name in ("p", "p.json", "p.npy.gz"):
             self.refused("path", data, "does not tell a format", out=name)
         self.refused("path", data, "cannot write", out="none/p.npy", status=1)
 

@@ -28,7 +28,7 @@ const struct cli_command cli_commands[] = {
       "                   null takes the key away\n"
       "  --trace LEVEL    off, rounds, blocks or all, instead of trace\n"
       "  --resume         goes on from the checkpoint in the output directory\n"
-      "  --force          replaces what another job left in the output directory\n"
+      "  --force          replaces what another job, or a stopped run, left in the output directory\n"
       "  --quiet          no progress on stderr\n\n"
       "example: rondo run job.json --out out --set params.lambda_ratio=0.1\n" },
     { "validate", cmd_validate, "check a spec, its vectors and the shapes of its data, change nothing",

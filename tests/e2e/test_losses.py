@@ -183,6 +183,13 @@ class Stopped(Jobs):
         done = call("run", spec, "--out", self.path("half"), "--set", "stop.rounds=%d" % half)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(done.stderr, "warning: stopped by rounds before the goal")
+        (note,) = [note for note in self.result("half")["notes"] if "stopped" in note]
+        metrics = self.result("half")["metrics"]
+        self.assertIn("all data are at lambda %d of 60, 0 of 4 folds are done" % metrics["lambdas"], note)
+        self.assertIn("there is no cv.json", note)
+        self.assertIn(note, done.stderr)
+        self.assertGreater(metrics["fold_lambdas"], 3)
+        self.assertEqual(self.result("whole")["metrics"]["fold_lambdas"], 240)
         self.assertFalse(os.path.exists(self.path("half", "cv.json")))
         self.assertGreater(len(read_json(self.path("half", "path.json"))), 1)
         self.assertEqual(self.result("half")["stop_reason"], "rounds")
@@ -192,6 +199,21 @@ class Stopped(Jobs):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.solve(spec, "half", "--resume", "--workers", 3)
         self.assertEqual(self.files("half"), self.files("whole"))
+
+    def test_the_trace_tells_of_folds_and_lambdas(self):
+        self.solve(self.long(), "out")
+        metrics = self.result("out")["metrics"]
+        done = call("trace", "summary", self.path("out"))
+        self.assertRegex(done.stdout, r"(?m)^lambdas +60 of all data and 240 of 4 folds, .*: [0-9.]+ ms each$")
+        self.assertIn("each with what all data and every fold ask for", done.stdout)
+        self.assertRegex(done.stdout, r"(?m)^sweeps +%d$" % metrics["sweeps"])
+        self.assertNotRegex(done.stdout, "(?m)^refused")
+        told = json.loads(call("trace", "summary", self.path("out"), "--json").stdout)
+        self.assertEqual(told["meta"]["folds"], "4")
+        self.assertEqual(told["meta"]["updates"], str(self.result("out")["updates"]))
+        self.assertAlmostEqual(told["lambda_ns"], told["elapsed_ns"] / 300, delta=1)
+        few = json.loads(call("trace", "summary", self.path("out"), "--first", "3", "--json").stdout)
+        self.assertIsNone(few["lambda_ns"])
 
     def test_another_loss_is_another_job(self):
         self.make()

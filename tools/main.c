@@ -55,6 +55,16 @@ const struct cli_command cli_commands[] = {
       "  --unseen U          svmlight values in columns that the model does not have: refuse, the\n"
       "                      default, or ignore\n\n"
       "example: rondo predict --model out --data new.svm --out predicted.txt\n" },
+    { "coef", cmd_coef, "the coefficients of a finished job's model",
+      "usage: rondo coef --model OUT-DIR [--lambda L] [--first N] [--json]\n\n"
+      "  --model OUT-DIR  the output directory of a job that is completed\n"
+      "  --lambda L       which column of a path: a number (the nearest), min or 1se (of cv.json); else what\n"
+      "                   cv.json has chosen\n"
+      "  --first N        so many alone\n"
+      "  --json           for programs\n\n"
+      "Those that are not 0, the largest first; columns count from 1, as in coef.mtx.  Of a .bed each has the\n"
+      "name that the .bim has, and behind it the allele that is counted.\n\n"
+      "example: rondo coef --model out --lambda 1se\n" },
     { "apps", cmd_apps, "the apps of this build, with every parameter",
       "usage: rondo apps [NAME] [--json]\n\n"
       "  --json  for programs\n\n"

@@ -468,6 +468,13 @@ static void tell(const struct foretell *f, struct rondo_report *report)
     report->count = (int32_t)(to - report->metric);
 }
 
+static void release(struct foretell *f)
+{
+    void *owned[] = { f->column, f->ptr, f->finger, f->point, f->b, f->imputed, f->z, f->loss, f->also };
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
+        f->host->free(owned[i]);
+}
+
 int lasso_predict(const struct rondo_host *host, const struct rondo_predict *what,
                   struct rondo_report *report, struct rondo_error *err)
 {
@@ -483,8 +490,39 @@ int lasso_predict(const struct rondo_host *host, const struct rondo_predict *wha
     }
     if (!code)
         tell(&f, report);
-    void *owned[] = { f.column, f.ptr, f.finger, f.point, f.b, f.imputed, f.z, f.loss, f.also };
-    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
-        host->free(owned[i]);
+    release(&f);
+    return code;
+}
+
+/* ---- the coefficients themselves ------------------------------------------------------------------- */
+
+static int need_one(struct foretell *f)
+{
+    char words[160];
+    if (f->width == 1)
+        return RONDO_OK;
+    snprintf(words, sizeof words, "the model has %" PRId64 " lambdas, %.6g to %.6g, and none is chosen",
+             f->points, f->lambda[f->points - 1], f->lambda[0]);
+    return refuse(f, "--lambda", "a number takes the nearest", words);
+}
+
+int lasso_list(const struct rondo_host *host, const struct rondo_predict *what,
+               struct rondo_report *report, struct rondo_error *err)
+{
+    struct foretell f = { .host = host, .what = what, .err = err };
+    int code = read_model(&f);
+    if (!code)
+        code = need_one(&f);
+    for (int64_t k = 0; k < f.support && !code; k++) {
+        const double row[2] = { (double)f.column[k], f.b[f.ptr[k]] };
+        code = host->put(what->model, row, 1, 2, err);
+    }
+    *report = (struct rondo_report){ .count = 3 };
+    if (!code) {
+        report->metric[0] = (struct rondo_metric){ "lambda", f.lambda[f.first], false };
+        report->metric[1] = (struct rondo_metric){ "intercept", f.intercept[f.first], false };
+        report->metric[2] = (struct rondo_metric){ "columns", (double)f.p, true };
+    }
+    release(&f);
     return code;
 }

@@ -302,4 +302,5 @@ const struct rondo_app lasso_app = {
     .predict_options = lasso_predict_options,
     .predict = lasso_predict,
     .preview = lasso_preview,
+    .coefficients = lasso_list,
 };

@@ -213,6 +213,49 @@ class Made(Predictions):
         self.write("path/cv.json", '{"chosen": "0.5"}')
         self.refused("path", data, 'there are no numbers "chosen"', where=self.path("path/cv.json"))
 
+    def coef(self, model, *words):
+        done = call("coef", "--model", self.path(model), *words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done
+
+    def test_coefficients_are_listed(self):
+        b, b0, _ = self.make_path(more={"cv.json": {"lambda_min": 0.125, "lambda_1se": 0.5, "chosen": 0.5}})
+        for words, l in (((), 1), (("--lambda", "min"), 3), (("--lambda", "0.25"), 2)):
+            told = json.loads(self.coef("path", "--json", *words).stdout)
+            order = [j for j in np.argsort(-np.abs(b[:, l]), kind="stable") if b[j, l] != 0]
+            self.assertEqual([entry["column"] - 1 for entry in told["coefficients"]], order)
+            np.testing.assert_array_equal([entry["value"] for entry in told["coefficients"]], b[order, l])
+            self.assertEqual((told["intercept"], told["columns"], told["nnz"]), (b0[l], 5, len(order)))
+        lines = self.coef("path", "--first", "2").stdout.splitlines()
+        self.assertEqual(len(lines), 4)
+        self.assertIn("lambda 0.5, ", lines[0])
+        for line, j in zip(lines[2:], np.argsort(-np.abs(b[:, 1]), kind="stable")):
+            self.assertEqual(line.split(), [str(j + 1), "%.9g" % b[j, 1]])
+
+    def test_coefficients_that_cannot_be_listed(self):
+        self.make_path()
+        for words, says in (((), "none is chosen"), (("--lambda", "1se"), "no cv.json"),
+                            (("--lambda", "9"), "outside"), (("--first", "0"), "--first"),
+                            (("--type", "link"), "--type"), (("--first", "1.5"), "--first")):
+            done = call("coef", "--model", self.path("path"), *words)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), words)
+            self.assertIn(says, done.stderr)
+        self.assertEqual(call("coef").returncode, 2)
+        self.assertEqual(call("coef", "--model", self.path("none")).returncode, 2)
+
+    def test_coefficients_of_genotypes_have_names(self):
+        done = call("data", "generate", "lasso", "--design", "genotype", "--rows", 60, "--cols", 40, "--causes", 3,
+                    "--out", self.path("g"), "--seed", 2)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.solve(self.spec(self.path("g", "x.bed"), name="g.json"), "go")
+        for entry in json.loads(self.coef("go", "--json").stdout)["coefficients"]:
+            self.assertEqual(entry["name"], "s%d_A" % entry["column"])
+        self.assertRegex(self.coef("go").stdout, r"(?m)^ +\d+ +\S+  s\d+_A$")
+        os.rename(self.path("g", "x.bim"), self.path("g", "gone"))
+        done = self.coef("go")
+        self.assertIn("there are no names", done.stderr)
+        self.assertNotIn("_A", done.stdout)
+
     def test_a_model_of_nothing_but_an_intercept(self):
         self.make_model("none", np.zeros((5, 1)), [{"lambda": 1.0, "intercept": 2.5}])
         _, data = self.rows()

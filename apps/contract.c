@@ -13,7 +13,10 @@ enum { SHARDS_MOST = 1 << 20, CHUNKS_MOST = 1 << 24, BLOCKS_MOST = 1 << 24 };
 static const int64_t VARIABLES_MOST = INT64_C(1) << 40;
 
 /* The sizes that an app may have: that of today's struct, and what it ended with before. */
-enum { BEFORE_PREDICT = offsetof(struct rondo_app, predict_options) };
+enum {
+    BEFORE_PREDICT = offsetof(struct rondo_app, predict_options),
+    BEFORE_PREVIEW = offsetof(struct rondo_app, preview),
+};
 
 /* What is checked: the app, and where its errors stand. */
 struct check {
@@ -34,7 +37,8 @@ static int check_build(const struct check *check)
         return rondo_error_set(check->err, RONDO_EAPP, check->where, REBUILD,
                                "the app asks for ABI %" PRIu32 " and this rondo offers %u", abi,
                                RONDO_APP_ABI);
-    if (check->app->size == sizeof *check->app || check->app->size == BEFORE_PREDICT)
+    uint32_t size = check->app->size;
+    if (size == sizeof *check->app || size == BEFORE_PREDICT || size == BEFORE_PREVIEW)
         return RONDO_OK;
     return rondo_error_set(check->err, RONDO_EAPP, check->where, REBUILD,
                            "the app has %" PRIu32 " bytes and ABI %u has %zu", check->app->size, abi,
@@ -247,6 +251,16 @@ const struct rondo_param *contract_predict_options(const struct rondo_app *app)
 contract_predict_function *contract_predict(const struct rondo_app *app)
 {
     return app->size > BEFORE_PREDICT ? app->predict : NULL;
+}
+
+contract_predict_function *contract_coefficients(const struct rondo_app *app)
+{
+    return app->size > BEFORE_PREVIEW ? app->coefficients : NULL;
+}
+
+contract_preview_function *contract_preview(const struct rondo_app *app)
+{
+    return app->size > BEFORE_PREVIEW ? app->preview : NULL;
 }
 
 /* ---- the cut -------------------------------------------------------------------------------------- */

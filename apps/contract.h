@@ -25,6 +25,10 @@ typedef int contract_predict_function(const struct rondo_host *host,
                                       struct rondo_report *report, struct rondo_error *err);
 const struct rondo_param *contract_predict_options(const struct rondo_app *app);
 contract_predict_function *contract_predict(const struct rondo_app *app);
+contract_predict_function *contract_coefficients(const struct rondo_app *app);
+typedef int contract_preview_function(const struct rondo_host *host, const struct rondo_job *job,
+                                      struct rondo_error *err);
+contract_preview_function *contract_preview(const struct rondo_app *app);
 
 /* Is that a cut which can be worked with?  One pass over the costs. */
 int contract_layout(const struct rondo_app *app, const struct rondo_layout *layout,

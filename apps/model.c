@@ -28,6 +28,7 @@ struct rondo_model {
     double *numbers[KEPT_MOST];
     int sets, lists;
     const struct model_question *question; /* while it predicts */
+    struct rondo_buf *list;                /* while it lists its coefficients */
 };
 
 static void path_of(const struct rondo_model *model, const char *name, char out[PATH_ROOM + 128])
@@ -340,6 +341,17 @@ static int put(struct rondo_model *model, const double *rows, int64_t count, int
     return rowfile_put(out, rows, count, width, err);
 }
 
+static int put_coefficients(struct rondo_model *model, const double *rows, int64_t count, int64_t width,
+                            struct rondo_error *err)
+{
+    if (count < 0 || width != 2)
+        return rondo_error_set(err, RONDO_EAPP, NULL, NULL,
+                               "the app \"%s\": coefficients put rows of %" PRId64 " numbers, not 2",
+                               job_app(model->job)->name, width);
+    return buf_append(model->list, rows, (size_t)count * sizeof(struct model_coefficient))
+               ? no_memory(model->dir, err) : RONDO_OK;
+}
+
 static const struct rondo_matrix *no_matrix(const struct rondo_job *job RONDO_UNUSED,
                                             const char *role RONDO_UNUSED)
 {
@@ -361,7 +373,7 @@ static int check_report(const struct rondo_app *app, struct rondo_report *report
         good = report->metric[i].name != NULL;
     return good ? RONDO_OK
                 : rondo_error_set(err, RONDO_EAPP, NULL, NULL,
-                                  "the app \"%s\": predict has metrics without a name, or more than %d",
+                                  "the app \"%s\": a report has metrics without a name, or more than %d",
                                   app->name, RONDO_METRICS_MAX);
 }
 
@@ -376,11 +388,9 @@ static void place(const struct rondo_model *model, struct rondo_error *err)
     snprintf(err->where, sizeof err->where, "%.255s", path);
 }
 
-int model_predict(struct rondo_model *model, const struct model_question *question,
-                  struct rondo_report *report, struct rondo_error *err)
+static struct rondo_host host_of_model(void)
 {
     static const struct host_upcalls none = { NULL, NULL, NULL, NULL };
-    const struct rondo_app *app = job_app(model->job);
     struct rondo_host host;
     host_init(&host, &none);
     host.matrix = no_matrix;
@@ -391,6 +401,34 @@ int model_predict(struct rondo_model *model, const struct model_question *questi
     host.load = load;
     host.numbers = numbers;
     host.put = put;
+    return host;
+}
+
+int model_coefficients(struct rondo_model *model, struct rondo_buf *out, struct rondo_report *report,
+                       struct rondo_error *err)
+{
+    const struct rondo_app *app = job_app(model->job);
+    struct rondo_host host = host_of_model();
+    const struct rondo_predict what = { .size = sizeof what, .job = model->job, .model = model };
+    if (!contract_coefficients(app))
+        return rondo_error_set(err, RONDO_EINPUT, model->dir, NULL, "the app \"%s\" has no coefficients",
+                               app->name);
+    host.put = put_coefficients;
+    *report = (struct rondo_report){ 0 };
+    model->list = out;
+    int code = contract_answer(app, "coefficients", contract_coefficients(app)(&host, &what, report, err), err);
+    model->list = NULL;
+    if (code)
+        place(model, err);
+    forget(model);
+    return code ? code : check_report(app, report, err);
+}
+
+int model_predict(struct rondo_model *model, const struct model_question *question,
+                  struct rondo_report *report, struct rondo_error *err)
+{
+    const struct rondo_app *app = job_app(model->job);
+    const struct rondo_host host = host_of_model();
     const struct rondo_predict what = {
         .size = sizeof what, .cols_open = question->data->info.format == DATA_SVMLIGHT,
         .job = model->job, .model = model, .data = &question->data->x,

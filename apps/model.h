@@ -1,6 +1,6 @@
-/* model.h - a finished job's output directory, and predictions from it.
+/* model.h - a finished job's output directory, predictions from it, and its coefficients.
  *
- * Place:   apps, floor 2; used by tools/cmd_predict.c.
+ * Place:   apps, floor 2; used by tools/cmd_predict.c and cmd_coef.c.
  * Threads: a model belongs to one thread; two of the same directory may be used at once.
  * Memory:  the spec, and of the model's files what the app asked for; model_close frees it.
  *
@@ -38,5 +38,13 @@ struct model_question {
 /* Has the app put a row for each of the data's, or what it makes of them, into out. */
 int model_predict(struct rondo_model *model, const struct model_question *question,
                   struct rondo_report *report, struct rondo_error *err) RONDO_MUST_CHECK;
+
+struct model_coefficient {
+    double index; /* from 0 */
+    double value;
+};
+/* Those that are not 0, by index, appended to `out`.  RONDO_EINPUT where the app has none. */
+int model_coefficients(struct rondo_model *model, struct rondo_buf *out, struct rondo_report *report,
+                       struct rondo_error *err) RONDO_MUST_CHECK;
 
 #endif

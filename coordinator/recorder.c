@@ -3,6 +3,7 @@
 #include "core/base/clock.h"
 #include "core/base/mem.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -275,6 +276,24 @@ int recorder_create(const struct recorder_options *options, struct recorder **ou
     }
     *out = recorder;
     return RONDO_OK;
+}
+
+void recorder_tell(struct recorder *recorder, const struct rondo_report *report, int64_t updates)
+{
+    char text[RONDO_METRICS_MAX + 1][32];
+    const char *meta[2 * RONDO_METRICS_MAX + 3] = { "updates", text[0], NULL };
+    struct rondo_error err = { 0 };
+    settle_trace(recorder);
+    snprintf(text[0], sizeof text[0], "%" PRId64, updates);
+    for (int32_t i = 0; i < report->count; i++) {
+        const struct rondo_metric *metric = &report->metric[i];
+        snprintf(text[i + 1], sizeof text[0], metric->whole ? "%.0f" : "%.9g", metric->value);
+        meta[2 * i + 2] = metric->name;
+        meta[2 * i + 3] = text[i + 1];
+        meta[2 * i + 4] = NULL;
+    }
+    if (recorder->trace && trace_meta(recorder->trace, meta, &err))
+        keep_error(recorder, &err);
 }
 
 int recorder_close(struct recorder *recorder, struct rondo_error *err)

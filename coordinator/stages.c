@@ -239,6 +239,19 @@ static int solve(struct stages *run, struct rondo_error *err)
 
 /* ---- the end ---------------------------------------------------------------------------------------------- */
 
+static void report(struct stages *run)
+{
+    struct rondo_run_outcome *outcome = run->outcome;
+    struct rondo_error why = { 0 };
+    if (!run->engine)
+        return;
+    outcome->rounds = engine_rounds(run->engine);
+    outcome->updates = engine_updates(run->engine);
+    if (engine_head(run->engine))
+        (void)contract_report(run->app, engine_head(run->engine), &outcome->report, &why);
+    recorder_tell(run->recorder, &outcome->report, outcome->updates);
+}
+
 static void conclude(struct stages *run, int code)
 {
     struct rondo_run_outcome *outcome = run->outcome;
@@ -248,13 +261,6 @@ static void conclude(struct stages *run, int code)
                      : strcmp(outcome->stop_reason, "cancelled") == 0   ? "cancelled"
                                                                         : "completed";
     outcome->total_seconds = since(run->began_ns);
-    if (!run->engine)
-        return;
-    outcome->rounds = engine_rounds(run->engine);
-    outcome->updates = engine_updates(run->engine);
-    struct rondo_error why = { 0 };
-    if (engine_head(run->engine))
-        (void)contract_report(run->app, engine_head(run->engine), &outcome->report, &why);
 }
 
 static int write_result(struct stages *run, int code, struct rondo_error *err)
@@ -313,6 +319,7 @@ int stages_run(struct rondo_job *job, const struct stages_options *options,
         code = save(&run, err);
     if (code && !err->code)
         rondo_error_set(err, code, NULL, NULL, "%s", rondo_strerror(code));
+    report(&run);
     int closed = recorder_close(run.recorder, err);
     code = code ? code : closed;
     conclude(&run, code);

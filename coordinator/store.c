@@ -5,6 +5,7 @@
 #include "core/base/file.h"
 #include "core/base/mem.h"
 #include "core/job/job.h"
+#include "core/job/jsonin.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,7 +16,7 @@
 #include <unistd.h>
 
 enum { FILES_MOST = 16, CHECKPOINT_VERSION = 2 };
-enum { PROGRESS_LINE = 65536, RESERVE_BYTES = 65536 };
+enum { PROGRESS_LINE = 65536, RESERVE_BYTES = 65536, RESULT_MOST = 64 << 20 };
 
 static const char checkpoint_name[] = "checkpoint.rondo", checkpoint_magic[] = "RONDOCP1";
 static const char spec_name[] = "spec.json", progress_name[] = "progress.jsonl";
@@ -73,6 +74,25 @@ static int saved_job(const struct store *store, struct rondo_job **job, struct r
     return job_load(path, NULL, 0, &registry_apps, job, err);
 }
 
+/* Is there a checkpoint of a run that was interrupted, failed or was killed?  Its result says so, or is not
+ * there; what cannot be read is no word that the run is over. */
+static bool is_unfinished(const struct store *store)
+{
+    char path[4096], *text = NULL;
+    size_t size = 0;
+    struct jsonin *result = NULL;
+    struct rondo_error why = { 0 };
+    path_of(store, "result.json", path, sizeof path);
+    bool there = exists(store, checkpoint_name);
+    bool read = there && !file_read(path, RESULT_MOST, &text, &size, &why)
+                && !jsonin_parse(text, size, &result);
+    const char *state = read ? jsonin_text(result, "state") : NULL;
+    bool completed = state && strcmp(state, "completed") == 0;
+    jsonin_free(result);
+    mem_free(text);
+    return there && !completed;
+}
+
 static int claim(const struct store *store, const struct store_options *options,
                  struct rondo_error *err)
 {
@@ -88,6 +108,9 @@ static int claim(const struct store *store, const struct store_options *options,
                                "the output directory is not empty and is not a job's");
     code = job_resumable(saved, store->job, &why);
     job_free(saved);
+    if (!code && !options->resume && is_unfinished(store))
+        return rondo_error_set(err, RONDO_EINPUT, store->dir, "--resume goes on with it, --force starts anew",
+                               "a run of this job that was stopped has left a checkpoint here");
     if (!code)
         return RONDO_OK;
     if (options->resume)

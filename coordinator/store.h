@@ -20,7 +20,7 @@ struct store_options {
     const struct rondo_job *job;
     const char *dir;
     bool resume; /* go on from the checkpoint that is there */
-    bool force;  /* take over a directory of another job */
+    bool force;  /* take over a directory of another job, or of this one where a run was stopped */
 };
 
 /* Finds out before any work whether the directory can be used and written to, and changes nothing

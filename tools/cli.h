@@ -25,6 +25,7 @@ extern const struct cli_command cli_commands[];
 
 int cmd_apps(int argc, char **argv);
 int cmd_cancel(int argc, char **argv);
+int cmd_coef(int argc, char **argv);
 int cmd_coordinator(int argc, char **argv);
 int cmd_data(int argc, char **argv);
 int cmd_fetch(int argc, char **argv);

@@ -12,15 +12,35 @@
 
 enum { KEY_MAX = 128 };
 
+/* Does a parameter stand under this role's key too?  Then the parameter says both. */
+static bool is_number_too(const struct rondo_app *app, const struct rondo_role *role)
+{
+    char of_role[KEY_MAX] = "", of_param[KEY_MAX] = "";
+    keys_of_role(role->key, of_role, sizeof of_role);
+    for (const struct rondo_param *rule = app->params; rule && rule->key; rule++)
+        if (keys_of_app(rule->key, of_param, sizeof of_param) && strcmp(of_role, of_param) == 0)
+            return true;
+    return false;
+}
+
+static bool is_file_too(const struct rondo_app *app, const char *param)
+{
+    char of_role[KEY_MAX] = "";
+    for (const struct rondo_role *role = app->roles; role && role->key; role++)
+        if (keys_of_role(role->key, of_role, sizeof of_role) && strcmp(of_role, param) == 0)
+            return true;
+    return false;
+}
+
 /* ---- for people ------------------------------------------------------------------------- */
 
-static void print_param(const struct rondo_param *rule, const char *key)
+static void print_param(const struct rondo_param *rule, const char *key, bool or_file)
 {
     char range[160];
     keys_range(rule, range, sizeof range);
     bool number = rule->type == RONDO_REAL || rule->type == RONDO_INTEGER;
-    printf("  %s\n      %s%s%s%s%s", key, number ? keys_type(rule->type) : "", number ? ", " : "",
-           range, *rule->unit ? " " : "", rule->unit);
+    printf("  %s\n      %s%s%s%s%s%s", key, number ? keys_type(rule->type) : "", number ? ", " : "",
+           range, *rule->unit ? " " : "", rule->unit, or_file ? ", or file, vector" : "");
     if (rule->fallback)
         printf("; default %s", rule->fallback);
     printf("\n      %s\n", rule->help);
@@ -45,18 +65,19 @@ static void print_app(const struct rondo_app *app)
     printf("%s - %s\n%s%s\n\n", app->name, app->summary, file ? "from " : "built in",
            file ? file : "");
     for (const struct rondo_role *role = app->roles; role && role->key; role++)
-        print_role(role);
+        if (!is_number_too(app, role))
+            print_role(role);
     char key[KEY_MAX] = "";
     for (const struct rondo_param *rule = app->params; rule && rule->key; rule++) {
         keys_of_app(rule->key, key, sizeof key);
-        print_param(rule, key);
+        print_param(rule, key, is_file_too(app, key));
     }
     const struct rondo_param *option = contract_predict_options(app);
     if (contract_predict(app))
         printf("\nrondo predict%s\n", option && option->key ? "" : ", without options of its own");
     for (; contract_predict(app) && option && option->key; option++) {
         snprintf(key, sizeof key, "--%.100s", option->key);
-        print_param(option, key);
+        print_param(option, key, false);
     }
 }
 
@@ -87,7 +108,7 @@ static void put_choices(struct jsonout *out, const char *choices)
     jsonout_close(out, ']');
 }
 
-static void put_param(struct jsonout *out, const struct rondo_param *rule, const char *key)
+static void put_param(struct jsonout *out, const struct rondo_param *rule, const char *key, bool or_file)
 {
     static const char *const types[] = { [RONDO_REAL] = "real", [RONDO_INTEGER] = "integer",
                                          [RONDO_BOOL] = "boolean", [RONDO_CHOICE] = "choice",
@@ -105,6 +126,8 @@ static void put_param(struct jsonout *out, const struct rondo_param *rule, const
     put_number(out, "most", rule->most);
     if (rule->type == RONDO_CHOICE)
         put_choices(out, rule->choices);
+    if (or_file)
+        jsonout_flag_at(out, "or_file", true);
     jsonout_text_at(out, "unit", rule->unit);
     jsonout_text_at(out, "help", rule->help);
     jsonout_close(out, '}');
@@ -133,14 +156,15 @@ static void put_app(struct jsonout *out, const struct rondo_app *app)
     jsonout_key(out, "data");
     jsonout_open(out, '[');
     for (const struct rondo_role *role = app->roles; role && role->key; role++)
-        put_role(out, role);
+        if (!is_number_too(app, role))
+            put_role(out, role);
     jsonout_close(out, ']');
     jsonout_key(out, "params");
     jsonout_open(out, '[');
     char key[KEY_MAX] = "";
     for (const struct rondo_param *rule = app->params; rule && rule->key; rule++) {
         keys_of_app(rule->key, key, sizeof key);
-        put_param(out, rule, key);
+        put_param(out, rule, key, is_file_too(app, key));
     }
     jsonout_close(out, ']');
     jsonout_flag_at(out, "predicts", contract_predict(app) != NULL);
@@ -148,7 +172,7 @@ static void put_app(struct jsonout *out, const struct rondo_app *app)
     jsonout_open(out, '[');
     const struct rondo_param *option = contract_predict_options(app);
     for (; option && option->key; option++)
-        put_param(out, option, option->key);
+        put_param(out, option, option->key, false);
     jsonout_close(out, ']');
     jsonout_close(out, '}');
 }

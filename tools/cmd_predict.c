@@ -105,9 +105,8 @@ static bool same_file(const char *a, const char *b)
 
 static int check_out(const struct predict *predict, struct rondo_error *err)
 {
-    if (rowfile_format_by_name(predict->out) == ROWFILE_UNKNOWN)
-        return rondo_error_set(err, RONDO_EINPUT, predict->out, NULL,
-                               "the name does not tell a format that is written: .txt, .tsv, .npy");
+    if (rowfile_check_name(predict->out, err))
+        return RONDO_EINPUT;
     if (same_file(predict->out, predict->data) || (predict->y && same_file(predict->out, predict->y)))
         return rondo_error_set(err, RONDO_EINPUT, predict->out, NULL,
                                "is what the predictions are made from; it is not overwritten");

@@ -16,6 +16,7 @@ int cmd_trace(int argc, char **argv);
 
 struct summary_row {
     struct reader_summary sum;
+    bool whole; /* of all rounds */
     double plan_ratio, push_ratio, commit_ratio; /* of the three together: rounds may overlap */
 };
 
@@ -48,6 +49,8 @@ static const struct listing_column summary_columns[] = {
 };
 #undef AT
 
+static const struct listing_column lambda_columns[] = { { "lambda_ns", NULL, LISTING_REAL, 0, 0 }, { 0 } };
+
 /* 1234567 as "1,234,567". */
 struct grouped {
     char text[32];
@@ -68,10 +71,38 @@ static struct grouped grouped(int64_t value)
     return out;
 }
 
+/* A path's own counts, as the job told them at its end: 0 where it has none, or has not ended. */
+struct known {
+    int64_t lambdas, folds, fold_lambdas;
+};
+
+/* Whether it is one of these. */
+static bool learn(struct known *known, const char *key, const char *value)
+{
+    const struct {
+        const char *key;
+        int64_t *to;
+    } counts[] = { { "lambdas", &known->lambdas }, { "folds", &known->folds },
+                   { "fold_lambdas", &known->fold_lambdas } };
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        if (strcmp(key, counts[i].key) == 0) {
+            *counts[i].to = strtoll(value, NULL, 10);
+            return true;
+        }
+    return false;
+}
+
+static double lambda_ns(const struct summary_row *row, const struct known *known)
+{
+    int64_t all = row->whole ? known->lambdas + known->fold_lambdas : 0;
+    return views_ratio((double)row->sum.elapsed_ns, (double)all);
+}
+
 /* A list inside the summary: JSON members, or words for people. */
 struct members {
-    bool json, words; /* words: meta */
+    bool json;
     int64_t count;
+    struct known *known; /* of meta; else NULL */
 };
 
 static int each_count(void *context, const char *word, int64_t rounds)
@@ -91,6 +122,9 @@ static int each_meta(void *context, const char *key, const char *value)
 {
     struct members *members = context;
     char name[32], plain[160];
+    bool later = learn(members->known, key, value);
+    if (later && !members->json)
+        return RONDO_OK; /* the line of lambdas says it */
     listing_plain_text(name, sizeof name, key);
     listing_plain_text(plain, sizeof plain, value);
     if (!members->json)
@@ -105,7 +139,8 @@ static int each_meta(void *context, const char *key, const char *value)
 static int json_summary(struct trace_reader *reader, struct reader_window window,
                         const struct summary_row *row, struct rondo_error *err)
 {
-    struct members kinds = { .json = true }, notes = kinds, meta = kinds;
+    struct known known = { 0 };
+    struct members kinds = { .json = true }, notes = kinds, meta = { .json = true, .known = &known };
     putchar('{');
     listing_json_members(stdout, summary_columns, row);
     fputs(",\"kinds\":{", stdout);
@@ -116,7 +151,10 @@ static int json_summary(struct trace_reader *reader, struct reader_window window
     fputs("},\"meta\":{", stdout);
     if (!code)
         code = reader_meta(reader, each_meta, &meta, err);
-    fputs("}}\n", stdout);
+    fputs("},", stdout);
+    const double each_ns = lambda_ns(row, &known);
+    listing_json_members(stdout, lambda_columns, &each_ns);
+    fputs("}\n", stdout);
     return code;
 }
 
@@ -128,22 +166,38 @@ static struct grouped shown(enum listing_cell cell, double value)
     return out;
 }
 
-static void plain_sums(const struct summary_row *row)
+static void plain_lambdas(const struct summary_row *row, const struct known *known)
+{
+    if (known->lambdas < 2 && known->folds == 0)
+        return;
+    printf("lambdas     %s", grouped(known->lambdas).text);
+    if (known->folds)
+        printf(" of all data and %s of %s folds, solved side by side", grouped(known->fold_lambdas).text,
+               grouped(known->folds).text);
+    if (row->whole)
+        printf(": %.3f ms each", lambda_ns(row, known) / 1e6);
+    putchar('\n');
+}
+
+static void plain_sums(const struct summary_row *row, const struct known *known)
 {
     const struct reader_summary *sum = &row->sum;
-    printf("updates     %s of %s wanted (%s %%)\n", grouped(sum->updates).text,
-           grouped(sum->wanted).text, shown(LISTING_PERCENT, sum->fill_ratio).text);
-    printf("refused     %s of %s drawn\n", grouped(sum->refused).text, grouped(sum->drawn).text);
-    printf("pairs       %s needed, %s computed (%s %% were known)\n",
-           grouped(sum->pairs_needed).text, grouped(sum->pairs_computed).text,
-           shown(LISTING_PERCENT, sum->hit_ratio).text);
-    printf("imbalance   %s in the mean, %s at most (dearest block / mean block)\n",
-           shown(LISTING_TIMES, sum->imbalance_mean).text,
-           shown(LISTING_TIMES, sum->imbalance_max).text);
+    if (sum->wanted > 0) { /* else nothing was sampled, as in a cross-validation */
+        printf("updates     %s of %s wanted (%s %%)\n", grouped(sum->updates).text,
+               grouped(sum->wanted).text, shown(LISTING_PERCENT, sum->fill_ratio).text);
+        printf("refused     %s of %s drawn\n", grouped(sum->refused).text, grouped(sum->drawn).text);
+        printf("pairs       %s needed, %s computed (%s %% were known)\n",
+               grouped(sum->pairs_needed).text, grouped(sum->pairs_computed).text,
+               shown(LISTING_PERCENT, sum->hit_ratio).text);
+        printf("imbalance   %s in the mean, %s at most (dearest block / mean block)\n",
+               shown(LISTING_TIMES, sum->imbalance_mean).text,
+               shown(LISTING_TIMES, sum->imbalance_max).text);
+    }
     printf("time        %.3f s: plan %s %%, push %s %%, commit %s %%\n",
            (double)sum->elapsed_ns / 1e9, shown(LISTING_PERCENT, row->plan_ratio).text,
            shown(LISTING_PERCENT, row->push_ratio).text,
            shown(LISTING_PERCENT, row->commit_ratio).text);
+    plain_lambdas(row, known);
     printf("objective   %s at first, %s at last\n", shown(LISTING_REAL, sum->objective_first).text,
            shown(LISTING_REAL, sum->objective_last).text);
 }
@@ -151,7 +205,8 @@ static void plain_sums(const struct summary_row *row)
 static int plain_summary(struct trace_reader *reader, struct reader_window window,
                          const struct summary_row *row, struct rondo_error *err)
 {
-    struct members meta = { 0 }, kinds = meta, notes = meta;
+    struct known known = { 0 };
+    struct members meta = { .known = &known }, kinds = { 0 }, notes = { 0 };
     int code = reader_meta(reader, each_meta, &meta, err);
     if (row->sum.rounds == 0) {
         puts("rounds      none");
@@ -161,8 +216,8 @@ static int plain_summary(struct trace_reader *reader, struct reader_window windo
            row->sum.first_round, row->sum.last_round);
     if (!code)
         code = reader_kinds(reader, window, each_count, &kinds, err);
-    putchar('\n');
-    plain_sums(row);
+    puts(known.folds ? ", each with what all data and every fold ask for" : "");
+    plain_sums(row, &known);
     fputs("notes       ", stdout);
     if (!code)
         code = reader_notes(reader, window, each_count, &notes, err);
@@ -170,10 +225,10 @@ static int plain_summary(struct trace_reader *reader, struct reader_window windo
     return code;
 }
 
-static int show_summary(struct trace_reader *reader, struct reader_window window, bool json,
+static int show_summary(struct trace_reader *reader, struct reader_window window, bool whole, bool json,
                         struct rondo_error *err)
 {
-    struct summary_row row;
+    struct summary_row row = { .whole = whole };
     int code = reader_summary(reader, window, &row.sum, err);
     if (code)
         return code;
@@ -205,7 +260,7 @@ static int show(const struct request *request, struct rondo_error *err)
         code = reader_first(reader, request->first, &window, err);
     if (!code)
         code = strcmp(request->view, "summary") == 0
-                   ? show_summary(reader, window, request->json, err)
+                   ? show_summary(reader, window, !request->first && !request->last, request->json, err)
                    : views_list(reader, request->view, window, request->json, stdout, err);
     reader_close(reader);
     if (fflush(stdout) != 0 || ferror(stdout))

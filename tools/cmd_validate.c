@@ -1,4 +1,6 @@
-/* cmd_validate.c - rondo validate: checks a spec and its data's headers, says what would run. */
+/* cmd_validate.c - rondo validate: checks a spec, the shapes of its data and what its vectors say, and
+ * tells what would run. */
+#include "apps/contract.h"
 #include "core/base/mem.h"
 #include "core/data/data.h"
 #include "core/job/jsonout.h"
@@ -11,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SETS_MAX = 256, ROLES_MAX = 32, KEY_MAX = 128 };
+enum { SETS_MAX = 256, ROLES_MAX = 32, LINES_MAX = 16, KEY_MAX = 128 };
 
 struct request {
     const char *path;
@@ -25,6 +27,15 @@ struct source {
     const struct rondo_role *role;
     bool given, from_labels;
     struct data_info info;
+    struct data_set *set; /* of a vector, which is read whole; else NULL */
+};
+
+/* What a job is looked at by; bound to it, so that upcalls find it. */
+struct sight {
+    struct source source[ROLES_MAX];
+    int count;
+    char *line[LINES_MAX]; /* what the app says of it */
+    int lines;
 };
 
 static int inspect(const struct rondo_job *job, struct source *source, struct rondo_error *err)
@@ -36,9 +47,14 @@ static int inspect(const struct rondo_job *job, struct source *source, struct ro
     source->given = job_is_file(job, key);
     if (code || !source->given)
         return code;
-    code = data_inspect(job_text(job, key), &options, &source->info, err);
+    if (source->role->kind == RONDO_ROLE_VECTOR)
+        code = data_load(job_text(job, key), &options, &source->set, err);
+    else
+        code = data_inspect(job_text(job, key), &options, &source->info, err);
     if (code)
         host_place(job, key, err);
+    else if (source->set)
+        source->info = source->set->info;
     return code;
 }
 
@@ -62,10 +78,10 @@ static int match(const struct rondo_job *job, struct source *vector, const struc
     return 0;
 }
 
-static int inspect_all(const struct rondo_job *job, struct source *sources, int *count,
-                       struct rondo_error *err)
+static int inspect_all(const struct rondo_job *job, struct sight *sight, struct rondo_error *err)
 {
-    *count = 0;
+    struct source *sources = sight->source;
+    int *count = &sight->count;
     for (const struct rondo_role *role = job_app(job)->roles; role && role->key; role++) {
         if (*count == ROLES_MAX)
             return rondo_error_set(err, RONDO_EAPP, job_app(job)->name, NULL,
@@ -85,6 +101,67 @@ static int inspect_all(const struct rondo_job *job, struct source *sources, int 
                 return code;
         }
     return 0;
+}
+
+/* ---- what the app says ------------------------------------------------------------------ */
+
+static const struct source *source_of(const struct rondo_job *job, const char *role)
+{
+    const struct sight *sight = job_bound(job);
+    for (int i = 0; i < sight->count; i++)
+        if (strcmp(sight->source[i].role->key, role) == 0)
+            return &sight->source[i];
+    return NULL;
+}
+
+static const struct rondo_matrix *vector(const struct rondo_job *job, const char *role)
+{
+    const struct source *source = source_of(job, role);
+    return source && source->set ? &source->set->x : NULL;
+}
+
+static bool shape(const struct rondo_job *job, const char *role, int64_t *rows, int64_t *cols)
+{
+    const struct source *source = source_of(job, role);
+    if (!source || !source->given)
+        return false;
+    *rows = source->info.rows;
+    *cols = source->info.cols;
+    return true;
+}
+
+static void say(const struct rondo_job *job, const char *text)
+{
+    struct sight *sight = job_bound(job);
+    char *copy = sight->lines < LINES_MAX ? mem_strdup(text) : NULL;
+    if (copy)
+        sight->line[sight->lines++] = copy;
+}
+
+static int look(struct rondo_job *job, struct sight *sight, struct rondo_error *err)
+{
+    static const struct host_upcalls none = { NULL, NULL, NULL, NULL };
+    const struct rondo_app *app = job_app(job);
+    struct rondo_host host;
+    host_init(&host, &none);
+    host.matrix = vector;
+    host.shape = shape;
+    host.say = say;
+    job_bind(job, sight);
+    int code = app->check ? contract_answer(app, "check", app->check(&host, job, err), err) : RONDO_OK;
+    if (!code)
+        code = inspect_all(job, sight, err);
+    if (!code && contract_preview(app))
+        code = contract_answer(app, "preview", contract_preview(app)(&host, job, err), err);
+    return code;
+}
+
+static void forget(struct sight *sight)
+{
+    for (int i = 0; i < sight->count; i++)
+        data_free(sight->source[i].set);
+    while (sight->lines)
+        mem_free(sight->line[--sight->lines]);
 }
 
 /* ---- for people ------------------------------------------------------------------------- */
@@ -141,14 +218,16 @@ static void print_rest(const struct rondo_job *job)
         printf("%-10s %s\n", "output", job_text(job, "output.dir"));
 }
 
-static int print_text(const struct rondo_job *job, const struct source *sources, int count)
+static int print_text(const struct rondo_job *job, const struct sight *sight)
 {
     printf("%-10s %s - %s\n", "app", job_app(job)->name, job_app(job)->summary);
-    for (int i = 0; i < count; i++)
-        print_source(job, &sources[i]);
+    for (int i = 0; i < sight->count; i++)
+        print_source(job, &sight->source[i]);
+    for (int i = 0; i < sight->lines; i++)
+        printf("%-10s %s\n", i ? "" : "model", sight->line[i]);
     print_schedule(job);
     print_rest(job);
-    printf("%s: nothing is wrong with the spec and its data's headers\n", job_path(job));
+    printf("%s: nothing is wrong with the spec, the vectors and the shapes of the data\n", job_path(job));
     return 0;
 }
 
@@ -180,7 +259,7 @@ static void put_source(struct jsonout *out, const struct rondo_job *job,
     jsonout_close(out, '}');
 }
 
-static int print_json(const struct rondo_job *job, const struct source *sources, int count)
+static int print_json(const struct rondo_job *job, const struct sight *sight)
 {
     struct rondo_buf buf = { 0 };
     struct jsonout out = jsonout_begin(&buf, false);
@@ -190,10 +269,15 @@ static int print_json(const struct rondo_job *job, const struct source *sources,
     jsonout_text_at(&out, "app", job_app(job)->name);
     jsonout_key(&out, "data");
     jsonout_open(&out, '{');
-    for (int i = 0; i < count; i++)
-        if (sources[i].given || sources[i].from_labels)
-            put_source(&out, job, &sources[i]);
+    for (int i = 0; i < sight->count; i++)
+        if (sight->source[i].given || sight->source[i].from_labels)
+            put_source(&out, job, &sight->source[i]);
     jsonout_close(&out, '}');
+    jsonout_key(&out, "model");
+    jsonout_open(&out, '[');
+    for (int i = 0; i < sight->lines; i++)
+        jsonout_text(&out, sight->line[i]);
+    jsonout_close(&out, ']');
     jsonout_key(&out, "spec");
     jsonout_raw(&out, spec ? spec : "null");
     jsonout_close(&out, '}');
@@ -234,25 +318,22 @@ static int read_words(int argc, char **argv, struct request *request)
 int cmd_validate(int argc, char **argv)
 {
     struct request request = { 0 };
-    struct source sources[ROLES_MAX] = { 0 };
+    struct sight sight = { .count = 0 };
     struct rondo_job *job;
     struct rondo_error err = { 0 };
-    int count, status = read_words(argc, argv, &request);
+    int status = read_words(argc, argv, &request);
     if (status)
         return status;
     if (job_load(request.path, request.sets, request.count, cli_apps(), &job, &err))
         return cli_fail(&err);
-    static const struct host_upcalls none = { NULL, NULL, NULL, NULL };
-    struct rondo_host host;
-    host_init(&host, &none);
-    if ((job_app(job)->check && job_app(job)->check(&host, job, &err))
-        || inspect_all(job, sources, &count, &err)) {
+    if (look(job, &sight, &err)) {
         status = cli_fail(&err);
         if (err.code == RONDO_EIO)
             status = 2; /* found before any work */
     } else {
-        status = (request.json ? print_json : print_text)(job, sources, count);
+        status = (request.json ? print_json : print_text)(job, &sight);
     }
+    forget(&sight);
     job_free(job);
     return status;
 }

@@ -28,10 +28,10 @@ const struct cli_command cli_commands[] = {
       "                   null takes the key away\n"
       "  --trace LEVEL    off, rounds, blocks or all, instead of trace\n"
       "  --resume         goes on from the checkpoint in the output directory\n"
-      "  --force          replaces what another job left in the output directory\n"
+      "  --force          replaces what another job, or a stopped run, left in the output directory\n"
       "  --quiet          no progress on stderr\n\n"
       "example: rondo run job.json --out out --set params.lambda_ratio=0.1\n" },
-    { "validate", cmd_validate, "check a spec and its data's headers, change nothing",
+    { "validate", cmd_validate, "check a spec, its vectors and the shapes of its data, change nothing",
       "usage: rondo validate JOB.json [--set KEY=VALUE]... [--json]\n\n"
       "  --set KEY=VALUE  overrides a key of the spec, as in rondo run\n"
       "  --json           what would run, as one JSON object\n\n"
@@ -41,7 +41,7 @@ const struct cli_command cli_commands[] = {
       "                     [--json] [--quiet] [--KEY VALUE]...\n\n"
       "  --model OUT-DIR     the output directory of a job that is completed\n"
       "  --data FILE         a row for each prediction: svmlight, Matrix Market, .npy or .bed\n"
-      "  --out FILE          .txt, .tsv or .npy: a row for each row; appears whole or not at all\n"
+      "  --out FILE          .txt, .tsv, .csv or .npy: a row for each row; appears whole or not at all\n"
       "  --y FILE            what is true: says how far the predictions are from it; else the labels\n"
       "                      that the data's file bears\n"
       "  --index-base 0|1    svmlight: the index of the first column, instead of the job's\n"
@@ -50,11 +50,21 @@ const struct cli_command cli_commands[] = {
       "The app's own options, which rondo apps NAME lists too; lasso:\n\n"
       "  --lambda L          which column of a path: a number (the nearest), min, 1se (of cv.json) or\n"
       "                      all; else what cv.json has chosen, else all\n"
-      "  --type T            link, response or class; logistic loss: response, a probability, is the\n"
-      "                      default; squared loss: link alone\n"
+      "  --type T            response, the default: a probability (logistic), a count (Poisson), y itself\n"
+      "                      (squared, Huber); link: before that; class: the label (logistic)\n"
       "  --unseen U          svmlight values in columns that the model does not have: refuse, the\n"
       "                      default, or ignore\n\n"
       "example: rondo predict --model out --data new.svm --out predicted.txt\n" },
+    { "coef", cmd_coef, "the coefficients of a finished job's model",
+      "usage: rondo coef --model OUT-DIR [--lambda L] [--first N] [--json]\n\n"
+      "  --model OUT-DIR  the output directory of a job that is completed\n"
+      "  --lambda L       which column of a path: a number (the nearest), min or 1se (of cv.json); else what\n"
+      "                   cv.json has chosen\n"
+      "  --first N        so many alone\n"
+      "  --json           for programs\n\n"
+      "Those that are not 0, the largest first; columns count from 1, as in coef.mtx.  Of a .bed each has the\n"
+      "name that the .bim has, and behind it the allele that is counted.\n\n"
+      "example: rondo coef --model out --lambda 1se\n" },
     { "apps", cmd_apps, "the apps of this build, with every parameter",
       "usage: rondo apps [NAME] [--json]\n\n"
       "  --json  for programs\n\n"

@@ -112,6 +112,23 @@ void lasso_tell_choice(const struct lasso_head *head)
     lasso->host->say(lasso->job, text);
 }
 
+void lasso_tell_left(const struct lasso_head *head)
+{
+    const struct lasso *lasso = head->lasso;
+    int64_t done = 0, least = lasso->points;
+    char text[256];
+    for (int32_t f = 1; f <= lasso->folds; f++) {
+        const struct numbers *at = &head->bundle->head[f]->at;
+        done += at->done;
+        least = at->errors < least ? at->errors : least;
+    }
+    snprintf(text, sizeof text,
+             "stopped amid the cross-validation: all data are at lambda %" PRId64 " of %" PRId64 ", %" PRId64
+             " of %" PRId32 " folds are done, each has %" PRId64 " lambdas or more; there is no cv.json; --resume "
+             "with a larger limit goes on", head->at.point + 1, lasso->points, done, lasso->folds, least);
+    lasso->host->say(lasso->job, text);
+}
+
 int lasso_write_folds(const struct lasso_head *head, FILE *out)
 {
     const struct lasso *lasso = head->lasso;

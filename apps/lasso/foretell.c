@@ -1,7 +1,7 @@
 /* foretell.c - predictions for new rows, from coef.mtx and path.json.
  *
  *     z_il = sum_j x_ij b_jl + b0_l          link
- *     1 / (1 + exp(-z)), exp(z)              response of the logistic loss, of the Poisson loss
+ *     1 / (1 + exp(-z)), exp(z), z           response of the logistic, the Poisson and other losses
  *     z > 0: the positive label              class
  *
  * X comes by columns, predictions go by rows: a block of rows at a time, with a finger on each column
@@ -26,7 +26,7 @@ const struct rondo_param lasso_predict_options[] = {
     { "lambda", RONDO_TEXT, NULL, NAN, NAN, false, NULL, "",
       "which column of a path: a number (the nearest), min, 1se (of cv.json) or all" },
     { "type", RONDO_CHOICE, NULL, NAN, NAN, false, "link|response|class", "",
-      "response is the default: logistic loss, a probability; Poisson, a count; others have link alone" },
+      "response is the default: logistic loss, a probability; Poisson, a count; others, as link" },
     { "unseen", RONDO_CHOICE, "\"refuse\"", NAN, NAN, false, "refuse|ignore", "",
       "svmlight: values in columns that the model does not have" },
     { .key = NULL },
@@ -38,6 +38,7 @@ struct foretell {
     const struct rondo_predict *what;
     struct rondo_error *err;
     bool logistic, poisson;
+    double delta;                     /* of the Huber loss; 0: another */
     enum form form;
     int64_t p, points;                /* coef.mtx is p x points */
     const double *lambda, *intercept; /* [points] */
@@ -53,7 +54,8 @@ struct foretell {
 
     int64_t tall;                     /* rows of a block */
     double *z;                        /* [tall x width] */
-    double *loss, *right;             /* [width] sums over rows */
+    double *loss, *also;              /* [width] sums over rows: of the loss, of rows told right or of
+                                       * squares (Huber) */
     bool judged;                      /* y is known, and means something */
 };
 
@@ -146,15 +148,16 @@ static int choose_form(struct foretell *f)
     const struct rondo_value *asked = f->host->option(f->what->model, "type");
     f->logistic = strcmp(f->host->text(f->what->job, "params.loss"), "logistic") == 0;
     f->poisson = strcmp(f->host->text(f->what->job, "params.loss"), "poisson") == 0;
-    const char *type = asked->given ? asked->text : f->logistic || f->poisson ? "response" : "link";
+    if (strcmp(f->host->text(f->what->job, "params.loss"), "huber") == 0)
+        f->delta = f->host->real(f->what->job, "params.huber_delta");
+    const char *type = asked->given ? asked->text : "response";
     f->form = strcmp(type, "link") == 0 ? LINK : strcmp(type, "response") == 0 ? RESPONSE : CLASS;
-    if (f->logistic || f->form == LINK || (f->poisson && f->form == RESPONSE))
-        return RONDO_OK;
-    return f->poisson ? refuse(f, "--type", "response, which is the default, or link",
-                               "class is for the logistic loss, and this is a model of the Poisson one")
-                      : refuse(f, "--type", "link, which is the default",
-                               "response and class are for the logistic loss, and this is a model of the "
-                               "squared or the Huber one");
+    if (f->form == CLASS && !f->logistic)
+        return refuse(f, "--type", "response, which is the default, or link",
+                      "class is for the logistic loss, and this is a model of another");
+    if (!f->logistic && !f->poisson)
+        f->form = LINK; /* the response is z itself */
+    return RONDO_OK;
 }
 
 /* ---- the model's files -------------------------------------------------------------------------- */
@@ -389,6 +392,11 @@ static double log_loss(double margin)
     return margin > 0 ? log1p(exp(-margin)) : log1p(exp(margin)) - margin;
 }
 
+static double huber(double e, double delta)
+{
+    return fabs(e) <= delta ? 0.5 * e * e : delta * (fabs(e) - 0.5 * delta);
+}
+
 static void judge(struct foretell *f, int64_t lo, int64_t hi)
 {
     for (int64_t i = lo; i < hi; i++) {
@@ -396,10 +404,12 @@ static void judge(struct foretell *f, int64_t lo, int64_t hi)
         const double *z = f->z + (i - lo) * f->width;
         int class = f->logistic ? class_of(f, y) : 0;
         for (int64_t l = 0; l < f->width; l++) {
-            f->loss[l] += f->logistic  ? log_loss(class ? z[l] : -z[l])
-                          : f->poisson ? 2 * (exp(z[l]) - y * z[l] - (y > 0 ? y - y * log(y) : 0))
-                                       : (y - z[l]) * (y - z[l]);
-            f->right[l] += (z[l] > 0) == (class != 0);
+            double e = y - z[l];
+            f->loss[l] += f->logistic    ? log_loss(class ? z[l] : -z[l])
+                          : f->poisson   ? 2 * (exp(z[l]) - y * z[l] - (y > 0 ? y - y * log(y) : 0))
+                          : f->delta > 0 ? huber(e, f->delta)
+                                         : e * e;
+            f->also[l] += f->delta > 0 ? e * e : (z[l] > 0) == (class != 0);
         }
     }
 }
@@ -421,8 +431,8 @@ static int go(struct foretell *f)
     f->tall = f->tall < n ? f->tall : n;
     f->z = f->host->alloc((size_t)(f->tall * f->width) * sizeof *f->z);
     f->loss = f->host->zalloc((size_t)f->width, sizeof *f->loss);
-    f->right = f->host->zalloc((size_t)f->width, sizeof *f->right);
-    if (!f->z || !f->loss || !f->right)
+    f->also = f->host->zalloc((size_t)f->width, sizeof *f->also);
+    if (!f->z || !f->loss || !f->also)
         return no_memory(f);
     int code = RONDO_OK;
     for (int64_t lo = 0; lo < n && !code; lo += f->tall) {
@@ -445,15 +455,24 @@ static void tell(const struct foretell *f, struct rondo_report *report)
         best = f->loss[l] < f->loss[best] ? l : best;
     struct rondo_metric *to = report->metric;
     if (f->judged)
-        *to++ = (struct rondo_metric){ f->logistic  ? "log_loss"
-                                       : f->poisson ? "mean_deviance"
-                                                    : "mean_squared_error",
+        *to++ = (struct rondo_metric){ f->logistic    ? "log_loss"
+                                       : f->poisson   ? "mean_deviance"
+                                       : f->delta > 0 ? "huber_loss"
+                                                      : "mean_squared_error",
                                        f->loss[best] / n, false };
-    if (f->judged && f->logistic)
-        *to++ = (struct rondo_metric){ "accuracy", f->right[best] / n, false };
+    if (f->judged && (f->logistic || f->delta > 0))
+        *to++ = (struct rondo_metric){ f->logistic ? "accuracy" : "mean_squared_error", f->also[best] / n,
+                                       false };
     if (f->judged || f->width == 1)
         *to++ = (struct rondo_metric){ "lambda", f->lambda[f->first + best], false };
     report->count = (int32_t)(to - report->metric);
+}
+
+static void release(struct foretell *f)
+{
+    void *owned[] = { f->column, f->ptr, f->finger, f->point, f->b, f->imputed, f->z, f->loss, f->also };
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
+        f->host->free(owned[i]);
 }
 
 int lasso_predict(const struct rondo_host *host, const struct rondo_predict *what,
@@ -471,8 +490,39 @@ int lasso_predict(const struct rondo_host *host, const struct rondo_predict *wha
     }
     if (!code)
         tell(&f, report);
-    void *owned[] = { f.column, f.ptr, f.finger, f.point, f.b, f.imputed, f.z, f.loss, f.right };
-    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
-        host->free(owned[i]);
+    release(&f);
+    return code;
+}
+
+/* ---- the coefficients themselves ------------------------------------------------------------------- */
+
+static int need_one(struct foretell *f)
+{
+    char words[160];
+    if (f->width == 1)
+        return RONDO_OK;
+    snprintf(words, sizeof words, "the model has %" PRId64 " lambdas, %.6g to %.6g, and none is chosen",
+             f->points, f->lambda[f->points - 1], f->lambda[0]);
+    return refuse(f, "--lambda", "a number takes the nearest", words);
+}
+
+int lasso_list(const struct rondo_host *host, const struct rondo_predict *what,
+               struct rondo_report *report, struct rondo_error *err)
+{
+    struct foretell f = { .host = host, .what = what, .err = err };
+    int code = read_model(&f);
+    if (!code)
+        code = need_one(&f);
+    for (int64_t k = 0; k < f.support && !code; k++) {
+        const double row[2] = { (double)f.column[k], f.b[f.ptr[k]] };
+        code = host->put(what->model, row, 1, 2, err);
+    }
+    *report = (struct rondo_report){ .count = 3 };
+    if (!code) {
+        report->metric[0] = (struct rondo_metric){ "lambda", f.lambda[f.first], false };
+        report->metric[1] = (struct rondo_metric){ "intercept", f.intercept[f.first], false };
+        report->metric[2] = (struct rondo_metric){ "columns", (double)f.p, true };
+    }
+    release(&f);
     return code;
 }

@@ -412,18 +412,19 @@ void lasso_report(const void *state, struct rondo_report *report)
     bool chosen = head->bundle && lasso_folds_done(head);
     bool between = head->bundle && !chosen && head->solved.lambda > 0;
     struct point point = chosen ? lasso_chosen(head) : between ? head->solved : lasso_point(head);
-    int64_t sweeps = 0, steps = 0, critical = 0, reads = 0;
+    int64_t sweeps = 0, steps = 0, critical = 0, reads = 0, errors = 0;
     for (int32_t f = 0; f < (head->bundle ? head->bundle->count : 1); f++) {
         const struct numbers *at = head->bundle ? &head->bundle->head[f]->at : &head->at;
         sweeps += at->sweeps;
         steps += at->inner_steps;
         critical = critical > at->critical_steps ? critical : at->critical_steps;
         reads += at->column_reads;
+        errors += at->errors;
     }
     *report = (struct rondo_report){
         .objective = point.objective,
         .goal = "gap",
-        .count = 9,
+        .count = head->bundle ? 11 : 9,
         .metric = {
             { "gap", point.gap, false },
             { "nnz", (double)point.nnz, true },
@@ -434,6 +435,8 @@ void lasso_report(const void *state, struct rondo_report *report)
             { "critical_steps", (double)critical, true },
             { "column_reads", (double)reads, true },
             { "lambdas", (double)(head->at.point + 1), true },
+            { "folds", (double)head->lasso->folds, true },
+            { "fold_lambdas", (double)errors, true },
         },
     };
 }

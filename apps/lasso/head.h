@@ -221,6 +221,8 @@ bool lasso_folds_done(const struct lasso_head *head);
 int lasso_write_folds(const struct lasso_head *head, FILE *out);
 /* Says which lambda was chosen, and how good it is. */
 void lasso_tell_choice(const struct lasso_head *head);
+/* They are not done: says how far they are. */
+void lasso_tell_left(const struct lasso_head *head);
 
 /* ---- bundle.c: the heads of a cross-validation, side by side */
 int lasso_bundle_create(struct lasso_head *head);

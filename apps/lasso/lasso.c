@@ -24,18 +24,20 @@ static const struct rondo_param params[] = {
     { "lambda_ratio", RONDO_REAL, NULL, 0, NAN, true, NULL, "of lambda_max",
       "strength of the penalty as a share of lambda_max; 0.1 where neither is given" },
     { "path.count", RONDO_INTEGER, NULL, 2, 10000, false, NULL, "lambdas",
-      "solve for so many lambdas from lambda_max down, evenly in logarithms" },
-    { "path.min_ratio", RONDO_REAL, NULL, 0, 1, true, NULL, "of lambda_max",
-      "the last of them; 0.01 where x has more columns than rows, else 0.0001" },
+      "solve for so many lambdas from lambda_max down, evenly in logarithms; 100 with min_ratio or folds "
+      "alone" },
+    { "path.min_ratio", RONDO_REAL, NULL, 0, NAN, true, NULL, "of lambda_max",
+      "the last of them, below 1; 0.01 where x has more columns than rows, else 0.0001" },
     { "l1_ratio", RONDO_REAL, "1", 0, 1, false, NULL, "", "share of the 1-norm in the penalty" },
     { "intercept", RONDO_BOOL, "true", NAN, NAN, false, NULL, "", "fit an unpenalised constant" },
     { "standardize", RONDO_BOOL, "false", NAN, NAN, false, NULL, "",
       "penalise each column as if its deviation were 1; coefficients stay on x's scale" },
     { "nonnegative", RONDO_BOOL, "false", NAN, NAN, false, NULL, "", "no coefficient below 0" },
     { "cv.folds", RONDO_INTEGER, NULL, 2, NAN, false, NULL, "folds",
-      "cross-validate: so many folds, or a file with the fold of each row" },
-    { "cv.rule", RONDO_CHOICE, "\"min\"", NAN, NAN, false, "min|1se", "",
-      "the lambda chosen: of the least error, or the largest within one standard error of it" },
+      "cross-validate: so many folds, dealt by the seed, or the fold of each row, whole numbers from 0 on" },
+    { "cv.rule", RONDO_CHOICE, NULL, NAN, NAN, false, "min|1se", "",
+      "the lambda chosen: of the least error, or the largest within one standard error of it; min where "
+      "folds alone are given" },
     { "row_shards", RONDO_INTEGER, NULL, 0, 1024, false, NULL, "shards",
       "cut the rows into so many shards; by default none below 524288 rows, nor of genotypes" },
     { "ld_window", RONDO_REAL, "0", 0, NAN, false, NULL, "base pairs",
@@ -51,7 +53,7 @@ static const struct rondo_role roles[] = {
     { "params.weights", RONDO_ROLE_VECTOR, false, NULL, "the weight of each row, n; scaled to mean 1" },
     { "params.penalty_factor", RONDO_ROLE_VECTOR, false, NULL,
       "times lambda: the penalty of each column, p; 0: none" },
-    { "params.cv.folds", RONDO_ROLE_VECTOR, false, NULL, "the fold of each row, n whole numbers" },
+    { "params.cv.folds", RONDO_ROLE_VECTOR, false, NULL, "the fold of each row, n whole numbers from 0 on" },
     { .key = NULL },
 };
 
@@ -65,7 +67,7 @@ int lasso_refuse(const struct lasso *lasso, struct rondo_error *err, const char 
     return rondo_error_set(err, RONDO_EINPUT, where, hint, "%s", what);
 }
 
-static int read_params(struct lasso *lasso, struct rondo_error *err)
+int lasso_read_params(struct lasso *lasso, struct rondo_error *err)
 {
     const struct rondo_host *host = lasso->host;
     const struct rondo_job *job = lasso->job;
@@ -74,7 +76,7 @@ static int read_params(struct lasso *lasso, struct rondo_error *err)
         return lasso_refuse(lasso, err, "params.lambda_ratio", "lambda and lambda_ratio are both given",
                       "give one of them");
     bool folds = host->given(job, "params.cv.folds");
-    if (!folds && strcmp(host->text(job, "params.cv.rule"), "1se") == 0)
+    if (!folds && host->given(job, "params.cv.rule"))
         return lasso_refuse(lasso, err, "params.cv.rule", "a rule is given and no folds to cross-validate by",
                       "give params.cv.folds");
     bool path = folds || host->given(job, "params.path.count") || host->given(job, "params.path.min_ratio");
@@ -123,7 +125,7 @@ static int check_params(const struct rondo_host *host, const struct rondo_job *j
                         struct rondo_error *err)
 {
     struct lasso lasso = { .host = host, .job = job };
-    return read_params(&lasso, err);
+    return lasso_read_params(&lasso, err);
 }
 
 static int read_kernel(struct lasso *lasso)
@@ -178,6 +180,17 @@ static int check_rounds(struct lasso *lasso, struct rondo_error *err)
     return RONDO_OK;
 }
 
+int lasso_read_shape(struct lasso *lasso, struct rondo_error *err)
+{
+    if (lasso->least_ratio <= 0)
+        lasso->least_ratio = lasso->p > lasso->n ? 0.01 : 0.0001;
+    if (lasso->n < 2)
+        return lasso_refuse(lasso, err, "data.x", "x has fewer than 2 rows", NULL);
+    if (lasso->p < 1)
+        return lasso_refuse(lasso, err, "data.x", "x has no columns", NULL);
+    return lasso_read_vectors(lasso, err);
+}
+
 static int read_data(struct lasso *lasso, struct rondo_error *err)
 {
     const struct rondo_host *host = lasso->host;
@@ -187,13 +200,7 @@ static int read_data(struct lasso *lasso, struct rondo_error *err)
     lasso->touches = !lasso->x->sparse && host->touch && host->given(lasso->job, "limits.resident");
     lasso->n = lasso->x->rows;
     lasso->p = lasso->x->cols;
-    if (lasso->least_ratio <= 0)
-        lasso->least_ratio = lasso->p > lasso->n ? 0.01 : 0.0001;
-    if (lasso->n < 2)
-        return lasso_refuse(lasso, err, "data.x", "x has fewer than 2 rows", NULL);
-    if (lasso->p < 1)
-        return lasso_refuse(lasso, err, "data.x", "x has no columns", NULL);
-    int code = lasso_read_factors(lasso, err);
+    int code = lasso_read_shape(lasso, err);
     if (!code)
         code = lasso_read_response(lasso, err);
     if (!code)
@@ -213,7 +220,7 @@ static int read_data(struct lasso *lasso, struct rondo_error *err)
     return code ? code : lasso_make_views(lasso, err);
 }
 
-static void close_problem(void *problem)
+void lasso_close(void *problem)
 {
     struct lasso *lasso = problem;
     if (!lasso)
@@ -246,13 +253,13 @@ static int open_problem(const struct rondo_host *host, const struct rondo_job *j
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for lasso");
     lasso->host = host;
     lasso->job = job;
-    int code = read_params(lasso, err);
+    int code = lasso_read_params(lasso, err);
     if (!code)
         code = read_kernel(lasso);
     if (!code)
         code = read_data(lasso, err);
     if (code) {
-        close_problem(lasso);
+        lasso_close(lasso);
         return code;
     }
     *problem = lasso;
@@ -281,7 +288,7 @@ const struct rondo_app lasso_app = {
     .files = files,
     .check = check_params,
     .open = open_problem,
-    .close = close_problem,
+    .close = lasso_close,
     .layout = layout,
     .head = { lasso_head_create, lasso_head_destroy, lasso_head_pack, lasso_head_unpack },
     .common = { lasso_common_create, lasso_slice_destroy, lasso_slice_pack, lasso_slice_unpack },
@@ -299,4 +306,6 @@ const struct rondo_app lasso_app = {
     .save = lasso_save,
     .predict_options = lasso_predict_options,
     .predict = lasso_predict,
+    .preview = lasso_preview,
+    .coefficients = lasso_list,
 };

@@ -354,10 +354,23 @@ struct lasso_answer {
 int lasso_refuse(const struct lasso *lasso, struct rondo_error *err, const char *key, const char *what,
                  const char *hint);
 
+/* ---- preview.c: rondo_app.preview */
+int lasso_preview(const struct rondo_host *host, const struct rondo_job *job, struct rondo_error *err);
+
+/* ---- lasso.c */
+int lasso_read_params(struct lasso *lasso, struct rondo_error *err);
+/* What needs no more than n and p: their bounds, and the last lambda of a path. */
+int lasso_read_shape(struct lasso *lasso, struct rondo_error *err);
+void lasso_close(void *problem); /* NULL allowed */
+
 /* ---- response.c: y, its weights and folds */
+/* Penalty factors and which columns have none, the weight and the fold of each row: what needs no more
+ * than n and p. */
+int lasso_read_vectors(struct lasso *lasso, struct rondo_error *err);
+/* y; after these. */
 int lasso_read_response(struct lasso *lasso, struct rondo_error *err);
-/* Penalty factors and which columns have none; before the columns are read. */
-int lasso_read_factors(struct lasso *lasso, struct rondo_error *err);
+/* Whether limits.memory has room for the folds' views, shards and heads. */
+int lasso_check_memory(const struct lasso *lasso, struct rondo_error *err);
 /* The folds' views; after the columns are read. */
 int lasso_make_views(struct lasso *lasso, struct rondo_error *err);
 void lasso_free_views(struct lasso *lasso);

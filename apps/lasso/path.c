@@ -197,6 +197,18 @@ static int write_labels(const struct lasso *lasso, FILE *out)
     return ferror(out) ? RONDO_EIO : RONDO_OK;
 }
 
+/* A path that a limit has cut short is no whole answer, whatever the gaps of its lambdas. */
+static void tell_rest(const struct lasso_head *head)
+{
+    const struct lasso *lasso = head->lasso;
+    char text[256];
+    if (head->at.point + 1 == lasso->points)
+        return;
+    snprintf(text, sizeof text, "stopped at lambda %" PRId64 " of %" PRId64 ": coef.mtx and path.json have "
+             "these alone; --resume with a larger limit goes on", head->at.point + 1, lasso->points);
+    lasso->host->say(lasso->job, text);
+}
+
 /* The points that are behind, and the present one. */
 int lasso_write_path(const struct lasso_head *head, const struct rondo_host *host,
                      struct rondo_output *output, struct rondo_error *err)
@@ -226,7 +238,7 @@ int lasso_write_path(const struct lasso_head *head, const struct rondo_host *hos
         code = host->create(output, "cv.json", &stream, err);
     if (!code && folds)
         code = lasso_write_folds(head, stream);
-    if (!code && folds)
-        lasso_tell_choice(head);
+    if (!code)
+        folds ? lasso_tell_choice(head) : lasso->folds ? lasso_tell_left(head) : tell_rest(head);
     return code;
 }

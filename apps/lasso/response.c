@@ -45,7 +45,7 @@ static int check_factors(const struct lasso *lasso, const char *key, const doubl
 
 enum { FREE_MOST = 512 }; /* columns without a penalty */
 
-int lasso_read_factors(struct lasso *lasso, struct rondo_error *err)
+static int read_factors(struct lasso *lasso, struct rondo_error *err)
 {
     const struct rondo_host *host = lasso->host;
     const double *factor;
@@ -172,17 +172,25 @@ static void deal_rows(struct lasso *lasso)
     }
 }
 
+/* Elsewhere -1 leaves a row out of all folds: what is meant here would be another model. */
+static int refuse_fold_id(const struct lasso *lasso, int64_t row, double id, struct rondo_error *err)
+{
+    char words[120];
+    snprintf(words, sizeof words, "number %lld of the file is %g: folds are whole numbers from 0 on",
+             (long long)row + 1, id);
+    return lasso_refuse(lasso, err, "params.cv.folds", words,
+                        id < 0 ? "each row is in a fold; params.weights can leave one out" : NULL);
+}
+
 static int by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
-/* Whole numbers, the least of them fold 0. */
+/* A number is a name, so that folds are those that rows have; fold 0 here is that of the least. */
 static int read_fold_ids(struct lasso *lasso, const double *id, struct rondo_error *err)
 {
-    const char *key = "params.cv.folds";
-    char words[120];
     double *sorted = lasso->host->alloc((size_t)lasso->n * sizeof *sorted);
     int64_t count = 0;
     if (!sorted)
@@ -196,16 +204,16 @@ static int read_fold_ids(struct lasso *lasso, const double *id, struct rondo_err
     for (int64_t i = 0; i < lasso->n && !code; i++) {
         const double *at = bsearch(&id[i], sorted, (size_t)count, sizeof *sorted, by_value);
         lasso->fold[i] = (int32_t)(at - sorted);
-        if (rint(id[i]) == id[i])
-            continue;
-        snprintf(words, sizeof words, "fold id %lld is %g, no whole number", (long long)i + 1, id[i]);
-        code = lasso_refuse(lasso, err, key, words, NULL);
+        if (!(id[i] >= 0 && rint(id[i]) == id[i]))
+            code = refuse_fold_id(lasso, i, id[i], err);
     }
     lasso->host->free(sorted);
     lasso->folds = (int32_t)count;
-    return code || count >= 2 ? code : lasso_refuse(lasso, err, key, "all rows are in one fold", NULL);
+    return code || count >= 2 ? code
+                              : lasso_refuse(lasso, err, "params.cv.folds", "all rows are in one fold", NULL);
 }
 
+/* The fold of each row. */
 static int read_folds(struct lasso *lasso, struct rondo_error *err)
 {
     const char *key = "params.cv.folds";
@@ -219,11 +227,18 @@ static int read_folds(struct lasso *lasso, struct rondo_error *err)
     if (!id && lasso->folds > lasso->n)
         return lasso_refuse(lasso, err, key, "there are more folds than rows", NULL);
     if (id)
-        code = read_fold_ids(lasso, id, err);
-    else
-        deal_rows(lasso);
-    if (code)
-        return code;
+        return read_fold_ids(lasso, id, err);
+    deal_rows(lasso);
+    return RONDO_OK;
+}
+
+/* What each fold weighs, and whether the rest can be fitted without it. */
+static int weigh_folds(struct lasso *lasso, struct rondo_error *err)
+{
+    const char *key = "params.cv.folds";
+    int code = RONDO_OK;
+    if (!lasso->folds)
+        return RONDO_OK;
     lasso->held = lasso->host->zalloc((size_t)lasso->folds, sizeof *lasso->held);
     if (!lasso->held)
         return no_memory(err);
@@ -233,6 +248,14 @@ static int read_folds(struct lasso *lasso, struct rondo_error *err)
         code = lasso->held[f - 1] > 0 ? check_left(lasso, f, err)
                                       : lasso_refuse(lasso, err, key, "a fold has no row with a weight", NULL);
     return code;
+}
+
+int lasso_read_vectors(struct lasso *lasso, struct rondo_error *err)
+{
+    int code = read_factors(lasso, err);
+    if (!code)
+        code = read_weights(lasso, err);
+    return code ? code : read_folds(lasso, err);
 }
 
 /* ---- views ---------------------------------------------------------------------------------------- */
@@ -258,7 +281,7 @@ static int standardise_views(void *context, int64_t chunk)
 
 enum { ROW_BYTES = 32, COLUMN_BYTES = 120 }; /* of a fold: its view, its shard and its head */
 
-static int check_memory(const struct lasso *lasso, struct rondo_error *err)
+int lasso_check_memory(const struct lasso *lasso, struct rondo_error *err)
 {
     char words[160];
     double each = ROW_BYTES * (double)lasso->n + COLUMN_BYTES * (double)lasso->p;
@@ -273,8 +296,10 @@ static int check_memory(const struct lasso *lasso, struct rondo_error *err)
 int lasso_make_views(struct lasso *lasso, struct rondo_error *err)
 {
     const struct rondo_host *host = lasso->host;
-    int code = lasso->folds ? check_memory(lasso, err) : RONDO_OK;
-    if (code || !lasso->folds)
+    if (!lasso->folds)
+        return RONDO_OK;
+    int code = lasso_check_memory(lasso, err);
+    if (code)
         return code;
     struct lasso *view = host->alloc((size_t)(lasso->folds + 1) * sizeof *view);
     if (!view)
@@ -375,7 +400,7 @@ static int read_rows(struct lasso *lasso, const double *y, struct rondo_error *e
         code = check_counts(lasso, err);
     if (!code)
         code = check_left(lasso, 0, err);
-    return code ? code : read_folds(lasso, err);
+    return code ? code : weigh_folds(lasso, err);
 }
 
 int lasso_read_response(struct lasso *lasso, struct rondo_error *err)
@@ -391,9 +416,8 @@ int lasso_read_response(struct lasso *lasso, struct rondo_error *err)
         return lasso_refuse(lasso, err, "data.y", words, NULL);
     }
     lasso->y = lasso->host->alloc((size_t)lasso->n * sizeof(double));
-    int code = lasso->y ? read_weights(lasso, err) : no_memory(err);
-    if (code)
-        return code;
+    if (!lasso->y)
+        return no_memory(err);
     double sum = 0, least = HUGE_VAL, most = -HUGE_VAL, square = 0;
     for (int64_t i = 0; i < lasso->n; i++) {
         sum += y->dense[i];
@@ -401,8 +425,7 @@ int lasso_read_response(struct lasso *lasso, struct rondo_error *err)
         most = fmax(most, y->dense[i]);
     }
     const struct loss *loss = loss_of(lasso);
-    bool folds = lasso->folds || lasso->host->matrix(lasso->job, "params.cv.folds");
-    if (lasso->weight || lasso->frees || folds || strcmp(loss->name, "squared") != 0)
+    if (lasso->weight || lasso->frees || lasso->folds || strcmp(loss->name, "squared") != 0)
         lasso->loss = loss;
     double mean = sum / (double)lasso->n;
     for (int64_t i = 0; i < lasso->n; i++)

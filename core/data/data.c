@@ -58,13 +58,28 @@ enum data_format data_format_by_name(const char *path)
     return DATA_UNKNOWN;
 }
 
-/* Whether the first line that says anything begins as a number does. */
-static bool looks_numeric(const struct stream *s)
+/* The first line that says anything. */
+static const char *first_line(const struct stream *s)
 {
     const char *at = s->at;
     while (stream_is_blank(*at) || *at == '\n' || *at == '#')
         if (*at++ == '#')
             at += strcspn(at, "\n");
+    return at;
+}
+
+/* Words between commas, where svmlight has index:value. */
+static bool looks_like_csv(const struct stream *s)
+{
+    const char *at = first_line(s);
+    size_t length = strcspn(at, "\n");
+    return memchr(at, ',', length) && !memchr(at, ':', length);
+}
+
+/* Whether the first line begins as a number does. */
+static bool looks_numeric(const struct stream *s)
+{
+    const char *at = first_line(s);
     if (*at == '+' || *at == '-')
         at++;
     at += *at == '.';
@@ -95,6 +110,13 @@ static int open_reader(struct stream *s, const char *path, const struct data_opt
     if (code)
         return code;
     *reader = reader_of(by_content(s, options));
+    if ((!*reader || (*reader)->format == DATA_SVMLIGHT) && looks_like_csv(s)) {
+        stream_close(s);
+        return rondo_error_set(err, RONDO_EINPUT, path,
+                               "in Python: numpy.save(\"x.npy\", numpy.loadtxt(\"x.csv\", delimiter=\",\", "
+                               "skiprows=1))",
+                               "looks like CSV, which is not read");
+    }
     bool columns = *reader && (*reader)->format == DATA_TABLE;
     if (*reader && (columns || !options->column))
         return RONDO_OK;

@@ -65,6 +65,11 @@ bool data_is_bed(const char *path);
  * last, or where it does not fit.  They lie beside it. */
 bool data_companion(const char *path, int index, char *out, size_t size);
 
+/* The names of a .bed's columns, from its .bim: of each the variant's own and A1, the allele that is counted,
+ * "rs123_A", borrowed until `each` returns.  RONDO_EINPUT; also where the path is no .bed. */
+int data_names(const char *path, void (*each)(void *context, int64_t column, const char *name), void *context,
+               struct rondo_error *err) RONDO_MUST_CHECK;
+
 /* Reads as little as tells the shape.  Errors: RONDO_EINPUT with "file" or "file:line". */
 int data_inspect(const char *path, const struct data_options *options, struct data_info *info,
                  struct rondo_error *err) RONDO_MUST_CHECK;

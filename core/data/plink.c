@@ -15,7 +15,7 @@
 #include <strings.h>
 #include <unistd.h>
 
-enum { MAGIC = PLINK_HEADER, WORDS = 6, CHROMOSOME = 0, POSITION = 3, PHENOTYPE = 5 };
+enum { MAGIC = PLINK_HEADER, WORDS = 6, CHROMOSOME = 0, NAME = 1, POSITION = 3, ALLELE = 4, PHENOTYPE = 5 };
 enum { CHROMOSOME_BITS = 22 }; /* of its name's hash */
 
 static const unsigned char magic[MAGIC] = { 0x6c, 0x1b, 0x01 };
@@ -134,6 +134,32 @@ static int read_lines(struct reading *r, struct labels *labels,
             code = take(r, (*lines)++, labels, err);
     }
     stream_close(&r->s);
+    return code ? code : found;
+}
+
+int data_names(const char *path, void (*each)(void *context, int64_t column, const char *name), void *context,
+               struct rondo_error *err)
+{
+    char id[STREAM_TOKEN], allele[STREAM_TOKEN], name[2 * STREAM_TOKEN];
+    struct reading *r = mem_calloc(1, sizeof *r);
+    if (!r)
+        return rondo_error_set(err, RONDO_ENOMEM, path, NULL, "out of memory");
+    int found = 0, code = data_companion(path, 0, r->path, sizeof r->path)
+                              ? stream_open(&r->s, r->path, err)
+                              : rondo_error_set(err, RONDO_EINPUT, path, NULL, "is not a .bed");
+    bool open = !code;
+    for (int64_t column = 0; !code && (found = fields_line(&r->s, &r->fields, err)) > 0; column++) {
+        const struct field *field = r->fields.field;
+        if (r->fields.count != WORDS) {
+            code = stream_error(&r->s, err, NULL, "expected 6 columns, found %d", r->fields.count);
+            break;
+        }
+        snprintf(name, sizeof name, "%s_%s", field_word(&field[NAME], id), field_word(&field[ALLELE], allele));
+        each(context, column, name);
+    }
+    if (open)
+        stream_close(&r->s);
+    mem_free(r);
     return code ? code : found;
 }
 

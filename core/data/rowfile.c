@@ -15,7 +15,8 @@ enum { ROOM = 65536, NUMBER = 40, HEADER = 128, PREFIX = 10 };
 static const struct {
     const char *suffix;
     enum rowfile_format format;
-} formats[] = { { ".txt", ROWFILE_TXT }, { ".tsv", ROWFILE_TSV }, { ".npy", ROWFILE_NPY } };
+} formats[] = { { ".txt", ROWFILE_TXT }, { ".tsv", ROWFILE_TSV }, { ".csv", ROWFILE_CSV },
+                { ".npy", ROWFILE_NPY } };
 
 enum rowfile_format rowfile_format_by_name(const char *path)
 {
@@ -67,7 +68,7 @@ static void put_number(struct rowfile *out, double value, char behind)
 
 static void put_rows(struct rowfile *out, const double *rows, int64_t count)
 {
-    char between = out->format == ROWFILE_TSV ? '\t' : ' ';
+    char between = out->format == ROWFILE_TSV ? '\t' : out->format == ROWFILE_CSV ? ',' : ' ';
     for (int64_t i = 0; i < count; i++)
         for (int64_t l = 0; l < out->width; l++)
             put_number(out, *rows++, l + 1 < out->width ? between : '\n');
@@ -75,12 +76,19 @@ static void put_rows(struct rowfile *out, const double *rows, int64_t count)
 
 /* ---- a file's life ------------------------------------------------------------------------------ */
 
+int rowfile_check_name(const char *path, struct rondo_error *err)
+{
+    if (rowfile_format_by_name(path) != ROWFILE_UNKNOWN)
+        return RONDO_OK;
+    return rondo_error_set(err, RONDO_EINPUT, path, NULL,
+                           "the name does not tell a format that is written: .txt, .tsv, .csv, .npy");
+}
+
 int rowfile_open(struct rowfile *out, const char *path, struct rondo_error *err)
 {
     *out = (struct rowfile){ .format = rowfile_format_by_name(path) };
-    if (out->format == ROWFILE_UNKNOWN)
-        return rondo_error_set(err, RONDO_EINPUT, path, NULL,
-                               "the name does not tell a format that is written: .txt, .tsv, .npy");
+    if (rowfile_check_name(path, err))
+        return RONDO_EINPUT;
     out->bytes = mem_alloc(ROOM);
     if (!out->bytes)
         return rondo_error_set(err, RONDO_ENOMEM, path, NULL, "out of memory");

@@ -4,8 +4,8 @@
  * Threads: a struct rowfile belongs to one thread.
  * Memory:  64 KiB, whatever the number of rows.
  *
- * Formats, told by the name: .txt, a line for each row and blanks between numbers; .tsv, tabs; .npy,
- * <f8 in C order, one dimension where rows have one number.  Text has the fewest of 15 to 17 digits
+ * Formats, told by the name: .txt, a line for each row and blanks between numbers; .tsv, tabs; .csv,
+ * commas; .npy, <f8 in C order, one dimension where rows have one number.  Text has the fewest of 15 to 17 digits
  * that read back as the same double.
  */
 #ifndef ROWFILE_H
@@ -13,7 +13,7 @@
 
 #include "core/base/file.h"
 
-enum rowfile_format { ROWFILE_UNKNOWN, ROWFILE_TXT, ROWFILE_TSV, ROWFILE_NPY };
+enum rowfile_format { ROWFILE_UNKNOWN, ROWFILE_TXT, ROWFILE_TSV, ROWFILE_CSV, ROWFILE_NPY };
 
 struct rowfile {
     struct file_atomic file;
@@ -25,6 +25,9 @@ struct rowfile {
 };
 
 enum rowfile_format rowfile_format_by_name(const char *path);
+
+/* RONDO_EINPUT where the name tells no format that is written. */
+int rowfile_check_name(const char *path, struct rondo_error *err) RONDO_MUST_CHECK;
 
 /* RONDO_EINPUT where the name tells no format, RONDO_EIO where it cannot be written. */
 int rowfile_open(struct rowfile *out, const char *path, struct rondo_error *err) RONDO_MUST_CHECK;

@@ -175,6 +175,28 @@ static int missing(const struct parse *parse, const char *key, const char *hint)
                            "the required key \"%s\" is missing", key);
 }
 
+/* Is it an empty group of the app's, whose name alone says that something is wanted?  What --set has
+ * emptied is as if it were not there. */
+static bool asks_nothing(const struct parse *parse, const char *key, const json_t *object)
+{
+    size_t length = strlen(key);
+    if (json_object_size(object) > 0 || parse->depth < 2 || strcmp(parse->names[0], "params") != 0)
+        return false;
+    for (int i = 0; i < parse->count; i++)
+        if (strncmp(parse->overrides[i], key, length) == 0 && parse->overrides[i][length] == '.')
+            return false;
+    return true;
+}
+
+static int empty(const struct parse *parse, const char *key)
+{
+    char where[256], hint[160], below[FIELD_KEY_MAX + 1];
+    place(parse, false, NULL, where);
+    int length = snprintf(below, sizeof below, "%s.", key);
+    list_group(parse, below, (size_t)length, hint);
+    return rondo_error_set(parse->err, RONDO_EINPUT, where, hint, "the object is empty and asks for nothing");
+}
+
 static int walk(struct parse *parse, json_t *object);
 
 /* One member of an object: a key with its value, a group of keys, or a mistake. */
@@ -191,6 +213,8 @@ static int member(struct parse *parse, json_t *value)
     }
     if (odd || !field_is_group(parse->job, key))
         return unknown(parse);
+    if (json_is_object(value) && asks_nothing(parse, key, value))
+        return empty(parse, key);
     if (json_is_object(value))
         return walk(parse, value);
     place(parse, false, NULL, where);

@@ -79,6 +79,8 @@ int trace_write(struct trace_writer *writer, const struct trace_round *round,
                 struct rondo_error *err) RONDO_MUST_CHECK;
 /* Makes all that was written visible to readers. */
 int trace_flush(struct trace_writer *writer, struct rondo_error *err) RONDO_MUST_CHECK;
+/* More pairs for the table meta, as trace_create has them; visible with the next flush. */
+int trace_meta(struct trace_writer *writer, const char *const *meta, struct rondo_error *err) RONDO_MUST_CHECK;
 /* Flushes, syncs and closes; NULL allowed.  The writer is gone, failed or not. */
 int trace_close(struct trace_writer *writer, struct rondo_error *err);
 

@@ -264,6 +264,18 @@ int trace_flush(struct trace_writer *writer, struct rondo_error *err)
     return rc == SQLITE_OK ? RONDO_OK : failed(writer, rc, "write", err);
 }
 
+int trace_meta(struct trace_writer *writer, const char *const *meta, struct rondo_error *err)
+{
+    int code = trace_flush(writer, err);
+    if (!writer || code)
+        return code;
+    int rc = exec(writer, "BEGIN");
+    writer->begun = rc == SQLITE_OK;
+    if (rc == SQLITE_OK)
+        rc = put_meta(writer, meta);
+    return rc == SQLITE_OK ? RONDO_OK : failed(writer, rc, "write", err);
+}
+
 /* Synced, and one file again; where a reader holds it, its -wal stays beside it and is read too. */
 static int settle_file(struct trace_writer *writer, struct rondo_error *err)
 {

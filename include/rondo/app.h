@@ -285,6 +285,9 @@ struct rondo_host {
      * file's pages and the spec has limits.resident, others may be let go meanwhile: what an app does not
      * say it reads stays in memory.  Few megabytes at a time; without that key it need not be called. */
     void (*touch)(const struct rondo_job *job, const void *at, size_t bytes);
+
+    /* In preview alone: the shape of a role's file; false where the job names none. */
+    bool (*shape)(const struct rondo_job *job, const char *role, int64_t *rows, int64_t *cols);
 };
 
 /* ---- the app ------------------------------------------------------------------------------- */
@@ -375,6 +378,17 @@ struct rondo_app {
      * place.  NULL: this app predicts nothing. */
     int (*predict)(const struct rondo_host *host, const struct rondo_predict *what,
                    struct rondo_report *report, struct rondo_error *err);
+
+    /* What a job comes to, for rondo validate, before any matrix is read: host->matrix has the vectors,
+     * host->shape knows of all files.  What does not fit: RONDO_EINPUT with the place; the rest goes by
+     * host->say, a line for each thing that the spec was understood to ask for.  NULL: nothing. */
+    int (*preview)(const struct rondo_host *host, const struct rondo_job *job, struct rondo_error *err);
+
+    /* The coefficients of a model that are not 0, from what save wrote: host->put a row {index from 0,
+     * value} each, by index.  what->data is NULL.  `report` comes zeroed: which model it is and how large,
+     * "lambda", "intercept", "columns".  Options as predict has them.  NULL: this app has none. */
+    int (*coefficients)(const struct rondo_host *host, const struct rondo_predict *what,
+                        struct rondo_report *report, struct rondo_error *err);
 };
 
 /* ---- a plug-in ------------------------------------------------------------------------------ */

@@ -37,7 +37,8 @@ RONDO_PUBLIC void rondo_job_free(struct rondo_job *job);
 struct rondo_run_options {
     int32_t workers;     /* at least 1; changes no bit of the result */
     const char *dir;     /* output directory; NULL: the spec's output.dir */
-    bool resume, force;
+    bool resume;         /* go on from the checkpoint that is there; one that a stopped run has left is */
+    bool force;          /* refused without it, but where force throws away what a job left */
     volatile const sig_atomic_t *interrupted; /* set by a signal handler; NULL: never */
     /* Called where the app reports progress; NULL: nobody listens. */
     void (*progress)(void *context, double seconds, int64_t round,

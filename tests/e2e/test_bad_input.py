@@ -297,6 +297,24 @@ class Directories(Refusals):
         self.run_job(spec, "out", "--force")
         self.assertTrue(os.path.exists(self.path("out", "thesis.tex")))
 
+    def test_a_stopped_runs_checkpoint_is_not_thrown_away(self):
+        spec = self.spec("x.svm", stop={"rounds": 1})
+        self.run_job(spec, "whole", "--set", "stop.rounds=1000")
+        for state in ("interrupted", "failed", "killed"):
+            with self.subTest(state=state):
+                self.run_job(spec, "out", "--force")
+                if state == "killed":
+                    os.remove(self.path("out", "result.json"))
+                else:
+                    self.write("out/result.json", '{"state": "%s"}' % state)
+                before = support.sha256(self.path("out", "checkpoint.rondo"))
+                self.refused(call("run", spec, "--out", self.path("out")), self.path("out"), "--resume",
+                             "--force")
+                self.assertEqual(support.sha256(self.path("out", "checkpoint.rondo")), before)
+                self.run_job(spec, "out", "--resume", "--set", "stop.rounds=1000")
+                self.assertEqual(self.result("out")["model_sha256"], self.result("whole")["model_sha256"])
+                self.run_job(spec, "out", "--set", "stop.rounds=1000")  # it is completed
+
     def test_bad_data_do_not_cost_the_old_results(self):
         spec = self.spec("x.svm")
         self.run_job(spec, "out")

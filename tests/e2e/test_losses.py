@@ -102,7 +102,7 @@ class SameBits(Jobs):
         spec = self.job("logistic", cv={"folds": self.file("folds")})
         self.solve(spec, "one")
         np.save(self.file("weights"), 4 * made["weights"])
-        np.save(self.file("folds"), 100 * made["folds"] - 7000)
+        np.save(self.file("folds"), 100 * made["folds"] - 500)
         self.solve(spec, "two")
         self.assertEqual(self.files("one"), self.files("two"))
 
@@ -183,6 +183,13 @@ class Stopped(Jobs):
         done = call("run", spec, "--out", self.path("half"), "--set", "stop.rounds=%d" % half)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(done.stderr, "warning: stopped by rounds before the goal")
+        (note,) = [note for note in self.result("half")["notes"] if "stopped" in note]
+        metrics = self.result("half")["metrics"]
+        self.assertIn("all data are at lambda %d of 60, 0 of 4 folds are done" % metrics["lambdas"], note)
+        self.assertIn("there is no cv.json", note)
+        self.assertIn(note, done.stderr)
+        self.assertGreater(metrics["fold_lambdas"], 3)
+        self.assertEqual(self.result("whole")["metrics"]["fold_lambdas"], 240)
         self.assertFalse(os.path.exists(self.path("half", "cv.json")))
         self.assertGreater(len(read_json(self.path("half", "path.json"))), 1)
         self.assertEqual(self.result("half")["stop_reason"], "rounds")
@@ -192,6 +199,21 @@ class Stopped(Jobs):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.solve(spec, "half", "--resume", "--workers", 3)
         self.assertEqual(self.files("half"), self.files("whole"))
+
+    def test_the_trace_tells_of_folds_and_lambdas(self):
+        self.solve(self.long(), "out")
+        metrics = self.result("out")["metrics"]
+        done = call("trace", "summary", self.path("out"))
+        self.assertRegex(done.stdout, r"(?m)^lambdas +60 of all data and 240 of 4 folds, .*: [0-9.]+ ms each$")
+        self.assertIn("each with what all data and every fold ask for", done.stdout)
+        self.assertRegex(done.stdout, r"(?m)^sweeps +%d$" % metrics["sweeps"])
+        self.assertNotRegex(done.stdout, "(?m)^refused")
+        told = json.loads(call("trace", "summary", self.path("out"), "--json").stdout)
+        self.assertEqual(told["meta"]["folds"], "4")
+        self.assertEqual(told["meta"]["updates"], str(self.result("out")["updates"]))
+        self.assertAlmostEqual(told["lambda_ns"], told["elapsed_ns"] / 300, delta=1)
+        few = json.loads(call("trace", "summary", self.path("out"), "--first", "3", "--json").stdout)
+        self.assertIsNone(few["lambda_ns"])
 
     def test_another_loss_is_another_job(self):
         self.make()
@@ -341,6 +363,50 @@ class Words(Jobs):
             done = call("validate", spec)
             self.assertEqual(done.returncode, 0, done.stderr)
 
+    def understood(self, spec):
+        done = call("validate", spec, "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for line in json.loads(done.stdout)["model"]:
+            self.assertIn(line, call("validate", spec).stdout)
+        return "\n".join(json.loads(done.stdout)["model"])
+
+    def test_validate_tells_what_it_has_understood(self):
+        self.make()
+        words = self.understood(self.job("logistic", cv={"folds": self.file("folds"), "rule": "1se"}))
+        for word in ("logistic loss", "classes -1 and 3", "weights of rows", "1 of 200 columns without a penalty",
+                     "a path of 12 lambdas, from lambda_max down to 0.05 of it", "by 4 folds, as the file says",
+                     "one standard error"):
+            self.assertIn(word, words)
+        words = self.understood(self.job("huber", cv={"folds": 5}, weights=False, seed=3))
+        for word in ("huber loss, linear from 1.345 on", "by 5 folds, dealt by seed 3", "of the least error"):
+            self.assertIn(word, words)
+        words = self.understood(self.job("squared"))
+        self.assertIn("one lambda, 0.05 of lambda_max", words)
+        self.assertIn("no cross-validation", words)
+
+    def test_what_does_not_fit_the_data_is_found_before_x_is_read(self):
+        self.make()
+        np.save(self.path("short.npy"), np.ones(7))
+        np.save(self.path("none.npy"), np.zeros(120))
+        for name, ids in (("minus", np.arange(120) % 4 - 1), ("half", np.arange(120) % 4 + 0.5)):
+            np.save(self.path(name + ".npy"), ids)
+        for key, file, says in (("weights", "short", "7 numbers and x has 120 rows"),
+                                ("weights", "none", "all numbers of the file are 0"),
+                                ("penalty_factor", "short", "7 numbers and x has 200 columns"),
+                                ("cv.folds", "short", "7 numbers and x has 120 rows"),
+                                ("cv.folds", "minus", "number 1 of the file is -1"),
+                                ("cv.folds", "half", "number 1 of the file is 0.5")):
+            for command in (("validate",), ("run", "--out", self.path("out"))):
+                with self.subTest(key=key, file=file, command=command[0]):
+                    done = call(command[0], self.job("squared", cv={"folds": 3}), *command[1:], "--set",
+                                "params.%s=%s" % (key, self.path(file + ".npy")))
+                    self.assertEqual(done.returncode, 2, done.stderr)
+                    self.assertIn("params." + key, done.stderr)
+                    self.assertIn(says, done.stderr)
+        done = call("validate", self.job("logistic"), "--set", "data.y=" + self.file("squared"))
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("two labels", done.stderr)
+
     def test_specs_that_are_not(self):
         self.make()
         for params, where in (({"cv": {"folds": 1}}, "/params/cv/folds"),
@@ -352,6 +418,9 @@ class Words(Jobs):
                               ({"cv": {"folds": 3, "rule": "best"}}, "/params/cv/rule"),
                               ({"cv": {"folds": 3}, "lambda": 1}, "/params/lambda"),
                               ({"cv": {"rule": "1se"}}, "/params/cv/rule"),
+                              ({"cv": {"rule": "min"}}, "/params/cv/rule"),
+                              ({"cv": {}}, "/params/cv"),
+                              ({"path": {}}, "known here: count, min_ratio"),
                               ({"weights": 3}, "/params/weights"),
                               ({"penalty_factor": [1, 2]}, "/params/penalty_factor"),
                               ({"loss": "probit"}, "/params/loss"),
@@ -421,6 +490,11 @@ class Words(Jobs):
         for word in ("squared, logistic, huber or poisson", "huber_delta", "standardize", "nonnegative", "weights",
                      "penalty_factor", "cv.folds", "cv.rule", "min or 1se"):
             self.assertIn(word, done.stdout)
+        self.assertEqual(done.stdout.count("params.cv.folds"), 1)
+        self.assertIn("whole number, at least 2 folds, or file", done.stdout)
+        told = json.loads(call("apps", "lasso", "--json").stdout)
+        (folds,) = [entry for entry in told["data"] + told["params"] if entry["key"] == "params.cv.folds"]
+        self.assertIs(folds["or_file"], True)
 
     @unittest.skipUnless(SOURCE, "there are no sources (RONDO_SOURCE)")
     def test_the_manual_has_every_key(self):

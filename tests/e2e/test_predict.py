@@ -25,7 +25,7 @@ SOURCE = os.environ.get("RONDO_SOURCE", "")
 def read_out(path):
     if path.endswith(".npy"):
         return np.load(path)
-    return np.loadtxt(path, delimiter="\t" if path.endswith(".tsv") else None)
+    return np.loadtxt(path, delimiter={".tsv": "\t", ".csv": ","}.get(path[-4:]))
 
 
 class Predictions(support.Case):
@@ -98,7 +98,7 @@ class Fitted(Predictions):
     def against_numpy(self, x, y, data, out="out"):
         b, b0 = self.model(out)
         expected = np.asarray(x @ b).ravel() + b0
-        for name in ("p.npy", "p.txt", "p.tsv"):
+        for name in ("p.npy", "p.txt", "p.tsv", "p.csv"):
             done = self.predict(out, data, name)
             self.expect_close(read_out(self.path(name)), expected)
         self.assertIn("%d x 1 predictions" % len(expected), done.stderr)
@@ -213,6 +213,49 @@ class Made(Predictions):
         self.write("path/cv.json", '{"chosen": "0.5"}')
         self.refused("path", data, 'there are no numbers "chosen"', where=self.path("path/cv.json"))
 
+    def coef(self, model, *words):
+        done = call("coef", "--model", self.path(model), *words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done
+
+    def test_coefficients_are_listed(self):
+        b, b0, _ = self.make_path(more={"cv.json": {"lambda_min": 0.125, "lambda_1se": 0.5, "chosen": 0.5}})
+        for words, l in (((), 1), (("--lambda", "min"), 3), (("--lambda", "0.25"), 2)):
+            told = json.loads(self.coef("path", "--json", *words).stdout)
+            order = [j for j in np.argsort(-np.abs(b[:, l]), kind="stable") if b[j, l] != 0]
+            self.assertEqual([entry["column"] - 1 for entry in told["coefficients"]], order)
+            np.testing.assert_array_equal([entry["value"] for entry in told["coefficients"]], b[order, l])
+            self.assertEqual((told["intercept"], told["columns"], told["nnz"]), (b0[l], 5, len(order)))
+        lines = self.coef("path", "--first", "2").stdout.splitlines()
+        self.assertEqual(len(lines), 4)
+        self.assertIn("lambda 0.5, ", lines[0])
+        for line, j in zip(lines[2:], np.argsort(-np.abs(b[:, 1]), kind="stable")):
+            self.assertEqual(line.split(), [str(j + 1), "%.9g" % b[j, 1]])
+
+    def test_coefficients_that_cannot_be_listed(self):
+        self.make_path()
+        for words, says in (((), "none is chosen"), (("--lambda", "1se"), "no cv.json"),
+                            (("--lambda", "9"), "outside"), (("--first", "0"), "--first"),
+                            (("--type", "link"), "--type"), (("--first", "1.5"), "--first")):
+            done = call("coef", "--model", self.path("path"), *words)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), words)
+            self.assertIn(says, done.stderr)
+        self.assertEqual(call("coef").returncode, 2)
+        self.assertEqual(call("coef", "--model", self.path("none")).returncode, 2)
+
+    def test_coefficients_of_genotypes_have_names(self):
+        done = call("data", "generate", "lasso", "--design", "genotype", "--rows", 60, "--cols", 40, "--causes", 3,
+                    "--out", self.path("g"), "--seed", 2)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.solve(self.spec(self.path("g", "x.bed"), name="g.json"), "go")
+        for entry in json.loads(self.coef("go", "--json").stdout)["coefficients"]:
+            self.assertEqual(entry["name"], "s%d_A" % entry["column"])
+        self.assertRegex(self.coef("go").stdout, r"(?m)^ +\d+ +\S+  s\d+_A$")
+        os.rename(self.path("g", "x.bim"), self.path("g", "gone"))
+        done = self.coef("go")
+        self.assertIn("there are no names", done.stderr)
+        self.assertNotIn("_A", done.stdout)
+
     def test_a_model_of_nothing_but_an_intercept(self):
         self.make_model("none", np.zeros((5, 1)), [{"lambda": 1.0, "intercept": 2.5}])
         _, data = self.rows()
@@ -243,6 +286,45 @@ class Made(Predictions):
         self.write("path/classes.json", '{"labels": [3, 8]}')
         self.predict("path", data, "p.npy", "--type", "class")
         self.expect_close(np.load(self.path("p.npy")), np.where(z > 0, 8, 3))
+
+    def test_the_huber_loss(self):
+        b, b0, _ = self.make_path(params={"loss": "huber", "huber_delta": 0.5}, count=2)
+        x, data = self.rows()
+        z = x @ b + b0
+        y = z[:, 0] + np.where(np.arange(20) % 5 > 0, 0.1, 4.0) * (-1) ** np.arange(20)
+        np.save(self.path("y.npy"), y)
+        e = np.abs(y[:, None] - z)
+        loss = np.where(e <= 0.5, e * e / 2, 0.5 * e - 0.125).mean(axis=0)
+        done = self.predict("path", data, "p.npy", "--y", self.path("y.npy"), "--json")
+        metrics = json.loads(done.stdout)["metrics"]
+        best = loss.argmin()
+        self.assertAlmostEqual(metrics["huber_loss"], loss[best], delta=1e-12)
+        self.assertAlmostEqual(metrics["mean_squared_error"], (e * e).mean(axis=0)[best], delta=1e-12)
+        self.assertRegex(done.stderr, "; huber loss [0-9.]+, mean squared error [0-9.]+, lambda ")
+
+    def test_the_response_is_what_y_is(self):
+        for loss in ("squared", "huber", "poisson"):
+            with self.subTest(loss=loss):
+                b, b0, _ = self.make_path(loss, params={"loss": loss}, count=2)
+                x, data = self.rows()
+                z = x @ b + b0
+                for words in ((), ("--type", "response")):
+                    self.predict(loss, data, "p.npy", *words)
+                    self.expect_close(np.load(self.path("p.npy")), np.exp(z) if loss == "poisson" else z)
+                self.predict(loss, data, "p.npy", "--type", "link")
+                self.expect_close(np.load(self.path("p.npy")), z)
+                self.refused(loss, data, "class is for the logistic loss", "--type", "class", where="--type",
+                             out="q.npy")
+
+    def test_csv_goes_out_and_not_in(self):
+        self.make_path(count=3)
+        x, data = self.rows()
+        for name in ("p.npy", "p.csv"):
+            self.predict("path", data, name)
+        self.assertTrue((read_out(self.path("p.csv")) == np.load(self.path("p.npy"))).all())
+        for name, head in (("x.csv", ""), ("named.csv", "a,b,c,d,e\n"), ("x.txt", "")):
+            rows = "".join(",".join("%.17g" % value for value in row) + "\n" for row in x)
+            self.refused("path", self.write(name, head + rows), "looks like CSV, which is not read", out="q.npy")
 
     def test_the_best_of_a_path_is_said(self):
         b, b0, lambdas = self.make_path()
@@ -337,10 +419,10 @@ class Refusals(Predictions):
         self.refused("path", data, "did you mean --lambda?", "--lamda", "1", where="--lamda")
         self.refused("path", data, "has such an option", "--top", "3", where="--top")
         self.refused("path", data, "is unknown", "--type", "odds", where="--type")
-        self.refused("path", data, "squared", "--type", "class", where="--type")
+        self.refused("path", data, "class is for the logistic loss", "--type", "class", where="--type")
         self.refused("path", data, "no number above 0", "--lambda", "x", where="--lambda")
         self.refused("path", data, "is not overwritten", out="new.npy")
-        for name in ("p", "p.csv", "p.npy.gz"):
+        for name in ("p", "p.json", "p.npy.gz"):
             self.refused("path", data, "does not tell a format", out=name)
         self.refused("path", data, "cannot write", out="none/p.npy", status=1)
 

@@ -220,6 +220,7 @@ static bool host_given(const struct rondo_job *job, const char *key)
            : strcmp(key, "params.path.count") == 0     ? spec->points > 0
            : strcmp(key, "params.path.min_ratio") == 0 ? spec->min_ratio > 0
            : strcmp(key, "params.cv.folds") == 0       ? folds
+           : strcmp(key, "params.cv.rule") == 0        ? folds
                                                        : strcmp(key, "params.row_shards") == 0;
 }
 

@@ -56,6 +56,36 @@ static int trial(void *what)
     return code;
 }
 
+static int list(void *what)
+{
+    struct model_coefficient *found = what;
+    struct rondo_buf rows = { 0 };
+    struct rondo_error err = { 0 };
+    struct rondo_report report = { 0 };
+    struct rondo_model *model = NULL;
+    int code = model_open(scratch_dir, &registry_apps, &model, &err);
+    if (!code)
+        code = model_option(model, "lambda", "1", &err);
+    if (!code)
+        code = model_coefficients(model, &rows, &report, &err);
+    if (!code) {
+        cr_expect(report.count == 3 && report.metric[0].value == 1 && report.metric[1].value == 10
+                  && report.metric[2].value == 3);
+        cr_assert_eq(rows.size, 2 * sizeof *found);
+        memcpy(found, rows.data, rows.size);
+    }
+    buf_fini(&rows);
+    model_close(model);
+    return code;
+}
+
+Test(model, lists_its_coefficients_and_every_allocation_may_fail)
+{
+    struct model_coefficient found[2] = { { 9, 9 }, { 9, 9 } };
+    cr_expect_gt(brutal_run(list, found), 50);
+    cr_expect(found[0].index == 0 && found[0].value == 2 && found[1].index == 2 && found[1].value == -1);
+}
+
 Test(model, predicts_and_every_allocation_may_fail)
 {
     struct rondo_report report = { 0 };

@@ -303,8 +303,8 @@ Test(foretell, bad_options_and_files_are_refused)
     refused(&model, &design.matrix, false, "cv.json", "none of the path");
     model.asked_lambda = NULL;
     model.cv[0] = 0;
-    model.asked_type = "response";
-    refused(&model, &design.matrix, false, "--type", "squared");
+    model.asked_type = "class";
+    refused(&model, &design.matrix, false, "--type", "logistic");
     model.asked_type = NULL;
     model.intercepts = -1;
     refused(&model, &design.matrix, false, "path.json", "no number");

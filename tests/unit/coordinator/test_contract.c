@@ -378,6 +378,12 @@ static int save(const void *head RONDO_UNUSED, struct rondo_head_link *link ROND
     return RONDO_OK;
 }
 
+static int preview(const struct rondo_host *host RONDO_UNUSED, const struct rondo_job *job RONDO_UNUSED,
+                   struct rondo_error *err RONDO_UNUSED)
+{
+    return RONDO_OK;
+}
+
 Test(contract, an_app_ends_where_its_size_says)
 {
     static const struct rondo_param none[] = { { .key = NULL } };
@@ -391,6 +397,13 @@ Test(contract, an_app_ends_where_its_size_says)
     app.size = offsetof(struct rondo_app, predict_options);
     cr_expect_eq(contract_check(&app, NULL, &err), RONDO_OK, "%s", err.what);
     cr_expect(!contract_predict(&app) && !contract_predict_options(&app));
+    app.preview = preview;
+    app.coefficients = foretell;
+    app.size = offsetof(struct rondo_app, preview);
+    cr_expect_eq(contract_check(&app, NULL, &err), RONDO_OK, "%s", err.what);
+    cr_expect(contract_predict(&app) && !contract_preview(&app) && !contract_coefficients(&app));
+    app.size = sizeof app;
+    cr_expect(contract_preview(&app) == preview && contract_coefficients(&app) == foretell);
     static const int wrong[] = { -16, -8, 8, 24 };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         app.size = (uint32_t)((int)offsetof(struct rondo_app, predict_options) + wrong[i]);

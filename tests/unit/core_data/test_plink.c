@@ -42,6 +42,28 @@ PLINK_TEST(genotypes_are_mapped_as_they_lie)
     data_free(set);
 }
 
+static void note_name(void *context, int64_t column, const char *name)
+{
+    char *text = context;
+    size_t used = strlen(text);
+    snprintf(text + used, 200 - used, "%d %s;", (int)column, name);
+}
+
+PLINK_TEST(columns_have_the_names_of_variants_and_the_allele_that_counts)
+{
+    struct rondo_error err = { 0 };
+    char text[200] = "";
+    cr_assert_eq(data_names(trio(fam), note_name, text, &err), RONDO_OK, "%s", err.what);
+    cr_expect_str_eq(text, "0 rs1_A;1 rs2_A;2 rs3_0;");
+    cr_expect_eq(data_names(scratch_text("x.svm", "1 1:1\n"), note_name, text, &err), RONDO_EINPUT);
+    trio(fam);
+    scratch_text("s.bim", "1 rs1 0 1000 A G\n1 rs2\n");
+    err = (struct rondo_error){ 0 };
+    cr_expect_eq(data_names(scratch_path("s.bed"), note_name, text, &err), RONDO_EINPUT);
+    cr_expect(strstr(err.where, "s.bim:2"), "%s", err.where);
+    cr_expect_eq(mem_live(), 0);
+}
+
 PLINK_TEST(a_digest_sees_genotypes_and_y_and_no_padding)
 {
     unsigned char other[sizeof bed];

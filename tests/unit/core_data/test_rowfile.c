@@ -136,7 +136,7 @@ Test(rowfile, what_is_given_up_leaves_nothing)
 
 Test(rowfile, a_name_without_a_format_is_refused)
 {
-    static const char *const names[] = { "a", "a.csv", ".txt", "a.npy.gz", "" };
+    static const char *const names[] = { "a", "a.json", ".txt", "a.npy.gz", "" };
     struct rowfile out;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct rondo_error err = { 0 };

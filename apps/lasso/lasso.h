@@ -379,9 +379,10 @@ void lasso_free_views(struct lasso *lasso);
 /* The frame, its coefficients, offset, null_objective, and y = the pull there.  RONDO_EINPUT: there is no
  * finite one. */
 int lasso_fit_null(struct lasso *lasso, struct rondo_error *err);
+enum { LASSO_FRAME_MOST = 513, LASSO_FRAME_ROWS = 512 }; /* columns, with the intercept; rows of a part of Z'HZ */
 /* r -= H Z (Z'HZ)^-1 Z'r, after which Z'r = 0 (where b >= 0, Z'r <= 0 for columns of X): r becomes a dual
  * point.  room: [LASSO_FRAME_ROOM(k)].  False: it did not, as a direction of Z has no curvature. */
-#define LASSO_FRAME_ROOM(k) ((k) * ((k) + 3) + 1)
+#define LASSO_FRAME_ROOM(k) ((k) * (2 * (k) + 3 + LASSO_FRAME_ROWS) + 1)
 bool lasso_project(const struct lasso *lasso, const double *h, double *r, double *room);
 /* u = Z x, x = (Z'HZ)^-1 Z'r: the Newton step of all that no penalty holds; at room + k^2 what it is to the
  * scaled columns.  g'x, which is twice what it promises of the sum of v f. */

@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { TURNS_MOST = 500, HALVINGS = 80, PASSES_MOST = 20000 };
+enum { TURNS_MOST = 500, HALVINGS = 80, PASSES_MOST = 20000, PANEL = 32, FEW = 4 /* columns */ };
 
 static const double PIVOT_LEAST = 1e-10; /* of a column's part that no other explains, squared */
 static const double OWN = 1e-10;         /* of a scaled column: what others must leave of it */
@@ -36,8 +36,7 @@ void lasso_column(const struct lasso *lasso, int64_t j, double *to)
 
 /* ---- Z -------------------------------------------------------------------------------------------- */
 
-/* Z'HZ, its lower half [k x k] by rows. */
-static void multiply(const struct lasso *lasso, const double *h, double *gram)
+static void multiply_few(const struct lasso *lasso, const double *h, double *gram)
 {
     const struct lasso_frame *frame = &lasso->frame;
     int64_t k = frame->count, n = lasso->n;
@@ -50,15 +49,52 @@ static void multiply(const struct lasso *lasso, const double *h, double *gram)
         }
 }
 
-/* Its factor, in place, of the columns that are used; a pivot that is none leaves its column out. */
-static void factor(int64_t k, const double *used, double *gram)
+/* Z'HZ of the rows [lo, hi) alone, into out; scaled: [LASSO_FRAME_ROWS x k] for H^1/2 Z. */
+static void multiply_part(const struct lasso *lasso, const double *h, int64_t lo, int64_t hi, double *scaled,
+                          double *out)
 {
+    const double *column[LASSO_FRAME_MOST];
+    double root[LASSO_FRAME_ROWS];
+    int64_t k = lasso->frame.count, rows = hi - lo;
+    for (int64_t i = 0; i < rows; i++)
+        root[i] = sqrt(h[lo + i]);
+    for (int64_t a = 0; a < k; a++) {
+        double *to = scaled + a * LASSO_FRAME_ROWS;
+        lasso->panel->scaled(lasso->frame.z + a * lasso->n + lo, root, rows, to);
+        column[a] = to;
+    }
+    for (int64_t a = 0; a < k; a += PANEL) {
+        int64_t width = k - a < PANEL ? k - a : PANEL;
+        lasso->panel->products(column + a, width, column, a + width, rows, out + a * k, k);
+    }
+}
+
+/* Z'HZ, its lower half [k x k] by rows, at the front of a room [LASSO_FRAME_ROOM(k)] in which the 3 k behind it
+ * stay.  Rows go by parts that fit in a cache.  n k^2 operations. */
+static void multiply(const struct lasso *lasso, const double *h, double *room)
+{
+    int64_t k = lasso->frame.count, n = lasso->n;
+    double *part = room + k * (k + 3), *scaled = part + k * k;
+    if (k <= FEW) {
+        multiply_few(lasso, h, room);
+        return;
+    }
+    for (int64_t lo = 0; lo < n; lo += LASSO_FRAME_ROWS) {
+        int64_t hi = n - lo < LASSO_FRAME_ROWS ? n : lo + LASSO_FRAME_ROWS;
+        multiply_part(lasso, h, lo, hi, scaled, lo ? part : room);
+        for (int64_t i = 0; i < k * k && lo; i++)
+            room[i] += part[i];
+    }
+}
+
+/* Its factor, in place, of the columns that are used; a pivot that is none leaves its column out. */
+static void factor(const struct lasso *lasso, const double *used, double *gram)
+{
+    int64_t k = lasso->frame.count;
     for (int64_t a = 0; a < k; a++) {
         double diagonal = used[a] > 0 ? gram[a * k + a] : 0;
         for (int64_t b = 0; b <= a; b++) {
-            double sum = gram[a * k + b];
-            for (int64_t c = 0; c < b; c++)
-                sum -= gram[a * k + c] * gram[b * k + c];
+            double sum = gram[a * k + b] - lasso->kernel->dot(gram + a * k, gram + b * k, b);
             if (b < a)
                 gram[a * k + b] = gram[b * k + b] > 0 ? sum / gram[b * k + b] : 0;
             else
@@ -121,7 +157,7 @@ bool lasso_project(const struct lasso *lasso, const double *h, double *r, double
             return true;
         if (others) {
             multiply(lasso, h, room);
-            factor(k, used, room);
+            factor(lasso, used, room);
         }
         for (int64_t a = 0; a < k; a++)
             x[a] = used[a] > 0 ? x[a] : 0;
@@ -151,21 +187,25 @@ static void fill_column(struct lasso *lasso, int64_t a)
         z[i] = (z[i] - lasso->mean[j]) * frame->unit[a];
 }
 
-/* Gram and Schmidt, twice, so that what depends on others but for its last digits is told apart. */
+/* Gram and Schmidt, twice where others take up half of a column or more: what depends on them but for its last
+ * digits is told apart (Giraud, Langou and Rozloznik, Comput. Math. Appl. 50 (2005)). */
 static void make_orthogonal(struct lasso *lasso)
 {
     struct lasso_frame *frame = &lasso->frame;
     int64_t k = frame->count, n = lasso->n;
     for (int64_t a = 0; a < k; a++) {
-        double *z = frame->z + a * n;
-        for (int64_t turn = 0; turn < 2; turn++)
+        double *z = frame->z + a * n, square = lasso->kernel->dot(z, z, n), before = HUGE_VAL;
+        for (int64_t turn = 0; turn < 2 && square < 0.5 * before; turn++) {
+            before = square;
             for (int64_t c = 0; c < a && !lasso->nonnegative; c++) {
                 const double *q = frame->z + c * n;
                 double part = lasso->kernel->dot(q, z, n) / (double)n;
                 lasso->kernel->axpy(-part, q, z, n);
                 frame->r[c * k + a] += part;
             }
-        double size = sqrt(lasso->kernel->dot(z, z, n) / (double)n);
+            square = lasso->kernel->dot(z, z, n);
+        }
+        double size = sqrt(square / (double)n);
         bool own = size > OWN;
         frame->r[a * k + a] = own ? size : 0;
         for (int64_t i = 0; i < n; i++)
@@ -228,7 +268,7 @@ double lasso_frame_step(const struct lasso *lasso, const double *h, const double
     for (int64_t a = 0; a < k; a++)
         used[a] = 1;
     multiply(lasso, h, room);
-    factor(k, used, room);
+    factor(lasso, used, room);
     multiply_back(lasso, r, x);
     memcpy(g, x, (size_t)k * sizeof *g);
     solve(room, k, x);
@@ -281,7 +321,7 @@ static bool step(struct lasso *lasso, struct fit *fit, bool major)
     if (lasso->nonnegative && k > lasso->intercept) {
         solve_bounded(lasso, fit->room, g, x);
     } else {
-        factor(k, used, fit->room);
+        factor(lasso, used, fit->room);
         solve(fit->room, k, x);
     }
     for (int64_t a = 0; a < k; a++)

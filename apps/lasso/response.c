@@ -43,8 +43,6 @@ static int check_factors(const struct lasso *lasso, const char *key, const doubl
 
 /* ---- columns -------------------------------------------------------------------------------------- */
 
-enum { FREE_MOST = 512 }; /* columns without a penalty */
-
 static int read_factors(struct lasso *lasso, struct rondo_error *err)
 {
     const struct rondo_host *host = lasso->host;
@@ -63,7 +61,7 @@ static int read_factors(struct lasso *lasso, struct rondo_error *err)
         lasso->l1_factor[j] = lasso->l2_factor[j] = factor ? factor[j] : 1;
         free += lasso->l1_factor[j] <= 0;
     }
-    if (free > FREE_MOST)
+    if (free >= LASSO_FRAME_MOST)
         return lasso_refuse(lasso, err, "params.penalty_factor", "more than 512 columns have no penalty",
                             "give some of them small factors");
     lasso->frees = free;

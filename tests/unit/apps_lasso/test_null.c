@@ -289,6 +289,49 @@ Test(null, a_projected_pull_is_orthogonal)
     end(&f);
 }
 
+/* Z'HZ in panels of columns and parts of rows, none of them full: Z'(H u - r) = 0 in long double. */
+Test(null, many_columns_take_a_newton_step_together)
+{
+    enum { ROWS = 1300, COLUMNS = 85, FREE = 77 };
+    static double factors[COLUMNS], r[ROWS], h[ROWS], u[ROWS], room[LASSO_FRAME_ROOM(FREE + 1)];
+    struct dice dice = { .seed = 67 };
+    struct design design;
+    struct rondo_error err = { 0 };
+    design_init(&design, ROWS, COLUMNS);
+    for (int64_t i = 0; i < ROWS * COLUMNS; i++)
+        design.x[i] = dice_normal(&dice) + (i >= ROWS ? 0.5 * design.x[i - ROWS] : 0);
+    for (int64_t i = 0; i < ROWS; i++) {
+        design.y[i] = design.x[i] + dice_normal(&dice) > 0;
+        r[i] = dice_normal(&dice);
+        h[i] = dice_unit(&dice) < 0.2 ? 0 : pow(10, -3 * dice_unit(&dice));
+    }
+    for (int64_t j = 0; j < COLUMNS; j++)
+        factors[j] = j < FREE ? 0 : 1;
+    struct lasso_spec spec = lasso_spec_plain(&design);
+    spec.loss = "logistic";
+    spec.factors = lasso_vector_of(factors, COLUMNS);
+    design_bind(&design, false);
+    struct lasso *lasso = lasso_drive_open(&spec, &err);
+    cr_assert_not_null(lasso, "%s", err.what);
+    cr_assert_eq(lasso->frame.count, FREE + 1);
+    double promised = lasso_frame_step(lasso, h, r, room, u);
+    long double gain = 0;
+    for (int a = 0; a <= FREE; a++) {
+        const double *z = lasso->frame.z + a * ROWS;
+        long double left = 0, size = 0;
+        for (int64_t i = 0; i < ROWS; i++) {
+            left += (long double)z[i] * ((long double)h[i] * u[i] - r[i]);
+            size += fabsl((long double)z[i] * r[i]);
+        }
+        cr_expect(fabsl(left) <= 1e-12L * size, "column %d: %Lg of %Lg", a, left, size);
+    }
+    for (int64_t i = 0; i < ROWS; i++)
+        gain += (long double)u[i] * r[i];
+    cr_expect(fabsl(gain - promised) <= 1e-12L * gain);
+    lasso_app.close(lasso);
+    design_fini(&design);
+}
+
 /* ---- what has no end --------------------------------------------------------------------------------------------- */
 
 Test(null, classes_that_free_columns_separate_are_refused)

@@ -61,6 +61,12 @@ static const double *worth_asking(const double *next, int64_t n)
     return n <= LONGEST_AHEAD ? next : NULL;
 }
 
+/* To the second level: in the first is the column that is read twice. */
+static inline void ask(const double *line)
+{
+    __builtin_prefetch(line, 0, 2);
+}
+
 /* The sums of whole groups of sixteen rows; dot's lanes are those of kernel.c. */
 struct moment_sums {
     double dot, sum, squares, least, most;
@@ -76,7 +82,7 @@ static struct moment_sums whole_groups(const double *x, const double *y, int64_t
         dot[k] = zero;
     for (int64_t i = 0; i + 16 <= n; i += 16) {
         if (next)
-            __builtin_prefetch(next + i / 2);
+            ask(next + i / 2);
         for (int k = 0; k < PIECES; k++) {
             native v = NATIVE(loadu_pd)(x + i + k * WIDTH), d = v - first;
             dot[k] += v * NATIVE(loadu_pd)(y + i + k * WIDTH);
@@ -148,6 +154,11 @@ static inline void store_line(struct line line, void *out)
 {
     _mm512_storeu_si512(out, line.all);
 }
+
+static inline void stream_line(struct line line, void *out)
+{
+    _mm512_stream_si512(out, line.all);
+}
 #else
 struct line {
     __m128i part[4];
@@ -172,10 +183,17 @@ static inline void store_line(struct line line, void *out)
     for (int k = 0; k < 4; k++)
         _mm_storeu_si128((__m128i *)out + k, line.part[k]);
 }
+
+static inline void stream_line(struct line line, void *out)
+{
+    for (int k = 0; k < 4; k++)
+        _mm_stream_si128((__m128i *)out + k, line.part[k]);
+}
 #endif
 
 /* Codes of 64 rows; returns the sum of squares of (x - least)/scale - code.  Byte k of each word is
- * that of vector k; what v has above its low byte is in the first two only, and is cleared. */
+ * that of vector k; what v has above its low byte is in the first two only, and is cleared.  Nobody reads the
+ * codes soon: whole lines go to memory without being read from it. */
 static inline lanes quantise_block(const double *x, double least, double inverse, uint8_t *code)
 {
     words mixed = { 0 };
@@ -185,7 +203,11 @@ static inline lanes quantise_block(const double *x, double least, double inverse
         squares += rest * rest;
         mixed ^= (words)v << (8 * k);
     }
-    store_line(transpose(mixed ^ WHOLE_BITS ^ WHOLE_BITS << 8), code);
+    struct line line = transpose(mixed ^ WHOLE_BITS ^ WHOLE_BITS << 8);
+    if ((uintptr_t)code % SHADOW_LINE)
+        store_line(line, code);
+    else
+        stream_line(line, code);
     return squares;
 }
 
@@ -202,7 +224,7 @@ static void quantise(const double *x, int64_t n, const struct shadow_moments *m,
     int64_t i = 0;
     for (; i + BLOCK <= n; i += BLOCK) {
         for (int k = 0; ahead && k < VECTORS / 2; k++)
-            __builtin_prefetch(ahead + n / 2 + i / 2 + 8 * k);
+            ask(ahead + n / 2 + i / 2 + 8 * k);
         squares += quantise_block(x + i, least, inverse, code + i);
     }
     if (i < n) {

@@ -69,7 +69,8 @@ struct shadow_kernel {
      * of them near meanwhile, and quantise the second, unless the columns are too long for that. */
     void (*moments)(const double *x, const double *y, int64_t n, const double *next,
                     struct shadow_moments *out);
-    /* code: [shadow_padded(n)], best aligned to SHADOW_LINE */
+    /* code: [shadow_padded(n)]; aligned to SHADOW_LINE it is written past the caches, and another thread sees
+     * it behind the next locked instruction of this one (each_part ends in some). */
     void (*quantise)(const double *x, int64_t n, const struct shadow_moments *moments,
                      const double *next, uint8_t *code, struct shadow_column *out);
     /* hi, lo: [shadow_padded(n)], of any alignment */

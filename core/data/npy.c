@@ -1,7 +1,7 @@
 /* npy.c - NumPy's .npy: a header in Python's words, then the values.
  *
- * A large plain matrix of <f8 in Fortran order stays in its file, mapped: it is read once, in pieces, for its
- * values to be proven finite and its digest taken.  Else Fortran order is read straight into the columns.
+ * A large plain matrix of <f8 in Fortran order stays in its file, mapped, and is looked at once where it lies,
+ * for its values to be proven finite and its digest taken.  Else Fortran order is read straight into the columns.
  * C order comes in strips of eight rows, which become whole cache lines of each column: no second copy of
  * the matrix is held. */
 #include "core/base/mem.h"
@@ -352,40 +352,38 @@ static int spread(const struct values *v, const double *strip, int64_t row, int6
     return RONDO_OK;
 }
 
-/* Looks at all values of a file that will be mapped, whole columns or a part of one at a time. */
-static int prove(struct values *v, uint64_t *hash, struct rondo_error *err)
+/* Looks at all values of a mapped file, whole columns or a part of one at a time: what is looked at twice is in
+ * the cache the second time, and the pages are there for who reads them next. */
+static int prove(const struct values *v, struct data_set *set, struct rondo_error *err)
 {
-    int64_t n = v->npy->rows, p = v->npy->cols;
+    int64_t n = set->x.rows, p = set->x.cols;
     int64_t tall = n < PIECE ? n : PIECE, wide = PIECE / tall;
-    double *piece = mem_alloc(PIECE * sizeof *piece);
     struct digest digest;
-    int code = piece ? RONDO_OK : rondo_error_set(err, RONDO_ENOMEM, v->s->path, NULL, "out of memory");
+    int code = RONDO_OK;
     digest_begin(&digest, DIGEST_BEGIN, n, p);
     for (int64_t j = 0; j < p && !code; j += wide) {
         int64_t cols = p - j < wide ? p - j : wide;
         for (int64_t i = 0; i < n && !code; i += tall) {
             int64_t rows = n - i < tall ? n - i : tall;
-            code = read_values(v, piece, rows * cols, err);
+            const double *piece = set->x.dense + j * n + i;
+            mapping_touch(set->map, piece, (size_t)(rows * cols) * sizeof *piece);
             for (int64_t k = 0; k < cols && !code; k++) {
-                code = check_finite(v, piece + k * rows, rows, i, j + k, err);
-                digest_part(&digest, piece + k * rows, rows);
+                code = check_finite(v, piece + k * n, rows, i, j + k, err);
+                digest_part(&digest, piece + k * n, rows);
                 if (i + rows == n)
                     digest_end_column(&digest);
             }
         }
     }
-    mem_free(piece);
-    *hash = digest.hash;
+    set->digest = digest.hash;
     return code;
 }
 
-static int map_columns(struct values *v, const struct data_options *options, struct data_set *set,
+static int map_columns(const struct values *v, const struct data_options *options, struct data_set *set,
                        struct rondo_error *err)
 {
     const struct npy *npy = v->npy;
-    int code = prove(v, &set->digest, err);
-    if (!code)
-        code = mapping_create(v->s->fd, (size_t)v->s->size, options->resident, v->s->path, &set->map, err);
+    int code = mapping_create(v->s->fd, (size_t)v->s->size, options->resident, v->s->path, &set->map, err);
     if (code)
         return code;
     set->info.mapped = true;
@@ -394,7 +392,7 @@ static int map_columns(struct values *v, const struct data_options *options, str
         .dense = (const double *)(const void *)((const char *)mapping_at(set->map) + npy->offset),
         .bytes = matrix_bytes(npy),
     };
-    return RONDO_OK;
+    return prove(v, set, err);
 }
 
 /* A strip holds eight rows, fewer where the matrix is so wide that they would be a burden, at the

@@ -32,8 +32,8 @@ static struct mapping *mapped(int fd, int64_t resident)
     return mapping;
 }
 
-/* Bytes of the mapping that this process has in memory. */
-static long resident(const struct mapping *mapping)
+/* What this process has in memory of a mapping of so many bytes. */
+static long resident_of(const struct mapping *mapping, size_t bytes)
 {
     char line[512];
     long kib = 0;
@@ -44,12 +44,17 @@ static long resident(const struct mapping *mapping)
         unsigned long from, to, at = (unsigned long)(uintptr_t)mapping_at(mapping);
         long size;
         if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
-            here = from >= at && from < at + BYTES;
+            here = from >= at && from < at + bytes;
         else if (here && sscanf(line, "Rss: %ld", &size) == 1)
             kib += size;
     }
     fclose(file);
     return kib * 1024;
+}
+
+static long resident(const struct mapping *mapping)
+{
+    return resident_of(mapping, BYTES);
 }
 
 struct reading {
@@ -137,13 +142,13 @@ MAPPING_TEST(a_file_that_is_cut_short_reads_as_zeros_and_is_no_longer_intact)
 
 /* ---- a .npy ---------------------------------------------------------------------------------------------- */
 
-enum { N = 1001, P = 200 };
+enum { N = 1001, P = 200, MANY = 4000 };
 
-static const char *npy(const char *name, bool fortran, const double *values)
+static const char *npy(const char *name, bool fortran, int cols, const double *values)
 {
     char dict[119];
     int length = snprintf(dict, sizeof dict, "{'descr': '<f8', 'fortran_order': %s, 'shape': (%d, %d), }",
-                          fortran ? "True" : "False", N, P);
+                          fortran ? "True" : "False", N, cols);
     memset(dict + length, ' ', sizeof dict - (size_t)length);
     dict[117] = '\n';
     const char *path = scratch_path(name);
@@ -151,7 +156,7 @@ static const char *npy(const char *name, bool fortran, const double *values)
     cr_assert_not_null(file);
     fwrite("\x93NUMPY\x01\x00\x76\x00", 1, 10, file);
     fwrite(dict, 1, 118, file);
-    fwrite(values, sizeof *values, N * P, file);
+    fwrite(values, sizeof *values, (size_t)(N * cols), file);
     cr_assert_eq(fclose(file), 0);
     return path;
 }
@@ -167,8 +172,8 @@ MAPPING_TEST(a_large_matrix_by_columns_is_mapped_and_has_the_digest_of_the_copy)
 {
     static double columns[N * P], rows[N * P];
     fill(columns, rows);
-    struct data_set *mapped = scratch_load(npy("f.npy", true, columns), &scratch_one);
-    struct data_set *copied = scratch_load(npy("c.npy", false, rows), &scratch_one);
+    struct data_set *mapped = scratch_load(npy("f.npy", true, P, columns), &scratch_one);
+    struct data_set *copied = scratch_load(npy("c.npy", false, P, rows), &scratch_one);
     cr_expect(mapped->info.mapped && !copied->info.mapped);
     cr_expect_eq(mapped->x.ld, N);
     cr_expect_eq(mapped->info.bytes, sizeof columns);
@@ -183,12 +188,27 @@ MAPPING_TEST(a_large_matrix_by_columns_is_mapped_and_has_the_digest_of_the_copy)
     cr_expect_eq(mem_live(), 0);
 }
 
-MAPPING_TEST(a_value_that_is_not_finite_is_named_before_a_matrix_is_mapped)
+MAPPING_TEST(loading_leaves_the_pages_for_the_first_who_reads_or_what_a_cap_allows)
+{
+    size_t bytes = sizeof(double) * N * MANY;
+    double *zeros = calloc(N * MANY, sizeof *zeros);
+    const char *path = npy("z.npy", true, MANY, zeros);
+    struct data_options capped = scratch_one;
+    capped.resident = CAP;
+    struct data_set *all = scratch_load(path, &scratch_one), *few = scratch_load(path, &capped);
+    cr_expect_geq(resident_of(all->map, bytes), (long)bytes);
+    cr_expect_leq(resident_of(few->map, bytes), CAP + PIECE);
+    data_free(all);
+    data_free(few);
+    free(zeros);
+}
+
+MAPPING_TEST(a_value_that_is_not_finite_is_named_where_a_matrix_is_mapped)
 {
     static double columns[N * P], rows[N * P];
     fill(columns, rows);
     columns[150 * N + 77] = 1.0 / 0.0;
-    scratch_refuses(npy("f.npy", true, columns), &scratch_one, 0,
+    scratch_refuses(npy("f.npy", true, P, columns), &scratch_one, 0,
                     "the value in row 77, column 150 (counted from 0) is infinite", NULL);
     cr_expect_eq(mem_live(), 0);
 }

@@ -1,11 +1,13 @@
-/* gram.c - products of panels and Cholesky factors of each instruction set, beside multiply-adds in
- * registers alone, turn by turn in one run, on one core.
+/* gram.c - products of panels, couplings of codes and Cholesky factors of each instruction set, beside
+ * multiply-adds in registers alone, turn by turn in one run, on one core.
  *
  *     bench/gram [repetitions]
  */
+#include "apps/lasso/codes.h"
 #include "apps/lasso/factor.h"
 #include "apps/lasso/kernel.h"
 #include "apps/lasso/panel.h"
+#include "apps/lasso/shadow.h"
 #include "bench/median.h"
 #include "bench/peak.h"
 
@@ -22,13 +24,14 @@ static const double LEAST_SECONDS = 0.01; /* of one measurement */
 static const struct level {
     const char *name;
     const struct panel *panel;
+    const struct codes_kernel *codes;
     const struct factor *factor;
     const struct kernel *kernel;
     const struct peak *peak;
 } levels[LEVELS] = {
-    { "v2", &lasso_panel_v2, &lasso_factor_v2, &lasso_kernel_v2, &bench_peak_v2 },
-    { "v3", &lasso_panel_v3, &lasso_factor_v3, &lasso_kernel_v3, &bench_peak_v3 },
-    { "v4", &lasso_panel_v4, &lasso_factor_v4, &lasso_kernel_v4, &bench_peak_v4 },
+    { "v2", &lasso_panel_v2, &lasso_codes_v2, &lasso_factor_v2, &lasso_kernel_v2, &bench_peak_v2 },
+    { "v3", &lasso_panel_v3, &lasso_codes_v3, &lasso_factor_v3, &lasso_kernel_v3, &bench_peak_v3 },
+    { "v4", &lasso_panel_v4, &lasso_codes_v4, &lasso_factor_v4, &lasso_kernel_v4, &bench_peak_v4 },
 };
 
 static int levels_here(void)
@@ -119,6 +122,55 @@ static void print_products(int64_t n, int64_t ka, int64_t kb, int repetitions)
     free(s.b);
 }
 
+/* ---- couplings of codes ----------------------------------------------------------------------------- */
+
+typedef void couplings(const struct codes_side *a, int64_t ka, const struct codes_side *b, int64_t kb, int64_t n,
+                       double *out, int64_t ld);
+
+static double codes_rate(couplings *run, const struct codes_side *a, int64_t ka, const struct codes_side *b,
+                         int64_t kb, int64_t n, double *out)
+{
+    double began = seconds(), spent;
+    int64_t times = 0;
+    do {
+        run(a, ka, b, kb, n, out, kb);
+        times++;
+        spent = seconds() - began;
+    } while (spent < LEAST_SECONDS);
+    return 1e-9 * (double)(n * ka * kb * times) / spent;
+}
+
+static void print_codes(int64_t n, int64_t ka, int64_t kb, int repetitions)
+{
+    double fast[REPETITIONS_MOST], wide[REPETITIONS_MOST];
+    int64_t stride = shadow_padded(n), *sum = need(ka + kb);
+    uint8_t *code = aligned_alloc(SHADOW_LINE, (size_t)(stride * (ka + kb)));
+    const uint8_t **at = need(ka + kb);
+    double *unit = need(ka + kb), *mean = need(ka + kb), *out = need(ka * kb);
+    if (!code)
+        exit(1);
+    for (int64_t i = 0; i < stride * (ka + kb); i++)
+        code[i] = i % stride < n ? (uint8_t)(i * 7919 % 255) : 0;
+    for (int64_t j = 0; j < ka + kb; j++)
+        at[j] = code + j * stride;
+    struct codes_side a = { at, sum, unit, mean }, b = { at + ka, sum + ka, unit + ka, mean + ka };
+    for (int k = 0; k < levels_here(); k++) {
+        for (int r = 0; r < repetitions; r++) {
+            fast[r] = codes_rate(levels[k].codes->couplings, &a, ka, &b, kb, n, out);
+            wide[r] = codes_rate(levels[k].codes->couplings_widened, &a, ka, &b, kb, n, out);
+        }
+        printf("| %lld x %lld, %lld rows | %s | %.1f | %.1f |\n", (long long)ka, (long long)kb,
+               (long long)n, levels[k].name, median(fast, repetitions), median(wide, repetitions));
+        fflush(stdout);
+    }
+    free(code);
+    free(at);
+    free(sum);
+    free(unit);
+    free(mean);
+    free(out);
+}
+
 /* ---- factors --------------------------------------------------------------------------------------- */
 
 struct times {
@@ -180,6 +232,8 @@ int main(int argc, char **argv)
     static const int64_t shapes[][3] = { { 1000, 256, 256 }, { 1500, 256, 256 }, { 2000, 256, 256 },
                                          { 1000, 1000, 1000 }, { 2000, 1000, 1000 },
                                          { 1000, 8, 256 }, { 1000, 1, 256 } };
+    static const int64_t codes[][3] = { { 2000, 256, 64 }, { 2000, 1400, 64 }, { 2000, 1400, 1 },
+                                        { 100000, 256, 64 } };
     static const int64_t sizes[] = { 100, 300, 600, 1000, 2000 };
     int repetitions = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 9;
     if (repetitions < 1 || repetitions > REPETITIONS_MOST) {
@@ -191,6 +245,10 @@ int main(int argc, char **argv)
            "|---|---|---|---|---|---|---|\n", repetitions);
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         print_products(shapes[i][0], shapes[i][1], shapes[i][2], repetitions);
+    printf("\nand of codes, thousands of millions of products a second, and without an instruction for "
+           "bytes\n\n| couplings | level | products | widened |\n|---|---|---|---|\n");
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        print_codes(codes[i][0], codes[i][1], codes[i][2], repetitions);
     printf("\nand of m^3/3 operations of a factor; how many solves (forward and backward), rows added "
            "or removed from the middle take as long\n\n| m | level | registers | cholesky | share | "
            "solves | rows added | rows removed |\n|---|---|---|---|---|---|---|---|\n");

@@ -2,7 +2,7 @@
  *
  * What is asked for are lists of rows by column.  Columns that ask for much the same rows make a panel:
  *
- *     dense    panel.c: products of register tiles
+ *     dense    dense.c: products of register tiles
  *     packed   packed.c: joint counts of genotypes, which are exact
  *     sparse   the panel's columns by rows of X, then every row's column k against them:
  *              out[c][k] += x_ic x_ik, which costs the pairs that meet and not all that are asked for
@@ -86,7 +86,7 @@ struct tile {
     int64_t *row;    /* [rows] variables */
     int32_t *place;  /* [pairs] of each pair's row in it */
     int32_t *first;  /* [rows] the first of the columns that asks for it */
-    double *value;   /* [columns x rows] */
+    double *value;   /* [columns x rows]; not packed: [rows x columns] */
 };
 
 /* The union, by the place that each variable gets; scratch->place has zeros before and after. */
@@ -116,23 +116,6 @@ static int unite(const struct request *request, struct tile *tile)
     for (int64_t u = 0; u < tile->rows; u++)
         place[tile->row[u]] = 0;
     return RONDO_OK;
-}
-
-static void dense_tile(const struct request *request, const struct tile *tile, const double **at)
-{
-    const struct lasso *lasso = request->lasso;
-    const struct lasso_slice *slice = request->slice;
-    int64_t columns = tile->to - tile->from, n = slice->hi - slice->lo;
-    int64_t most = lasso->touches ? LASSO_TOUCHED / (n * (int64_t)sizeof(double)) + columns : tile->rows;
-    for (int64_t u = 0; u < tile->rows; u += most) {
-        int64_t some = tile->rows - u < most ? tile->rows - u : most;
-        for (int64_t i = u; i < u + some; i++)
-            at[i] = lasso_span_of(lasso, slice, tile->row[i]).value;
-        for (int64_t c = 0; c < columns; c++)
-            at[tile->rows + c] =
-                lasso_span_of(lasso, slice, request->pairs->column[tile->from + c]).value;
-        lasso->panel->products(at + tile->rows, columns, at + u, some, n, tile->value + u, tile->rows);
-    }
 }
 
 /* A panel's columns by rows: of row i the entries first[i] .. first[i+1]-1. */
@@ -192,23 +175,20 @@ static int compute_tile(const struct request *request, struct tile *tile, int64_
     if (lasso->x->packed)
         return lasso_packed_products(lasso, &scratch->room, request->pairs->column + tile->from,
                                      columns, tile->row, tile->rows, &tile->value);
+    if (!lasso->x->sparse)
+        return lasso_dense_couplings(lasso, slice, &scratch->room, request->pairs->column + tile->from,
+                                     columns, tile->row, tile->rows, &tile->value);
     size_t values = (size_t)(columns * tile->rows) * sizeof *tile->value;
     size_t rows = ((size_t)(slice->hi - slice->lo) + 2) / 2 * 2;
-    size_t more = lasso->x->sparse
-                      ? (size_t)entries * (sizeof(double) + sizeof(int32_t)) + rows * sizeof(int32_t)
-                      : (size_t)(columns + tile->rows) * sizeof(double *);
+    size_t more = (size_t)entries * (sizeof(double) + sizeof(int32_t)) + rows * sizeof(int32_t);
     int code = lasso->host->reserve(&scratch->room, values + more + 1);
     if (code)
         return code;
     tile->value = (double *)(void *)scratch->room.data;
-    if (lasso->x->sparse) {
-        struct by_rows at = { .value = tile->value + columns * tile->rows };
-        at.first = (int32_t *)(at.value + entries);
-        at.column = at.first + rows;
-        sparse_tile(request, tile, &at);
-    } else {
-        dense_tile(request, tile, (const double **)(void *)(scratch->room.data + values));
-    }
+    struct by_rows at = { .value = tile->value + columns * tile->rows };
+    at.first = (int32_t *)(at.value + entries);
+    at.column = at.first + rows;
+    sparse_tile(request, tile, &at);
     return RONDO_OK;
 }
 
@@ -237,10 +217,10 @@ static void hand_out(const struct request *request, const struct tile *tile, int
 static int by_tile(const struct request *request, struct tile *tile, int64_t entries)
 {
     int code = compute_tile(request, tile, entries);
-    if (!code && request->lasso->x->sparse)
-        hand_out(request, tile, tile->to - tile->from, 1);
-    else if (!code)
+    if (!code && request->lasso->x->packed)
         hand_out(request, tile, 1, tile->rows);
+    else if (!code)
+        hand_out(request, tile, tile->to - tile->from, 1);
     return code;
 }
 
@@ -322,6 +302,7 @@ int lasso_couple_all(const void *problem, const void *common, const void *shard,
             return code;
         from = tile.to;
     }
-    scale_pairs(&request);
+    if (!lasso->x->dense)
+        scale_pairs(&request);
     return RONDO_OK;
 }

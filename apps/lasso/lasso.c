@@ -140,6 +140,8 @@ static int read_kernel(struct lasso *lasso)
                                                     &lasso_factor_v4 }[level];
     lasso->shadows = (const struct shadow_kernel *const[]){ &lasso_shadow_v2, &lasso_shadow_v3,
                                                             &lasso_shadow_v4 }[level];
+    lasso->codes = (const struct codes_kernel *const[]){ &lasso_codes_v2, &lasso_codes_v3,
+                                                         &lasso_codes_v4 }[level];
     lasso->genotypes = (const struct genotype_kernel *const[]){
         &lasso_genotype_v2, &lasso_genotype_v3, &lasso_genotype_v4 }[level];
     return RONDO_OK;

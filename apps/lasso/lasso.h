@@ -18,6 +18,7 @@
 #ifndef LASSO_H
 #define LASSO_H
 
+#include "codes.h"
 #include "factor.h"
 #include "genotype.h"
 #include "kernel.h"
@@ -57,6 +58,7 @@ struct lasso {
     const struct panel *panel;
     const struct factor *factor;
     const struct shadow_kernel *shadows;
+    const struct codes_kernel *codes;
     const struct genotype_kernel *genotypes;
     const struct rondo_matrix *x;
     bool touches;    /* the host wants to know which columns are read next */
@@ -236,6 +238,13 @@ int lasso_couple_all(const void *problem, const void *common, const void *shard,
                      const struct rondo_pairs *pairs, double *out);
 int lasso_couple(const void *problem, const void *common, const void *shard, void *scratch,
                  const struct rondo_pairs *pairs, double *out);
+
+/* ---- dense.c */
+/* *value, in the room: [rows x columns], the slice's part of the couplings of columns c and u at
+ * u * columns + c; the same bits for u and c. */
+int lasso_dense_couplings(const struct lasso *lasso, const struct lasso_slice *slice,
+                          struct rondo_buf *room, const int64_t *column, int64_t columns,
+                          const int64_t *row, int64_t rows, double **value);
 
 /* ---- packed.c: genotypes; r, and what is added to, has all rows */
 /* Room for `imputed` and `lacks`.  RONDO_ENOMEM. */

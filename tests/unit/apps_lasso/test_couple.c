@@ -20,12 +20,34 @@ struct fixture {
     uint8_t *is_known;
 };
 
-static void setup(struct fixture *f, struct dice *dice, bool sparse, const char *isa)
+enum kind { DENSE, MIXED, SPARSE, KINDS };
+
+/* A column on two or three equidistant values, or one that differs from one before in a row. */
+static void put_on_steps(double *x, int64_t j, struct dice *dice)
 {
+    double *column = x + j * N, step = 0.1 + dice_unit(dice), low = step * dice_normal(dice);
+    int64_t before = j > 0 ? dice_below(dice, j) : 0;
+    bool near = j > 0 && dice_unit(dice) < 0.3;
+    for (int64_t i = 0; i < N; i++)
+        column[i] = near ? x[before * N + i] : low + step * (double)dice_below(dice, 2 + j % 2);
+    if (near)
+        column[dice_below(dice, N)] += step;
+}
+
+static void setup(struct fixture *f, struct dice *dice, enum kind kind, const char *isa)
+{
+    bool sparse = kind == SPARSE;
     struct rondo_error err;
     struct design_options options = { .n = N, .p = P, .rho = 0.5, .noise = 1, .constants = 0.02,
                                       .zeros = sparse ? 0.8 : 0, .sparse = sparse };
     design_make(&f->design, dice, &options);
+    for (int64_t j = 0; kind == MIXED && j < P; j++)
+        if (dice_unit(dice) < 0.6)
+            put_on_steps(f->design.x, j, dice);
+    if (kind == MIXED) {
+        mem_free(f->design.padded);
+        design_bind(&f->design, false);
+    }
     f->spec = lasso_spec_plain(&f->design);
     f->spec.isa = isa;
     f->spec.intercept = dice_unit(dice) < 0.5;
@@ -125,8 +147,8 @@ static void check_truth(const struct fixture *f)
                 dot += ((long double)f->design.x[j * N + i] - lasso->mean[j])
                        * ((long double)f->design.x[k * N + i] - lasso->mean[k]);
             long double truth = scales > 0 ? dot / scales : 0;
-            cr_assert(fabsl(f->known[j * P + k] - truth) <= 1e-13L, "(%lld, %lld)", (long long)j,
-                      (long long)k);
+            cr_assert(fabsl(f->known[j * P + k] - truth) <= 1e-13L, "(%lld, %lld): %.17g, not %.17Lg",
+                      (long long)j, (long long)k, f->known[j * P + k], truth);
         }
 }
 
@@ -134,7 +156,7 @@ Test(couple, a_pair_has_its_bits_whatever_is_asked_with_it)
 {
     struct request *request = malloc(sizeof *request);
     struct dice dice = { .seed = dice_seed(2718) };
-    for (int kind = 0; kind < 2; kind++)
+    for (enum kind kind = DENSE; kind < KINDS; kind++)
         for (int level = 0; level < levels(); level++) {
             static const char *const names[] = { "x86-64-v2", "x86-64-v3", "x86-64-v4" };
             struct fixture f = { .lasso = NULL };
@@ -182,4 +204,36 @@ Test(couple, a_window_leaves_out_what_is_far)
     }
     teardown(&f);
     free(request);
+}
+
+static double coupling(const struct fixture *f, int64_t j, int64_t k)
+{
+    double out = NAN;
+    struct rondo_pairs pairs = { 1, &j, (const int64_t[]){ 0, 1 }, &k };
+    cr_assert_eq(lasso_couple(f->lasso, f->common, NULL, f->scratch, &pairs, &out), RONDO_OK);
+    return out;
+}
+
+/* A column's codes are what its couplings come from where both columns are their shadows, and not else. */
+Test(couple, of_columns_on_equidistant_values_are_made_of_codes)
+{
+    struct dice dice = { .seed = 31 };
+    struct fixture f = { .lasso = NULL };
+    int64_t steps[3], others[2], count[2] = { 0 };
+    setup(&f, &dice, MIXED, "x86-64-v2");
+    for (int64_t j = 0; j < P && (count[0] < 3 || count[1] < 2); j++) {
+        bool on_steps = f.lasso->shadow[j].error < 1e-13 * f.lasso->shadow[j].norm;
+        if (on_steps && f.lasso->scale[j] > 0 && count[0] < 3)
+            steps[count[0]++] = j;
+        else if (!on_steps && f.lasso->scale[j] > 0 && count[1] < 2)
+            others[count[1]++] = j;
+    }
+    cr_assert(count[0] == 3 && count[1] == 2);
+    double both = coupling(&f, steps[0], steps[1]), one = coupling(&f, steps[0], others[0]);
+    memset(f.lasso->code + steps[0] * f.lasso->stride, 0, N);
+    cr_assert(!same(coupling(&f, steps[0], steps[1]), both));
+    cr_assert(!same(coupling(&f, steps[1], steps[0]), both));
+    cr_assert(same(coupling(&f, steps[0], others[0]), one));
+    cr_assert(fabs(coupling(&f, others[0], others[1])) <= 1 && isfinite(one));
+    teardown(&f);
 }

@@ -140,7 +140,9 @@ Test(couple, a_pair_has_its_bits_whatever_is_asked_with_it)
             struct fixture f = { .lasso = NULL };
             int64_t again = 0;
             setup(&f, &dice, kind, names[level]);
+            struct lasso_held *held = &((struct lasso_scratch *)f.scratch)->held;
             for (int64_t i = 0; i < REQUESTS; i++) {
+                held->most = i % 2 ? INT64_MAX : 1 + dice_below(&dice, N * P / 20); /* sparse ones in parts */
                 make_request(request, &dice);
                 ask(&f, request, &again);
             }

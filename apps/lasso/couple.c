@@ -4,8 +4,8 @@
  *
  *     dense    dense.c: products of register tiles
  *     packed   packed.c: joint counts of genotypes, which are exact
- *     sparse   the panel's columns by rows of X, then every row's column k against them:
- *              out[c][k] += x_ic x_ik, which costs the pairs that meet and not all that are asked for
+ *     sparse   held.c: columns by rows of X, where a column's entries meet theirs, which costs the pairs
+ *              that meet and not all that are asked for
  *
  * The bits of a coupling are the same by every way and for (k, j): which pairs are asked together
  * depends on what a cache has seen.  Sparse sums go over the rows in ascending order, dense ones in the
@@ -17,9 +17,7 @@
 
 enum {
     PANEL_COLUMNS = 64,
-    SPARSE_COLUMNS = 1024, /* where a visit to a row should meet several of its columns */
     PACKED_COLUMNS = 256, /* where rows are made sets for each panel anew */
-    ENTRIES_MOST = 4194304, /* of its columns by rows, 12 bytes each */
     ALIKE = 4, ROWS_FEW = 64, /* rows of two columns of a panel: so many times as many, and so many more */
     WASTE_MOST = 3,   /* entries of a panel for one that is asked for */
     SPREAD_LEAST = 2, /* couplings of a column for which it is worth laying it out */
@@ -118,78 +116,42 @@ static int unite(const struct request *request, struct tile *tile)
     return RONDO_OK;
 }
 
-/* A panel's columns by rows: of row i the entries first[i] .. first[i+1]-1. */
-struct by_rows {
-    int32_t *first;   /* [rows + 1] */
-    int32_t *column;  /* [entries] of the panel, ascending in a row */
-    double *value;    /* [entries] */
-};
-
-static void lay_by_rows(const struct request *request, const struct tile *tile, struct by_rows *at)
+/* A column c meets those that it is the first to ask for, and all before them. */
+static int sparse_tile(const struct request *request, const struct tile *tile)
 {
+    const struct lasso *lasso = request->lasso;
     const struct lasso_slice *slice = request->slice;
-    int64_t rows = slice->hi - slice->lo;
-    memset(at->first, 0, ((size_t)rows + 1) * sizeof *at->first);
-    for (int64_t c = tile->from; c < tile->to; c++) {
-        struct lasso_span x = lasso_span_of(request->lasso, slice, request->pairs->column[c]);
-        for (int64_t e = 0; e < x.count; e++)
-            at->first[x.index[e] - slice->lo + 1]++;
-    }
-    for (int64_t i = 0; i < rows; i++)
-        at->first[i + 1] += at->first[i];
-    int32_t total = at->first[rows];
-    for (int64_t c = tile->to; c-- > tile->from;) { /* from the last, each row filled from its end */
-        struct lasso_span x = lasso_span_of(request->lasso, slice, request->pairs->column[c]);
-        for (int64_t e = 0; e < x.count; e++) {
-            int32_t to = --at->first[x.index[e] - slice->lo + 1];
-            at->column[to] = (int32_t)(c - tile->from);
-            at->value[to] = x.value[e];
+    const struct rondo_pairs *pairs = request->pairs;
+    struct lasso_held *held = &request->scratch->held;
+    int64_t base = pairs->ptr[tile->from];
+    for (int64_t from = 0, to = 0; from < tile->rows; from = to) {
+        to = from + lasso_hold_most(lasso, held, tile->rows - from, tile->row + from);
+        int code = lasso_hold_room(lasso, slice, held, to - from, tile->row + from);
+        if (code)
+            return code;
+        for (int64_t c = tile->from, u = from; c < tile->to; c++) {
+            for (; u < to && tile->first[u] <= c - tile->from; u++)
+                lasso_hold(lasso, slice, held, tile->row[u]);
+            const double *sum = lasso_meet(lasso, slice, held, pairs->column[c]);
+            for (int64_t i = pairs->ptr[c]; i < pairs->ptr[c + 1]; i++)
+                if (tile->place[i - base] >= from && tile->place[i - base] < to)
+                    request->out[i] = sum[held->place[pairs->row[i]] - 1];
         }
     }
-    /* first[i + 1] has come down to where row i begins */
-    memmove(at->first, at->first + 1, (size_t)rows * sizeof *at->first);
-    at->first[rows] = total;
+    return RONDO_OK;
 }
 
-static void sparse_tile(const struct request *request, const struct tile *tile, struct by_rows *at)
+/* The tile's values: a row for each column where packed, else a row for each row. */
+static int compute_tile(const struct request *request, struct tile *tile)
 {
     const struct lasso *lasso = request->lasso;
-    const struct lasso_slice *slice = request->slice;
-    int64_t columns = tile->to - tile->from;
-    lay_by_rows(request, tile, at);
-    memset(tile->value, 0, (size_t)(columns * tile->rows) * sizeof *tile->value);
-    for (int64_t u = 0; u < tile->rows; u++) {
-        struct lasso_span y = lasso_span_of(lasso, slice, tile->row[u]);
-        lasso->kernel->meet(y.value, y.index, y.count, at->first - slice->lo, at->column, at->value,
-                            tile->first[u], tile->value + u * columns);
-    }
-}
-
-/* Room for a tile's values, and for what its way needs beside them. */
-static int compute_tile(const struct request *request, struct tile *tile, int64_t entries)
-{
-    const struct lasso *lasso = request->lasso;
-    struct lasso_scratch *scratch = request->scratch;
-    const struct lasso_slice *slice = request->slice;
+    const int64_t *column = request->pairs->column + tile->from;
     int64_t columns = tile->to - tile->from;
     if (lasso->x->packed)
-        return lasso_packed_products(lasso, &scratch->room, request->pairs->column + tile->from,
-                                     columns, tile->row, tile->rows, &tile->value);
-    if (!lasso->x->sparse)
-        return lasso_dense_couplings(lasso, slice, &scratch->room, request->pairs->column + tile->from,
-                                     columns, tile->row, tile->rows, &tile->value);
-    size_t values = (size_t)(columns * tile->rows) * sizeof *tile->value;
-    size_t rows = ((size_t)(slice->hi - slice->lo) + 2) / 2 * 2;
-    size_t more = (size_t)entries * (sizeof(double) + sizeof(int32_t)) + rows * sizeof(int32_t);
-    int code = lasso->host->reserve(&scratch->room, values + more + 1);
-    if (code)
-        return code;
-    tile->value = (double *)(void *)scratch->room.data;
-    struct by_rows at = { .value = tile->value + columns * tile->rows };
-    at.first = (int32_t *)(at.value + entries);
-    at.column = at.first + rows;
-    sparse_tile(request, tile, &at);
-    return RONDO_OK;
+        return lasso_packed_products(lasso, &request->scratch->room, column, columns, tile->row, tile->rows,
+                                     &tile->value);
+    return lasso_dense_couplings(lasso, request->slice, &request->scratch->room, column, columns, tile->row,
+                                 tile->rows, &tile->value);
 }
 
 /* The asked for out of the panel.  Columns ask for much the same rows in one order, so the i-th of some
@@ -214,9 +176,11 @@ static void hand_out(const struct request *request, const struct tile *tile, int
     }
 }
 
-static int by_tile(const struct request *request, struct tile *tile, int64_t entries)
+static int by_tile(const struct request *request, struct tile *tile)
 {
-    int code = compute_tile(request, tile, entries);
+    if (request->lasso->x->sparse)
+        return sparse_tile(request, tile);
+    int code = compute_tile(request, tile);
     if (!code && request->lasso->x->packed)
         hand_out(request, tile, 1, tile->rows);
     else if (!code)
@@ -238,7 +202,7 @@ static int by_columns(const struct request *request, int64_t from, int64_t to)
         struct tile tile = { .from = c, .to = c + 1 };
         int code = unite(request, &tile);
         if (!code)
-            code = by_tile(request, &tile, 0);
+            code = by_tile(request, &tile);
         if (code)
             return code;
     }
@@ -264,24 +228,21 @@ static void scale_pairs(const struct request *request)
 
 /* As many columns as make a panel: not those that ask for few rows beside those that ask for many, whose
  * union they would have to be taken with. */
-static int64_t cut_tile(const struct request *request, struct tile *tile)
+static void cut_tile(const struct request *request, struct tile *tile)
 {
     const struct lasso *lasso = request->lasso;
     const struct rondo_pairs *pairs = request->pairs;
-    int64_t entries = 0, longest = 0;
-    int64_t most = lasso->x->sparse   ? SPARSE_COLUMNS
-                   : lasso->x->packed ? PACKED_COLUMNS
-                                      : PANEL_COLUMNS;
-    while (tile->to < pairs->columns && tile->to - tile->from < most
-           && (tile->to == tile->from || entries < ENTRIES_MOST)) {
+    int64_t longest = 0, most = lasso->x->sparse   ? pairs->columns
+                                : lasso->x->packed ? PACKED_COLUMNS
+                                                   : PANEL_COLUMNS;
+    while (tile->to < pairs->columns && tile->to - tile->from < most) {
         int64_t rows = pairs->ptr[tile->to + 1] - pairs->ptr[tile->to];
         bool alike = rows <= ALIKE * longest + ROWS_FEW && longest <= ALIKE * rows + ROWS_FEW;
         if (tile->to > tile->from && !alike)
             break;
         longest = rows > longest ? rows : longest;
-        entries += (int64_t)lasso->cost[pairs->column[tile->to++]];
+        tile->to++;
     }
-    return entries;
 }
 
 int lasso_couple_all(const void *problem, const void *common, const void *shard, void *scratch,
@@ -291,13 +252,13 @@ int lasso_couple_all(const void *problem, const void *common, const void *shard,
     struct request request = { lasso, shard ? shard : common, scratch, pairs, out };
     for (int64_t from = 0; from < pairs->columns;) {
         struct tile tile = { .from = from, .to = from };
-        int64_t entries = cut_tile(&request, &tile);
+        cut_tile(&request, &tile);
         int code = unite(&request, &tile);
         if (code)
             return code;
         int64_t asked = pairs->ptr[tile.to] - pairs->ptr[from], columns = tile.to - from;
         bool panel = columns > 1 && columns * tile.rows <= WASTE_MOST * asked;
-        code = panel ? by_tile(&request, &tile, entries) : by_columns(&request, from, tile.to);
+        code = panel ? by_tile(&request, &tile) : by_columns(&request, from, tile.to);
         if (code)
             return code;
         from = tile.to;

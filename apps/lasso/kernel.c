@@ -252,18 +252,18 @@ static void follow2(const double *const value[2], const int32_t *const index[2],
 }
 
 static void meet(const double *value, const int32_t *index, int64_t count, const int32_t *first,
-                 const int32_t *column, const double *held, int32_t least, double *to)
+                 const int32_t *last, const int32_t *column, const double *held, double *to)
 {
     enum { AHEAD = 4 }; /* rows lie anywhere in what is held */
     for (int64_t i = 0; i < count; i++) {
         if (i + AHEAD < count) {
-            int32_t end = first[index[i + AHEAD] + 1] - 1;
-            __builtin_prefetch(column + end);
-            __builtin_prefetch(held + end);
-            __builtin_prefetch(held + end - 8);
+            int32_t next = first[index[i + AHEAD]];
+            __builtin_prefetch(column + next);
+            __builtin_prefetch(held + next);
+            __builtin_prefetch(held + next + 8);
         }
         double v = value[i];
-        for (int32_t e = first[index[i] + 1]; e-- > first[index[i]] && column[e] >= least;)
+        for (int32_t e = first[index[i]], end = last[index[i]]; e < end; e++)
             to[column[e]] = multiply_add(held[e], v, to[column[e]]);
     }
 }

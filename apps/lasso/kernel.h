@@ -71,10 +71,10 @@ struct kernel {
     /* follow for two columns at once, each with its own bits. */
     void (*follow2)(const double *const value[2], const int32_t *const index[2],
                     const int64_t count[2], const double *y, double out[2]);
-    /* to[column[e]] += value_i held[e] for every entry i of a column and the entries e of its row in
-     * what is held by rows, columns ascending and none below `least`: follow's bits for each pair. */
+    /* to[column[e]] += value_i held[e] for every entry i of a column and first <= e < last of its row in
+     * what is held by rows, no column twice in one: follow's bits for each pair. */
     void (*meet)(const double *value, const int32_t *index, int64_t count, const int32_t *first,
-                 const int32_t *column, const double *held, int32_t least, double *to);
+                 const int32_t *last, const int32_t *column, const double *held, double *to);
     /* Weights h: h x of a sparse column's entries to `weighed`; sums: x'h, x'hx, x'r. */
     void (*weigh)(const double *value, const int32_t *index, int64_t count, const double *h,
                   const double *r, double *weighed, double sums[3]);

@@ -176,6 +176,22 @@ struct lasso_slice {
     int32_t phase;
 };
 
+/* Sparse columns by rows of the slice: of row lo + i the entries first[i] .. last[i]-1, by the column that
+ * each is of, in the order in which they came. */
+struct lasso_held {
+    int64_t lo, hi;          /* the slice; -1: none yet */
+    int64_t count, entries;
+    int64_t most;            /* entries, but for one column */
+    int32_t *place;          /* [p] 1 and the number of each that is held; else 0 */
+    int32_t *first, *last;   /* [n + 1], [n] */
+    int32_t *want;           /* [n] while rows are given room */
+    int32_t *column;         /* in the room */
+    double *value;
+    struct rondo_buf list;   /* int64_t [count] the variables */
+    struct rondo_buf sum;    /* double [count] */
+    struct rondo_buf room, spare;
+};
+
 struct lasso_scratch {
     double *u;
     double *r;      /* [n] a residual of its own, for rows.c and outer.c; NULL with shards */
@@ -184,8 +200,9 @@ struct lasso_scratch {
     int64_t round;
     int32_t phase;
     int32_t *place; /* [p] zeros, but while a panel of couplings is united */
+    struct lasso_held held; /* sparse only */
     struct rondo_buf room, list, gram;
-    struct rondo_buf near; /* couple.c: the pairs of a window */
+    struct rondo_buf near; /* window.c: its pairs */
 };
 
 int lasso_common_create(const void *problem, int32_t index, void **state, struct rondo_error *err);
@@ -245,6 +262,22 @@ int lasso_couple(const void *problem, const void *common, const void *shard, voi
 int lasso_dense_couplings(const struct lasso *lasso, const struct lasso_slice *slice,
                           struct rondo_buf *room, const int64_t *column, int64_t columns,
                           const int64_t *row, int64_t rows, double **value);
+
+/* ---- held.c: sparse columns that others meet */
+int lasso_held_create(const struct lasso *lasso, struct lasso_held *held);
+void lasso_held_free(const struct lasso *lasso, struct lasso_held *held);
+/* How many of a list, from its first, are to be held at once: at least one. */
+int64_t lasso_hold_most(const struct lasso *lasso, const struct lasso_held *held, int64_t count,
+                        const int64_t *variables);
+/* Room for them, for which others may be let go.  RONDO_ENOMEM. */
+int lasso_hold_room(const struct lasso *lasso, const struct lasso_slice *slice, struct lasso_held *held,
+                    int64_t count, const int64_t *variables);
+/* Holds one of them. */
+void lasso_hold(const struct lasso *lasso, const struct lasso_slice *slice, struct lasso_held *held,
+                int64_t variable);
+/* x'x_k of the variable with all that are held, at place[k] - 1; borrowed until the next. */
+const double *lasso_meet(const struct lasso *lasso, const struct lasso_slice *slice, struct lasso_held *held,
+                         int64_t variable);
 
 /* ---- packed.c: genotypes; r, and what is added to, has all rows */
 /* Room for `imputed` and `lacks`.  RONDO_ENOMEM. */

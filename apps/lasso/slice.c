@@ -233,7 +233,7 @@ int lasso_scratch_create(const void *problem, void **out, struct rondo_error *er
     }
     if (!scratch || !scratch->u || !scratch->place || (!lasso->shards && !scratch->r)
         || (lasso->loss && (!scratch->eta || !scratch->h || !scratch->v))
-        || (lasso->x->sparse && !scratch->spread)) {
+        || (lasso->x->sparse && (!scratch->spread || lasso_held_create(lasso, &scratch->held)))) {
         if (scratch)
             lasso_scratch_free(lasso, scratch);
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for a worker");
@@ -250,6 +250,7 @@ void lasso_scratch_free(const void *problem, void *state)
     lasso->host->free(scratch->r);
     lasso->host->free(scratch->place);
     lasso->host->free(scratch->spread);
+    lasso_held_free(lasso, &scratch->held);
     lasso->host->free(scratch->eta);
     lasso->host->free(scratch->h);
     lasso->host->free(scratch->v);

@@ -17,6 +17,7 @@ enum {
     GROWTH_CHEAP = 4,  /* on the residual; on couplings twice the support, but no more */
     MORE = 4,          /* than the support and one for so many rows: few of these can come in */
     FEW = 8,           /* a support of one in so many rows */
+    STAYS = 2,         /* a sparse set that stays has at most so many for one of the support */
 };
 
 static const double LONG = 0.25, SHORT = 0.5; /* steps of the penalty on the way to its value */
@@ -151,7 +152,7 @@ static int64_t room_for(const struct lasso_head *head)
     int64_t least = (int64_t)sqrt((double)lasso->p * (lasso->x->sparse ? FIRST_SPARSE : FIRST_DENSE));
     least = least > 2 * lasso->n ? 2 * lasso->n : least;
     least = least > LASSO_WANT_LEAST ? least : LASSO_WANT_LEAST;
-    bool cheap = head->at.cut || beyond_couplings(head, nnz);
+    bool cheap = head->at.cut || lasso->x->sparse || beyond_couplings(head, nnz);
     int64_t more = nnz < lasso->n / MORE ? nnz : lasso->n / MORE;
     int64_t want = cheap ? GROWTH_CHEAP * nnz : nnz + more;
     want = want > least ? want : least;
@@ -160,7 +161,8 @@ static int64_t room_for(const struct lasso_head *head)
 }
 
 /* Couplings cost their pairs once and a step over all of them; the residual, two passes over the
- * column for every look at a variable. */
+ * column for every look at a variable.  A sparse column's passes are short, and a set most of which is new
+ * is soon another: it is solved on the residual, roughly. */
 static bool on_couplings(const struct lasso_head *head)
 {
     const struct lasso *lasso = head->lasso;
@@ -168,6 +170,8 @@ static bool on_couplings(const struct lasso_head *head)
     if (lasso->shards > 0)
         return true; /* no worker has the whole residual */
     if (lasso->x->packed || lasso->loss || head->at.chosen > head->at.most)
+        return false;
+    if (lasso->x->sparse && head->at.chosen > STAYS * head->at.nnz)
         return false;
     for (int64_t i = 0; i < head->at.chosen; i++)
         entries += lasso->cost[head->working[i]];

@@ -162,7 +162,9 @@ Test(couple, a_pair_has_its_bits_whatever_is_asked_with_it)
             struct fixture f = { .lasso = NULL };
             int64_t again = 0;
             setup(&f, &dice, kind, names[level]);
+            struct lasso_held *held = &((struct lasso_scratch *)f.scratch)->held;
             for (int64_t i = 0; i < REQUESTS; i++) {
+                held->most = i % 2 ? INT64_MAX : 1 + dice_below(&dice, N * P / 20); /* sparse ones in parts */
                 make_request(request, &dice);
                 ask(&f, request, &again);
             }
@@ -182,7 +184,7 @@ Test(couple, a_window_leaves_out_what_is_far)
     struct request *request = malloc(sizeof *request);
     struct dice dice = { .seed = dice_seed(31) };
     struct fixture f = { .lasso = NULL };
-    setup(&f, &dice, false, "x86-64-v2");
+    setup(&f, &dice, DENSE, "x86-64-v2");
     for (int64_t j = 0; j < P; j++)
         position[j] = (1 + dice_below(&dice, 3)) * RONDO_CHROMOSOME + dice_below(&dice, 4 * WINDOW);
     f.design.matrix.position = position;

@@ -19,6 +19,7 @@ struct loaded {
     int notes;
     const char *isa;
     int32_t threads;
+    struct team team;
 };
 
 static int roles_of(const struct rondo_app *app)
@@ -181,6 +182,7 @@ int host_load(struct rondo_job *job, const char *shelf, struct rondo_error *err)
     struct loaded *loaded = mem_calloc(1, sizeof *loaded);
     if (!loaded)
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for a job");
+    team_init(&loaded->team);
     job_bind(job, loaded);
     int roles = roles_of(job_app(job));
     int code = roles <= ROLES_MOST
@@ -205,6 +207,7 @@ void host_unload(struct rondo_job *job)
         data_free(loaded->set[i]);
     for (int i = 0; i < loaded->notes; i++)
         mem_free(loaded->note[i]);
+    team_fini(&loaded->team);
     mem_free(loaded);
     job_bind(job, NULL);
 }
@@ -280,11 +283,18 @@ void host_threads(struct rondo_job *job, int32_t threads)
     loaded->threads = threads;
 }
 
+struct team *host_team(const struct rondo_job *job)
+{
+    struct loaded *loaded = job_bound(job);
+    return &loaded->team;
+}
+
 static int each(const struct rondo_job *job, int64_t parts, int (*part)(void *context, int64_t index),
                 void *context)
 {
-    const struct loaded *loaded = job_bound(job);
-    return each_part(loaded->threads, parts, part, context);
+    struct loaded *loaded = job_bound(job);
+    return loaded->threads > 0 ? each_part(loaded->threads, parts, part, context)
+                               : team_each(&loaded->team, parts, part, context);
 }
 
 void host_init(struct rondo_host *host, const struct host_upcalls *upcalls)

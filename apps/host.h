@@ -8,6 +8,7 @@
 #ifndef HOST_H
 #define HOST_H
 
+#include "core/base/team.h"
 #include "core/data/data.h"
 #include "core/job/job.h"
 
@@ -34,8 +35,10 @@ int host_options(const struct rondo_job *job, int role, struct data_options *opt
  * (job.json:3:14)", and the file before what was said.  What has a line already keeps it. */
 void host_place(const struct rondo_job *job, const char *key, struct rondo_error *err);
 
-/* So many threads are there for an app's `each`; one until this is called. */
+/* So many threads are there for an app's `each` until this is called with 0; then it has the team's, to
+ * which the job's workers in this process belong. */
 void host_threads(struct rondo_job *job, int32_t threads);
+struct team *host_team(const struct rondo_job *job); /* borrowed until host_unload */
 
 /* What the app said while it opened, NULL-ended; borrowed until host_unload. */
 const char *const *host_notes(const struct rondo_job *job);

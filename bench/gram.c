@@ -186,7 +186,7 @@ static struct times time_factor(const struct factor *factor, const double *a, in
     for (int64_t i = 0; i < m; i++)
         x[i] = 1;
     double began = seconds();
-    factor->cholesky(l, m, m, 0);
+    factor->cholesky(NULL, l, m, m, 0);
     double factored = seconds();
     factor->forward(l, m, m, x);
     factor->backward(l, m, m, x);

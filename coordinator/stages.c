@@ -106,6 +106,7 @@ static int prepare(struct stages *run, struct rondo_error *err)
     run->loaded_ns = clock_now_ns();
     code = run->app->open(&run->host, run->job, &run->problem, err);
     code = contract_answer(run->app, "open", code, err);
+    host_threads(run->job, 0);
     if (!code)
         code = host_intact(run->job, err);
     if (!code)

@@ -29,6 +29,11 @@ static int lent_step(void *context)
     return worker_step(context) > 0;
 }
 
+static bool lent_open(void *context)
+{
+    return worker_open(context);
+}
+
 /* Signals are for the coordinator's thread. */
 static int start_thread(struct member *member, struct rondo_error *err)
 {
@@ -52,13 +57,14 @@ static int start_members(struct cluster *cluster, const struct cluster_options *
         struct worker_options worker = { .app = options->app, .problem = options->problem,
                                          .job = options->job,
                                          .seed = options->seed,
-                                         .link = loop_link(cluster->loop, i) };
+                                         .link = loop_link(cluster->loop, i),
+                                         .team = options->team };
         code = worker_create(&worker, &cluster->member[i].worker, err);
     }
     for (int32_t i = 1; i < options->workers && !code; i++)
         code = start_thread(&cluster->member[i], err);
     if (!code)
-        loop_lend(cluster->loop, lent_step, cluster->member[0].worker);
+        loop_lend(cluster->loop, lent_step, lent_open, cluster->member[0].worker);
     return code;
 }
 

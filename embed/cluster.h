@@ -16,6 +16,7 @@ struct cluster_options {
     const void *problem;
     const struct rondo_job *job;
     int32_t workers;
+    struct team *team; /* that they join (workers/worker.h); NULL: none */
     uint64_t seed;
     bool encoded;
 };

@@ -106,6 +106,7 @@ static int open_problem(struct stay *stay, struct rondo_error *err)
     stay->app = job_app(stay->job);
     code = stay->app->open(&stay->host, stay->job, &stay->problem, err);
     code = contract_answer(stay->app, "open", code, err);
+    host_threads(stay->job, 0);
     if (code)
         stay->problem = NULL;
     return code ? code : host_intact(stay->job, err);
@@ -122,7 +123,8 @@ static int make_seats(struct stay *stay, struct rondo_error *err)
             break;
         struct worker_options worker = { .app = stay->app, .problem = stay->problem, .job = stay->job,
                                          .seed = (uint64_t)job_integer(stay->job, "seed"),
-                                         .link = remote_link_net(seats[i].link) };
+                                         .link = remote_link_net(seats[i].link),
+                                         .team = host_team(stay->job) };
         code = worker_create(&worker, &seats[i].worker, err);
     }
     pthread_mutex_lock(&stay->mutex);

@@ -12,6 +12,8 @@ struct worker {
     const void *problem;
     const struct rondo_job *job;
     struct net_link *link;
+    struct team *team;
+    struct team_member member;
     uint64_t seed;
     uint32_t epoch; /* of the states held */
     void *scratch;
@@ -23,6 +25,12 @@ struct worker {
     bool failed;            /* a STATE or COMMIT, and said so, in ... */
     uint32_t failed_epoch; /* ... this epoch */
 };
+
+static bool wake(void *context)
+{
+    struct worker *worker = context;
+    return worker->link->ops->wake(worker->link);
+}
 
 int worker_create(const struct worker_options *options, struct worker **out,
                   struct rondo_error *err)
@@ -45,6 +53,10 @@ int worker_create(const struct worker_options *options, struct worker **out,
         return rondo_error_set(err, code, NULL, NULL, "a worker cannot begin: %s",
                                rondo_strerror(code));
     }
+    worker->team = options->team;
+    worker->member = (struct team_member){ .wake = wake, .context = worker };
+    if (worker->team)
+        team_join(worker->team, &worker->member);
     *out = worker;
     return RONDO_OK;
 }
@@ -53,6 +65,8 @@ void worker_destroy(struct worker *worker)
 {
     if (!worker)
         return;
+    if (worker->team)
+        team_leave(worker->team, &worker->member);
     states_fini(&worker->states);
     if (worker->scratch)
         worker->app->scratch_free(worker->problem, worker->scratch);
@@ -285,12 +299,24 @@ int worker_step(struct worker *worker)
 {
     struct message message;
     int code = worker->link->ops->receive(worker->link, &message);
-    if (code <= 0)
+    if (code == 0)
+        return worker->team && team_help(worker->team);
+    if (code < 0)
         return code;
     struct message_codec codec = { worker->app, worker->problem, &worker->pool };
     code = handle(worker, &message);
     message_discard(&message, &codec);
     return code < 0 ? code : 1;
+}
+
+bool worker_open(struct worker *worker)
+{
+    return worker->team && team_open(worker->team);
+}
+
+static bool parts_open(void *context)
+{
+    return worker_open(context);
 }
 
 void worker_loop(struct worker *worker)
@@ -300,6 +326,6 @@ void worker_loop(struct worker *worker)
         if (did < 0)
             return;
         if (did == 0)
-            worker->link->ops->wait(worker->link);
+            worker->link->ops->wait(worker->link, parts_open, worker);
     }
 }

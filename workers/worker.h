@@ -8,6 +8,7 @@
 #ifndef WORKER_H
 #define WORKER_H
 
+#include "core/base/team.h"
 #include "core/net/net.h"
 
 struct worker;
@@ -18,6 +19,7 @@ struct worker_options {
     const struct rondo_job *job; /* whose data must stay what they are (host_intact); NULL: it has none */
     uint64_t seed;
     struct net_link *link;
+    struct team *team; /* of the job's threads in this process, joined until worker_destroy; NULL: none */
 };
 
 int worker_create(const struct worker_options *options, struct worker **worker,
@@ -25,8 +27,11 @@ int worker_create(const struct worker_options *options, struct worker **worker,
 /* When nobody holds a parcel that it made. */
 void worker_destroy(struct worker *worker);
 
-/* Does the next message: 1 done, 0 there is none, negative: the link is gone. */
+/* Does the next message, and where there is none a part of what another of the team shares: 1 done, 0
+ * nothing to do, negative: the link is gone. */
 int worker_step(struct worker *worker);
+/* Is there such a part? */
+bool worker_open(struct worker *worker);
 
 /* Steps and rests until the link is gone. */
 void worker_loop(struct worker *worker);

@@ -6,7 +6,8 @@
  *     L_JJ = the factor of S_JJ
  *     L_:J = S_:J inv(L_JJ)'
  *
- * The last two work on transposed copies, so that lanes are neighbours.
+ * The last two work on transposed copies, so that lanes are neighbours.  Rows below a corner are cut
+ * into strips, which know nothing of one another; the first of them makes the next corner too.
  */
 #include "factor.h"
 
@@ -15,11 +16,12 @@
 
 #include <math.h>
 #include <stdalign.h>
+#include <stdbool.h>
 
 enum { SIDE = FACTOR_SIDE, STRIP = 96, PITCH = STRIP + LANES, VECTORS = 4, ABREAST = VECTORS * WIDTH, ROWS = 4 };
 
 _Static_assert(STRIP % ABREAST == 0 && STRIP >= SIDE, "a strip is whole groups");
-_Static_assert(2 * SIDE * PITCH * (int)sizeof(double) + PANEL_STACK_BYTES + 8192 <= FACTOR_STACK_BYTES,
+_Static_assert(3 * SIDE * PITCH * (int)sizeof(double) + PANEL_STACK_BYTES + 8192 <= FACTOR_STACK_BYTES,
                "the header says how much stack");
 
 #define panel_here PASTE(lasso_panel_, KERNEL_ISA)
@@ -34,7 +36,7 @@ static int64_t smaller(int64_t a, int64_t b)
 static void update(const double *a, int64_t ld, int64_t i, int64_t count, int64_t j, int64_t side,
                    double *s)
 {
-    const double *rows[STRIP], *columns[SIDE];
+    const double *rows[STRIP] = { NULL }, *columns[SIDE] = { NULL };
     for (int64_t r = 0; r < count; r++)
         rows[r] = a + (i + r) * ld;
     for (int64_t c = 0; c < side; c++)
@@ -100,36 +102,93 @@ static void fetch_corner(const double *a, int64_t ld, int64_t j, int64_t side, d
             u[c * PITCH + r] = a[(j + r) * ld + j + c];
 }
 
-static int64_t extend(double *a, int64_t from, int64_t m, int64_t ld, double least)
+/* The step of columns j .. : what its parts read, and write each for itself. */
+struct step {
+    double *a;
+    int64_t m, ld, j, side, below, strip; /* rows from `below` on are made, `strip` together; the first of
+                                           * them SIDE where a corner is made of them too */
+    const double *u;                      /* the corner of these columns */
+    double *next;                         /* that of the next ones; NULL: it is there already */
+    int64_t next_side, next_done;
+    double least;
+};
+
+static int64_t make_corner(double *a, int64_t ld, int64_t j, int64_t side, double least, double *u)
 {
-    alignas(64) double u[SIDE * PITCH], v[SIDE * PITCH];
+    update(a, ld, j, side, j, side, u);
+    int64_t done = corner(u, side, least);
+    for (int64_t r = 0; r < done; r++)
+        put_back(u + r, 1, r + 1, a + (j + r) * ld + j, ld);
+    return done;
+}
+
+static void make_strip(const struct step *step, int64_t i, int64_t count)
+{
+    alignas(64) double v[SIDE * PITCH];
+    memset(v, 0, sizeof v); /* lanes without a row are solved too */
+    update(step->a, step->ld, i, count, step->j, step->side, v);
+    for (int64_t r = 0; r < count; r += ABREAST)
+        substitute(step->u, step->side, v + r);
+    put_back(v, count, step->side, step->a + i * step->ld + step->j, step->ld);
+}
+
+/* The first part makes the next columns' corner of its rows, so that nobody waits for it alone. */
+static int make_part(void *context, int64_t index)
+{
+    struct step *step = context;
+    int64_t first = step->next ? step->next_side : step->strip;
+    int64_t i = step->below + (index > 0 ? first + (index - 1) * step->strip : 0);
+    make_strip(step, i, smaller(step->m - i, index > 0 ? step->strip : first));
+    if (index == 0 && step->next)
+        step->next_done = make_corner(step->a, step->ld, i, step->next_side, step->least, step->next);
+    return 0;
+}
+
+/* As many rows as make about PARTS strips, whole groups of them. */
+static int64_t strip_of(int64_t rows)
+{
+    enum { PARTS = 4 };
+    int64_t groups = (rows + PARTS * ABREAST - 1) / (PARTS * ABREAST);
+    return smaller(groups * ABREAST, STRIP);
+}
+
+static int64_t extend(const struct factor_crew *crew, double *a, int64_t from, int64_t m, int64_t ld,
+                      double least)
+{
+    alignas(64) double corners[2][SIDE * PITCH];
+    double *u = corners[0], *next = corners[1];
+    if (from == 0 && m > 0) {
+        int64_t side = smaller(m, SIDE), done = make_corner(a, ld, 0, side, least, u);
+        if (done < side)
+            return done;
+    }
     for (int64_t j = 0; j < m; j += SIDE) {
-        int64_t side = smaller(m - j, SIDE), below = j + side > from ? j + side : from;
-        if (j < from) {
+        int64_t side = smaller(m - j, SIDE), end = j + side, below = end > from ? end : from;
+        bool ahead = end >= from && end < m;
+        struct step step = { .a = a, .m = m, .ld = ld, .j = j, .side = side, .below = below, .u = u,
+                             .strip = strip_of(m - below), .next = ahead ? next : NULL,
+                             .next_side = smaller(m - end, SIDE), .next_done = SIDE, .least = least };
+        if (j < from)
             fetch_corner(a, ld, j, side, u);
-        } else {
-            update(a, ld, j, side, j, side, u);
-            int64_t done = corner(u, side, least);
-            for (int64_t r = 0; r < done; r++)
-                put_back(u + r, 1, r + 1, a + (j + r) * ld + j, ld);
-            if (done < side)
-                return j + done;
-        }
-        for (int64_t i = below; i < m; i += STRIP) {
-            int64_t count = smaller(m - i, STRIP);
-            memset(v, 0, sizeof v); /* lanes without a row are solved too */
-            update(a, ld, i, count, j, side, v);
-            for (int64_t r = 0; r < count; r += ABREAST)
-                substitute(u, side, v + r);
-            put_back(v, count, side, a + i * ld + j, ld);
-        }
+        int64_t first = ahead ? step.next_side : step.strip, rest = m - below - first;
+        int64_t parts = below < m ? 1 + (rest > 0 ? (rest + step.strip - 1) / step.strip : 0) : 0;
+        bool shared = crew && parts > 1 && (m - below) * side * end >= FACTOR_SHARED;
+        if (shared)
+            (void)crew->each(crew->context, parts, make_part, &step);
+        for (int64_t index = 0; !shared && index < parts; index++)
+            make_part(&step, index);
+        if (ahead && step.next_done < step.next_side)
+            return end + step.next_done;
+        double *now = u;
+        u = next;
+        next = now;
     }
     return m;
 }
 
-static int64_t cholesky(double *a, int64_t m, int64_t ld, double least)
+static int64_t cholesky(const struct factor_crew *crew, double *a, int64_t m, int64_t ld, double least)
 {
-    return extend(a, 0, m, ld, least);
+    return extend(crew, a, 0, m, ld, least);
 }
 
 /* sums[r] = the first n entries of rows[r], times x. */

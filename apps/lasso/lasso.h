@@ -130,6 +130,22 @@ static inline void lasso_touch(const struct lasso *lasso, const void *at, int64_
         lasso->host->touch(lasso->job, at, (size_t)bytes);
 }
 
+/* A piece of work of so many multiply-adds over 0 .. count-1, cut by that alone: piece(context, from, to)
+ * for the parts of it, on whoever is idle where there are several.  Each writes what is its own, with the
+ * bits that it would have in one. */
+void lasso_share(const struct lasso *lasso, double work, int64_t count,
+                 void (*piece)(void *context, int64_t from, int64_t to), void *context);
+
+/* ---- share.c: work for several threads
+ * So many multiply-adds over 0 .. count-1, cut into parts by that alone: piece(context, from, to) for each,
+ * by whoever is idle where there are several.  It writes what is its own, with the bits that it would have
+ * in one. */
+void lasso_share(const struct lasso *lasso, double work, int64_t count,
+                 void (*piece)(void *context, int64_t from, int64_t to), void *context);
+/* host->each of a problem, which is not changed, as a factor_crew has it. */
+int lasso_on_the_idle(void *lasso, int64_t parts, int (*part)(void *context, int64_t index),
+                      void *context);
+
 /* What l1 and l2 are for column j. */
 static inline double lasso_l1(const struct lasso *lasso, double l1, int64_t j)
 {

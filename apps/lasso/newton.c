@@ -41,6 +41,7 @@ struct active {
     const struct lasso *lasso;
     struct lasso_block *block;
     int64_t m, ld;
+    int64_t kept;      /* rows of the factor that are not made anew */
     double ridge;
     int64_t *list;     /* [ld] A, in the order of the factor's rows */
     int64_t *old;      /* [ld + count] a list that was */
@@ -63,15 +64,25 @@ static double slope_of(const struct lasso_block *block, int64_t j)
 
 /* ---- displacements --------------------------------------------------------------------------------------- */
 
+/* Rows [from, to) of ce = C e. */
+static void product_piece(void *context, int64_t from, int64_t to)
+{
+    const struct active *at = context;
+    const struct lasso_block *block = at->block;
+    memset(at->ce + from, 0, (size_t)(to - from) * sizeof *at->ce);
+    for (int64_t j = 0; j < block->count; j++)
+        if (at->e[j] != 0)
+            at->lasso->kernel->axpy(at->e[j], block->couplings + j * block->count + from, at->ce + from,
+                                    to - from);
+}
+
 /* ce = C e, for e that is 0 but on A. */
 static void product(struct active *at)
 {
-    const struct lasso_block *block = at->block;
-    memset(at->ce, 0, (size_t)block->count * sizeof *at->ce);
-    for (int64_t j = 0; j < block->count; j++)
-        if (at->e[j] != 0)
-            at->lasso->kernel->axpy(at->e[j], block->couplings + j * block->count, at->ce,
-                                    block->count);
+    double moved = 0;
+    for (int64_t j = 0; j < at->block->count; j++)
+        moved += at->e[j] != 0;
+    lasso_share(at->lasso, moved * (double)at->block->count, at->block->count, product_piece, at);
 }
 
 /* The change of the block's objective along e, of which product() was taken. */
@@ -178,13 +189,22 @@ static void shed_dependent(struct active *at, int64_t i)
         displace(at);
 }
 
+static void rows_piece(void *context, int64_t from, int64_t to)
+{
+    const struct active *at = context;
+    for (int64_t i = at->kept + from; i < at->kept + to; i++)
+        row_of(at, i, at->a + i * at->ld);
+}
+
 /* The factor's rows from `from` on anew. */
 static void factor_from(struct active *at, int64_t from)
 {
-    from -= from % FACTOR_SIDE;
-    for (int64_t i = from; i < at->m; i++)
-        row_of(at, i, at->a + i * at->ld);
-    int64_t done = at->lasso->factor->extend(at->a, from, at->m, at->ld, PIVOT_LEAST);
+    union { const struct lasso *read; void *any; } lasso = { .read = at->lasso };
+    struct factor_crew crew = { lasso_on_the_idle, lasso.any };
+    at->kept = from - from % FACTOR_SIDE;
+    int64_t rows = at->m - at->kept;
+    lasso_share(at->lasso, (double)rows * (double)at->m, rows, rows_piece, at);
+    int64_t done = at->lasso->factor->extend(&crew, at->a, at->kept, at->m, at->ld, PIVOT_LEAST);
     if (done < at->m)
         shed_dependent(at, done);
 }

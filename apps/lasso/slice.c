@@ -87,18 +87,41 @@ void lasso_add_column(const struct lasso *lasso, const struct lasso_slice *slice
         lasso->kernel->axpy(a, span.value, to, span.count);
 }
 
+struct product {
+    const struct lasso *lasso;
+    const struct lasso_slice *slice;
+    int64_t count;
+    const int64_t *variables;
+    const double *d;
+    double *u;
+};
+
+/* Rows [from, to) of the slice. */
+static void product_piece(void *context, int64_t from, int64_t to)
+{
+    const struct product *at = context;
+    struct lasso_slice piece = { .lo = at->slice->lo + from, .hi = at->slice->lo + to };
+    memset(at->u + from, 0, (size_t)(to - from) * sizeof *at->u);
+    for (int64_t i = 0; i < at->count; i++)
+        if (at->d[i] != 0)
+            lasso_add_column(at->lasso, &piece, at->d[i], at->variables[i], at->u + from);
+}
+
 void lasso_product(const struct lasso *lasso, const struct lasso_slice *slice, int64_t count,
                    const int64_t *variables, const double *d, double *u, double sums[2])
 {
-    double shift = 0;
-    memset(u, 0, (size_t)(slice->hi - slice->lo) * sizeof *u);
+    struct product product = { lasso, slice, count, variables, d, u };
+    int64_t rows = slice->hi - slice->lo;
+    double shift = 0, moved = 0;
     for (int64_t i = 0; i < count; i++) {
-        if (d[i] == 0)
-            continue;
-        lasso_add_column(lasso, slice, d[i], variables[i], u);
-        shift += d[i] * lasso->mean[variables[i]];
+        shift += d[i] == 0 ? 0 : d[i] * lasso->mean[variables[i]];
+        moved += d[i] != 0;
     }
-    lasso->kernel->shift(shift, u, slice->r, slice->hi - slice->lo, sums);
+    if (lasso->x->sparse || lasso->x->packed) /* such columns are not cut */
+        product_piece(&product, 0, rows);
+    else
+        lasso_share(lasso, moved * (double)rows, rows, product_piece, &product);
+    lasso->kernel->shift(shift, u, slice->r, rows, sums);
 }
 
 /* ---- states --------------------------------------------------------------------------------------- */
@@ -279,6 +302,38 @@ static int push_step(const struct lasso *lasso, struct lasso_slice *slice,
     return RONDO_OK;
 }
 
+struct gradient {
+    const struct lasso *lasso;
+    const struct lasso_slice *slice;
+    const struct rondo_task *task;
+    double *out;
+};
+
+static void gradient_piece(void *context, int64_t from, int64_t to)
+{
+    const struct gradient *at = context;
+    for (int64_t i = from; i < to; i++) {
+        fetch_ahead(at->lasso, at->task, i);
+        at->out[i] = lasso_gradient(at->lasso, at->slice, at->task->variables[i]);
+    }
+}
+
+static int push_gradient(const struct lasso *lasso, const struct lasso_slice *slice,
+                         const struct rondo_task *task, struct rondo_buf *partial)
+{
+    size_t bytes = (size_t)task->count * sizeof(double);
+    int code = lasso->host->reserve(partial, bytes);
+    if (code)
+        return code;
+    partial->size = bytes;
+    struct gradient gradient = { lasso, slice, task, (double *)(void *)partial->data };
+    double entries = 0;
+    for (int64_t i = 0; i < task->count; i++)
+        entries += lasso->cost[task->variables[i]];
+    lasso_share(lasso, entries, task->count, gradient_piece, &gradient);
+    return RONDO_OK;
+}
+
 int lasso_push(const void *problem, const void *common, void *shard, void *block RONDO_UNUSED,
                void *scratch, const struct rondo_task *task, struct rondo_buf *partial)
 {
@@ -296,17 +351,7 @@ int lasso_push(const void *problem, const void *common, void *shard, void *block
         return lasso_glm_push(lasso, slice, scratch, task, partial);
     if (task->tag == LASSO_STEP)
         return push_step(lasso, slice, scratch, task, partial);
-    size_t bytes = (size_t)task->count * sizeof(double);
-    int code = lasso->host->reserve(partial, bytes);
-    if (code)
-        return code;
-    partial->size = bytes;
-    double *out = (double *)(void *)partial->data;
-    for (int64_t i = 0; i < task->count; i++) {
-        fetch_ahead(lasso, task, i);
-        out[i] = lasso_gradient(lasso, slice, task->variables[i]);
-    }
-    return RONDO_OK;
+    return push_gradient(lasso, slice, task, partial);
 }
 
 /* ---- apply ------------------------------------------------------------------------------------------ */

@@ -55,6 +55,7 @@ struct loop {
     struct bed bed;
     struct parcel_pool pool; /* the hub's: encoding and decoding */
     int (*step)(void *);
+    bool (*ready)(void *);
     void *step_context;
     int32_t next; /* where the hub looks first */
 };
@@ -117,14 +118,16 @@ static void bed_fini(struct bed *bed)
     pthread_mutex_destroy(&bed->mutex);
 }
 
-static void bed_wake(struct bed *bed)
+/* True: it slept. */
+static bool bed_wake(struct bed *bed)
 {
     if (!atomic_load(&bed->asleep))
-        return;
+        return false;
     pthread_mutex_lock(&bed->mutex);
-    atomic_store(&bed->asleep, false);
+    bool slept = atomic_exchange(&bed->asleep, false);
     pthread_cond_signal(&bed->wake);
     pthread_mutex_unlock(&bed->mutex);
+    return slept;
 }
 
 /* True: ready(context) within the turns that spinning is worth. */
@@ -260,7 +263,7 @@ static bool hub_ready(void *context)
         if (gone ? !seat->left : !seat->announced || ring_ready(&seat->up))
             return true;
     }
-    return false;
+    return loop->step && loop->ready(loop->step_context);
 }
 
 static void hub_wait(struct net_hub *hub, int64_t timeout_ns)
@@ -310,19 +313,35 @@ static int link_send(struct net_link *link, struct message *message)
     return RONDO_OK;
 }
 
+struct link_rest {
+    struct seat *seat;
+    bool (*ready)(void *);
+    void *context;
+};
+
 static bool link_ready(void *context)
 {
-    struct seat *seat = context;
-    return ring_ready(&seat->down) || atomic_load(&seat->gone);
+    const struct link_rest *rest = context;
+    return ring_ready(&rest->seat->down) || atomic_load(&rest->seat->gone)
+           || (rest->ready && rest->ready(rest->context));
 }
 
-static void link_wait(struct net_link *link)
+static void link_wait(struct net_link *link, bool (*ready)(void *), void *context)
 {
     struct seat *seat = (struct seat *)link;
-    bed_rest(&seat->bed, INT64_C(1000000000), link_ready, seat);
+    struct link_rest rest = { seat, ready, context };
+    bed_rest(&seat->bed, INT64_C(1000000000), link_ready, &rest);
 }
 
-static const struct net_link_ops link_ops = { link_receive, link_send, link_wait };
+/* A lent thread sleeps where the hub does. */
+static bool link_wake(struct net_link *link)
+{
+    struct seat *seat = (struct seat *)link;
+    bool lent = seat->number == 0 && seat->loop->step;
+    return bed_wake(lent ? &seat->loop->bed : &seat->bed);
+}
+
+static const struct net_link_ops link_ops = { link_receive, link_send, link_wait, link_wake };
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
@@ -388,9 +407,11 @@ struct net_link *loop_link(struct loop *loop, int32_t worker)
     return &loop->seats[worker].link;
 }
 
-void loop_lend(struct loop *loop, int (*step)(void *context), void *context)
+void loop_lend(struct loop *loop, int (*step)(void *context), bool (*ready)(void *context),
+               void *context)
 {
     loop->step = step;
+    loop->ready = ready;
     loop->step_context = context;
 }
 

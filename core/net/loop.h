@@ -31,8 +31,10 @@ void loop_destroy(struct loop *loop);
 struct net_hub *loop_hub(struct loop *loop);
 struct net_link *loop_link(struct loop *loop, int32_t worker);
 
-/* From now on the hub's wait runs step(context) for worker 0: 1 did something, 0 nothing to do. */
-void loop_lend(struct loop *loop, int (*step)(void *context), void *context);
+/* From now on the hub's wait runs step(context) for worker 0: 1 did something, 0 nothing to do; and ends
+ * where ready(context), which is asked as a link's wait asks it. */
+void loop_lend(struct loop *loop, int (*step)(void *context), bool (*ready)(void *context),
+               void *context);
 
 /* The worker is gone, as if its machine had lost power: its link fails, the hub hears NET_LEFT. */
 void loop_take_away(struct loop *loop, int32_t worker);

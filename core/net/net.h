@@ -1,7 +1,7 @@
 /* net.h - the transport between one coordinator and its workers, as an interface.
  *
  * Place:   core/net, floor 2; used by coordinator/server.c and workers/worker.c.
- * Threads: a net_hub belongs to the coordinator's thread, a net_link to its worker's.
+ * Threads: a net_hub belongs to the coordinator's thread, a net_link to its worker's; wake is safe.
  * Memory:  messages are moved by send on success and on failure alike.
  *
  * A transport delivers in order, each message once, from one hub to each link and back, or reports
@@ -47,8 +47,11 @@ struct net_link_ops {
     /* 1: a message; 0: none now; negative: the link is gone. */
     int (*receive)(struct net_link *link, struct message *message);
     int (*send)(struct net_link *link, struct message *message);
-    /* Rests until there may be a message. */
-    void (*wait)(struct net_link *link);
+    /* Rests until there may be a message, or ready(context) where that is not NULL: looked at before
+     * sleep, then only when woken, as the sleeper is by wake. */
+    void (*wait)(struct net_link *link, bool (*ready)(void *context), void *context);
+    /* Any thread: true if it did sleep. */
+    bool (*wake)(struct net_link *link);
 };
 
 #endif

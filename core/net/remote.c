@@ -4,6 +4,7 @@
 #include "core/base/mem.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 /* Bodies that one seat may have waiting.  The engine has a few out with a worker at a time; who sends
@@ -377,6 +378,7 @@ struct remote_link {
     struct frame frame;       /* the head of what this seat says */
     struct inbox inbox;
     int32_t cut;              /* guarded by the inbox's lock */
+    _Atomic bool asleep;      /* its worker, or about to be */
     size_t most;              /* bodies that may wait */
 };
 
@@ -419,15 +421,32 @@ static int link_send(struct net_link *net, struct message *message)
     return code ? fail(link, code) : RONDO_OK;
 }
 
-static void link_wait(struct net_link *net)
+static void link_wait(struct net_link *net, bool (*ready)(void *), void *context)
 {
     struct remote_link *link = (struct remote_link *)net;
     pthread_mutex_lock(&link->inbox.lock);
-    inbox_rest(&link->inbox, &link->cut, INT64_C(1000000000));
+    atomic_store(&link->asleep, true);
+    if (!ready || !ready(context))
+        inbox_rest(&link->inbox, &link->cut, INT64_C(1000000000));
+    atomic_store(&link->asleep, false);
     pthread_mutex_unlock(&link->inbox.lock);
 }
 
-static const struct net_link_ops link_ops = { link_receive, link_send, link_wait };
+/* asleep is set before the last look, and read after what it would see was written; both sequentially
+ * consistent, so that nothing is missed. */
+static bool link_wake(struct net_link *net)
+{
+    struct remote_link *link = (struct remote_link *)net;
+    if (!atomic_load(&link->asleep))
+        return false;
+    pthread_mutex_lock(&link->inbox.lock);
+    bool slept = atomic_exchange(&link->asleep, false);
+    link->inbox.woken = link->inbox.woken || slept;
+    inbox_leave(&link->inbox);
+    return slept;
+}
+
+static const struct net_link_ops link_ops = { link_receive, link_send, link_wait, link_wake };
 
 int remote_link_create(struct conn *conn, uint32_t session, uint16_t seat,
                        const struct rondo_app *app, const void *problem, struct remote_link **out,

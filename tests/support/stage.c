@@ -72,9 +72,9 @@ static int actor_send(struct net_link *link, struct message *message)
     return RONDO_OK;
 }
 
-static void actor_wait(struct net_link *link)
+static void actor_wait(struct net_link *link RONDO_UNUSED, bool (*ready)(void *) RONDO_UNUSED,
+                      void *context RONDO_UNUSED)
 {
-    (void)link;
 }
 
 static void keep_cut(void *context, int64_t round,
@@ -156,7 +156,7 @@ static void flush(struct stage *stage)
 
 int32_t stage_join(struct stage *stage)
 {
-    static const struct net_link_ops ops = { actor_receive, actor_send, actor_wait };
+    static const struct net_link_ops ops = { actor_receive, actor_send, actor_wait, NULL };
     int32_t number = stage->actors++;
     assert(number < STAGE_SEATS);
     struct actor *actor = &stage->actor[number];

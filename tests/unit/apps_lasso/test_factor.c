@@ -1,6 +1,7 @@
 /* Cholesky factors of each instruction set of this machine, held to their definition in long double,
  * and rows added and removed, beside the factor made at once. */
 #include "apps/lasso/factor.h"
+#include "core/base/each.h"
 #include "tests/support/lasso_drive.h"
 #include "tests/support/levels.h"
 
@@ -71,7 +72,7 @@ static void check_definition(const struct fixture *f, int64_t m)
 
 static void check_cholesky(struct fixture *f)
 {
-    cr_assert_eq(f->factor->cholesky(f->l, f->m, LD, 0), f->m);
+    cr_assert_eq(f->factor->cholesky(NULL, f->l, f->m, LD, 0), f->m);
     check_definition(f, f->m);
     for (int64_t i = 0; i < MOST; i++)
         for (int64_t k = i < f->m ? i + 1 : 0; k < LD; k++)
@@ -88,8 +89,8 @@ static void check_leading(struct fixture *f)
     static double part[MOST * LD];
     memcpy(part, f->a, sizeof part);
     int64_t m = f->m - f->m / 3;
-    f->factor->cholesky(f->l, f->m, LD, 0);
-    f->factor->cholesky(part, m, LD, 0);
+    f->factor->cholesky(NULL, f->l, f->m, LD, 0);
+    f->factor->cholesky(NULL, part, m, LD, 0);
     for (int64_t i = 0; i < m; i++)
         cr_assert_eq(memcmp(part + i * LD, f->l + i * LD, (size_t)(i + 1) * sizeof *part), 0);
 }
@@ -103,12 +104,12 @@ Test(factor, a_row_has_its_bits_whatever_follows)
 static void check_extend(struct fixture *f)
 {
     static double part[MOST * LD];
-    f->factor->cholesky(f->l, f->m, LD, 0);
+    f->factor->cholesky(NULL, f->l, f->m, LD, 0);
     for (int64_t from = 0; from <= f->m; from += FACTOR_SIDE) {
         memcpy(part, f->a, sizeof part);
         for (int64_t i = 0; i < from; i++)
             memcpy(part + i * LD, f->l + i * LD, (size_t)(i + 1) * sizeof *part);
-        cr_assert_eq(f->factor->extend(part, from, f->m, LD, 0), f->m);
+        cr_assert_eq(f->factor->extend(NULL, part, from, f->m, LD, 0), f->m);
         for (int64_t i = 0; i < f->m; i++)
             cr_assert_eq(memcmp(part + i * LD, f->l + i * LD, (size_t)(i + 1) * sizeof *part), 0,
                          "%s, m %lld from %lld: row %lld", f->factor->isa, (long long)f->m,
@@ -119,6 +120,39 @@ static void check_extend(struct fixture *f)
 Test(factor, rows_are_added_with_the_bits_of_all_at_once)
 {
     each(check_extend);
+}
+
+static int by_threads(void *context, int64_t parts, int (*part)(void *context, int64_t index),
+                      void *of_part)
+{
+    int32_t *shares = context;
+    ++*shares;
+    return each_part(3, parts, part, of_part);
+}
+
+/* Nor does it show who made the strips; of a bad pivot neither. */
+static void check_shared(struct fixture *f)
+{
+    static double part[MOST * LD];
+    int32_t shares = 0;
+    struct factor_crew crew = { by_threads, &shares };
+    for (int64_t bad = f->m; bad >= 0; bad = bad > 0 ? bad * 3 / 4 : -1) {
+        memcpy(f->l, f->a, sizeof f->l);
+        if (bad < f->m)
+            f->l[bad * LD + bad] = -1;
+        memcpy(part, f->l, sizeof part);
+        cr_assert_eq(f->factor->cholesky(NULL, f->l, f->m, LD, 0), bad);
+        cr_assert_eq(f->factor->cholesky(&crew, part, f->m, LD, 0), bad);
+        for (int64_t i = 0; i < bad; i++)
+            cr_assert_eq(memcmp(part + i * LD, f->l + i * LD, (size_t)(i + 1) * sizeof *part), 0,
+                         "%s, m %lld: row %lld", f->factor->isa, (long long)f->m, (long long)i);
+    }
+    cr_assert(f->m < MOST || shares > 0, "the largest is worth sharing");
+}
+
+Test(factor, shared_it_has_the_same_bits)
+{
+    each(check_shared);
 }
 
 /* A row that is another one: its pivot is 0 but for rounding. */
@@ -133,11 +167,11 @@ static void check_pivots(struct fixture *f)
                 f->l[i > bad ? i * LD + bad : bad * LD + i] = other;
         }
         f->l[bad * LD + bad] = f->a[twin * LD + twin];
-        cr_assert_eq(f->factor->cholesky(f->l, f->m, LD, 1e-10), bad);
+        cr_assert_eq(f->factor->cholesky(NULL, f->l, f->m, LD, 1e-10), bad);
         check_definition(f, bad);
         memcpy(f->l, f->a, sizeof f->l);
         f->l[bad * LD + bad] = NAN;
-        cr_assert_eq(f->factor->cholesky(f->l, f->m, LD, 1e-10), bad);
+        cr_assert_eq(f->factor->cholesky(NULL, f->l, f->m, LD, 1e-10), bad);
         check_definition(f, bad);
     }
 }
@@ -151,7 +185,7 @@ Test(factor, the_first_pivot_that_is_not_above_the_least_is_named)
 static void check_solves(struct fixture *f)
 {
     double x[MOST], z[MOST];
-    f->factor->cholesky(f->l, f->m, LD, 0);
+    f->factor->cholesky(NULL, f->l, f->m, LD, 0);
     for (int transposed = 0; transposed < 2; transposed++) {
         for (int64_t i = 0; i < f->m; i++)
             x[i] = z[i] = dice_normal(&f->dice);
@@ -186,7 +220,7 @@ static void near(const struct fixture *f, const double *l, const double *truth, 
 static void check_append(struct fixture *f)
 {
     static double grown[MOST * LD];
-    cr_assert_eq(f->factor->cholesky(f->l, f->m, LD, 0), f->m);
+    cr_assert_eq(f->factor->cholesky(NULL, f->l, f->m, LD, 0), f->m);
     for (int64_t i = 0; i < MOST * LD; i++)
         grown[i] = MARK;
     for (int64_t i = 0; i < f->m; i++) {
@@ -215,12 +249,12 @@ static void check_remove(struct fixture *f)
 {
     static double fresh[MOST * LD], l[MOST * LD];
     double room[2 * MOST];
-    f->factor->cholesky(f->l, f->m, LD, 0);
+    f->factor->cholesky(NULL, f->l, f->m, LD, 0);
     for (int64_t k = 0; k < f->m; k += 1 + f->m / 9) {
         for (int64_t i = 0; i < f->m - 1; i++)
             for (int64_t c = 0; c <= i; c++)
                 fresh[i * LD + c] = f->a[(i + (i >= k)) * LD + c + (c >= k)];
-        cr_assert_eq(f->factor->cholesky(fresh, f->m - 1, LD, 0), f->m - 1);
+        cr_assert_eq(f->factor->cholesky(NULL, fresh, f->m - 1, LD, 0), f->m - 1);
         memcpy(l, f->l, sizeof l);
         f->factor->remove(l, f->m, LD, k, room);
         near(f, l, fresh, f->m - 1);

@@ -6,6 +6,7 @@
 
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 enum { MANY = 5000, WAIT_NS = 1000000000 };
 
@@ -134,7 +135,7 @@ static void *echo_life(void *context)
         if (did < 0)
             return NULL;
         if (did == 0) {
-            echo->link->ops->wait(echo->link);
+            echo->link->ops->wait(echo->link, NULL, NULL);
             continue;
         }
         echo->seen++;
@@ -244,13 +245,18 @@ static int lent_echo(void *context)
     return link->ops->send(link, &message) == RONDO_OK;
 }
 
+static bool lent_ready(void *context RONDO_UNUSED)
+{
+    return false;
+}
+
 /* One thread is both the hub's and worker 0's, also where the ring is full. */
 Test(loop, a_lent_thread_does_the_first_workers_work)
 {
     struct net net;
     net_init(&net, 1, false);
     join_all(&net, 1);
-    loop_lend(net.loop, lent_echo, loop_link(net.loop, 0));
+    loop_lend(net.loop, lent_echo, lent_ready, loop_link(net.loop, 0));
     for (int64_t i = 0; i < 400; i++) {
         struct message message = numbered(&net, i);
         cr_assert_eq(net.hub->ops->send(net.hub, 0, &message), RONDO_OK);
@@ -260,6 +266,84 @@ Test(loop, a_lent_thread_does_the_first_workers_work)
         cr_assert_eq(event.type, NET_MESSAGE);
         expect_number(&event.message, i);
     }
+    net_fini(&net);
+}
+
+/* ---- what is no message -------------------------------------------------------------------------- */
+
+struct other {
+    struct net_link *link;
+    _Atomic bool there; /* what it waits for */
+    atomic_int rests;
+};
+
+static bool other_there(void *context)
+{
+    struct other *other = context;
+    return other->there;
+}
+
+static void *other_life(void *context)
+{
+    struct other *other = context;
+    while (!other->there) {
+        atomic_fetch_add(&other->rests, 1);
+        other->link->ops->wait(other->link, other_there, other);
+    }
+    return NULL;
+}
+
+static int nothing(void *context RONDO_UNUSED)
+{
+    return 0;
+}
+
+/* Who sleeps is woken by wake, and looks before it sleeps; long before its time is up, which is a second. */
+Test(loop, who_waits_for_something_else_too_is_woken)
+{
+    for (int turn = 0; turn < 30; turn++) {
+        struct net net;
+        net_init(&net, 2, false);
+        struct other other = { .link = loop_link(net.loop, 1) };
+        pthread_t thread;
+        int64_t begin = clock_now_ns();
+        cr_assert_eq(pthread_create(&thread, NULL, other_life, &other), 0);
+        while (clock_now_ns() - begin < turn % 3 * INT64_C(4000000))
+            ;
+        other.there = true;
+        other.link->ops->wake(other.link);
+        pthread_join(thread, NULL);
+        cr_expect_lt(clock_now_ns() - begin, INT64_C(900000000));
+        net_fini(&net);
+    }
+}
+
+static void *wake_soon(void *context)
+{
+    struct other *other = context;
+    int64_t begin = clock_now_ns();
+    while (clock_now_ns() - begin < INT64_C(4000000))
+        ;
+    other->there = true;
+    other->link->ops->wake(other->link);
+    return NULL;
+}
+
+/* A lent thread waits where the hub does. */
+Test(loop, the_hub_is_woken_for_the_worker_whose_thread_it_lends)
+{
+    struct net net;
+    net_init(&net, 1, false);
+    struct other other = { .link = loop_link(net.loop, 0) };
+    join_all(&net, 1);
+    loop_lend(net.loop, nothing, other_there, &other);
+    pthread_t thread;
+    int64_t begin = clock_now_ns();
+    cr_assert_eq(pthread_create(&thread, NULL, wake_soon, &other), 0);
+    while (!other.there)
+        net.hub->ops->wait(net.hub, INT64_C(5000000000));
+    cr_expect_lt(clock_now_ns() - begin, INT64_C(2000000000));
+    pthread_join(thread, NULL);
     net_fini(&net);
 }
 

@@ -10,7 +10,7 @@ struct desk {
     struct net_link link; /* first */
     struct message in, out;
     bool full;
-    int sent;
+    int sent, woken;
     const struct rondo_app *app;
     void *problem;
     struct parcel_pool pool;
@@ -37,20 +37,31 @@ static int desk_send(struct net_link *link, struct message *message)
     return RONDO_OK;
 }
 
-static void desk_wait(struct net_link *link)
+static void desk_wait(struct net_link *link RONDO_UNUSED, bool (*ready)(void *) RONDO_UNUSED,
+                      void *context RONDO_UNUSED)
 {
-    (void)link;
 }
 
-static void desk_init(struct desk *desk, const struct rondo_app *app)
+static bool desk_wake(struct net_link *link)
 {
-    static const struct net_link_ops ops = { desk_receive, desk_send, desk_wait };
+    ((struct desk *)link)->woken++;
+    return true;
+}
+
+static void desk_init_in(struct desk *desk, const struct rondo_app *app, struct team *team)
+{
+    static const struct net_link_ops ops = { desk_receive, desk_send, desk_wait, desk_wake };
     *desk = (struct desk){ .link = { &ops }, .app = app };
     cr_assert_eq(app->open(drive_host(), NULL, &desk->problem, NULL), RONDO_OK);
     parcel_pool_init(&desk->pool);
     struct worker_options options = { .app = app, .problem = desk->problem, .seed = 1,
-                                      .link = &desk->link };
+                                      .link = &desk->link, .team = team };
     cr_assert_eq(worker_create(&options, &desk->worker, NULL), RONDO_OK);
+}
+
+static void desk_init(struct desk *desk, const struct rondo_app *app)
+{
+    desk_init_in(desk, app, NULL);
 }
 
 static void desk_fini(struct desk *desk)
@@ -99,6 +110,57 @@ Test(worker, does_nothing_where_there_is_no_message)
     desk_init(&desk, &app_reduce);
     cr_expect_eq(worker_step(desk.worker), 0);
     desk_fini(&desk);
+}
+
+/* Of a team of two, each on its desk; the second never works. */
+struct two {
+    struct team team;
+    struct desk one, other;
+    int64_t message_at; /* the part in which the first gets a message; -1: none */
+    int parts, taken, took_message_after;
+};
+
+/* In part 0 the first worker does all that it finds to do. */
+static int count_part(void *context, int64_t index)
+{
+    struct two *two = context;
+    if (index == two->message_at) {
+        two->one.in = (struct message){ .type = MESSAGE_STATE, .flags = MESSAGE_FRESH, .shard = -1 };
+        two->one.full = true;
+    }
+    for (bool more = index == 0; more;) {
+        bool full = two->one.full;
+        more = worker_step(two->one.worker) == 1;
+        two->taken += more && !full;
+        if (full)
+            two->took_message_after = two->taken;
+    }
+    two->parts++;
+    return 0;
+}
+
+Test(worker, does_a_part_of_another_where_there_is_no_message)
+{
+    static struct two two;
+    team_init(&two.team);
+    desk_init_in(&two.one, &app_reduce, &two.team);
+    desk_init_in(&two.other, &app_reduce, &two.team);
+    cr_expect_not(worker_open(two.one.worker));
+    cr_expect_eq(worker_step(two.one.worker), 0);
+    for (int64_t at = -1; at < 5; at++) {
+        two.message_at = at;
+        two.parts = two.taken = 0;
+        two.took_message_after = -1;
+        two.one.woken = two.other.woken = 0;
+        cr_assert_eq(team_each(&two.team, 8, count_part, &two), 0);
+        cr_expect_eq(two.parts, 8);
+        cr_expect_eq(two.taken, 7);
+        cr_expect_eq(two.took_message_after, at, "a message comes before the next part");
+        cr_expect_eq(two.one.woken + two.other.woken, 2);
+    }
+    desk_fini(&two.one);
+    desk_fini(&two.other);
+    team_fini(&two.team);
 }
 
 Test(worker, answers_work_and_snapshots)

@@ -134,7 +134,7 @@ Test(svmlight, refuses_garbage_with_its_line_and_words)
     refuses("1 -1:2\n", 1, "expected index:value, found \"-1:2\"");
     refuses("1 qid:x 1:2\n", 1, "expected index:value, found \"qid:x\"");
     refuses("1:2 2:3\n", 1, "expected a label, found \"1:2\"");
-    refuses("1,2,3\n", 1, "expected a label, found \"1,2,3\"");
+    refuses("1;2;3\n", 1, "expected a label, found \"1;2;3\"");
     refuses("1 1:1 \x01\x02\n", 1, "found \"??\"");
 }
 

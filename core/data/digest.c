@@ -14,20 +14,39 @@ static void open(struct digest *digest, uint64_t hash)
         digest->lane[l] = hash + l;
 }
 
-/* What does not fill the lanes is the last. */
-static void add(struct digest *digest, const void *bytes, size_t size)
+static uint64_t word_at(const unsigned char *bytes)
 {
-    uint64_t lane[DIGEST_GROUP], word[DIGEST_GROUP];
+    uint64_t word;
+    memcpy(&word, bytes, sizeof word);
+    return word;
+}
+
+/* Its top bit: as a double, is the word infinite or no number?  All bits of its exponent are set then. */
+static uint64_t beyond(uint64_t word)
+{
+    return (word & UINT64_C(0x7ff0000000000000)) + UINT64_C(0x0010000000000000);
+}
+
+/* What does not fill the lanes is the last.  The lanes' products wait for one another: the look at each word
+ * costs nothing beside them.  Returns the words' `beyond`, or-ed. */
+static uint64_t add(struct digest *digest, const void *bytes, size_t size)
+{
+    uint64_t a = digest->lane[0], b = digest->lane[1], c = digest->lane[2], d = digest->lane[3], found = 0;
     const unsigned char *at = bytes;
-    memcpy(lane, digest->lane, sizeof lane);
-    for (; size >= sizeof word; at += sizeof word, size -= sizeof word) {
-        memcpy(word, at, sizeof word);
-        for (int l = 0; l < DIGEST_GROUP; l++)
-            lane[l] = (lane[l] ^ word[l]) * prime;
+    for (; size >= sizeof digest->rest; at += sizeof digest->rest, size -= sizeof digest->rest) {
+        uint64_t p = word_at(at), q = word_at(at + 8), r = word_at(at + 16), s = word_at(at + 24);
+        a = (a ^ p) * prime;
+        b = (b ^ q) * prime;
+        c = (c ^ r) * prime;
+        d = (d ^ s) * prime;
+        found |= beyond(p) | beyond(q) | beyond(r) | beyond(s);
     }
-    memcpy(digest->lane, lane, sizeof lane);
+    memcpy(digest->lane, (const uint64_t[DIGEST_GROUP]){ a, b, c, d }, sizeof digest->lane);
     if (size)
         memcpy(digest->rest, at, size);
+    for (size_t l = 0; size && l < DIGEST_GROUP; l++)
+        found |= beyond(digest->rest[l]);
+    return found;
 }
 
 /* A tail shorter than the lanes is padded with zeros. */
@@ -43,7 +62,7 @@ static uint64_t mix(uint64_t hash, const void *bytes, size_t size)
 {
     struct digest digest;
     open(&digest, hash);
-    add(&digest, bytes, size);
+    (void)add(&digest, bytes, size);
     return close(&digest);
 }
 
@@ -58,9 +77,9 @@ void digest_begin(struct digest *digest, uint64_t hash, int64_t rows, int64_t co
     open(digest, mix_shape(hash, rows, cols, rows * cols, 0));
 }
 
-void digest_part(struct digest *digest, const double *values, int64_t count)
+bool digest_part(struct digest *digest, const double *values, int64_t count)
 {
-    add(digest, values, (size_t)count * sizeof *values);
+    return add(digest, values, (size_t)count * sizeof *values) >> 63 == 0;
 }
 
 void digest_end_column(struct digest *digest)

@@ -22,7 +22,8 @@ struct digest {
     uint64_t hash, lane[DIGEST_GROUP], rest[DIGEST_GROUP];
 };
 void digest_begin(struct digest *digest, uint64_t hash, int64_t rows, int64_t cols);
-void digest_part(struct digest *digest, const double *values, int64_t count);
+/* Are all of them finite?  The same look tells. */
+bool digest_part(struct digest *digest, const double *values, int64_t count);
 void digest_end_column(struct digest *digest);
 
 /* The matrix, and the labels where the file bears them, from `hash` on; padding does not count.  One pass

@@ -16,7 +16,7 @@
 
 enum { PREFIX = 10, HEADER_MAX = 65536, STRIP_ROWS = 8, STRIP_BYTES = 8 << 20, STRIP_SHARE = 20 };
 enum { MAPPED_LEAST = 1 << 20 };   /* bytes of values; a smaller file may change once it is read */
-enum { PIECE = 32768 };            /* values of a mapped file that are looked at together */
+enum { PIECE = 32768 };            /* values of a mapped file that are said to be read together */
 enum { BELIEVED = 64 << 20, BELIEVED_RATIO = 16 }; /* of a compressed file's claim */
 
 struct npy {
@@ -352,8 +352,8 @@ static int spread(const struct values *v, const double *strip, int64_t row, int6
     return RONDO_OK;
 }
 
-/* Looks at all values of a mapped file, whole columns or a part of one at a time: what is looked at twice is in
- * the cache the second time, and the pages are there for who reads them next. */
+/* Looks at all values of a mapped file, whole columns or a part of one at a time; the pages are there for who
+ * reads them next. */
 static int prove(const struct values *v, struct data_set *set, struct rondo_error *err)
 {
     int64_t n = set->x.rows, p = set->x.cols;
@@ -368,8 +368,8 @@ static int prove(const struct values *v, struct data_set *set, struct rondo_erro
             const double *piece = set->x.dense + j * n + i;
             mapping_touch(set->map, piece, (size_t)(rows * cols) * sizeof *piece);
             for (int64_t k = 0; k < cols && !code; k++) {
-                code = check_finite(v, piece + k * n, rows, i, j + k, err);
-                digest_part(&digest, piece + k * n, rows);
+                if (!digest_part(&digest, piece + k * n, rows))
+                    code = check_finite(v, piece + k * n, rows, i, j + k, err);
                 if (i + rows == n)
                     digest_end_column(&digest);
             }

@@ -4,6 +4,8 @@
 #include "tests/unit/core_data/scratch.h"
 
 #include <fcntl.h>
+#include <float.h>
+#include <math.h>
 #include <pthread.h>
 
 enum { MIB = 1 << 20, BYTES = 64 * MIB, PIECE = 1 * MIB, CAP = 8 * MIB };
@@ -205,10 +207,17 @@ MAPPING_TEST(loading_leaves_the_pages_for_the_first_who_reads_or_what_a_cap_allo
 
 MAPPING_TEST(a_value_that_is_not_finite_is_named_where_a_matrix_is_mapped)
 {
+    static const double bad[] = { INFINITY, -INFINITY, NAN, -NAN };
     static double columns[N * P], rows[N * P];
-    fill(columns, rows);
-    columns[150 * N + 77] = 1.0 / 0.0;
-    scratch_refuses(npy("f.npy", true, P, columns), &scratch_one, 0,
-                    "the value in row 77, column 150 (counted from 0) is infinite", NULL);
+    char says[128];
+    for (int k = 0; k < 8; k++) { /* in the middle; in what a column has behind the last whole group */
+        int row = k < 4 ? 77 + k : N - 1;
+        fill(columns, rows);
+        columns[0] = DBL_MAX, columns[1] = -DBL_MAX, columns[2] = DBL_TRUE_MIN, columns[3] = -0.0;
+        columns[150 * N + row] = bad[k % 4];
+        snprintf(says, sizeof says, "the value in row %d, column 150 (counted from 0) is %s", row,
+                 k % 4 < 2 ? "infinite" : "not a number");
+        scratch_refuses(npy("f.npy", true, P, columns), &scratch_one, 0, says, NULL);
+    }
     cr_expect_eq(mem_live(), 0);
 }

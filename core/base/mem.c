@@ -64,12 +64,11 @@ void *mem_calloc(size_t count, size_t size)
 static void *alloc_whole(size_t size)
 {
     void *raw = NULL;
-    if (size < HUGE_PAGE / 2 || size > SIZE_MAX - SLACK - HUGE_PAGE)
+    if (size < 2 * HUGE_PAGE || size > SIZE_MAX - SLACK)
         return mem_alloc(size);
-    size_t pages = (size + SLACK + HUGE_PAGE - 1) / HUGE_PAGE;
-    if (refuse() || posix_memalign(&raw, HUGE_PAGE, pages * HUGE_PAGE))
+    if (refuse() || posix_memalign(&raw, HUGE_PAGE, size + SLACK))
         return NULL;
-    (void)madvise(raw, pages * HUGE_PAGE, MADV_HUGEPAGE);
+    (void)madvise(raw, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
     return aligned(raw, size + SLACK);
 }
 

@@ -201,7 +201,7 @@ static enum stage_name act_draw(struct scheduler *s)
 static enum stage_name act_sieve(struct scheduler *s)
 {
     int64_t kept = 0;
-    coupled_read_near(&s->coupled, &s->cache, s->config.threshold);
+    coupled_read_near(&s->coupled, &s->cache);
     for (int64_t i = 0; i < s->batch; i++) {
         if (!s->policy->sieve(s, i)) {
             refuse(s, i);
@@ -219,7 +219,7 @@ static enum stage_name act_judge(struct scheduler *s)
 {
     int64_t i = 0;
     if (s->policy->judge && s->batch > 0)
-        coupled_read_batch(&s->coupled, &s->cache, s->config.threshold);
+        coupled_read_batch(&s->coupled, &s->cache);
     for (size_t word = 0; word < bitset_words(s->batch); word++)
         s->batch_taken[word] = 0;
     for (; i < s->batch && s->taken < s->want; i++) {

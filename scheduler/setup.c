@@ -226,7 +226,7 @@ static int create_memory(struct scheduler *s)
     const struct sizes *sizes = &s->sizes;
     size_t room = (size_t)sizes->room;
     if (sampler_init(&s->sampler, config->rule, config->eta, config->variables, config->seed) ||
-        cache_init(&s->cache, config->variables, sizes->slots) ||
+        cache_init(&s->cache, config->variables, sizes->slots, config->threshold) ||
         request_init(&s->request, sizes->pairs, sizes->columns) ||
         balance_init(&s->balance, sizes->room, sizes->bins, config->block_size) ||
         create_flights(s) || (checked(config) && create_mode(s)))

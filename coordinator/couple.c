@@ -96,11 +96,12 @@ int couple_open(struct engine *engine, const struct rondo_pairs *need)
     if (code)
         return engine_fail(engine, code, "no memory for couplings");
     couple->active = true;
+    couple->round = engine->planning ? engine->planned + 1 : engine->committed + 1;
+    engine_told(engine, ENGINE_COUPLE_BEGIN, couple->round, 0, 0, 0, 0);
     if (engine->refetch <= engine->planned)
         return RONDO_OK; /* they were counted when they were first computed */
     engine->pair_dots += pairs;
-    flight_of(engine, engine->planning ? engine->planned + 1 : engine->committed + 1)
-        ->pairs_computed += pairs;
+    flight_of(engine, couple->round)->pairs_computed += pairs;
     return RONDO_OK;
 }
 
@@ -147,6 +148,7 @@ int couple_close(struct engine *engine)
     }
     couple_clear(couple);
     scheduler_answer(engine->scheduler, couple->value);
+    engine_told(engine, ENGINE_COUPLE_END, couple->round, 0, 0, 0, 0);
     return RONDO_OK;
 }
 

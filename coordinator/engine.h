@@ -42,7 +42,7 @@ struct engine_options {
 
 enum engine_moment {
     ENGINE_PLAN_BEGIN, ENGINE_PLAN_END, ENGINE_PUSH_BEGIN, ENGINE_PUSH_END, ENGINE_TASK_SENT,
-    ENGINE_TASK_DONE,
+    ENGINE_TASK_DONE, ENGINE_COUPLE_BEGIN, ENGINE_COUPLE_END,
 };
 
 /* A committed round; borrowed. */

@@ -60,6 +60,7 @@ struct phase {
 /* A set of couplings under way. */
 struct couple {
     bool active, answered;
+    int64_t round; /* that they are for */
     struct rondo_pairs need;
     int64_t *tile; /* [tiles + 1]: first column of each */
     int64_t tiles, tiles_capacity;

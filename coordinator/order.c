@@ -37,6 +37,14 @@ static const char *wrong_couplings(const struct engine *engine, const struct ron
     return engine->app->couple ? NULL : "couplings are asked for and the app has none";
 }
 
+static bool are_there(const struct engine *engine, const struct rondo_order *order)
+{
+    for (int64_t i = 0; i < order->count; i++)
+        if (order->variables[i] < 0 || order->variables[i] >= engine->layout.variables)
+            return false;
+    return true;
+}
+
 static const char *wrong_sample(const struct engine *engine, const struct rondo_order *order)
 {
     if (!engine->scheduler)
@@ -46,6 +54,8 @@ static const char *wrong_sample(const struct engine *engine, const struct rondo_
     if (order->whole && order->couplings
         && order->want > scheduler_couplings_most(engine->scheduler))
         return "a whole round is wanted of more variables than couplings are kept for";
+    if (order->count < 0 || (order->count && !order->variables) || !are_there(engine, order))
+        return "a sampled round names a variable that is not there";
     return wrong_couplings(engine, order);
 }
 
@@ -63,9 +73,8 @@ static const char *wrong_join(const struct engine *engine, const struct rondo_or
 {
     if (order->count < 1 || !order->variables)
         return "settle joins no variables";
-    for (int64_t i = 0; i < order->count; i++)
-        if (order->variables[i] < 0 || order->variables[i] >= engine->layout.variables)
-            return "settle joins a variable that is not there";
+    if (!are_there(engine, order))
+        return "settle joins a variable that is not there";
     if (order->couplings && engine->scheduler
         && order->count > scheduler_couplings_most(engine->scheduler))
         return "settle joins more variables than couplings are kept for";

@@ -41,6 +41,8 @@ int plan_begin(struct engine *engine)
         scheduler_begin(engine->scheduler, round, flight->order.want);
     if (flight->order.kind == RONDO_SAMPLED && flight->order.whole)
         scheduler_whole(engine->scheduler, flight->order.want);
+    else if (flight->order.kind == RONDO_SAMPLED && flight->order.count > 0)
+        scheduler_ahead(engine->scheduler, flight->order.count, flight->order.variables);
     return RONDO_OK;
 }
 

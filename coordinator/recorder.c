@@ -10,6 +10,7 @@
 /* Times of a round that is planned or under way, nanoseconds since the beginning. */
 struct times {
     int64_t plan_begin, plan_end, push_begin, push_end;
+    int64_t couple_begin, couple_ns;
 };
 
 enum {
@@ -124,6 +125,8 @@ static void moment(void *context, enum engine_moment what, int64_t round, int32_
     switch (what) {
     case ENGINE_PLAN_BEGIN: *times = (struct times){ .plan_begin = now(recorder) }; return;
     case ENGINE_PLAN_END: times->plan_end = now(recorder); return;
+    case ENGINE_COUPLE_BEGIN: times->couple_begin = now(recorder); return;
+    case ENGINE_COUPLE_END: times->couple_ns += now(recorder) - times->couple_begin; return;
     case ENGINE_PUSH_BEGIN: times->push_begin = now(recorder); return;
     case ENGINE_PUSH_END: times->push_end = now(recorder); return;
     case ENGINE_TASK_SENT:
@@ -195,7 +198,8 @@ static void trace_one(struct recorder *recorder, const struct engine_round *roun
         .blocks = round->blocks, .pairs_computed = round->pairs_computed, .note = round->note,
         .objective = round->report ? round->report->objective : (double)NAN,
         .plan_ns = times->plan_end - times->plan_begin,
-        .push_ns = times->push_end - times->push_begin, .end_ns = now(recorder),
+        .push_ns = times->push_end - times->push_begin, .couple_ns = times->couple_ns,
+        .end_ns = now(recorder),
     };
     record.commit_ns = record.end_ns - times->push_end;
     record.begin_ns = times->push_begin;

@@ -45,25 +45,18 @@ void request_open(struct request *request)
     forget(request);
 }
 
-/* Lists the rows that are missing for one column; false where they might not fit. */
+/* Lists the rows that are missing for one column, of those gathered; false where they might not fit. */
 static bool walk_column(struct request *request, const struct cache *cache, int32_t column,
-                        const int32_t *rows, int64_t row_count)
+                        int64_t row_count)
 {
     assert(row_count <= request->pairs_max);
     int64_t end = request->ptr[request->columns];
     if (request->columns == request->columns_max || row_count > request->pairs_max - end)
         return false;
-    const uint64_t *mine = cache->known + (size_t)column * cache->row_words;
-    int64_t *row = request->row;
-    int64_t at = end;
-    for (int64_t i = 0; i < row_count; i++) {
-        int32_t slot = rows[i];
-        if (!bitset_has(mine, slot) || !cache_knows(cache, column, slot))
-            row[at++] = cache->owner[slot];
-    }
-    if (at > end) {
+    int64_t missing = cache_missing(cache, column, request->row + end);
+    if (missing) {
         request->column[request->columns++] = cache->owner[column];
-        request->ptr[request->columns] = at;
+        request->ptr[request->columns] = end + missing;
     }
     return true;
 }
@@ -79,24 +72,26 @@ static bool listed(const struct request *request, struct rondo_pairs *need)
     return true;
 }
 
-bool request_rectangle(struct request *request, const struct cache *cache, const int32_t *columns,
+bool request_rectangle(struct request *request, struct cache *cache, const int32_t *columns,
                        int64_t column_count, const int32_t *rows, int64_t row_count,
                        struct rondo_pairs *need)
 {
     forget(request);
+    cache_gather(cache, rows, row_count);
     while (request->walked < column_count &&
-           walk_column(request, cache, columns[request->walked], rows, row_count))
+           walk_column(request, cache, columns[request->walked], row_count))
         request->walked++;
     return listed(request, need);
 }
 
-bool request_triangle(struct request *request, const struct cache *cache, const int32_t *slots,
+bool request_triangle(struct request *request, struct cache *cache, const int32_t *slots,
                       int64_t count, struct rondo_pairs *need)
 {
     forget(request);
-    while (request->walked < count &&
-           walk_column(request, cache, slots[request->walked], slots, request->walked))
-        request->walked++;
+    cache_gather(cache, slots, request->walked);
+    for (; request->walked < count &&
+           walk_column(request, cache, slots[request->walked], request->walked); request->walked++)
+        cache_gather_one(cache, slots[request->walked]);
     return listed(request, need);
 }
 

@@ -31,12 +31,12 @@ void request_fini(struct request *request);
 
 /* Before a new walk. */
 void request_open(struct request *request);
-/* slots: of columns and of rows, all pinned.  True: something is missing, *need lists it. */
-bool request_rectangle(struct request *request, const struct cache *cache, const int32_t *columns,
+/* slots: of columns and of rows, all pinned; gathered in the cache.  True: something is missing, *need lists it. */
+bool request_rectangle(struct request *request, struct cache *cache, const int32_t *columns,
                        int64_t column_count, const int32_t *rows, int64_t row_count,
                        struct rondo_pairs *need);
 /* Each pair of the slots once. */
-bool request_triangle(struct request *request, const struct cache *cache, const int32_t *slots,
+bool request_triangle(struct request *request, struct cache *cache, const int32_t *slots,
                       int64_t count, struct rondo_pairs *need);
 /* Fills the cache with what was asked for, in that order; forgets the list. */
 void request_answer(struct request *request, struct cache *cache, const double *values);

@@ -75,67 +75,57 @@ void coupled_fini(struct coupled *coupled)
     *coupled = (struct coupled){ 0 };
 }
 
-static inline void mark(uint64_t *words, int64_t bit, bool yes)
+/* The first place in the line-up, from `at` on, of a slot that is not below `slot`. */
+static int64_t seek(const struct lineup *lineup, int64_t at, int64_t slot)
 {
-    words[bit >> 6] |= (uint64_t)yes << (bit & 63);
-}
-
-/* Rows of candidates: columns are the near ones of lower slots. */
-static void read_candidates(struct coupled *coupled, const struct cache *cache, double threshold)
-{
-    const struct lineup *near = &coupled->near, *batch = &coupled->batch;
-    int64_t below = 0;
-    for (int64_t c = 0; c < batch->count; c++) {
-        while (below < near->count && near->slot[below] < batch->slot[c])
-            below++;
-        const double *row = cache_row(cache, batch->slot[c]);
-        uint64_t *words = coupled->to_near + (size_t)batch->item[c].value * coupled->near_words;
-        for (int64_t n = 0; n < below; n++)
-            mark(words, near->item[n].value, coupled_above(row[near->slot[n]], threshold));
+    int64_t low = at, high = lineup->count;
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (lineup->slot[middle] < slot)
+            low = middle + 1;
+        else
+            high = middle;
     }
+    return low;
 }
 
-/* Rows of near ones: columns are the candidates of lower slots. */
-static void read_nears(struct coupled *coupled, const struct cache *cache, double threshold)
+/* out: who of the line-up, which is gathered in the cache, is coupled to a slot. */
+static void read_row(const struct cache *cache, int32_t slot, const struct lineup *lineup, uint64_t *out)
 {
-    const struct lineup *near = &coupled->near, *batch = &coupled->batch;
-    int64_t below = 0;
-    for (int64_t n = 0; n < near->count; n++) {
-        while (below < batch->count && batch->slot[below] < near->slot[n])
-            below++;
-        const double *row = cache_row(cache, near->slot[n]);
-        int64_t bit = near->item[n].value;
-        for (int64_t c = 0; c < below; c++) {
-            size_t i = (size_t)batch->item[c].value;
-            mark(coupled->to_near + i * coupled->near_words, bit,
-                 coupled_above(row[batch->slot[c]], threshold));
+    const uint64_t *above = cache->above + (size_t)slot * cache->row_words;
+    int64_t at = 0;
+    for (int32_t i = 0; i < cache->words; i++) {
+        int64_t w = cache->word[i];
+        uint64_t found = above[w] & cache->among[w];
+        if (found)
+            at = seek(lineup, at, w * 64);
+        for (; found; found &= found - 1) {
+            while (lineup->slot[at] < w * 64 + __builtin_ctzll(found))
+                at++;
+            bitset_add(out, lineup->item[at].value);
         }
     }
 }
 
-void coupled_read_near(struct coupled *coupled, const struct cache *cache, double threshold)
-{
-    memset(coupled->to_near, 0,
-           (size_t)coupled->batch.count * coupled->near_words * sizeof *coupled->to_near);
-    read_candidates(coupled, cache, threshold);
-    read_nears(coupled, cache, threshold);
-}
-
-void coupled_read_batch(struct coupled *coupled, const struct cache *cache, double threshold)
+/* Rows of the batch, at the places of its candidates. */
+static void read_rows(struct coupled *coupled, struct cache *cache, const struct lineup *with,
+                      uint64_t *to, size_t words)
 {
     const struct lineup *batch = &coupled->batch;
-    size_t words = coupled->batch_words;
-    memset(coupled->to_batch, 0, (size_t)batch->count * words * sizeof *coupled->to_batch);
-    for (int64_t c = 0; c < batch->count; c++) {
-        const double *row = cache_row(cache, batch->slot[c]);
-        int64_t i = batch->item[c].value;
-        for (int64_t d = 0; d < c; d++) {
-            int64_t j = batch->item[d].value;
-            bool yes = coupled_above(row[batch->slot[d]], threshold);
-            mark(coupled->to_batch + (size_t)i * words, j, yes);
-            mark(coupled->to_batch + (size_t)j * words, i, yes);
-        }
-    }
+    memset(to, 0, (size_t)batch->count * words * sizeof *to);
+    cache_gather(cache, with->slot, with->count);
+    for (int64_t c = 0; c < batch->count; c++)
+        read_row(cache, batch->slot[c], with, to + (size_t)batch->item[c].value * words);
+}
+
+void coupled_read_near(struct coupled *coupled, struct cache *cache)
+{
+    read_rows(coupled, cache, &coupled->near, coupled->to_near, coupled->near_words);
+}
+
+void coupled_read_batch(struct coupled *coupled, struct cache *cache)
+{
+    read_rows(coupled, cache, &coupled->batch, coupled->to_batch, coupled->batch_words);
 }
 
 int64_t coupled_next(const uint64_t *words, const uint64_t *mask, int64_t from, int64_t to)

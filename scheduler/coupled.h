@@ -4,9 +4,8 @@
  * Threads: one.
  * Memory:  coupled_bytes(near, batch), from init to fini.
  *
- * The couplings stand in the cache's triangle, in the order of slots, tens or hundreds of megabytes of
- * them.  So they are read once for a batch, along rows, the lists sorted by slot, and what the
- * policies ask again and again is in the bits.  O(pairs) a batch, O(1) a question.
+ * The cache has them by slot, and policies ask again and again by place: a batch's rows are read once,
+ * from the cache's bits.  O(slots / 64) a candidate and what is coupled to it, O(1) a question.
  */
 #ifndef COUPLED_H
 #define COUPLED_H
@@ -41,14 +40,8 @@ int coupled_init(struct coupled *coupled, int64_t near, int64_t batch) RONDO_MUS
 void coupled_fini(struct coupled *coupled);
 
 /* Reads the pairs of the two line-ups, and of the batch; all must be known. */
-void coupled_read_near(struct coupled *coupled, const struct cache *cache, double threshold);
-void coupled_read_batch(struct coupled *coupled, const struct cache *cache, double threshold);
-
-/* What is no number is coupled. */
-static inline bool coupled_above(double coupling, double threshold)
-{
-    return !(coupling <= threshold && coupling >= -threshold);
-}
+void coupled_read_near(struct coupled *coupled, struct cache *cache);
+void coupled_read_batch(struct coupled *coupled, struct cache *cache);
 
 /* The bits of candidate i. */
 static inline const uint64_t *coupled_to_near(const struct coupled *coupled, int64_t i)

@@ -6,6 +6,7 @@
  *
  * A round is planned in stages (see the table in scheduler.c):
  *
+ *     AHEAD   pairs that later rounds will look at, where they were named
  *     DRAW    a batch of candidates leaves the sampler
  *     SIEVE   candidates x near      those that cannot be taken whatever the rest of the batch does
  *     JUDGE   candidates x candidates  one by one, in the order of the draws
@@ -29,7 +30,7 @@
 
 enum { BATCH_LEAST = 16, BATCH_FIRST = 64, BATCH_GROWTH = 4 };
 
-enum stage_name { STAGE_IDLE, STAGE_DRAW, STAGE_SIEVE, STAGE_JUDGE, STAGE_JOIN, STAGE_PACK };
+enum stage_name { STAGE_IDLE, STAGE_AHEAD, STAGE_DRAW, STAGE_SIEVE, STAGE_JUDGE, STAGE_JOIN, STAGE_PACK };
 
 /* A round that is planned and not committed, or room for one. */
 struct flight {
@@ -48,6 +49,7 @@ struct sizes {
     int64_t batch;     /* most candidates at a time */
     int64_t returned;  /* most drawn and not taken in a round */
     int64_t joinable;  /* most in scheduler_couplings */
+    int64_t ahead;     /* most in scheduler_ahead */
     int64_t slots;     /* of the cache */
     int64_t pairs;     /* most in one request */
     int64_t columns;
@@ -110,11 +112,11 @@ struct scheduler {
     uint64_t *batch_taken;     /* [bitset_words(batch)] */
     int64_t *returned_variable; /* [returned] */
 
-    /* scheduler_couplings */
+    /* scheduler_couplings, scheduler_ahead */
     bool joining;              /* some were asked for, and not all were answered */
-    int32_t *block_slot;       /* [joinable] */
-    struct lineup block;       /* [joinable] */
-    struct radix_item *block_scratch; /* [joinable] */
+    int32_t *block_slot;       /* [most of joinable and ahead], as are the two below */
+    struct lineup block;
+    struct radix_item *block_scratch;
 };
 
 /* Is candidate i coupled to any of near[0 .. to)?  The first is recorded as a conflict.  SIEVE. */

@@ -129,11 +129,32 @@ static bool open_walk(struct scheduler *s, int64_t pairs)
     return true;
 }
 
+/* All that is in flight takes part in the conflict test, the earliest round first. */
+static void gather_flying(struct scheduler *s)
+{
+    cache_turn(&s->cache);
+    s->flying = 0;
+    for (int32_t f = 0; f < s->in_flight; f++) {
+        const struct scheduler_plan *plan = &s->queue[f]->plan;
+        for (int64_t i = 0; i < plan->taken; i++) {
+            s->near_round[s->flying] = plan->round;
+            s->near_slot[s->flying++] = cache_enter(&s->cache, plan->variables[i]);
+        }
+    }
+}
+
 static bool ask_nothing(struct scheduler *s, struct rondo_pairs *need)
 {
     (void)s;
     (void)need;
     return false;
+}
+
+static bool ask_ahead(struct scheduler *s, struct rondo_pairs *need)
+{
+    int64_t count = s->block.count;
+    (void)open_walk(s, count * (count - 1) / 2);
+    return request_triangle(&s->request, &s->cache, s->block.slot, count, need);
 }
 
 static bool ask_sieve(struct scheduler *s, struct rondo_pairs *need)
@@ -186,6 +207,12 @@ static bool ask_join(struct scheduler *s, struct rondo_pairs *need)
     return request_triangle(&s->request, &s->cache, taken->slot, s->taken, need);
 }
 
+static enum stage_name act_ahead(struct scheduler *s)
+{
+    gather_flying(s);
+    return STAGE_DRAW;
+}
+
 static enum stage_name act_draw(struct scheduler *s)
 {
     if (s->policy == &policy_none || s->whole) {
@@ -201,7 +228,7 @@ static enum stage_name act_draw(struct scheduler *s)
 static enum stage_name act_sieve(struct scheduler *s)
 {
     int64_t kept = 0;
-    coupled_read_near(&s->coupled, &s->cache, s->config.threshold);
+    coupled_read_near(&s->coupled, &s->cache);
     for (int64_t i = 0; i < s->batch; i++) {
         if (!s->policy->sieve(s, i)) {
             refuse(s, i);
@@ -219,7 +246,7 @@ static enum stage_name act_judge(struct scheduler *s)
 {
     int64_t i = 0;
     if (s->policy->judge && s->batch > 0)
-        coupled_read_batch(&s->coupled, &s->cache, s->config.threshold);
+        coupled_read_batch(&s->coupled, &s->cache);
     for (size_t word = 0; word < bitset_words(s->batch); word++)
         s->batch_taken[word] = 0;
     for (; i < s->batch && s->taken < s->want; i++) {
@@ -291,6 +318,7 @@ static const struct {
     bool (*ask)(struct scheduler *s, struct rondo_pairs *need);
     enum stage_name (*act)(struct scheduler *s);
 } stages[] = {
+    [STAGE_AHEAD] = { ask_ahead, act_ahead },
     [STAGE_DRAW] = { ask_nothing, act_draw },
     [STAGE_SIEVE] = { ask_sieve, act_sieve },
     [STAGE_JUDGE] = { ask_judge, act_judge },
@@ -313,17 +341,13 @@ enum scheduler_state scheduler_step(struct scheduler *s, struct rondo_pairs *nee
 
 /* ---- a round's life ------------------------------------------------------------------------- */
 
-/* All that is in flight takes part in the conflict test, the earliest round first. */
-static void gather_flying(struct scheduler *s)
+/* All of them have a slot, pinned, and stand in the order of their slots. */
+static void enter_block(struct scheduler *s, int64_t count, const int64_t *variables)
 {
     cache_turn(&s->cache);
-    for (int32_t f = 0; f < s->in_flight; f++) {
-        const struct scheduler_plan *plan = &s->queue[f]->plan;
-        for (int64_t i = 0; i < plan->taken; i++) {
-            s->near_round[s->flying] = plan->round;
-            s->near_slot[s->flying++] = cache_enter(&s->cache, plan->variables[i]);
-        }
-    }
+    for (int64_t i = 0; i < count; i++)
+        s->block_slot[i] = cache_enter(&s->cache, variables[i]);
+    lineup_sort(&s->block, s->block_slot, count, s->block_scratch);
 }
 
 void scheduler_begin(struct scheduler *s, int64_t round, int64_t want)
@@ -360,6 +384,15 @@ void scheduler_whole(struct scheduler *s, int64_t want)
     s->want = want < s->sizes.room ? want : s->sizes.room;
     s->flight->plan.wanted = s->want;
     s->stage = s->want > 0 ? STAGE_DRAW : STAGE_PACK;
+}
+
+void scheduler_ahead(struct scheduler *s, int64_t count, const int64_t *variables)
+{
+    assert(s->taken == 0 && s->flight->plan.drawn == 0);
+    if (s->stage != STAGE_DRAW || s->policy == &policy_none || s->whole || count > s->sizes.ahead)
+        return;
+    enter_block(s, count, variables);
+    s->stage = STAGE_AHEAD;
 }
 
 void scheduler_answer(struct scheduler *s, const double *values)
@@ -445,10 +478,7 @@ enum scheduler_state scheduler_couplings(struct scheduler *s, int64_t count,
     if (count <= 1)
         return SCHEDULER_READY;
     if (!s->joining) {
-        cache_turn(&s->cache);
-        for (int64_t i = 0; i < count; i++)
-            s->block_slot[i] = cache_enter(&s->cache, variables[i]);
-        lineup_sort(&s->block, s->block_slot, count, s->block_scratch);
+        enter_block(s, count, variables);
         request_open(&s->request);
     }
     s->joining = request_triangle(&s->request, &s->cache, s->block.slot, count, need);

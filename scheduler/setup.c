@@ -6,7 +6,11 @@
 
 #include <math.h>
 
-enum { PAIRS_MOST = 1 << 20 }; /* 8 bytes each, and 8 more for each answer */
+enum {
+    PAIRS_MOST = 1 << 20, /* 8 bytes each, and 8 more for each answer */
+    AHEAD_SHARE = 8,      /* of what the budget has to spare, for asking ahead */
+    AHEAD_ROWS = 64,      /* for a column, when as many columns as pairs are asked for */
+};
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -112,8 +116,13 @@ static struct sizes sizes_within_budget(const struct scheduler_config *config)
         sizes.pairs = pairs_at_once(sizes.joinable);
         return sizes;
     }
+    size_t spare = config->cache_bytes - scheduler_cache_floor(config);
+    int64_t pairs = least((int64_t)(spare / AHEAD_SHARE / sizeof(int64_t)), PAIRS_MOST);
+    sizes.pairs = most(sizes.pairs, pairs);
+    sizes.columns = most(sizes.columns, pairs / AHEAD_ROWS);
     sizes.slots =
         cache_slots_in(config->cache_bytes - extra_bytes(config, &sizes), config->variables);
+    sizes.ahead = least(sizes.slots, sizes.pairs);
     return sizes;
 }
 
@@ -225,22 +234,23 @@ static int create_memory(struct scheduler *s)
     const struct scheduler_config *config = &s->config;
     const struct sizes *sizes = &s->sizes;
     size_t room = (size_t)sizes->room;
+    int64_t block = most(sizes->joinable, sizes->ahead);
     if (sampler_init(&s->sampler, config->rule, config->eta, config->variables, config->seed) ||
-        cache_init(&s->cache, config->variables, sizes->slots) ||
+        cache_init(&s->cache, config->variables, sizes->slots, config->threshold) ||
         request_init(&s->request, sizes->pairs, sizes->columns) ||
         balance_init(&s->balance, sizes->room, sizes->bins, config->block_size) ||
         create_flights(s) || (checked(config) && create_mode(s)))
         return RONDO_ENOMEM;
     s->taken_variable = mem_alloc(room * sizeof *s->taken_variable);
     s->block_of = mem_alloc(room * sizeof *s->block_of);
-    s->block_slot = mem_alloc((size_t)sizes->joinable * sizeof *s->block_slot);
-    s->block_scratch = mem_alloc((size_t)sizes->joinable * sizeof *s->block_scratch);
+    s->block_slot = mem_alloc((size_t)block * sizeof *s->block_slot);
+    s->block_scratch = mem_alloc((size_t)block * sizeof *s->block_scratch);
     if (config->cost)
         s->taken_cost = mem_alloc(room * sizeof *s->taken_cost);
     if (!s->taken_variable || !s->block_of || !s->block_slot || !s->block_scratch ||
         (config->cost && !s->taken_cost))
         return RONDO_ENOMEM;
-    return lineup_init(&s->block, sizes->joinable);
+    return lineup_init(&s->block, block);
 }
 
 static const struct policy *policy_of(const struct scheduler_config *config)

@@ -17,7 +17,7 @@ int cmd_trace(int argc, char **argv);
 struct summary_row {
     struct reader_summary sum;
     bool whole; /* of all rounds */
-    double plan_ratio, push_ratio, commit_ratio; /* of the three together: rounds may overlap */
+    double plan_ratio, push_ratio, commit_ratio, couple_ratio; /* of the first three together: rounds may overlap */
 };
 
 #define AT(member) offsetof(struct summary_row, member)
@@ -39,10 +39,12 @@ static const struct listing_column summary_columns[] = {
     { "plan_ns", NULL, LISTING_NS, 0, AT(sum.plan_ns) },
     { "push_ns", NULL, LISTING_NS, 0, AT(sum.push_ns) },
     { "commit_ns", NULL, LISTING_NS, 0, AT(sum.commit_ns) },
+    { "couple_ns", NULL, LISTING_NS, 0, AT(sum.couple_ns) },
     { "elapsed_ns", NULL, LISTING_NS, 0, AT(sum.elapsed_ns) },
     { "plan_ratio", NULL, LISTING_PERCENT, 0, AT(plan_ratio) },
     { "push_ratio", NULL, LISTING_PERCENT, 0, AT(push_ratio) },
     { "commit_ratio", NULL, LISTING_PERCENT, 0, AT(commit_ratio) },
+    { "couple_ratio", NULL, LISTING_PERCENT, 0, AT(couple_ratio) },
     { "objective_first", NULL, LISTING_REAL, 0, AT(sum.objective_first) },
     { "objective_last", NULL, LISTING_REAL, 0, AT(sum.objective_last) },
     { 0 },
@@ -193,10 +195,11 @@ static void plain_sums(const struct summary_row *row, const struct known *known)
                shown(LISTING_TIMES, sum->imbalance_mean).text,
                shown(LISTING_TIMES, sum->imbalance_max).text);
     }
-    printf("time        %.3f s: plan %s %%, push %s %%, commit %s %%\n",
+    printf("time        %.3f s: plan %s %%, push %s %%, commit %s %%; couplings take %s %%\n",
            (double)sum->elapsed_ns / 1e9, shown(LISTING_PERCENT, row->plan_ratio).text,
            shown(LISTING_PERCENT, row->push_ratio).text,
-           shown(LISTING_PERCENT, row->commit_ratio).text);
+           shown(LISTING_PERCENT, row->commit_ratio).text,
+           shown(LISTING_PERCENT, row->couple_ratio).text);
     plain_lambdas(row, known);
     printf("objective   %s at first, %s at last\n", shown(LISTING_REAL, sum->objective_first).text,
            shown(LISTING_REAL, sum->objective_last).text);
@@ -237,6 +240,7 @@ static int show_summary(struct trace_reader *reader, struct reader_window window
     row.plan_ratio = views_ratio(plan, all);
     row.push_ratio = views_ratio(push, all);
     row.commit_ratio = views_ratio(commit, all);
+    row.couple_ratio = views_ratio((double)row.sum.couple_ns, all);
     return json ? json_summary(reader, window, &row, err)
                 : plain_summary(reader, window, &row, err);
 }

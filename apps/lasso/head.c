@@ -265,6 +265,8 @@ int lasso_head_schedule(struct lasso_head *head, struct rondo_order *order)
         order->whole = !head->at.cut;
         order->couplings = head->at.cut ? order->couplings : head->at.gram;
         order->want = head->at.cut ? lasso_turn_want(head) : head->at.chosen;
+        order->variables = head->working;
+        order->count = head->at.cut && lasso_turn_opens(head) ? head->at.chosen : 0;
     } else if (lasso->by_violation && lasso->mode == LASSO_SOLVE) {
         int64_t want = 2 * head->at.nnz > LASSO_WANT_LEAST ? 2 * head->at.nnz : LASSO_WANT_LEAST;
         order->want = want < order->want ? want : order->want;

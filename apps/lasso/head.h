@@ -169,6 +169,8 @@ int lasso_set_solved(struct lasso_head *head, struct rondo_head_link *link);
 bool lasso_cuts_sets(const struct lasso *lasso);
 /* Variables in the next round. */
 int64_t lasso_turn_want(const struct lasso_head *head);
+/* The next round is the first of a set whose couplings are worth computing together. */
+bool lasso_turn_opens(const struct lasso_head *head);
 /* A round's full step would have kept that share of what its variables promised alone. */
 void lasso_turn_width(struct lasso_head *head, double kept);
 /* A set was chosen. */

@@ -22,6 +22,8 @@ enum {
     TURNS_MOST = 2000,
     LEFT_MOST = 32,    /* when a turn ends, or half a round */
     ROWS = 8,          /* for each variable that moves at once */
+    AHEAD = 4096,      /* couplings of k together, in panels of 64, read each column k / 128 times; turn
+                        * by turn once in each, as they meet, and sets take some 30 turns */
 };
 
 static const double LITTLE = 0.9, MUCH = 0.95; /* of the promise: fewer at once, or more */
@@ -34,6 +36,12 @@ bool lasso_cuts_sets(const struct lasso *lasso)
 int64_t lasso_turn_want(const struct lasso_head *head)
 {
     return head->at.width < head->at.left ? head->at.width : head->at.left;
+}
+
+bool lasso_turn_opens(const struct lasso_head *head)
+{
+    const struct numbers *at = &head->at;
+    return at->turns == 0 && at->left == at->chosen && at->chosen <= AHEAD && at->most > 1;
 }
 
 static void set_width(struct lasso_head *head, int64_t width)

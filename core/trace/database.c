@@ -9,7 +9,7 @@
 
 static const char schema_text[] =
     "PRAGMA application_id = 1382966356;" /* DATABASE_ID */
-    "PRAGMA user_version = 1;"            /* DATABASE_VERSION */
+    "PRAGMA user_version = 2;"            /* DATABASE_VERSION */
 
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;"
     "CREATE TABLE rounds("
@@ -17,7 +17,8 @@ static const char schema_text[] =
     " wanted INTEGER, drawn INTEGER, refused INTEGER, taken INTEGER,"
     " pairs_needed INTEGER, pairs_computed INTEGER, coupled_pairs INTEGER,"
     " weight_sum REAL, weight_taken REAL, cost_max REAL, cost_mean REAL, objective REAL,"
-    " plan_ns INTEGER, push_ns INTEGER, commit_ns INTEGER, begin_ns INTEGER, end_ns INTEGER,"
+    " plan_ns INTEGER, push_ns INTEGER, commit_ns INTEGER, couple_ns INTEGER,"
+    " begin_ns INTEGER, end_ns INTEGER,"
     " note TEXT);"
     "CREATE TABLE blocks("
     " round INTEGER, block INTEGER, count INTEGER, cost REAL, variables BLOB);"
@@ -41,7 +42,8 @@ static const char schema_text[] =
     " sum(drawn) AS drawn, sum(refused) AS refused, sum(taken) AS taken,"
     " sum(pairs_needed) AS pairs_needed, sum(pairs_computed) AS pairs_computed,"
     " sum(plan_ns) / 1e9 AS plan_s, sum(push_ns) / 1e9 AS push_s,"
-    " sum(commit_ns) / 1e9 AS commit_s FROM rounds GROUP BY kind;"
+    " sum(commit_ns) / 1e9 AS commit_s, sum(couple_ns) / 1e9 AS couple_s"
+    " FROM rounds GROUP BY kind;"
 
     "CREATE VIEW note_totals AS SELECT note, count(*) AS rounds, min(round) AS first_round,"
     " max(round) AS last_round FROM rounds WHERE note <> '' GROUP BY note;"
@@ -73,7 +75,7 @@ static const char schema_text[] =
     DIGIT(14, 48) " + " DIGIT(13, 52) " + " DIGIT(16, 56) " + " DIGIT(15, 60)
     " AS variable FROM hexes;";
 
-_Static_assert(DATABASE_ID == 1382966356 && DATABASE_VERSION == 1,
+_Static_assert(DATABASE_ID == 1382966356 && DATABASE_VERSION == 2,
                "the numbers in the schema's text");
 
 const char *const database_schema = schema_text;

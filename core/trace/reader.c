@@ -204,9 +204,10 @@ static struct trace_round round_of(const struct query *query)
         .plan_ns = query_whole(query, 16),
         .push_ns = query_whole(query, 17),
         .commit_ns = query_whole(query, 18),
-        .begin_ns = query_whole(query, 19),
-        .end_ns = query_whole(query, 20),
-        .note = query_text(query, 21),
+        .couple_ns = query_whole(query, 19),
+        .begin_ns = query_whole(query, 20),
+        .end_ns = query_whole(query, 21),
+        .note = query_text(query, 22),
     };
 }
 
@@ -217,8 +218,8 @@ int reader_rounds(struct trace_reader *reader, struct reader_window window,
     struct query query;
     const char *sql = "SELECT round, kind, phases, blocks, wanted, drawn, refused, taken,"
                       " pairs_needed, pairs_computed, coupled_pairs, weight_sum, weight_taken,"
-                      " cost_max, cost_mean, objective, plan_ns, push_ns, commit_ns, begin_ns,"
-                      " end_ns, note FROM rounds WHERE round BETWEEN ?1 AND ?2 ORDER BY round";
+                      " cost_max, cost_mean, objective, plan_ns, push_ns, commit_ns, couple_ns,"
+                      " begin_ns, end_ns, note FROM rounds WHERE round BETWEEN ?1 AND ?2 ORDER BY round";
     int code = query_ask(&query, reader, sql, window, err);
     while (query_next(&query, &code, err)) {
         struct trace_round round = round_of(&query);

@@ -86,7 +86,7 @@ struct reader_summary {
     int64_t pairs_needed, pairs_computed, coupled_pairs;
     double hit_ratio;                        /* needed and not computed / needed */
     double imbalance_mean, imbalance_max;    /* of cost_max / cost_mean, rounds that have blocks */
-    int64_t plan_ns, push_ns, commit_ns;
+    int64_t plan_ns, push_ns, commit_ns, couple_ns;
     int64_t elapsed_ns;                      /* from the first begin to the last end */
     double objective_first, objective_last;  /* of the rounds that say one */
 };

@@ -8,7 +8,7 @@ enum { BLOB_BYTES = 64 * 1024 };
 
 static const char *const insert_sql[ROWS_INSERTS] = {
     [ROWS_ROUND] = "INSERT INTO rounds VALUES"
-                     " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                     " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [ROWS_BLOCK] = "INSERT INTO blocks VALUES (?,?,?,?,?)",
     [ROWS_TASK] = "INSERT INTO tasks VALUES (?,?,?,?,?,?,?)",
     [ROWS_CONFLICT] = "INSERT INTO conflicts VALUES (?,?,?,?,?)",
@@ -64,9 +64,10 @@ static int insert_round(struct rows *rows, const struct trace_round *round)
     sqlite3_bind_int64(row, 17, round->plan_ns);
     sqlite3_bind_int64(row, 18, round->push_ns);
     sqlite3_bind_int64(row, 19, round->commit_ns);
-    sqlite3_bind_int64(row, 20, round->begin_ns);
-    sqlite3_bind_int64(row, 21, round->end_ns);
-    sqlite3_bind_text(row, 22, round->note, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(row, 20, round->couple_ns);
+    sqlite3_bind_int64(row, 21, round->begin_ns);
+    sqlite3_bind_int64(row, 22, round->end_ns);
+    sqlite3_bind_text(row, 23, round->note, -1, SQLITE_STATIC);
     return run(rows, ROWS_ROUND);
 }
 

@@ -52,7 +52,8 @@ static int sum_rounds(struct trace_reader *reader, struct reader_window window,
                       " sum(pairs_needed), sum(pairs_computed), sum(coupled_pairs),"
                       " avg(cost_max / cost_mean) FILTER (WHERE cost_mean > 0),"
                       " max(cost_max / cost_mean) FILTER (WHERE cost_mean > 0),"
-                      " sum(plan_ns), sum(push_ns), sum(commit_ns), max(end_ns) - min(begin_ns)"
+                      " sum(plan_ns), sum(push_ns), sum(commit_ns), max(end_ns) - min(begin_ns),"
+                      " sum(couple_ns)"
                       " FROM rounds WHERE round BETWEEN ?1 AND ?2";
     int code = query_ask(&query, reader, sql, window, err);
     if (query_next(&query, &code, err)) {
@@ -72,6 +73,7 @@ static int sum_rounds(struct trace_reader *reader, struct reader_window window,
         out->push_ns = query_whole(&query, 13);
         out->commit_ns = query_whole(&query, 14);
         out->elapsed_ns = query_whole(&query, 15);
+        out->couple_ns = query_whole(&query, 16);
     }
     query_done(&query);
     out->fill_ratio = ratio((double)out->updates, (double)out->wanted);

@@ -53,6 +53,7 @@ struct trace_round {
     double cost_max, cost_mean; /* over blocks; their ratio is the imbalance */
     double objective;           /* after the commit; NAN where the app did not say */
     int64_t plan_ns, push_ns, commit_ns; /* spent planning; from first task to last result; settling */
+    int64_t couple_ns; /* of these, from asking for couplings to having them */
     int64_t begin_ns, end_ns;
     const char *note; /* the ladder's step ("full", "line search", "joint", ...), or "" */
     const struct trace_block *block;       /* [blocks] from TRACE_BLOCKS on, else NULL */

@@ -43,6 +43,7 @@ static const struct listing_column round_columns[] = {
     { "plan_ns", NULL, LISTING_NS, 0, AT(round.plan_ns) },
     { "push_ns", NULL, LISTING_NS, 0, AT(round.push_ns) },
     { "commit_ns", NULL, LISTING_NS, 0, AT(round.commit_ns) },
+    { "couple_ns", NULL, LISTING_NS, 0, AT(round.couple_ns) },
     { "begin_ns", NULL, LISTING_NS, 0, AT(round.begin_ns) },
     { "end_ns", NULL, LISTING_NS, 0, AT(round.end_ns) },
     { 0 },

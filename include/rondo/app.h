@@ -128,7 +128,9 @@ struct rondo_order {
     int64_t want;        /* SAMPLED: at most so many variables; default blocks x block_size */
     bool couplings;      /* SAMPLED, JOIN: tasks bring the couplings of their block */
     bool no_pull;        /* partials go to settle as results, shard order within block order */
-    const int64_t *variables;       /* JOIN: [count], distinct */
+    const int64_t *variables;       /* JOIN: [count], distinct.  SAMPLED: this round and later ones are
+                                     * drawn of these, whose couplings are computed ahead and together
+                                     * where there is room; a hint, it changes no plan */
     const struct rondo_pair *pairs; /* PLAN: [count] */
     int64_t count;
     struct rondo_bytes commit; /* REST: what apply gets */

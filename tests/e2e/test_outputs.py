@@ -159,7 +159,7 @@ class Files(Outputs):
     def test_trace_as_a_database(self):
         (mark,), (version,) = (self.query("out", "PRAGMA " + name)[0]
                                for name in ("application_id", "user_version"))
-        self.assertEqual((mark, version), (APPLICATION_ID, 1))
+        self.assertEqual((mark, version), (APPLICATION_ID, 2))
         self.assertEqual(self.query("out", "PRAGMA integrity_check"), [("ok",)])
         self.assertEqual(self.query("out", "PRAGMA journal_mode"), [("delete",)])
         self.assertEqual([row[0] for row in self.query("out", "SELECT round FROM rounds ORDER BY 1")],

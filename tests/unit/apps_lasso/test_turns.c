@@ -35,7 +35,7 @@ static struct lasso_spec spec_of(const struct design *design, int32_t blocks, in
 }
 
 struct watch {
-    int64_t blocks, rounds, steps, longest, widest;
+    int64_t blocks, rounds, steps, longest, widest, asking;
     bool cut, alone;
 };
 
@@ -48,6 +48,7 @@ static void on_round(void *context, const struct lasso *lasso, const struct lass
         return;
     int64_t steps = at->inner_steps - watch->steps, longest = at->critical_steps - watch->longest;
     watch->rounds++;
+    watch->asking += round->pairs_computed > 0;
     watch->cut = watch->cut || at->cut;
     watch->steps = at->inner_steps;
     watch->longest = at->critical_steps;
@@ -82,6 +83,8 @@ Test(turns, a_set_goes_in_rounds_as_the_spec_has_them)
         cr_expect(watch.cut);
         cr_expect_leq(watch.widest, blocks);
         cr_expect_leq(watch.widest, N / 8 + 1, "%lld", (long long)watch.widest);
+        cr_expect_leq(watch.asking, SWEEPS_MOST, "a set's couplings are computed once, and together");
+        cr_expect_eq(watch.asking > 0, blocks > 1);
     }
     design_fini(&design);
 }

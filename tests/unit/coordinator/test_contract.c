@@ -308,6 +308,34 @@ Test(contract, a_whole_round_is_alone_and_has_room)
     drive_job_fini(&end);
 }
 
+/* The variables that a sampled round says it is drawn of. */
+static struct rondo_order ahead;
+
+static int ahead_schedule(void *head, int64_t round, struct rondo_order *order)
+{
+    int code = app_reduce.schedule(head, round, order);
+    order->variables = ahead.variables;
+    order->count = ahead.count;
+    return code;
+}
+
+Test(contract, a_sampled_round_is_drawn_of_variables_that_there_are)
+{
+    static const int64_t right[] = { 47, 0, 11 }, wrong[] = { 0, 48 };
+    struct rondo_app app = app_reduce;
+    struct drive_job job = { .app = &app, .workers = 2 };
+    app.schedule = ahead_schedule;
+    ahead = (struct rondo_order){ .variables = right, .count = 3 };
+    struct drive_end end = patterns_good(&job);
+    drive_job_fini(&end);
+    ahead = (struct rondo_order){ .variables = wrong, .count = 2 };
+    expect_said(&app, "a sampled round names a variable that is not there");
+    ahead = (struct rondo_order){ .count = 1 };
+    expect_said(&app, "a sampled round names a variable that is not there");
+    ahead = (struct rondo_order){ .variables = right, .count = -1 };
+    expect_said(&app, "a sampled round names a variable that is not there");
+}
+
 static struct rondo_order bad_join;
 
 static int join_settle(void *head, struct rondo_head_link *link, int64_t round, int32_t phase,

@@ -73,7 +73,7 @@ static inline const struct trace_round *sample_round(int64_t number)
         .pairs_computed = 400 + number, .coupled_pairs = 50 + number, .weight_sum = 6.5,
         .weight_taken = 1.0 / 3.0, .cost_max = 12.0, .cost_mean = 11.0,
         .objective = number % 3 ? 100.0 / (double)number : (double)NAN, .plan_ns = 10 * number,
-        .push_ns = 20 * number, .commit_ns = 30 * number, .begin_ns = 1000 * number,
+        .push_ns = 20 * number, .commit_ns = 30 * number, .couple_ns = 7 * number, .begin_ns = 1000 * number,
         .end_ns = 1000 * number + 900, .note = number % 2 ? "full" : "", .block = block,
         .conflict = conflict, .conflicts = SAMPLE_CONFLICTS, .task = task, .tasks = SAMPLE_TASKS,
     };

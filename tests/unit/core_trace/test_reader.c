@@ -155,7 +155,7 @@ static void write_three(void)
         .round = 1, .kind = "sampled", .blocks = 2, .wanted = 100, .drawn = 120, .refused = 10,
         .taken = 80, .pairs_needed = 1000, .pairs_computed = 1000, .coupled_pairs = 5,
         .cost_max = 30, .cost_mean = 20, .objective = 8, .plan_ns = 10, .push_ns = 60,
-        .commit_ns = 5, .begin_ns = 100, .end_ns = 200, .note = "full",
+        .commit_ns = 5, .couple_ns = 4, .begin_ns = 100, .end_ns = 200, .note = "full",
     };
     struct trace_writer *writer = sample_writer(TRACE_ROUNDS, -1);
     cr_assert_eq(trace_write(writer, &round, NULL), RONDO_OK);
@@ -192,6 +192,7 @@ Test(reader, a_summary_adds_up)
     cr_assert_eq(sum.pairs_computed, 1500);
     cr_assert_eq(sum.coupled_pairs, 10);
     cr_assert_eq(sum.plan_ns + sum.push_ns + sum.commit_ns, 150);
+    cr_assert_eq(sum.couple_ns, 8);
     cr_assert_eq(sum.elapsed_ns, 1000);
     cr_assert_float_eq(sum.fill_ratio, 0.6, 1e-12);
     cr_assert_float_eq(sum.hit_ratio, 0.25, 1e-12);

@@ -51,8 +51,8 @@ Test(views, rounds_for_programs)
                                  .pairs_needed = 4, .pairs_computed = 3, .coupled_pairs = 2,
                                  .weight_sum = 0.5, .weight_taken = (double)INFINITY,
                                  .cost_max = 3, .cost_mean = 2, .objective = (double)NAN,
-                                 .plan_ns = 1, .push_ns = 2, .commit_ns = 3, .begin_ns = 4,
-                                 .end_ns = 9, .note = "a \"b\"\n\\\xc3\xa9\xff" };
+                                 .plan_ns = 1, .push_ns = 2, .commit_ns = 3, .couple_ns = 1,
+                                 .begin_ns = 4, .end_ns = 9, .note = "a \"b\"\n\\\xc3\xa9\xff" };
     struct trace_writer *writer = sample_writer(TRACE_ROUNDS, -1);
     cr_assert_eq(trace_write(writer, &round, NULL), RONDO_OK);
     cr_assert_eq(trace_close(writer, NULL), RONDO_OK);
@@ -63,7 +63,7 @@ Test(views, rounds_for_programs)
            "\"note\":\"a \\\"b\\\"\\u000a\\\\\xc3\xa9\\ufffd\",\"pairs_needed\":4,"
            "\"pairs_computed\":3,\"coupled_pairs\":2,\"hit_ratio\":0.25,\"weight_sum\":0.5,"
            "\"weight_taken\":null,\"cost_max\":3,\"cost_mean\":2,\"plan_ns\":1,\"push_ns\":2,"
-           "\"commit_ns\":3,\"begin_ns\":4,\"end_ns\":9}\n]}\n");
+           "\"commit_ns\":3,\"couple_ns\":1,\"begin_ns\":4,\"end_ns\":9}\n]}\n");
 }
 
 Test(views, blocks_in_full_for_programs_and_in_part_for_people)

@@ -36,6 +36,7 @@ static int check_round(void *context, const struct trace_round *got)
     cr_assert_eq(got->plan_ns, want->plan_ns);
     cr_assert_eq(got->push_ns, want->push_ns);
     cr_assert_eq(got->commit_ns, want->commit_ns);
+    cr_assert_eq(got->couple_ns, want->couple_ns);
     cr_assert_eq(got->begin_ns, want->begin_ns);
     cr_assert_eq(got->end_ns, want->end_ns);
     cr_assert_str_eq(got->note, want->note);
@@ -197,11 +198,11 @@ static void refuse_resume(const char *says)
 
 Test(writer, resume_refuses_what_is_not_its_own)
 {
-    static const unsigned char two[] = { 0, 0, 0, 2 };
+    static const unsigned char one[] = { 0, 0, 0, 1 };
     sample_trace(TRACE_ALL, 5);
-    sample_poke(60, two, 4); /* user_version, see the SQLite file format */
-    refuse_resume("version 2");
-    sample_poke(68, two, 4); /* application_id */
+    sample_poke(60, one, 4); /* user_version, see the SQLite file format */
+    refuse_resume("version 1");
+    sample_poke(68, one, 4); /* application_id */
     refuse_resume("not a Rondo trace");
     sample_poke(0, "something else ", 16);
     refuse_resume("not a Rondo trace");

@@ -31,7 +31,7 @@ struct room {
 static struct room make(int64_t pairs, int64_t columns)
 {
     struct room room;
-    cr_assert_eq(cache_init(&room.cache, 100, 10), RONDO_OK);
+    cr_assert_eq(cache_init(&room.cache, 100, 10, 0.1), RONDO_OK);
     cr_assert_eq(request_init(&room.request, pairs, columns), RONDO_OK);
     for (int64_t i = 0; i < 10; i++)
         room.slot[i] = cache_enter(&room.cache, 90 - 7 * i);

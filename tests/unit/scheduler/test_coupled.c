@@ -28,7 +28,7 @@ Test(coupled, reads_the_same_relation_whatever_the_order_of_slots)
     struct cache cache;
     struct coupled coupled;
     int32_t near[NEAR], batch[BATCH];
-    cr_assert_eq(cache_init(&cache, M, M), RONDO_OK);
+    cr_assert_eq(cache_init(&cache, M, M, 0.5), RONDO_OK);
     cr_assert_eq(coupled_init(&coupled, NEAR, BATCH), RONDO_OK);
     for (int64_t i = 0; i < NEAR; i++)
         near[i] = cache_enter(&cache, i * 37 % M);
@@ -40,8 +40,8 @@ Test(coupled, reads_the_same_relation_whatever_the_order_of_slots)
     }
     lineup_sort(&coupled.near, near, NEAR, coupled.scratch);
     lineup_sort(&coupled.batch, batch, BATCH, coupled.scratch);
-    coupled_read_near(&coupled, &cache, 0.5);
-    coupled_read_batch(&coupled, &cache, 0.5);
+    coupled_read_near(&coupled, &cache);
+    coupled_read_batch(&coupled, &cache);
     for (int64_t i = 0; i < BATCH; i++) {
         for (int64_t n = 0; n < NEAR; n++)
             cr_assert_eq(bitset_has(coupled_to_near(&coupled, i), n),
@@ -52,11 +52,4 @@ Test(coupled, reads_the_same_relation_whatever_the_order_of_slots)
     }
     coupled_fini(&coupled);
     cache_fini(&cache);
-}
-
-Test(coupled, what_is_no_number_is_coupled)
-{
-    cr_assert(coupled_above(NAN, 0.5));
-    cr_assert(coupled_above(-0.6, 0.5));
-    cr_assert_not(coupled_above(-0.5, 0.5));
 }

@@ -467,3 +467,79 @@ Test(scheduler, every_variable_is_visited_once_before_delta_decides)
     }
     scheduler_destroy(s);
 }
+
+/* The couplings of M variables ahead of round 1, where `ahead` is true; the plans of four rounds. */
+static void plan_four(struct scheduler *s, struct drive *drive, int64_t M, bool ahead,
+                      struct scheduler_plan *plans)
+{
+    static int64_t variables[4][64];
+    int64_t all[64];
+    struct rondo_pairs need;
+    for (int64_t j = 0; j < M; j++)
+        all[j] = (j * 7 + 3) % M;
+    for (int64_t round = 1; round <= 4; round++) {
+        scheduler_begin(s, round, 8);
+        if (ahead && round == 1)
+            scheduler_ahead(s, M, all);
+        while (scheduler_step(s, &need) == SCHEDULER_NEEDS)
+            drive_answer(drive, s, &need);
+        struct scheduler_plan *plan = &plans[round - 1];
+        *plan = *scheduler_plan(s, round);
+        memcpy(variables[round - 1], plan->variables, (size_t)plan->taken * sizeof(int64_t));
+        plan->variables = variables[round - 1];
+        cr_assert(!ahead || round == 1 || plan->pairs_computed == 0, "all are known");
+        scheduler_commit(s, round);
+    }
+}
+
+Test(scheduler, couplings_ahead_are_asked_for_once_and_change_no_plan)
+{
+    enum { M = 50 };
+    for (int mode = COUPLED_SOLVE; mode <= COUPLED_DROP; mode++) {
+        struct scheduler_plan with[4], without[4];
+        int64_t size = 5;
+        for (int ahead = 0; ahead < 2; ahead++) {
+            struct scheduler_config config = config_of(M, 8, 1, (enum coupled_mode)mode);
+            config.rule = RULE_UNIFORM;
+            config.cache_bytes = 1 << 20;
+            struct scheduler *s = create(config);
+            struct drive drive = { .coupling = families, .world = &size };
+            plan_four(s, &drive, M, ahead, ahead ? with : without);
+            cr_assert(!ahead || drive.asked == M * (M - 1) / 2, "each pair once");
+            cr_assert(ahead || drive.asked < M * (M - 1) / 2);
+            drive_fini(&drive);
+            scheduler_destroy(s);
+        }
+        for (int i = 0; i < 4; i++) {
+            cr_assert(with[i].taken == without[i].taken && with[i].refused == without[i].refused);
+            cr_assert(memcmp(with[i].variables, without[i].variables,
+                             (size_t)with[i].taken * sizeof(int64_t)) == 0);
+        }
+    }
+}
+
+/* The least cache has no room for them all, and a round that looks at no pair needs none. */
+Test(scheduler, couplings_ahead_are_a_hint)
+{
+    enum { M = 50 };
+    for (int check = CHECK_NONE; check <= CHECK_CORRELATION; check++) {
+        struct scheduler_config config = config_of(M, 8, 1, COUPLED_DROP);
+        config.check = (enum dependency_check)check;
+        struct scheduler *s = create(config);
+        struct drive drive = { .coupling = none };
+        struct scheduler_plan plans[4];
+        plan_four(s, &drive, M, false, plans);
+        int64_t asked = drive.asked, all[M];
+        for (int64_t j = 0; j < M; j++)
+            all[j] = j;
+        scheduler_begin(s, 5, 8);
+        scheduler_ahead(s, M, all);
+        struct rondo_pairs need;
+        while (scheduler_step(s, &need) == SCHEDULER_NEEDS)
+            drive_answer(&drive, s, &need);
+        cr_assert_eq(scheduler_plan(s, 5)->taken, 8);
+        cr_assert_leq(drive.asked - asked, 8 * 7 / 2);
+        drive_fini(&drive);
+        scheduler_destroy(s);
+    }
+}

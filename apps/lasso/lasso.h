@@ -30,6 +30,7 @@
 #include <math.h>
 
 struct lasso;
+struct products;
 /* Appends bytes to a buffer of the host's. */
 int lasso_append(const struct lasso *lasso, struct rondo_buf *out, const void *bytes, size_t size);
 
@@ -182,6 +183,7 @@ struct lasso_scratch {
     int32_t phase;
     int32_t *place; /* [p] zeros, but while a panel of couplings is united */
     struct rondo_buf room, list, gram;
+    struct products *products; /* [folds + 1]; products.c */
 };
 
 int lasso_common_create(const void *problem, int32_t index, void **state, struct rondo_error *err);
@@ -232,6 +234,15 @@ struct lasso_commit {
 /* ---- couple.c */
 int lasso_couple(const void *problem, const void *common, const void *shard, void *scratch,
                  const struct rondo_pairs *pairs, double *out);
+
+/* ---- products.c: X'VX of some columns, kept from block to block, under a quadratic loss and weights v */
+/* So many columns at most; 0: where there is none of it. */
+int64_t lasso_products_most(const struct lasso *lasso);
+/* out[count x count] = (x_j'V x_k - sum_j sum_k) unit_j unit_k of the listed, ascending, at most so many.
+ * RONDO_ENOMEM. */
+int lasso_products(const struct lasso *lasso, struct lasso_scratch *scratch, int64_t count,
+                   const int64_t *variable, const double *sum, const double *unit, double *out);
+void lasso_products_free(const struct lasso *lasso, struct products *all);
 
 /* ---- packed.c: genotypes; r, and what is added to, has all rows */
 /* Room for `imputed` and `lacks`.  RONDO_ENOMEM. */

@@ -47,6 +47,8 @@ struct outer {
     int64_t *start;         /* [count + 1] */
     double shift, moved;    /* of b0: of the model under way, of all */
     bool major;             /* the loss has a quadratic of its own for steps */
+    bool whole;             /* it is a quadratic, whose couplings are kept: one model, of all variables */
+    double change;          /* of the model, penalty aside; whole only */
     double sum_h, sum_r, loss; /* sum_r: of what scratch->r has while a model is solved; dense only */
     int64_t steps, reads;
     struct descent descent;
@@ -157,7 +159,7 @@ static double begin_model(struct outer *at, bool first)
         at->was[i] = at->b[i];
         double v = lasso_violation(at->b[i], -at->g[i], l1, l2, lasso->nonnegative) * block;
         worst = fmax(worst, v);
-        if (says && (v > 0 || at->b[i] != 0))
+        if (says && (at->whole || v > 0 || at->b[i] != 0))
             at->list[at->active++] = (int32_t)i;
         if (first) {
             at->violation[i] = v;
@@ -242,40 +244,73 @@ static void weigh_column(struct outer *at, int64_t i, const double *root, double
     lasso->panel->scaled(to, root, lasso->n, to);
 }
 
+/* c[active x active]: the couplings under H, from columns laid out in the room. */
+static void multiply_columns(struct outer *at, double *c, double *room)
+{
+    const struct lasso *lasso = at->lasso;
+    int64_t m = at->active, n = lasso->n;
+    double *root = room + m * n;
+    const double **list = (const double **)(void *)(root + n);
+    for (int64_t i = 0; i < n; i++)
+        root[i] = sqrt(at->scratch->h[i]);
+    for (int64_t k = 0; k < m; k++) {
+        weigh_column(at, at->list[k], root, room + k * n);
+        list[k] = room + k * n;
+    }
+    lasso->panel->products(list, m, list, m, n, c, m);
+}
+
+/* The same from what is kept: x_j'Hx_k - x_j'h x_k'h / sum h.  RONDO_ENOMEM. */
+static int recall_products(struct outer *at, double *c, double *room)
+{
+    const struct lasso *lasso = at->lasso;
+    int64_t m = at->active, *variable = (int64_t *)(void *)room;
+    double *unit = room + m, *sum = unit + m, root = 1 / sqrt((double)lasso->n);
+    for (int64_t k = 0; k < m; k++) {
+        int64_t i = at->list[k], j = at->task->variables[i];
+        double xh = lasso->mean[j] * at->sum_h - at->mean[i];
+        variable[k] = j;
+        unit[k] = at->unit[i] * root;
+        sum[k] = lasso->intercept ? xh * sqrt(at->descent.gain) : 0;
+    }
+    return lasso_products(lasso, at->scratch, m, variable, sum, unit, c);
+}
+
 /* The model on its couplings, by Newton steps: for columns that are so dependent that passes do not end.
  * RONDO_ENOMEM. */
 static int solve_on_couplings(struct outer *at, double tolerance)
 {
     const struct lasso *lasso = at->lasso;
-    int64_t m = at->active, n = lasso->n;
+    int64_t m = at->active, n = lasso->n, beside = at->whole ? 3 * m : m * n + n + m;
     struct rondo_buf *gram = &at->scratch->gram;
-    int code = lasso->host->reserve(gram, (size_t)(m * n + m * m + 4 * m + n) * sizeof(double)
-                                              + (size_t)m * sizeof(double *));
+    int code = lasso->host->reserve(gram, (size_t)(m * m + 5 * m + beside) * sizeof(double));
     if (code)
         return code;
-    double *column = (double *)(void *)gram->data, *c = column + m * n, *w = c + m * m, *q = w + m;
-    double *l1 = q + m, *l2 = l1 + m, *root = l2 + m;
-    const double **list = (const double **)(void *)(root + n);
-    for (int64_t i = 0; i < n; i++)
-        root[i] = sqrt(at->scratch->h[i]);
+    double *c = (double *)(void *)gram->data, *w = c + m * m, *q = w + m, *l1 = q + m, *l2 = l1 + m;
+    if (at->whole)
+        code = recall_products(at, c, l2 + m);
+    else
+        multiply_columns(at, c, l2 + m);
+    if (code)
+        return code;
     for (int64_t k = 0; k < m; k++) {
         int64_t i = at->list[k];
-        weigh_column(at, i, root, column + k * n);
-        list[k] = column + k * n;
         w[k] = at->w[i];
-        q[k] = gradient(at, i);
+        q[k] = at->whole ? -at->g[i] * at->unit[i] : gradient(at, i);
         l1[k] = at->l1[i];
         l2[k] = at->l2[i];
-    }
-    lasso->panel->products(list, m, list, m, n, c, m);
-    for (int64_t k = 0; k < m; k++)
         c[k * m + k] = 1;
+    }
     struct lasso_block block = { .count = m, .couplings = c, .w = w, .q = q, .l1 = l1, .l2 = l2,
                                  .tolerance = tolerance, .mode = LASSO_SOLVE,
                                  .nonnegative = lasso->nonnegative };
     int64_t steps = lasso_solve(lasso, &block, &at->scratch->list);
-    for (int64_t k = 0; k < m; k++)
-        at->w[at->list[k]] = w[k];
+    at->change = 0;
+    for (int64_t k = 0; k < m; k++) {
+        int64_t i = at->list[k];
+        at->change += 0.5 * (w[k] - at->w[i]) * (q[k] - at->g[i] * at->unit[i]);
+        at->w[i] = w[k];
+    }
     at->steps += steps > 0 ? steps : 0;
     at->reads += m;
     return steps < 0 ? (int)steps : RONDO_OK;
@@ -294,7 +329,9 @@ static int solve_model(struct outer *at, double tolerance)
         .nonnegative = lasso->nonnegative,
     };
     int code = RONDO_OK;
-    for (int passes = 0; passes < PASSES_MOST && !code; passes++) {
+    if (at->whole)
+        code = solve_on_couplings(at, tolerance);
+    for (int passes = 0; passes < PASSES_MOST && !at->whole && !code; passes++) {
         if (pass(at, at->list, at->active) <= tolerance)
             break;
         if (!affords_couplings(at, passes))
@@ -374,6 +411,17 @@ static bool step(struct outer *at)
     return false;
 }
 
+/* A model that is F itself: its solution is where to go.  The intercept's own part is a^2 sum h / 2n. */
+static double go_there(struct outer *at, double a)
+{
+    double descent = 0.5 * a * a * at->sum_h / (double)at->lasso->n - at->change - penalty_change(at, 1);
+    if (descent > 0)
+        at->moved += at->shift;
+    else
+        memcpy(at->b, at->was, (size_t)at->count * sizeof *at->b);
+    return fmax(descent, 0);
+}
+
 /* Columns without a penalty may depend on each other so much that moving one by one ends far from where they
  * are best: before each model all of them take a Newton step together. */
 static void step_frame(struct outer *at)
@@ -432,6 +480,7 @@ static int prepare(struct outer *at)
     memcpy(at->scratch->eta, at->slice->eta, (size_t)lasso->n * sizeof(double));
     at->rows = lasso->rows;
     at->major = lasso->loss->majorised;
+    at->whole = at->count <= lasso_products_most(lasso);
     at->start[0] = 0;
     for (int64_t i = 0; i < at->count; i++) {
         int64_t j = at->task->variables[i];
@@ -454,7 +503,7 @@ int lasso_outer_pull(const struct lasso *lasso, const struct lasso_slice *slice,
         return code;
     const double *old = (const double *)(at.brief + 1);
     bool exact = lasso->loss->quadratic;
-    double loss = 0, worst = 0;
+    double loss = 0, worst = 0, descent = 0;
     for (int model = 0; model < OUTER_MOST; model++) {
         if (lasso->frees > 0 && !lasso->nonnegative)
             step_frame(&at);
@@ -462,16 +511,19 @@ int lasso_outer_pull(const struct lasso *lasso, const struct lasso_slice *slice,
         loss = model == 0 ? at.loss : loss;
         if (worst <= at.brief->tolerance)
             break;
+        double a = at.shift;
         code = solve_model(&at, exact ? at.brief->tolerance : fmax(INNER * worst, 0.3 * at.brief->tolerance));
         if (code)
             return code;
-        if (!step(&at))
+        if (at.whole)
+            descent = go_there(&at, a);
+        if (at.whole || !step(&at))
             break;
     }
     result->size = sizeof(struct lasso_answer) + 3 * each;
     struct lasso_answer *answer = (struct lasso_answer *)(void *)result->data;
     double *b = (double *)(answer + 1);
-    *answer = (struct lasso_answer){ .descent = descent_of(&at, old, loss), .steps = at.steps,
+    *answer = (struct lasso_answer){ .descent = at.whole ? descent : descent_of(&at, old, loss), .steps = at.steps,
                                      .shift = at.moved, .reads = at.reads };
     memcpy(b, at.b, each);
     memcpy(b + task->count, at.violation, each);

@@ -95,6 +95,9 @@ class SameBits(Jobs):
         for loss, folds in (("logistic", self.file("folds")), ("squared", 3)):
             with self.subTest(loss=loss):
                 self.assertIn("cv.json", self.same_files(self.job(loss, cv={"folds": folds}), loss))
+        with self.subTest(loss="squared, rows alike"):
+            spec = self.job("squared", weights=False, factor=False, cv={"folds": self.file("folds")})
+            self.assertIn("cv.json", self.same_files(spec, "alike"))
 
     def test_weights_are_relative_and_folds_are_names(self):
         """Weights times 4 and folds numbered otherwise in the same order: the same job."""

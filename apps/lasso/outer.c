@@ -7,6 +7,9 @@
  *     its residual       e = r - H u,   kept as e + z h, as the intercept a follows each variable at once
  *
  * a is not a variable: at its best sum e = 0 always, and z is all that a change of it needs.
+ *
+ * A squared loss is its own model: of dense columns it is solved once, on couplings that are kept
+ * (products.c).  A loss that is flat in places has models between f'' and a quadratic above it (relax).
  */
 #include "lasso.h"
 
@@ -18,12 +21,15 @@ enum {
     OUTER_MOST = 60,      /* models */
     PASSES_MOST = 1000,   /* over a model's variables */
     PASSES_LEAST = 8,     /* before couplings, which cost as much as entries ... */
+    PASSES_FEW = 2,       /* and where a loss is flat in places: its models are that of few rows */
     PRODUCTS = 32,        /* ... of so many products in registers */
+    TOGETHER = 64,        /* columns that are multiplied by those before them */
     GRAM_MOST = 1 << 25,  /* numbers in the columns that couplings are made of */
     HALVINGS = 40,
 };
 
 static const double INNER = 0.3;     /* of a model's violation: how far it is solved */
+static const double LESS = 0.1, MORE = 4, CUT = 0.25, EXCESS_LEAST = 1e-6; /* see adjust */
 static const double ARMIJO = 0.01;    /* of the model's decrease, which a step must bring */
 static const double FLOOR = 1e-9;     /* of |x_j|^2 mean h: the least c_j */
 
@@ -49,6 +55,7 @@ struct outer {
     bool major;             /* the loss has a quadratic of its own for steps */
     bool whole;             /* it is a quadratic, whose couplings are kept: one model, of all variables */
     double change;          /* of the model, penalty aside; whole only */
+    double excess;         /* of such a quadratic over f'': the share that a model has */
     double sum_h, sum_r, loss; /* sum_r: of what scratch->r has while a model is solved; dense only */
     int64_t steps, reads;
     struct descent descent;
@@ -126,6 +133,28 @@ static double sum_of(const double *x, int64_t n)
     return sum;
 }
 
+/* h = f'' + excess (h - f''): under a quadratic that lies nowhere below f steps are safe and far too short
+ * where most rows are flat; under f'' alone they are Newton's, of the rows that bend (semismooth: Qi and Sun,
+ * Math. Program. 58 (1993)). */
+static void relax(struct outer *at)
+{
+    struct lasso_scratch *scratch = at->scratch;
+    at->lasso->loss->derive(&at->rows, scratch->eta, false, scratch->r, scratch->u);
+    for (int64_t i = 0; i < at->lasso->n; i++)
+        scratch->h[i] = scratch->u[i] + at->excess * (scratch->h[i] - scratch->u[i]);
+}
+
+/* A step that went all the way asks for less excess, one that was cut short for more (Levenberg); with all
+ * of it the model lies above F, and where that does not descend nothing does. */
+static void adjust(struct outer *at, double t)
+{
+    if (t == 0)
+        at->excess = 1;
+    else if (at->major)
+        at->excess = t == 1 ? fmax(at->excess * LESS, EXCESS_LEAST) : t < CUT ? fmin(at->excess * MORE, 1)
+                                                                              : at->excess;
+}
+
 /* Gradients, curvatures and units; the largest violation, in the block's coordinates. */
 static double begin_model(struct outer *at, bool first)
 {
@@ -133,6 +162,8 @@ static double begin_model(struct outer *at, bool first)
     double n = (double)lasso->n, root = sqrt(n), worst = 0;
     struct lasso_scratch *scratch = at->scratch;
     at->loss = lasso->loss->derive(&at->rows, scratch->eta, at->major, scratch->r, scratch->h);
+    if (at->major)
+        relax(at);
     memcpy(scratch->v, scratch->r, (size_t)lasso->n * sizeof *scratch->v);
     at->sum_h = sum_of(scratch->h, lasso->n);
     double a = lasso->intercept && at->sum_h > 0 ? sum_of(scratch->r, lasso->n) / at->sum_h : 0;
@@ -210,7 +241,7 @@ static bool affords_couplings(const struct outer *at, int passes)
     double m = (double)at->active, n = (double)at->lasso->n, entries = 0;
     for (int64_t k = 0; k < at->active; k++)
         entries += at->lasso->cost[at->task->variables[at->list[k]]];
-    return passes >= PASSES_LEAST && m * n <= GRAM_MOST && (double)passes * PRODUCTS * entries >= m * m * n;
+    return passes >= (at->major ? PASSES_FEW : PASSES_LEAST) && m * n <= GRAM_MOST && (double)passes * PRODUCTS * entries >= m * m * n;
 }
 
 /* x_j'e in the units of w, at the residual as it is. */
@@ -257,7 +288,13 @@ static void multiply_columns(struct outer *at, double *c, double *room)
         weigh_column(at, at->list[k], root, room + k * n);
         list[k] = room + k * n;
     }
-    lasso->panel->products(list, m, list, m, n, c, m);
+    for (int64_t k = 0; k < m; k += TOGETHER) {
+        int64_t some = m - k < TOGETHER ? m - k : TOGETHER;
+        lasso->panel->products(list + k, some, list, k + some, n, c + k * m, m);
+    }
+    for (int64_t k = 0; k < m; k++)
+        for (int64_t i = k + 1; i < m; i++)
+            c[k * m + i] = c[i * m + k];
 }
 
 /* The same from what is kept: x_j'Hx_k - x_j'h x_k'h / sum h.  RONDO_ENOMEM. */
@@ -385,19 +422,39 @@ static double penalty_change(const struct outer *at, double t)
     return sum;
 }
 
-/* Goes along the model's solution as far as F falls enough; false: not at all. */
+/* How far along u F falls enough, and of a model that may lie below F as far as halving gains; 0: it does
+ * not. */
+static double length_of(const struct outer *at, double slope)
+{
+    const struct lasso *lasso = at->lasso;
+    double n = (double)lasso->n, t = 1, best = 0, least = 0;
+    for (int i = 0; i < HALVINGS && slope < 0; i++, t *= 0.5) {
+        double change = lasso->loss->change(&at->rows, at->scratch->eta, at->scratch->u, t) / n
+                        + penalty_change(at, t);
+        if (change <= ARMIJO * t * slope && change < least) {
+            best = t;
+            least = change;
+        } else if (best > 0) {
+            break;
+        }
+        if (best > 0 && !at->major)
+            break;
+    }
+    return best;
+}
+
+/* Goes along the model's solution; false: F does not fall. */
 static bool step(struct outer *at)
 {
     const struct lasso *lasso = at->lasso;
     struct lasso_scratch *scratch = at->scratch;
-    double n = (double)lasso->n, slope = penalty_change(at, 1), t = 1;
+    double slope = penalty_change(at, 1);
     direction(at, scratch->u);
-    slope -= lasso->kernel->dot(scratch->v, scratch->u, lasso->n) / n; /* v: r as the model found it */
-    for (int i = 0; i < HALVINGS && slope < 0; i++, t *= 0.5) {
-        double change = lasso->loss->change(&at->rows, scratch->eta, scratch->u, t) / n
-                        + penalty_change(at, t);
-        if (!(change <= ARMIJO * t * slope))
-            continue;
+    /* v: r as the model found it */
+    slope -= lasso->kernel->dot(scratch->v, scratch->u, lasso->n) / (double)lasso->n;
+    double t = length_of(at, slope);
+    adjust(at, t);
+    if (t > 0) {
         lasso->kernel->axpy(t, scratch->u, scratch->eta, lasso->n);
         for (int64_t k = 0; t < 1 && k < at->count; k++)
             at->b[k] = at->was[k] + t * (at->b[k] - at->was[k]);
@@ -480,6 +537,7 @@ static int prepare(struct outer *at)
     memcpy(at->scratch->eta, at->slice->eta, (size_t)lasso->n * sizeof(double));
     at->rows = lasso->rows;
     at->major = lasso->loss->majorised;
+    at->excess = 1;
     at->whole = at->count <= lasso_products_most(lasso);
     at->start[0] = 0;
     for (int64_t i = 0; i < at->count; i++) {
@@ -511,19 +569,20 @@ int lasso_outer_pull(const struct lasso *lasso, const struct lasso_slice *slice,
         loss = model == 0 ? at.loss : loss;
         if (worst <= at.brief->tolerance)
             break;
-        double a = at.shift;
+        double a = at.shift, excess = at.excess;
         code = solve_model(&at, exact ? at.brief->tolerance : fmax(INNER * worst, 0.3 * at.brief->tolerance));
         if (code)
             return code;
         if (at.whole)
             descent = go_there(&at, a);
-        if (at.whole || !step(&at))
+        if (at.whole || (!step(&at) && excess == 1))
             break;
     }
     result->size = sizeof(struct lasso_answer) + 3 * each;
     struct lasso_answer *answer = (struct lasso_answer *)(void *)result->data;
     double *b = (double *)(answer + 1);
-    *answer = (struct lasso_answer){ .descent = at.whole ? descent : descent_of(&at, old, loss), .steps = at.steps,
+    *answer = (struct lasso_answer){ .descent = at.whole ? descent : descent_of(&at, old, loss),
+                                     .steps = at.steps,
                                      .shift = at.moved, .reads = at.reads };
     memcpy(b, at.b, each);
     memcpy(b + task->count, at.violation, each);

@@ -283,8 +283,9 @@ double lasso_tolerance(const struct lasso_head *head)
     double unit = sqrt((double)lasso->n) / lasso->scale_most;
     double last = fmax(0.05 * lasso->gap * at->l1 * unit, 1e-14 * sqrt(2 * lasso->null_objective));
     bool crowded = lasso->points == 1 && lasso_is_crowded(head); /* a path's sets change little */
-    double share = at->sets && (!at->gram || crowded) ? ROUGH : FINE;
-    if (lasso->loss && lasso->points > 1)
+    bool coupled = at->gram || (at->chosen > 0 && at->chosen <= lasso_products_most(lasso));
+    double share = at->sets && (!coupled || crowded) ? ROUGH : FINE;
+    if (lasso->loss && !coupled && lasso->points > 1)
         share = PATH; /* the strong rule has foretold the set */
     return fmax(last, share * at->worst);
 }

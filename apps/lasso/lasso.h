@@ -31,6 +31,7 @@
 #include <math.h>
 
 struct lasso;
+struct products;
 /* Appends bytes to a buffer of the host's. */
 int lasso_append(const struct lasso *lasso, struct rondo_buf *out, const void *bytes, size_t size);
 
@@ -219,6 +220,7 @@ struct lasso_scratch {
     struct lasso_held held; /* sparse only */
     struct rondo_buf room, list, gram;
     struct rondo_buf near; /* window.c: its pairs */
+    struct products *products; /* [folds + 1]; products.c */
 };
 
 int lasso_common_create(const void *problem, int32_t index, void **state, struct rondo_error *err);
@@ -294,6 +296,15 @@ void lasso_hold(const struct lasso *lasso, const struct lasso_slice *slice, stru
 /* x'x_k of the variable with all that are held, at place[k] - 1; borrowed until the next. */
 const double *lasso_meet(const struct lasso *lasso, const struct lasso_slice *slice, struct lasso_held *held,
                          int64_t variable);
+
+/* ---- products.c: X'VX of some columns, kept from block to block, under a quadratic loss and weights v */
+/* So many columns at most; 0: where there is none of it. */
+int64_t lasso_products_most(const struct lasso *lasso);
+/* out[count x count] = (x_j'V x_k - sum_j sum_k) unit_j unit_k of the listed, ascending, at most so many.
+ * RONDO_ENOMEM. */
+int lasso_products(const struct lasso *lasso, struct lasso_scratch *scratch, int64_t count,
+                   const int64_t *variable, const double *sum, const double *unit, double *out);
+void lasso_products_free(const struct lasso *lasso, struct products *all);
 
 /* ---- packed.c: genotypes; r, and what is added to, has all rows */
 /* Room for `imputed` and `lacks`.  RONDO_ENOMEM. */

@@ -2,8 +2,8 @@
  *
  *     f*(u) = u^2 / 2 + u y,  |u| <= delta
  *
- * f'' is 0 beyond delta: steps take the quadratic that touches f at e and -e, h = min(1, delta / |e|)
- * (Huber and Dutter, 1974).
+ * f'' is 0 beyond delta: the quadratic above f touches it at e and -e, h = min(1, delta / |e|) (Huber and
+ * Dutter, 1974).
  */
 #include <rondo/types.h>
 

@@ -7,6 +7,9 @@
  *     its residual       e = r - H u,   kept as e + z h, as the intercept a follows each variable at once
  *
  * a is not a variable: at its best sum e = 0 always, and z is all that a change of it needs.
+ *
+ * A squared loss is its own model: of dense columns it is solved once, on couplings that are kept
+ * (products.c).  A loss that is flat in places has models between f'' and a quadratic above it (relax).
  */
 #include "lasso.h"
 
@@ -18,12 +21,15 @@ enum {
     OUTER_MOST = 60,      /* models */
     PASSES_MOST = 1000,   /* over a model's variables */
     PASSES_LEAST = 8,     /* before couplings, which cost as much as entries ... */
+    PASSES_FEW = 2,       /* and where a loss is flat in places: its models are that of few rows */
     PRODUCTS = 32,        /* ... of so many products in registers */
+    TOGETHER = 64,        /* columns that are multiplied by those before them */
     GRAM_MOST = 1 << 25,  /* numbers in the columns that couplings are made of */
     HALVINGS = 40,
 };
 
 static const double INNER = 0.3;     /* of a model's violation: how far it is solved */
+static const double LESS = 0.1, MORE = 4, CUT = 0.25, EXCESS_LEAST = 1e-6; /* see adjust */
 static const double ARMIJO = 0.01;    /* of the model's decrease, which a step must bring */
 static const double FLOOR = 1e-9;     /* of |x_j|^2 mean h: the least c_j */
 
@@ -47,6 +53,9 @@ struct outer {
     int64_t *start;         /* [count + 1] */
     double shift, moved;    /* of b0: of the model under way, of all */
     bool major;             /* the loss has a quadratic of its own for steps */
+    bool whole;             /* it is a quadratic, whose couplings are kept: one model, of all variables */
+    double change;          /* of the model, penalty aside; whole only */
+    double excess;         /* of such a quadratic over f'': the share that a model has */
     double sum_h, sum_r, loss; /* sum_r: of what scratch->r has while a model is solved; dense only */
     int64_t steps, reads;
     struct descent descent;
@@ -124,6 +133,28 @@ static double sum_of(const double *x, int64_t n)
     return sum;
 }
 
+/* h = f'' + excess (h - f''): under a quadratic that lies nowhere below f steps are safe and far too short
+ * where most rows are flat; under f'' alone they are Newton's, of the rows that bend (semismooth: Qi and Sun,
+ * Math. Program. 58 (1993)). */
+static void relax(struct outer *at)
+{
+    struct lasso_scratch *scratch = at->scratch;
+    at->lasso->loss->derive(&at->rows, scratch->eta, false, scratch->r, scratch->u);
+    for (int64_t i = 0; i < at->lasso->n; i++)
+        scratch->h[i] = scratch->u[i] + at->excess * (scratch->h[i] - scratch->u[i]);
+}
+
+/* A step that went all the way asks for less excess, one that was cut short for more (Levenberg); with all
+ * of it the model lies above F, and where that does not descend nothing does. */
+static void adjust(struct outer *at, double t)
+{
+    if (t == 0)
+        at->excess = 1;
+    else if (at->major)
+        at->excess = t == 1 ? fmax(at->excess * LESS, EXCESS_LEAST) : t < CUT ? fmin(at->excess * MORE, 1)
+                                                                              : at->excess;
+}
+
 /* Gradients, curvatures and units; the largest violation, in the block's coordinates. */
 static double begin_model(struct outer *at, bool first)
 {
@@ -131,6 +162,8 @@ static double begin_model(struct outer *at, bool first)
     double n = (double)lasso->n, root = sqrt(n), worst = 0;
     struct lasso_scratch *scratch = at->scratch;
     at->loss = lasso->loss->derive(&at->rows, scratch->eta, at->major, scratch->r, scratch->h);
+    if (at->major)
+        relax(at);
     memcpy(scratch->v, scratch->r, (size_t)lasso->n * sizeof *scratch->v);
     at->sum_h = sum_of(scratch->h, lasso->n);
     double a = lasso->intercept && at->sum_h > 0 ? sum_of(scratch->r, lasso->n) / at->sum_h : 0;
@@ -157,7 +190,7 @@ static double begin_model(struct outer *at, bool first)
         at->was[i] = at->b[i];
         double v = lasso_violation(at->b[i], -at->g[i], l1, l2, lasso->nonnegative) * block;
         worst = fmax(worst, v);
-        if (says && (v > 0 || at->b[i] != 0))
+        if (says && (at->whole || v > 0 || at->b[i] != 0))
             at->list[at->active++] = (int32_t)i;
         if (first) {
             at->violation[i] = v;
@@ -208,7 +241,7 @@ static bool affords_couplings(const struct outer *at, int passes)
     double m = (double)at->active, n = (double)at->lasso->n, entries = 0;
     for (int64_t k = 0; k < at->active; k++)
         entries += at->lasso->cost[at->task->variables[at->list[k]]];
-    return passes >= PASSES_LEAST && m * n <= GRAM_MOST && (double)passes * PRODUCTS * entries >= m * m * n;
+    return passes >= (at->major ? PASSES_FEW : PASSES_LEAST) && m * n <= GRAM_MOST && (double)passes * PRODUCTS * entries >= m * m * n;
 }
 
 /* x_j'e in the units of w, at the residual as it is. */
@@ -242,40 +275,79 @@ static void weigh_column(struct outer *at, int64_t i, const double *root, double
     lasso->panel->scaled(to, root, lasso->n, to);
 }
 
+/* c[active x active]: the couplings under H, from columns laid out in the room. */
+static void multiply_columns(struct outer *at, double *c, double *room)
+{
+    const struct lasso *lasso = at->lasso;
+    int64_t m = at->active, n = lasso->n;
+    double *root = room + m * n;
+    const double **list = (const double **)(void *)(root + n);
+    for (int64_t i = 0; i < n; i++)
+        root[i] = sqrt(at->scratch->h[i]);
+    for (int64_t k = 0; k < m; k++) {
+        weigh_column(at, at->list[k], root, room + k * n);
+        list[k] = room + k * n;
+    }
+    for (int64_t k = 0; k < m; k += TOGETHER) {
+        int64_t some = m - k < TOGETHER ? m - k : TOGETHER;
+        lasso->panel->products(list + k, some, list, k + some, n, c + k * m, m);
+    }
+    for (int64_t k = 0; k < m; k++)
+        for (int64_t i = k + 1; i < m; i++)
+            c[k * m + i] = c[i * m + k];
+}
+
+/* The same from what is kept: x_j'Hx_k - x_j'h x_k'h / sum h.  RONDO_ENOMEM. */
+static int recall_products(struct outer *at, double *c, double *room)
+{
+    const struct lasso *lasso = at->lasso;
+    int64_t m = at->active, *variable = (int64_t *)(void *)room;
+    double *unit = room + m, *sum = unit + m, root = 1 / sqrt((double)lasso->n);
+    for (int64_t k = 0; k < m; k++) {
+        int64_t i = at->list[k], j = at->task->variables[i];
+        double xh = lasso->mean[j] * at->sum_h - at->mean[i];
+        variable[k] = j;
+        unit[k] = at->unit[i] * root;
+        sum[k] = lasso->intercept ? xh * sqrt(at->descent.gain) : 0;
+    }
+    return lasso_products(lasso, at->scratch, m, variable, sum, unit, c);
+}
+
 /* The model on its couplings, by Newton steps: for columns that are so dependent that passes do not end.
  * RONDO_ENOMEM. */
 static int solve_on_couplings(struct outer *at, double tolerance)
 {
     const struct lasso *lasso = at->lasso;
-    int64_t m = at->active, n = lasso->n;
+    int64_t m = at->active, n = lasso->n, beside = at->whole ? 3 * m : m * n + n + m;
     struct rondo_buf *gram = &at->scratch->gram;
-    int code = lasso->host->reserve(gram, (size_t)(m * n + m * m + 4 * m + n) * sizeof(double)
-                                              + (size_t)m * sizeof(double *));
+    int code = lasso->host->reserve(gram, (size_t)(m * m + 5 * m + beside) * sizeof(double));
     if (code)
         return code;
-    double *column = (double *)(void *)gram->data, *c = column + m * n, *w = c + m * m, *q = w + m;
-    double *l1 = q + m, *l2 = l1 + m, *root = l2 + m;
-    const double **list = (const double **)(void *)(root + n);
-    for (int64_t i = 0; i < n; i++)
-        root[i] = sqrt(at->scratch->h[i]);
+    double *c = (double *)(void *)gram->data, *w = c + m * m, *q = w + m, *l1 = q + m, *l2 = l1 + m;
+    if (at->whole)
+        code = recall_products(at, c, l2 + m);
+    else
+        multiply_columns(at, c, l2 + m);
+    if (code)
+        return code;
     for (int64_t k = 0; k < m; k++) {
         int64_t i = at->list[k];
-        weigh_column(at, i, root, column + k * n);
-        list[k] = column + k * n;
         w[k] = at->w[i];
-        q[k] = gradient(at, i);
+        q[k] = at->whole ? -at->g[i] * at->unit[i] : gradient(at, i);
         l1[k] = at->l1[i];
         l2[k] = at->l2[i];
-    }
-    lasso->panel->products(list, m, list, m, n, c, m);
-    for (int64_t k = 0; k < m; k++)
         c[k * m + k] = 1;
+    }
     struct lasso_block block = { .count = m, .couplings = c, .w = w, .q = q, .l1 = l1, .l2 = l2,
                                  .tolerance = tolerance, .mode = LASSO_SOLVE,
                                  .nonnegative = lasso->nonnegative };
     int64_t steps = lasso_solve(lasso, &block, &at->scratch->list);
-    for (int64_t k = 0; k < m; k++)
-        at->w[at->list[k]] = w[k];
+    at->change = 0;
+    for (int64_t k = 0; k < m; k++) {
+        int64_t i = at->list[k];
+        at->change += 0.5 * (w[k] - at->w[i]) * (q[k] - at->g[i] * at->unit[i]);
+        at->w[i] = w[k];
+    }
     at->steps += steps > 0 ? steps : 0;
     at->reads += m;
     return steps < 0 ? (int)steps : RONDO_OK;
@@ -294,7 +366,9 @@ static int solve_model(struct outer *at, double tolerance)
         .nonnegative = lasso->nonnegative,
     };
     int code = RONDO_OK;
-    for (int passes = 0; passes < PASSES_MOST && !code; passes++) {
+    if (at->whole)
+        code = solve_on_couplings(at, tolerance);
+    for (int passes = 0; passes < PASSES_MOST && !at->whole && !code; passes++) {
         if (pass(at, at->list, at->active) <= tolerance)
             break;
         if (!affords_couplings(at, passes))
@@ -348,19 +422,39 @@ static double penalty_change(const struct outer *at, double t)
     return sum;
 }
 
-/* Goes along the model's solution as far as F falls enough; false: not at all. */
+/* How far along u F falls enough, and of a model that may lie below F as far as halving gains; 0: it does
+ * not. */
+static double length_of(const struct outer *at, double slope)
+{
+    const struct lasso *lasso = at->lasso;
+    double n = (double)lasso->n, t = 1, best = 0, least = 0;
+    for (int i = 0; i < HALVINGS && slope < 0; i++, t *= 0.5) {
+        double change = lasso->loss->change(&at->rows, at->scratch->eta, at->scratch->u, t) / n
+                        + penalty_change(at, t);
+        if (change <= ARMIJO * t * slope && change < least) {
+            best = t;
+            least = change;
+        } else if (best > 0) {
+            break;
+        }
+        if (best > 0 && !at->major)
+            break;
+    }
+    return best;
+}
+
+/* Goes along the model's solution; false: F does not fall. */
 static bool step(struct outer *at)
 {
     const struct lasso *lasso = at->lasso;
     struct lasso_scratch *scratch = at->scratch;
-    double n = (double)lasso->n, slope = penalty_change(at, 1), t = 1;
+    double slope = penalty_change(at, 1);
     direction(at, scratch->u);
-    slope -= lasso->kernel->dot(scratch->v, scratch->u, lasso->n) / n; /* v: r as the model found it */
-    for (int i = 0; i < HALVINGS && slope < 0; i++, t *= 0.5) {
-        double change = lasso->loss->change(&at->rows, scratch->eta, scratch->u, t) / n
-                        + penalty_change(at, t);
-        if (!(change <= ARMIJO * t * slope))
-            continue;
+    /* v: r as the model found it */
+    slope -= lasso->kernel->dot(scratch->v, scratch->u, lasso->n) / (double)lasso->n;
+    double t = length_of(at, slope);
+    adjust(at, t);
+    if (t > 0) {
         lasso->kernel->axpy(t, scratch->u, scratch->eta, lasso->n);
         for (int64_t k = 0; t < 1 && k < at->count; k++)
             at->b[k] = at->was[k] + t * (at->b[k] - at->was[k]);
@@ -372,6 +466,17 @@ static bool step(struct outer *at)
     }
     memcpy(at->b, at->was, (size_t)at->count * sizeof *at->b);
     return false;
+}
+
+/* A model that is F itself: its solution is where to go.  The intercept's own part is a^2 sum h / 2n. */
+static double go_there(struct outer *at, double a)
+{
+    double descent = 0.5 * a * a * at->sum_h / (double)at->lasso->n - at->change - penalty_change(at, 1);
+    if (descent > 0)
+        at->moved += at->shift;
+    else
+        memcpy(at->b, at->was, (size_t)at->count * sizeof *at->b);
+    return fmax(descent, 0);
 }
 
 /* Columns without a penalty may depend on each other so much that moving one by one ends far from where they
@@ -432,6 +537,8 @@ static int prepare(struct outer *at)
     memcpy(at->scratch->eta, at->slice->eta, (size_t)lasso->n * sizeof(double));
     at->rows = lasso->rows;
     at->major = lasso->loss->majorised;
+    at->excess = 1;
+    at->whole = at->count <= lasso_products_most(lasso);
     at->start[0] = 0;
     for (int64_t i = 0; i < at->count; i++) {
         int64_t j = at->task->variables[i];
@@ -454,7 +561,7 @@ int lasso_outer_pull(const struct lasso *lasso, const struct lasso_slice *slice,
         return code;
     const double *old = (const double *)(at.brief + 1);
     bool exact = lasso->loss->quadratic;
-    double loss = 0, worst = 0;
+    double loss = 0, worst = 0, descent = 0;
     for (int model = 0; model < OUTER_MOST; model++) {
         if (lasso->frees > 0 && !lasso->nonnegative)
             step_frame(&at);
@@ -462,16 +569,20 @@ int lasso_outer_pull(const struct lasso *lasso, const struct lasso_slice *slice,
         loss = model == 0 ? at.loss : loss;
         if (worst <= at.brief->tolerance)
             break;
+        double a = at.shift, excess = at.excess;
         code = solve_model(&at, exact ? at.brief->tolerance : fmax(INNER * worst, 0.3 * at.brief->tolerance));
         if (code)
             return code;
-        if (!step(&at))
+        if (at.whole)
+            descent = go_there(&at, a);
+        if (at.whole || (!step(&at) && excess == 1))
             break;
     }
     result->size = sizeof(struct lasso_answer) + 3 * each;
     struct lasso_answer *answer = (struct lasso_answer *)(void *)result->data;
     double *b = (double *)(answer + 1);
-    *answer = (struct lasso_answer){ .descent = descent_of(&at, old, loss), .steps = at.steps,
+    *answer = (struct lasso_answer){ .descent = at.whole ? descent : descent_of(&at, old, loss),
+                                     .steps = at.steps,
                                      .shift = at.moved, .reads = at.reads };
     memcpy(b, at.b, each);
     memcpy(b + task->count, at.violation, each);

@@ -281,6 +281,7 @@ void lasso_scratch_free(const void *problem, void *state)
     lasso->host->free(scratch->list.data);
     lasso->host->free(scratch->gram.data);
     lasso->host->free(scratch->near.data);
+    lasso_products_free(lasso, scratch->products);
     lasso->host->free(scratch);
 }
 

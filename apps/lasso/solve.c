@@ -17,6 +17,8 @@ enum {
     WARM = 2,           /* a block with at most so many variables for one that is not 0 */
 };
 
+static const double QUIET = 0.1; /* of the tolerance: what violates less stays as it is */
+
 double lasso_unit(const struct lasso *lasso, int64_t j)
 {
     return lasso->scale[j] > 0 ? sqrt((double)lasso->n) / lasso->scale[j] : 0;
@@ -57,7 +59,7 @@ static double pass(const struct lasso *lasso, struct lasso_block *block, const i
                                            block->nonnegative);
         if (violation > worst)
             worst = violation;
-        double change = move(block, j);
+        double change = violation > QUIET * block->tolerance ? move(block, j) : 0;
         if (change != 0) {
             spread(lasso, block, j, change);
             ++*steps;
@@ -68,9 +70,9 @@ static double pass(const struct lasso *lasso, struct lasso_block *block, const i
 
 /* Newton steps cost a third of the cube of the support, at about the rate of its pairs: as much as some
  * passes over it.  A support that was solved before and has got a few more needs no passes first. */
-static bool worth_it(int64_t support, int64_t steps, int64_t count, bool warm)
+static bool worth_it(int64_t support, int64_t steps, int64_t count)
 {
-    return warm || steps * count >= support * support / NEWTON_SHARE * support;
+    return steps * count >= support * support / NEWTON_SHARE * support;
 }
 
 static int64_t list_support(const struct lasso_block *block, int64_t *list)
@@ -98,10 +100,9 @@ static int64_t solve(const struct lasso *lasso, struct lasso_block *block, struc
         int64_t *list = (int64_t *)(void *)room->data + block->count;
         int64_t active = list_support(block, list), before = steps;
         double worst = HUGE_VAL;
-        do
+        while (!warm && worst > block->tolerance && passes++ < PASSES_MOST
+               && !worth_it(active, steps - before, block->count))
             worst = pass(lasso, block, list, active, &steps);
-        while (worst > block->tolerance && !worth_it(active, steps - before, block->count, warm)
-               && passes++ < PASSES_MOST);
         if (worst > block->tolerance)
             code = lasso_newton(lasso, block, room, &steps);
         if (code)

@@ -42,8 +42,8 @@ static bool beyond_couplings(const struct lasso_head *head, int64_t count)
 {
     const struct lasso *lasso = head->lasso;
     double entries = (double)lasso->x->nnz / (double)lasso->p;
-    if (lasso->loss)
-        return true; /* the couplings are not those of the columns alone */
+    if (lasso->loss) /* the couplings are not those of the columns alone */
+        return count > lasso_products_most(lasso) || (double)count > STEP_ENTRIES * entries;
     return lasso->shards == 0
            && (lasso->x->packed || (double)count > STEP_ENTRIES * entries || count > head->at.most);
 }

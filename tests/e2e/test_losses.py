@@ -95,6 +95,9 @@ class SameBits(Jobs):
         for loss, folds in (("logistic", self.file("folds")), ("squared", 3)):
             with self.subTest(loss=loss):
                 self.assertIn("cv.json", self.same_files(self.job(loss, cv={"folds": folds}), loss))
+        with self.subTest(loss="squared, rows alike"):
+            spec = self.job("squared", weights=False, factor=False, cv={"folds": self.file("folds")})
+            self.assertIn("cv.json", self.same_files(spec, "alike"))
 
     def test_weights_are_relative_and_folds_are_names(self):
         """Weights times 4 and folds numbered otherwise in the same order: the same job."""
@@ -125,6 +128,24 @@ class SameBits(Jobs):
         y = made["squared"]
         self.assertAlmostEqual(cv["points"][0]["mean"], ((y - y.mean()) ** 2).mean() * (30 / 29) ** 2,
                                delta=0.02)
+
+
+class Steps(Jobs):
+    def steps(self, spec, out):
+        result = self.solve(spec, out)
+        self.assertEqual(result["stop_reason"], "gap")
+        self.assertLessEqual(result["metrics"]["gap"], 1e-6)
+        return result["metrics"]["inner_steps"]
+
+    def test_a_huber_loss_that_is_flat_for_nearly_all_rows(self):
+        """A delta of a thousandth of the residuals takes no more than some tens of times the steps."""
+        self.make(n=500, p=200, free=False)
+        job = lambda delta: self.job("huber", "%g.json" % delta, weights=False, factor=False,
+                                     params={"huber_delta": delta, "lambda_ratio": 0.1})
+        wide = self.steps(job(1.0), "wide")
+        for delta in (1e-2, 1e-3, 1e-4):
+            with self.subTest(delta=delta):
+                self.assertLess(self.steps(job(delta), "at%g" % delta), 200 * wide)
 
 
 class Stopped(Jobs):

@@ -59,8 +59,9 @@ struct lasso {
     const struct shadow_kernel *shadows;
     const struct genotype_kernel *genotypes;
     const struct rondo_matrix *x;
+    const struct rondo_matrix *side; /* covariates, beside packed x: the last columns, without a penalty */
     bool touches;    /* the host wants to know which columns are read next */
-    int64_t n, p;
+    int64_t n, p, sides; /* sides: of the p, those of `side` */
     double *y;       /* [n] centred where there is an intercept */
     double *mean;    /* [p] m; zeros without an intercept */
     double *scale;   /* [p] |x_j - m_j|; 0: the column says nothing and its coefficient is 0 */
@@ -125,6 +126,19 @@ static inline void lasso_touch(const struct lasso *lasso, const void *at, int64_
 {
     if (lasso->touches)
         lasso->host->touch(lasso->job, at, (size_t)bytes);
+}
+
+/* Is column j one of packed genotypes?  Covariates beside them are not. */
+static inline bool lasso_is_packed(const struct lasso *lasso, int64_t j)
+{
+    return lasso->x->packed && j < lasso->p - lasso->sides;
+}
+
+/* A column that lies there as numbers [n]: of dense x, or of covariates. */
+static inline const double *lasso_dense(const struct lasso *lasso, int64_t j)
+{
+    const int64_t first = lasso->p - lasso->sides;
+    return j < first ? lasso->x->dense + j * lasso->x->ld : lasso->side->dense + (j - first) * lasso->side->ld;
 }
 
 /* What l1 and l2 are for column j. */

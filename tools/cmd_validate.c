@@ -123,13 +123,14 @@ static const struct rondo_matrix *vector(const struct rondo_job *job, const char
     return source && source->set ? &source->set->x : NULL;
 }
 
-static bool shape(const struct rondo_job *job, const char *role, int64_t *rows, int64_t *cols)
+static bool shape(const struct rondo_job *job, const char *role, int64_t *rows, int64_t *cols, bool *packed)
 {
     const struct source *source = source_of(job, role);
     if (!source || !source->given)
         return false;
     *rows = source->info.rows;
     *cols = source->info.cols;
+    *packed = source->info.packed;
     return true;
 }
 

@@ -191,20 +191,17 @@ int lasso_read_shape(struct lasso *lasso, struct rondo_error *err)
 }
 
 /* Where x is numbers they can stand in it. */
-static int check_side(const struct lasso *lasso, struct rondo_error *err)
+int lasso_check_side(const struct lasso *lasso, bool packed, int64_t rows, struct rondo_error *err)
 {
-    const struct rondo_matrix *side = lasso->side;
     char words[120];
-    if (!side)
-        return RONDO_OK;
-    if (!lasso->x->packed)
+    if (!packed)
         return lasso_refuse(lasso, err, "data.covariates", "covariates go with genotypes, and x is none",
                             "make them columns of x with a penalty_factor of 0");
-    if (!side->dense)
+    if (lasso->side && !lasso->side->dense)
         return lasso_refuse(lasso, err, "data.covariates", "covariates are a table or a dense matrix", NULL);
-    snprintf(words, sizeof words, "there are %lld rows of covariates and x has %lld", (long long)side->rows,
+    snprintf(words, sizeof words, "there are %lld rows of covariates and x has %lld", (long long)rows,
              (long long)lasso->n);
-    if (side->rows != lasso->n)
+    if (rows != lasso->n)
         return lasso_refuse(lasso, err, "data.covariates", words, NULL);
     return lasso->nonnegative ? lasso_refuse(lasso, err, "params.nonnegative",
                                              "covariates are free, and no coefficient may be below 0",
@@ -221,7 +218,7 @@ static int read_data(struct lasso *lasso, struct rondo_error *err)
     lasso->sides = lasso->side ? lasso->side->cols : 0;
     lasso->n = lasso->x->rows;
     lasso->p = lasso->x->cols + lasso->sides;
-    int code = check_side(lasso, err);
+    int code = lasso->side ? lasso_check_side(lasso, lasso->x->packed, lasso->side->rows, err) : RONDO_OK;
     if (!code)
         code = lasso_read_shape(lasso, err);
     if (!code)

@@ -369,6 +369,8 @@ int lasso_preview(const struct rondo_host *host, const struct rondo_job *job, st
 
 /* ---- lasso.c */
 int lasso_read_params(struct lasso *lasso, struct rondo_error *err);
+/* Covariates, of so many rows: whether this x can have them. */
+int lasso_check_side(const struct lasso *lasso, bool packed, int64_t rows, struct rondo_error *err);
 /* What needs no more than n and p: their bounds, and the last lambda of a path. */
 int lasso_read_shape(struct lasso *lasso, struct rondo_error *err);
 void lasso_close(void *problem); /* NULL allowed */

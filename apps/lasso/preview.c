@@ -83,11 +83,15 @@ static int look(struct lasso *lasso, struct rondo_error *err)
     const struct rondo_host *host = lasso->host;
     int code = lasso_read_params(lasso, err);
     int64_t rows;
-    if (code || !host->shape(lasso->job, "x", &lasso->n, &lasso->p))
+    bool packed, own;
+    if (code || !host->shape(lasso->job, "x", &lasso->n, &lasso->p, &packed))
         return code;
-    if (host->shape(lasso->job, "covariates", &rows, &lasso->sides))
+    if (host->shape(lasso->job, "covariates", &rows, &lasso->sides, &own)) {
         lasso->p += lasso->sides;
-    code = lasso_read_shape(lasso, err);
+        code = lasso_check_side(lasso, packed, rows, err);
+    }
+    if (!code)
+        code = lasso_read_shape(lasso, err);
     if (!code && host->matrix(lasso->job, "y")) /* else it is in x's file */
         code = lasso_read_response(lasso, err);
     if (!code && lasso->folds)

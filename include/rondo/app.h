@@ -289,8 +289,9 @@ struct rondo_host {
      * say it reads stays in memory.  Few megabytes at a time; without that key it need not be called. */
     void (*touch)(const struct rondo_job *job, const void *at, size_t bytes);
 
-    /* In preview alone: the shape of a role's file; false where the job names none. */
-    bool (*shape)(const struct rondo_job *job, const char *role, int64_t *rows, int64_t *cols);
+    /* In preview alone: the shape of a role's file, and whether it is of packed genotypes; false where the
+     * job names none. */
+    bool (*shape)(const struct rondo_job *job, const char *role, int64_t *rows, int64_t *cols, bool *packed);
 };
 
 /* ---- the app ------------------------------------------------------------------------------- */

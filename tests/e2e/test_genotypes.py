@@ -350,9 +350,10 @@ class Covariates(Made):
             for command in (("validate",), ("run", "--out", self.path("out"))):
                 self.refused((command[0], self.job(), *command[1:], "--set", "data.covariates=" + value),
                              says)
-        self.refused(("run", self.job(nonnegative=True), "--out", self.path("out")), "/params/nonnegative")
-        self.refused(("run", self.job(), "--out", self.path("out"), "--set", "data.x=" + self.path("dense.npy"),
-                      "--set", "data.covariates=" + self.path("dense.npy")), "covariates go with genotypes")
+        for command in (("validate",), ("run", "--out", self.path("out"))):
+            self.refused((command[0], self.job(), *command[1:], "--set", "data.x=" + self.path("dense.npy"),
+                          "--set", "data.covariates=" + self.path("dense.npy")), "covariates go with genotypes")
+            self.refused((command[0], self.job(nonnegative=True), *command[1:]), "/params/nonnegative")
         self.assertIn("3 covariates", call("validate", self.job()).stdout)
 
 

@@ -118,7 +118,8 @@ static const char *path_of(const struct rondo_job *job, const char *role)
 static bool has_other_labels(const struct rondo_job *job, const struct rondo_role *matrix)
 {
     for (const struct rondo_role *role = job_app(job)->roles; role->key; role++)
-        if (role->labels_of && strcmp(role->labels_of, matrix->key) == 0 && path_of(job, role->key))
+        if (role->kind == RONDO_ROLE_VECTOR && role->labels_of && strcmp(role->labels_of, matrix->key) == 0
+            && path_of(job, role->key))
             return true;
     return false;
 }
@@ -138,7 +139,7 @@ int host_options(const struct rondo_job *job, int index, struct data_options *op
         return RONDO_OK;
     if (data_is_bed(bearer))
         options->people = bearer;
-    if (!job_given(job, "data.phenotype"))
+    if (role->kind != RONDO_ROLE_VECTOR || !job_given(job, "data.phenotype"))
         return RONDO_OK;
     options->column = job_text(job, "data.phenotype");
     if (path_of(job, role->key))
@@ -270,7 +271,7 @@ static const struct rondo_matrix *matrix(const struct rondo_job *job, const char
         return NULL;
     if (loaded->set[index])
         return &loaded->set[index]->x;
-    const char *of = app->roles[index].labels_of;
+    const char *of = app->roles[index].kind == RONDO_ROLE_VECTOR ? app->roles[index].labels_of : NULL;
     int bearer = of ? role_at(app, of) : -1;
     if (bearer < 0 || !loaded->set[bearer] || !loaded->set[bearer]->info.labels)
         return NULL;

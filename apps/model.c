@@ -5,6 +5,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/job/jsonin.h"
+#include "core/job/keys.h"
 #include "core/job/nearest.h"
 #include "core/job/option.h"
 
@@ -95,6 +96,8 @@ static int read_spec(struct rondo_model *model, const struct jsonin *result, con
         return no_memory(path, err);
     int code = job_parse(spec, strlen(spec), path, model->dir, NULL, 0, apps, &model->job, err);
     mem_free(spec);
+    if (!code)
+        job_bind(model->job, model);
     return code;
 }
 
@@ -352,10 +355,23 @@ static int put_coefficients(struct rondo_model *model, const double *rows, int64
                ? no_memory(model->dir, err) : RONDO_OK;
 }
 
-static const struct rondo_matrix *no_matrix(const struct rondo_job *job RONDO_UNUSED,
-                                            const char *role RONDO_UNUSED)
+const struct rondo_role *model_beside(const struct rondo_job *job)
 {
+    for (const struct rondo_role *role = job_app(job)->roles; role->key; role++) {
+        char key[128];
+        if (role->kind != RONDO_ROLE_VECTOR && role->labels_of && keys_of_role(role->key, key, sizeof key)
+            && job_is_file(job, key))
+            return role;
+    }
     return NULL;
+}
+
+/* A model is bound to its job. */
+static const struct rondo_matrix *beside(const struct rondo_job *job, const char *key)
+{
+    const struct rondo_model *model = job_bound(job);
+    const struct rondo_role *role = model_beside(job);
+    return model->question && role && strcmp(role->key, key) == 0 ? model->question->beside : NULL;
 }
 
 static void say(const struct rondo_job *job RONDO_UNUSED, const char *text)
@@ -393,7 +409,7 @@ static struct rondo_host host_of_model(void)
     static const struct host_upcalls none = { NULL, NULL, NULL, NULL };
     struct rondo_host host;
     host_init(&host, &none);
-    host.matrix = no_matrix;
+    host.matrix = beside;
     host.isa = host_isa_of;
     host.say = say;
     host.option = option;

@@ -23,6 +23,9 @@ void model_close(struct rondo_model *model); /* NULL allowed */
 
 const struct rondo_job *model_job(const struct rondo_model *model);
 
+/* The role whose matrix stands beside x, row for row (app.h, labels_of), where the job has it; else NULL. */
+const struct rondo_role *model_beside(const struct rondo_job *job);
+
 /* --KEY VALUE of the app's predict_options.  RONDO_EINPUT; an unknown one names the nearest. */
 int model_option(struct rondo_model *model, const char *key, const char *words,
                  struct rondo_error *err) RONDO_MUST_CHECK;
@@ -31,6 +34,7 @@ struct model_question {
     const struct data_set *data;
     const char *data_name;
     const double *y;                      /* [data->x.rows], or NULL */
+    const struct rondo_matrix *beside;    /* of the role that model_beside names; NULL: not given */
     struct rowfile *out;                  /* open */
     const volatile sig_atomic_t *stop;    /* not 0: RONDO_ECANCELED */
 };

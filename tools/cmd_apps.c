@@ -55,7 +55,8 @@ static void print_role(const struct rondo_role *role)
     keys_of_role(role->key, key, sizeof key);
     printf("  %s\n      file, %s, %s", key, kind, role->required ? "required" : "optional");
     if (role->labels_of)
-        printf("; may come with %s's file", role->labels_of);
+        printf(role->kind == RONDO_ROLE_VECTOR ? "; may come with %s's file" : "; its rows are %s's",
+               role->labels_of);
     printf("\n      %s\n", role->help);
 }
 

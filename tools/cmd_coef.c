@@ -28,7 +28,9 @@ struct coef {
     struct rondo_model *model;
     struct rondo_report report;
     struct entry *entry;
-    int64_t count, shown, named, met; /* met: entries whose columns are behind, while names are read */
+    int64_t count, shown;
+    int64_t first_named, named, met; /* while names are read: of this file's columns the first, how many, and
+                                      * entries that are behind */
 };
 
 static int parse(struct coef *coef, int argc, char **argv)
@@ -76,7 +78,7 @@ static void take_name(void *context, int64_t column, const char *name)
 {
     struct coef *coef = context;
     coef->named = column + 1;
-    if (coef->met == coef->count || (int64_t)coef->entry[coef->met].of.index != column)
+    if (coef->met == coef->count || (int64_t)coef->entry[coef->met].of.index != coef->first_named + column)
         return;
     struct entry *entry = &coef->entry[coef->met++];
     snprintf(entry->name, sizeof entry->name, "%.*s", NAME_MAX_BYTES - 1, name);
@@ -88,6 +90,22 @@ static double metric(const struct coef *coef, const char *name)
         if (strcmp(coef->report.metric[i].name, name) == 0)
             return coef->report.metric[i].value;
     return NAN;
+}
+
+/* Covariates, by the table's first line or by number. */
+static void name_beside(struct coef *coef)
+{
+    const struct rondo_job *job = model_job(coef->model);
+    char key[KEY_MAX] = "";
+    struct rondo_error why = { 0 };
+    coef->first_named = coef->named;
+    keys_of_role(model_beside(job)->key, key, sizeof key);
+    int64_t met = coef->met;
+    int code = data_names(job_text(job, key), take_name, coef, &why);
+    for (int64_t i = met; i < coef->count; i++)
+        if (code || !coef->entry[i].name[0])
+            snprintf(coef->entry[i].name, NAME_MAX_BYTES, "covariate %" PRId64,
+                     (int64_t)coef->entry[i].of.index - coef->first_named + 1);
 }
 
 /* Of the job's own data, where they are still there and as wide as the model. */
@@ -103,8 +121,13 @@ static void name_all(struct coef *coef)
         || !data_is_bed(job_text(job, key)))
         return;
     int code = data_names(job_text(job, key), take_name, coef, &why);
-    if (!code && (double)coef->named == metric(coef, "columns"))
+    int64_t beside = (int64_t)metric(coef, "columns") - coef->named;
+    if (!code && beside == 0)
         return;
+    if (!code && beside > 0 && model_beside(job)) {
+        name_beside(coef);
+        return;
+    }
     log_line(LOG_WARNING, "%s: its .bim is not that of the model: there are no names", job_text(job, key));
     for (int64_t i = 0; i < coef->count; i++)
         coef->entry[i].name[0] = 0;

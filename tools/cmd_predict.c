@@ -22,13 +22,13 @@ struct own {
 };
 
 struct predict {
-    const char *dir, *data, *out, *y, *index_base;
+    const char *dir, *data, *out, *y, *covariates, *index_base;
     bool json, quiet;
     struct own own[OWN_MOST];
     int owns;
 
     struct rondo_model *model;
-    struct data_set *set, *truth; /* truth: of --y */
+    struct data_set *set, *truth, *beside; /* truth: of --y; beside: of --covariates */
     struct rowfile file;
     struct rondo_report report;
 };
@@ -65,6 +65,7 @@ static int parse(struct predict *predict, int argc, char **argv)
     const struct words_option options[] = {
         { "--model", .text = &predict->dir }, { "--data", .text = &predict->data },
         { "--out", .text = &predict->out }, { "--y", .text = &predict->y },
+        { "--covariates", .text = &predict->covariates },
         { "--index-base", .text = &predict->index_base },
         { "--json", .flag = &predict->json }, { "--quiet", .flag = &predict->quiet },
         { .name = NULL },
@@ -121,6 +122,18 @@ static bool takes_packed(const struct rondo_job *job)
     return role->key != NULL;
 }
 
+/* A model that has them cannot do without. */
+static int check_covariates(const struct predict *predict, struct rondo_error *err)
+{
+    bool wanted = model_beside(model_job(predict->model)) != NULL;
+    if (wanted && !predict->covariates)
+        return rondo_error_set(err, RONDO_EINPUT, predict->dir, "give --covariates FILE",
+                               "the model has covariates beside x, and there are none for these rows");
+    if (!wanted && predict->covariates)
+        return rondo_error_set(err, RONDO_EINPUT, "--covariates", NULL, "the model has no covariates");
+    return RONDO_OK;
+}
+
 static int load_data(struct predict *predict, struct rondo_error *err)
 {
     const struct rondo_job *job = model_job(predict->model);
@@ -135,8 +148,18 @@ static int load_data(struct predict *predict, struct rondo_error *err)
     options.column = job_given(job, "data.phenotype") ? job_text(job, "data.phenotype") : NULL;
     if (!code && predict->y)
         code = data_load(predict->y, &options, &predict->truth, err);
+    options.vector = false;
+    options.column = NULL;
+    if (!code)
+        code = check_covariates(predict, err);
+    if (!code && predict->covariates)
+        code = data_load(predict->covariates, &options, &predict->beside, err);
     if (code)
         return code == RONDO_EIO ? (err->code = RONDO_EINPUT) : code;
+    if (predict->beside && predict->beside->x.rows != predict->set->x.rows)
+        return rondo_error_set(err, RONDO_EINPUT, predict->covariates, NULL,
+                               "%" PRId64 " rows, but %.200s has %" PRId64, predict->beside->x.rows,
+                               predict->data, predict->set->x.rows);
     if (predict->truth && predict->truth->x.rows != predict->set->x.rows)
         return rondo_error_set(err, RONDO_EINPUT, predict->y, NULL,
                                "%" PRId64 " values, but %.200s has %" PRId64 " rows",
@@ -152,6 +175,7 @@ static int write_all(struct predict *predict, struct rondo_error *err)
     const struct data_set *set = predict->set;
     const struct model_question question = {
         .data = set, .data_name = predict->data, .out = &predict->file, .stop = &interrupted,
+        .beside = predict->beside ? &predict->beside->x : NULL,
         .y = predict->truth ? predict->truth->x.dense : set->info.labels ? set->labels.dense : NULL,
     };
     /* From here on there is a temporary file, which goes with an interruption. */
@@ -248,6 +272,7 @@ int cmd_predict(int argc, char **argv)
     rowfile_abandon(&predict.file);
     data_free(predict.set);
     data_free(predict.truth);
+    data_free(predict.beside);
     model_close(predict.model);
     return status;
 }

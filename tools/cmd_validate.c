@@ -58,18 +58,21 @@ static int inspect(const struct rondo_job *job, struct source *source, struct ro
     return code;
 }
 
-/* A vector that may be the labels of a matrix has a value for each of its rows. */
+/* Rows for rows; a vector that may be the labels of a matrix has a value for each. */
 static int match(const struct rondo_job *job, struct source *vector, const struct source *matrix,
                  struct rondo_error *err)
 {
     char key[KEY_MAX], where[256];
     keys_of_role(vector->role->key, key, sizeof key);
     job_where(job, key, where, sizeof where);
-    int64_t values = vector->info.rows > vector->info.cols ? vector->info.rows : vector->info.cols;
+    bool is_vector = vector->role->kind == RONDO_ROLE_VECTOR;
+    int64_t values = is_vector && vector->info.cols > vector->info.rows ? vector->info.cols : vector->info.rows;
     if (vector->given && matrix->given && values != matrix->info.rows)
         return rondo_error_set(err, RONDO_EINPUT, where, NULL,
-                               "%" PRId64 " values, but %s has %" PRId64 " rows", values,
-                               matrix->role->key, matrix->info.rows);
+                               "%" PRId64 " %s, but %s has %" PRId64 " rows", values,
+                               is_vector ? "values" : "rows", matrix->role->key, matrix->info.rows);
+    if (!is_vector)
+        return 0;
     vector->from_labels = !vector->given && matrix->given && matrix->info.labels;
     if (vector->role->required && !vector->given && !vector->from_labels)
         return rondo_error_set(err, RONDO_EINPUT, where, vector->role->help,
@@ -120,13 +123,14 @@ static const struct rondo_matrix *vector(const struct rondo_job *job, const char
     return source && source->set ? &source->set->x : NULL;
 }
 
-static bool shape(const struct rondo_job *job, const char *role, int64_t *rows, int64_t *cols)
+static bool shape(const struct rondo_job *job, const char *role, int64_t *rows, int64_t *cols, bool *packed)
 {
     const struct source *source = source_of(job, role);
     if (!source || !source->given)
         return false;
     *rows = source->info.rows;
     *cols = source->info.cols;
+    *packed = source->info.packed;
     return true;
 }
 

@@ -37,13 +37,14 @@ const struct cli_command cli_commands[] = {
       "  --json           what would run, as one JSON object\n\n"
       "example: rondo validate job.json\n" },
     { "predict", cmd_predict, "apply a finished job's model to new data",
-      "usage: rondo predict --model OUT-DIR --data FILE --out FILE [--y FILE] [--index-base 0|1]\n"
-      "                     [--json] [--quiet] [--KEY VALUE]...\n\n"
+      "usage: rondo predict --model OUT-DIR --data FILE --out FILE [--y FILE] [--covariates FILE]\n"
+      "                     [--index-base 0|1] [--json] [--quiet] [--KEY VALUE]...\n\n"
       "  --model OUT-DIR     the output directory of a job that is completed\n"
       "  --data FILE         a row for each prediction: svmlight, Matrix Market, .npy or .bed\n"
       "  --out FILE          .txt, .tsv, .csv or .npy: a row for each row; appears whole or not at all\n"
       "  --y FILE            what is true: says how far the predictions are from it; else the labels\n"
       "                      that the data's file bears\n"
+      "  --covariates FILE   of a job with data.covariates: those of these rows, in the same order of columns\n"
       "  --index-base 0|1    svmlight: the index of the first column, instead of the job's\n"
       "  --json              a summary as one JSON object\n"
       "  --quiet             warnings and errors alone on stderr\n\n"

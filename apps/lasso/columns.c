@@ -59,8 +59,8 @@ static struct column read_sparse(const struct lasso *lasso, int64_t j)
 /* The next column of the chunk is brought near meanwhile. */
 static struct column read_dense(const struct lasso *lasso, int64_t j, bool last)
 {
-    const double *value = lasso->x->dense + j * lasso->x->ld;
-    const double *next = last ? NULL : value + lasso->x->ld;
+    const double *value = lasso_dense(lasso, j);
+    const double *next = last ? NULL : lasso_dense(lasso, j + 1);
     struct shadow_moments moments;
     double n = (double)lasso->n;
     lasso->shadows->moments(value, lasso->y, lasso->n, next, &moments);
@@ -101,11 +101,11 @@ static bool fits(const struct lasso *lasso, const struct column *column)
 double lasso_variance(const struct lasso *lasso, int64_t j)
 {
     const struct rondo_matrix *x = lasso->x;
-    if (x->packed)
+    if (lasso_is_packed(lasso, j))
         return lasso_packed_variance(lasso, j);
     const double *v = lasso->rows.v;
-    int64_t begin = x->sparse ? x->colptr[j] : 0, count = x->sparse ? x->colptr[j + 1] - begin : x->rows;
-    const double *value = x->sparse ? x->values + begin : x->dense + j * x->ld;
+    int64_t begin = x->sparse ? x->colptr[j] : 0, count = x->sparse ? x->colptr[j + 1] - begin : lasso->n;
+    const double *value = x->sparse ? x->values + begin : lasso_dense(lasso, j);
     double mean = 0, square = 0, n = (double)x->rows, rest = n, least = HUGE_VAL, most = -HUGE_VAL;
     for (int64_t i = 0; i < count; i++) {
         double weight = v[x->sparse ? x->rowidx[begin + i] : i];
@@ -154,7 +154,7 @@ static void touch_columns(const struct lasso *lasso, int64_t from, int64_t to)
 static int read_chunk(void *context, int64_t chunk)
 {
     struct lasso *lasso = context;
-    if (lasso->x->packed) {
+    if (lasso_is_packed(lasso, lasso->chunk[chunk])) {
         lasso_packed_read(lasso, lasso->chunk[chunk], lasso->chunk[chunk + 1]);
         return RONDO_OK;
     }
@@ -182,7 +182,7 @@ static int cut_chunks(struct lasso *lasso)
     int64_t chunks = x->nnz / CHUNK_ENTRIES + 1, part = 0;
     chunks = chunks > CHUNKS_MOST ? CHUNKS_MOST : chunks;
     chunks = chunks > lasso->p ? lasso->p : chunks;
-    lasso->chunk = lasso->host->alloc((size_t)(chunks + 1) * sizeof *lasso->chunk);
+    lasso->chunk = lasso->host->alloc((size_t)(chunks + 2) * sizeof *lasso->chunk);
     if (!lasso->chunk)
         return RONDO_ENOMEM;
     double done = 0, total = (double)x->nnz + (double)lasso->p;
@@ -190,7 +190,8 @@ static int cut_chunks(struct lasso *lasso)
     for (int64_t j = 0; j < lasso->p; j++) {
         lasso->cost[j] = 1 + (double)(x->sparse ? x->colptr[j + 1] - x->colptr[j] : x->rows);
         done += lasso->cost[j];
-        if (done * (double)chunks >= (double)(part + 1) * total && part + 1 < chunks)
+        bool edge = lasso->sides && j + 1 == lasso->p - lasso->sides; /* covariates have a chunk of their own */
+        if ((done * (double)chunks >= (double)(part + 1) * total && part + 1 < chunks) || edge)
             lasso->chunk[++part] = j + 1;
     }
     lasso->chunk[++part] = lasso->p;
@@ -200,15 +201,15 @@ static int cut_chunks(struct lasso *lasso)
 
 static int refuse_column(const struct lasso *lasso, struct rondo_error *err)
 {
+    int64_t first = lasso->sides ? lasso->p - lasso->sides : 0, j = first; /* packed ones are never refused */
     char where[256];
-    int64_t j = 0;
-    struct column column = read_column(lasso, 0, true);
+    struct column column = read_column(lasso, j, true);
     while (j + 1 < lasso->p && fits(lasso, &column)) /* again, to name the first */
         column = read_column(lasso, ++j, true);
-    lasso->host->where(lasso->job, "data.x", where, sizeof where);
+    lasso->host->where(lasso->job, lasso->sides ? "data.covariates" : "data.x", where, sizeof where);
     return rondo_error_set(err, RONDO_EINPUT, where, "scale it, or subtract a constant",
-                           "column %lld of x is too large or varies too little for 64-bit numbers",
-                           (long long)j + 1);
+                           "column %lld is too large or varies too little for 64-bit numbers",
+                           (long long)(j - first) + 1);
 }
 
 static void tell_idle(const struct lasso *lasso)

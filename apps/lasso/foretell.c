@@ -40,7 +40,8 @@ struct foretell {
     bool logistic, poisson;
     double delta;                     /* of the Huber loss; 0: another */
     enum form form;
-    int64_t p, points;                /* coef.mtx is p x points */
+    int64_t p, points;                /* coef.mtx is (p + covariates) x points */
+    const struct rondo_matrix *side;  /* the covariates of these rows; NULL: the model has none */
     const double *lambda, *intercept; /* [points] */
     int64_t first, width;             /* the points asked for */
     double label[2];                  /* of the classes: negative, positive */
@@ -195,17 +196,17 @@ static int read_path(struct foretell *f)
     return code;
 }
 
-/* The chosen points of the coefficients, by columns of X. */
+/* The chosen points of the coefficients, by columns of X and then of the covariates. */
 static int read_coefficients(struct foretell *f, const struct rondo_matrix *coef)
 {
     const struct rondo_host *host = f->host;
     int64_t from = coef->colptr[f->first], to = coef->colptr[f->first + f->width];
-    int64_t *at = host->zalloc((size_t)f->p + 1, sizeof *at), support = 0, sum = 0;
+    int64_t *at = host->zalloc((size_t)coef->rows + 1, sizeof *at), support = 0, sum = 0;
     if (!at)
         return no_memory(f);
     for (int64_t e = from; e < to; e++)
         at[coef->rowidx[e]]++;
-    for (int64_t j = 0; j < f->p; j++)
+    for (int64_t j = 0; j < coef->rows; j++)
         support += at[j] > 0;
     f->column = host->alloc((size_t)(support + 1) * sizeof *f->column);
     f->finger = host->zalloc((size_t)support + 1, sizeof *f->finger);
@@ -213,7 +214,7 @@ static int read_coefficients(struct foretell *f, const struct rondo_matrix *coef
     f->point = host->alloc((size_t)(to - from + 1) * sizeof *f->point);
     f->b = host->alloc((size_t)(to - from + 1) * sizeof *f->b);
     bool all = f->column && f->finger && f->ptr && f->point && f->b;
-    for (int64_t j = 0; all && j < f->p; j++) {
+    for (int64_t j = 0; all && j < coef->rows; j++) {
         int64_t entries = at[j];
         at[j] = sum;
         sum += entries;
@@ -252,8 +253,10 @@ static int read_model(struct foretell *f)
         code = choose_lambda(f);
     if (code)
         return code;
-    f->p = coef->rows;
-    return read_coefficients(f, coef);
+    code = read_coefficients(f, coef);
+    f->side = f->host->matrix(f->what->job, "covariates");
+    f->p = coef->rows - (f->side ? f->side->cols : 0);
+    return code;
 }
 
 /* ---- the data ------------------------------------------------------------------------------------ */
@@ -275,6 +278,12 @@ static int check_columns(struct foretell *f)
 {
     const struct rondo_matrix *x = f->what->data;
     bool open = f->what->cols_open && x->sparse;
+    if (f->side && !f->side->dense)
+        return refuse(f, "--covariates", NULL, "covariates are a table or a dense matrix");
+    if (f->side && x->cols != f->p)
+        return rondo_error_set(f->err, RONDO_EINPUT, f->what->data_name, NULL,
+                               "has %" PRId64 " columns and %" PRId64 " covariates, the model has %" PRId64
+                               " together", x->cols, f->side->cols, f->p + f->side->cols);
     if (x->cols == f->p || (open && x->cols < f->p))
         return RONDO_OK;
     if (!open)
@@ -314,7 +323,7 @@ static int impute(struct foretell *f)
     f->imputed = f->host->alloc((size_t)(f->support + 1) * sizeof *f->imputed);
     if (!f->imputed)
         return no_memory(f);
-    for (int64_t k = 0; k < f->support; k++) {
+    for (int64_t k = 0; k < f->support && f->column[k] < x->cols; k++) {
         int64_t count[4] = { 0 };
         for (int64_t i = 0; i < x->rows; i++)
             count[rondo_genotype_at(x->packed + f->column[k] * x->stride, i)]++;
@@ -380,6 +389,11 @@ static void multiply(struct foretell *f, int64_t lo, int64_t hi)
         for (; e < x->colptr[j + 1] && x->rowidx[e] < hi; e++)
             add(f, k, x->rowidx[e] - lo, x->values[e]);
         f->finger[k] = e;
+    }
+    for (int64_t k = 0; k < f->support && f->side; k++) {
+        int64_t c = f->column[k] - f->p;
+        for (int64_t i = lo; c >= 0 && i < hi; i++)
+            add(f, k, i - lo, f->side->dense[i + c * f->side->ld]);
     }
     for (int64_t i = 0; i < hi - lo; i++)
         for (int64_t l = 0; l < f->width; l++)
@@ -521,7 +535,7 @@ int lasso_list(const struct rondo_host *host, const struct rondo_predict *what,
     if (!code) {
         report->metric[0] = (struct rondo_metric){ "lambda", f.lambda[f.first], false };
         report->metric[1] = (struct rondo_metric){ "intercept", f.intercept[f.first], false };
-        report->metric[2] = (struct rondo_metric){ "columns", (double)f.p, true };
+        report->metric[2] = (struct rondo_metric){ "columns", (double)f.p, true }; /* covariates among them */
     }
     release(&f);
     return code;

@@ -50,6 +50,8 @@ static const struct rondo_param params[] = {
 static const struct rondo_role roles[] = {
     { "x", RONDO_ROLE_PACKED, true, NULL, "the design, n x p" },
     { "y", RONDO_ROLE_VECTOR, true, "x", "the response, n; not needed where x's file bears it" },
+    { "covariates", RONDO_ROLE_MATRIX, false, "x",
+      "genotypes: columns without a penalty, n x c, or a table of them by FID and IID" },
     { "params.weights", RONDO_ROLE_VECTOR, false, NULL, "the weight of each row, n; scaled to mean 1" },
     { "params.penalty_factor", RONDO_ROLE_VECTOR, false, NULL,
       "times lambda: the penalty of each column, p; 0: none" },
@@ -193,6 +195,25 @@ int lasso_read_shape(struct lasso *lasso, struct rondo_error *err)
     return lasso_read_vectors(lasso, err);
 }
 
+/* Where x is numbers they can stand in it. */
+int lasso_check_side(const struct lasso *lasso, bool packed, int64_t rows, struct rondo_error *err)
+{
+    char words[120];
+    if (!packed)
+        return lasso_refuse(lasso, err, "data.covariates", "covariates go with genotypes, and x is none",
+                            "make them columns of x with a penalty_factor of 0");
+    if (lasso->side && !lasso->side->dense)
+        return lasso_refuse(lasso, err, "data.covariates", "covariates are a table or a dense matrix", NULL);
+    snprintf(words, sizeof words, "there are %lld rows of covariates and x has %lld", (long long)rows,
+             (long long)lasso->n);
+    if (rows != lasso->n)
+        return lasso_refuse(lasso, err, "data.covariates", words, NULL);
+    return lasso->nonnegative ? lasso_refuse(lasso, err, "params.nonnegative",
+                                             "covariates are free, and no coefficient may be below 0",
+                                             "leave one of them out")
+                              : RONDO_OK;
+}
+
 static int read_data(struct lasso *lasso, struct rondo_error *err)
 {
     const struct rondo_host *host = lasso->host;
@@ -200,9 +221,13 @@ static int read_data(struct lasso *lasso, struct rondo_error *err)
     if (lasso->window > 0 && !lasso->x->position)
         return lasso_refuse(lasso, err, "params.ld_window", "x has no positions", "a .bed has, in its .bim");
     lasso->touches = !lasso->x->sparse && host->touch && host->given(lasso->job, "limits.resident");
+    lasso->side = host->matrix(lasso->job, "covariates");
+    lasso->sides = lasso->side ? lasso->side->cols : 0;
     lasso->n = lasso->x->rows;
-    lasso->p = lasso->x->cols;
-    int code = lasso_read_shape(lasso, err);
+    lasso->p = lasso->x->cols + lasso->sides;
+    int code = lasso->side ? lasso_check_side(lasso, lasso->x->packed, lasso->side->rows, err) : RONDO_OK;
+    if (!code)
+        code = lasso_read_shape(lasso, err);
     if (!code)
         code = lasso_read_response(lasso, err);
     if (!code)

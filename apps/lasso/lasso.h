@@ -62,8 +62,9 @@ struct lasso {
     const struct codes_kernel *codes;
     const struct genotype_kernel *genotypes;
     const struct rondo_matrix *x;
+    const struct rondo_matrix *side; /* covariates, beside packed x: the last columns, without a penalty */
     bool touches;    /* the host wants to know which columns are read next */
-    int64_t n, p;
+    int64_t n, p, sides; /* sides: of the p, those of `side` */
     double *y;       /* [n] centred where there is an intercept */
     double *mean;    /* [p] m; zeros without an intercept */
     double *scale;   /* [p] |x_j - m_j|; 0: the column says nothing and its coefficient is 0 */
@@ -131,11 +132,18 @@ static inline void lasso_touch(const struct lasso *lasso, const void *at, int64_
         lasso->host->touch(lasso->job, at, (size_t)bytes);
 }
 
-/* A piece of work of so many multiply-adds over 0 .. count-1, cut by that alone: piece(context, from, to)
- * for the parts of it, on whoever is idle where there are several.  Each writes what is its own, with the
- * bits that it would have in one. */
-void lasso_share(const struct lasso *lasso, double work, int64_t count,
-                 void (*piece)(void *context, int64_t from, int64_t to), void *context);
+/* Is column j one of packed genotypes?  Covariates beside them are not. */
+static inline bool lasso_is_packed(const struct lasso *lasso, int64_t j)
+{
+    return lasso->x->packed && j < lasso->p - lasso->sides;
+}
+
+/* A column that lies there as numbers [n]: of dense x, or of covariates. */
+static inline const double *lasso_dense(const struct lasso *lasso, int64_t j)
+{
+    const int64_t first = lasso->p - lasso->sides;
+    return j < first ? lasso->x->dense + j * lasso->x->ld : lasso->side->dense + (j - first) * lasso->side->ld;
+}
 
 /* ---- share.c: work for several threads
  * So many multiply-adds over 0 .. count-1, cut into parts by that alone: piece(context, from, to) for each,
@@ -146,6 +154,7 @@ void lasso_share(const struct lasso *lasso, double work, int64_t count,
 /* host->each of a problem, which is not changed, as a factor_crew has it. */
 int lasso_on_the_idle(void *lasso, int64_t parts, int (*part)(void *context, int64_t index),
                       void *context);
+
 
 /* What l1 and l2 are for column j. */
 static inline double lasso_l1(const struct lasso *lasso, double l1, int64_t j)
@@ -428,6 +437,8 @@ int lasso_preview(const struct rondo_host *host, const struct rondo_job *job, st
 
 /* ---- lasso.c */
 int lasso_read_params(struct lasso *lasso, struct rondo_error *err);
+/* Covariates, of so many rows: whether this x can have them. */
+int lasso_check_side(const struct lasso *lasso, bool packed, int64_t rows, struct rondo_error *err);
 /* What needs no more than n and p: their bounds, and the last lambda of a path. */
 int lasso_read_shape(struct lasso *lasso, struct rondo_error *err);
 void lasso_close(void *problem); /* NULL allowed */

@@ -21,9 +21,9 @@ static const double FITTED = 1e-10;      /* of the loss at 0: below it the null 
 void lasso_column(const struct lasso *lasso, int64_t j, double *to)
 {
     const struct rondo_matrix *x = lasso->x;
-    if (!x->sparse && !x->packed) {
-        lasso_touch(lasso, x->dense + j * x->ld, lasso->n * (int64_t)sizeof *to);
-        memcpy(to, x->dense + j * x->ld, (size_t)lasso->n * sizeof *to);
+    if (!x->sparse && !lasso_is_packed(lasso, j)) {
+        lasso_touch(lasso, lasso_dense(lasso, j), lasso->n * (int64_t)sizeof *to);
+        memcpy(to, lasso_dense(lasso, j), (size_t)lasso->n * sizeof *to);
         return;
     }
     memset(to, 0, (size_t)lasso->n * sizeof *to);

@@ -98,9 +98,9 @@ static const double *dense(struct outer *at, int64_t j, double *mean)
 {
     const struct lasso *lasso = at->lasso;
     *mean = lasso->mean[j];
-    if (!lasso->x->packed) {
-        lasso_touch(lasso, lasso->x->dense + j * lasso->x->ld, lasso->n * (int64_t)sizeof(double));
-        return lasso->x->dense + j * lasso->x->ld;
+    if (!lasso_is_packed(lasso, j)) {
+        lasso_touch(lasso, lasso_dense(lasso, j), lasso->n * (int64_t)sizeof(double));
+        return lasso_dense(lasso, j);
     }
     lasso_column(lasso, j, at->column);
     return at->column;

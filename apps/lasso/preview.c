@@ -35,9 +35,13 @@ static void say_model(const struct lasso *lasso)
         add(line, "columns standardised");
     if (lasso->nonnegative)
         add(line, "no coefficient below 0");
-    if (lasso->frees) {
-        snprintf(words, sizeof words, "%" PRId64 " of %" PRId64 " columns without a penalty", lasso->frees,
-                 lasso->p);
+    if (lasso->frees > lasso->sides) {
+        snprintf(words, sizeof words, "%" PRId64 " of %" PRId64 " columns without a penalty",
+                 lasso->frees - lasso->sides, lasso->p - lasso->sides);
+        add(line, words);
+    }
+    if (lasso->sides) {
+        snprintf(words, sizeof words, "%" PRId64 " covariates", lasso->sides);
         add(line, words);
     }
     host->say(lasso->job, line);
@@ -78,9 +82,16 @@ static int look(struct lasso *lasso, struct rondo_error *err)
 {
     const struct rondo_host *host = lasso->host;
     int code = lasso_read_params(lasso, err);
-    if (code || !host->shape(lasso->job, "x", &lasso->n, &lasso->p))
+    int64_t rows;
+    bool packed, own;
+    if (code || !host->shape(lasso->job, "x", &lasso->n, &lasso->p, &packed))
         return code;
-    code = lasso_read_shape(lasso, err);
+    if (host->shape(lasso->job, "covariates", &rows, &lasso->sides, &own)) {
+        lasso->p += lasso->sides;
+        code = lasso_check_side(lasso, packed, rows, err);
+    }
+    if (!code)
+        code = lasso_read_shape(lasso, err);
     if (!code && host->matrix(lasso->job, "y")) /* else it is in x's file */
         code = lasso_read_response(lasso, err);
     if (!code && lasso->folds)

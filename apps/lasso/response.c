@@ -48,22 +48,23 @@ static int read_factors(struct lasso *lasso, struct rondo_error *err)
     const struct rondo_host *host = lasso->host;
     const double *factor;
     int64_t free = 0;
-    int code = read_vector(lasso, "params.penalty_factor", lasso->p, "columns", &factor, err);
+    int64_t own = lasso->p - lasso->sides;
+    int code = read_vector(lasso, "params.penalty_factor", own, "columns", &factor, err);
     if (!code && factor)
-        code = check_factors(lasso, "params.penalty_factor", factor, lasso->p, err);
-    if (code || (!factor && !lasso->standardize))
+        code = check_factors(lasso, "params.penalty_factor", factor, own, err);
+    if (code || (!factor && !lasso->standardize && !lasso->sides))
         return code;
     lasso->l1_factor = host->alloc((size_t)lasso->p * sizeof(double));
     lasso->l2_factor = host->alloc((size_t)lasso->p * sizeof(double));
     if (!lasso->l1_factor || !lasso->l2_factor)
         return no_memory(err);
     for (int64_t j = 0; j < lasso->p; j++) {
-        lasso->l1_factor[j] = lasso->l2_factor[j] = factor ? factor[j] : 1;
+        lasso->l1_factor[j] = lasso->l2_factor[j] = j >= own ? 0 : factor ? factor[j] : 1;
         free += lasso->l1_factor[j] <= 0;
     }
     if (free >= LASSO_FRAME_MOST)
-        return lasso_refuse(lasso, err, "params.penalty_factor", "more than 512 columns have no penalty",
-                            "give some of them small factors");
+        return lasso_refuse(lasso, err, factor ? "params.penalty_factor" : "data.covariates",
+                            "more than 512 columns have no penalty", "give some of them small factors");
     lasso->frees = free;
     return RONDO_OK;
 }
@@ -268,7 +269,7 @@ static int standardise_views(void *context, int64_t chunk)
     for (int32_t f = 1; f <= lasso->folds; f++)
         for (int64_t j = lasso->chunk[chunk]; j < lasso->chunk[chunk + 1]; j++) {
             struct lasso *view = &lasso->view[f];
-            double own = factor ? factor->dense[j] : 1;
+            double own = j >= lasso->p - lasso->sides ? 0 : factor ? factor->dense[j] : 1;
             double variance = lasso->scale[j] > 0 ? lasso_variance(view, j) : 0;
             bool says = variance > 1e-20 * lasso->scale[j] * lasso->scale[j] / (double)lasso->n;
             view->l1_factor[j] = says ? own * sqrt(variance) : own > 0 ? NEVER : 0;

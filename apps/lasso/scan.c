@@ -51,10 +51,10 @@ static int64_t column_at(const struct wanted *wanted, int64_t i)
 static void dense_dots(const struct lasso *lasso, const struct lasso_slice *slice, int64_t from,
                        const int32_t *offset, int64_t count, double *out)
 {
-    const struct rondo_matrix *x = lasso->x;
+    const struct rondo_matrix *x = lasso->x->packed ? lasso->side : lasso->x;
     int64_t rows = slice->hi - slice->lo, bytes = rows * (int64_t)sizeof(double);
     int64_t most = lasso->touches ? LASSO_TOUCHED / bytes + 1 : count;
-    const double *first = x->dense + from * x->ld + slice->lo;
+    const double *first = lasso_dense(lasso, from) + slice->lo;
     for (int64_t i = 0; i < count; i += most) {
         int64_t some = count - i < most ? count - i : most;
         const double *begin = offset ? first : first + i * x->ld;
@@ -66,12 +66,11 @@ static void dense_dots(const struct lasso *lasso, const struct lasso_slice *slic
     }
 }
 
-/* x_j'r of dense or packed columns, from the data. */
+/* x_j'r of dense or packed columns, from the data; a chunk has not both. */
 static void data_dots(const struct lasso *lasso, const struct lasso_slice *slice, int64_t from,
                        const int32_t *offset, int64_t count, double *out)
 {
-    const struct rondo_matrix *x = lasso->x;
-    if (x->packed)
+    if (lasso_is_packed(lasso, from))
         lasso_packed_dots(lasso, slice->r, from, offset, count, out);
     else
         dense_dots(lasso, slice, from, offset, count, out);
@@ -115,6 +114,14 @@ static void shadow_dots(const struct lasso *lasso, const struct lasso_slice *sli
         out[i] = dot.value;
         slack[i] = dot.bound;
     }
+}
+
+/* Covariates are few: from the data at once. */
+static void side_dots(const struct lasso *lasso, const struct lasso_slice *slice, const struct wanted *wanted,
+                      double *out, double *slack)
+{
+    data_dots(lasso, slice, wanted->from, wanted->offset, wanted->count, out);
+    memset(slack, 0, (size_t)wanted->count * sizeof *slack);
 }
 
 /* What binds a dual point of a column with such x_j'r: its size, or where b_j >= 0 it alone. */
@@ -167,10 +174,12 @@ int lasso_scan_push(const struct lasso *lasso, const struct lasso_slice *slice,
     partial->size = numbers * sizeof(double);
     double *out = (double *)(void *)partial->data, *slack = out + wanted.count + sums;
     if (lasso->bounds) {
-        if (lasso->x->packed)
+        if (lasso_is_packed(lasso, wanted.from))
             lasso_packed_bounds(lasso, slice, wanted.from, wanted.offset, wanted.count, out, slack);
-        else
+        else if (lasso->code)
             shadow_dots(lasso, slice, &wanted, (int64_t *)(void *)scratch->room.data, out, slack);
+        else
+            side_dots(lasso, slice, &wanted, out, slack);
         look_closer(lasso, slice, &wanted, scratch->room.data, out, slack);
     } else if (lasso->x->sparse) {
         sparse_dots(lasso, slice, &wanted, out);

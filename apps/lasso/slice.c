@@ -27,7 +27,7 @@ struct lasso_span lasso_span_of(const struct lasso *lasso, const struct lasso_sl
 {
     const struct rondo_matrix *x = lasso->x;
     if (!x->sparse) {
-        const double *value = x->dense + j * x->ld + slice->lo;
+        const double *value = lasso_dense(lasso, j) + slice->lo;
         lasso_touch(lasso, value, (slice->hi - slice->lo) * (int64_t)sizeof *value);
         return (struct lasso_span){ value, NULL, slice->hi - slice->lo };
     }
@@ -64,7 +64,7 @@ static void fetch_ahead(const struct lasso *lasso, const struct rondo_task *task
 /* (x_j - m_j)'r over the slice. */
 double lasso_gradient(const struct lasso *lasso, const struct lasso_slice *slice, int64_t j)
 {
-    if (lasso->x->packed)
+    if (lasso_is_packed(lasso, j))
         return lasso_packed_dot(lasso, slice->r, j) - lasso->mean[j] * slice->sums[0];
     struct lasso_span span = lasso_span_of(lasso, slice, j);
     double dot = span.index
@@ -76,7 +76,7 @@ double lasso_gradient(const struct lasso *lasso, const struct lasso_slice *slice
 void lasso_add_column(const struct lasso *lasso, const struct lasso_slice *slice, double a,
                        int64_t j, double *to)
 {
-    if (lasso->x->packed) {
+    if (lasso_is_packed(lasso, j)) {
         lasso_packed_add(lasso, a, j, to);
         return;
     }

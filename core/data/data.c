@@ -72,7 +72,7 @@ static const char *first_line(const struct stream *s)
 static bool looks_like_csv(const struct stream *s)
 {
     const char *at = first_line(s);
-    size_t length = strcspn(at, "\n");
+    size_t length = strcspn(at, "#\n");
     return memchr(at, ',', length) && !memchr(at, ':', length);
 }
 

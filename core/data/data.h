@@ -66,7 +66,8 @@ bool data_is_bed(const char *path);
 bool data_companion(const char *path, int index, char *out, size_t size);
 
 /* The names of a .bed's columns, from its .bim: of each the variant's own and A1, the allele that is counted,
- * "rs123_A", borrowed until `each` returns.  RONDO_EINPUT; also where the path is no .bed. */
+ * "rs123_A"; or those in the first line of a table.  Borrowed until `each` returns.  RONDO_EINPUT; also where
+ * the path is neither, or the table has no such line. */
 int data_names(const char *path, void (*each)(void *context, int64_t column, const char *name), void *context,
                struct rondo_error *err) RONDO_MUST_CHECK;
 

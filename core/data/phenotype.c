@@ -216,6 +216,29 @@ int phenotype_load(struct stream *s, const struct data_options *options, struct 
     return code;
 }
 
+int phenotype_names(const char *path, void (*each)(void *context, int64_t column, const char *name),
+                    void *context, struct rondo_error *err)
+{
+    char word[STREAM_TOKEN];
+    struct stream s;
+    struct fields *fields = mem_calloc(1, sizeof *fields);
+    int code = fields ? stream_open(&s, path, err)
+                      : rondo_error_set(err, RONDO_ENOMEM, path, NULL, "out of memory");
+    if (code) {
+        mem_free(fields);
+        return code;
+    }
+    int found = fields_line(&s, fields, err);
+    bool named = found > 0 && fields->count > NAMES && is_header(fields->field);
+    for (int i = NAMES; named && i < fields->count; i++)
+        each(context, i - NAMES, field_word(&fields->field[i], word));
+    if (found >= 0 && !named)
+        found = stream_error(&s, err, NULL, "expected the names of columns: FID IID NAME ...");
+    stream_close(&s);
+    mem_free(fields);
+    return found < 0 ? found : RONDO_OK;
+}
+
 int phenotype_inspect(struct stream *s, const struct data_options *options, struct data_info *info,
                       struct rondo_error *err)
 {

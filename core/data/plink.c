@@ -141,12 +141,14 @@ int data_names(const char *path, void (*each)(void *context, int64_t column, con
                struct rondo_error *err)
 {
     char id[STREAM_TOKEN], allele[STREAM_TOKEN], name[2 * STREAM_TOKEN];
+    if (!data_is_bed(path))
+        return phenotype_names(path, each, context, err);
     struct reading *r = mem_calloc(1, sizeof *r);
     if (!r)
         return rondo_error_set(err, RONDO_ENOMEM, path, NULL, "out of memory");
     int found = 0, code = data_companion(path, 0, r->path, sizeof r->path)
                               ? stream_open(&r->s, r->path, err)
-                              : rondo_error_set(err, RONDO_EINPUT, path, NULL, "is not a .bed");
+                              : rondo_error_set(err, RONDO_EINPUT, path, NULL, "its name tells no .bim");
     bool open = !code;
     for (int64_t column = 0; !code && (found = fields_line(&r->s, &r->fields, err)) > 0; column++) {
         const struct field *field = r->fields.field;

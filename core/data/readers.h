@@ -30,6 +30,9 @@ int bed_load(struct stream *s, const struct data_options *options, struct data_s
              struct rondo_error *err);
 /* Is this a table of phenotypes, and are there people to match it to? */
 bool phenotype_is_table(const struct stream *s, const struct data_options *options);
+/* As data_names. */
+int phenotype_names(const char *path, void (*each)(void *context, int64_t column, const char *name),
+                    void *context, struct rondo_error *err);
 int phenotype_inspect(struct stream *s, const struct data_options *options, struct data_info *info,
                       struct rondo_error *err);
 int phenotype_load(struct stream *s, const struct data_options *options, struct data_set *set,

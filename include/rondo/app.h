@@ -76,7 +76,9 @@ struct rondo_role {
                       * number without a default: the spec has a number there or the file's name */
     enum rondo_role_kind kind;
     bool required;
-    const char *labels_of; /* this vector may come with that matrix's file (svmlight, .fam); NULL: never */
+    const char *labels_of; /* this vector may come with that matrix's file (svmlight, .fam); a matrix: its rows
+                            * are that one's, and a table of FID, IID and values is brought into their order;
+                            * NULL: neither */
     const char *help;
 };
 
@@ -202,7 +204,8 @@ struct rondo_predict {
     uint32_t size;                   /* sizeof(struct rondo_predict) */
     bool cols_open;                  /* data: a row may end before the last column (svmlight), so that
                                         fewer columns than the model's are natural */
-    const struct rondo_job *job;     /* the spec; host->matrix has none of the job's own data */
+    const struct rondo_job *job;     /* the spec; host->matrix has none of the job's own data, but what
+                                        stands beside `data` of a role that is a matrix with labels_of */
     struct rondo_model *model;
     const struct rondo_matrix *data; /* a row for each thing to predict; packed only where one of the
                                         app's roles may be */
@@ -290,8 +293,9 @@ struct rondo_host {
      * say it reads stays in memory.  Few megabytes at a time; without that key it need not be called. */
     void (*touch)(const struct rondo_job *job, const void *at, size_t bytes);
 
-    /* In preview alone: the shape of a role's file; false where the job names none. */
-    bool (*shape)(const struct rondo_job *job, const char *role, int64_t *rows, int64_t *cols);
+    /* In preview alone: the shape of a role's file, and whether it is of packed genotypes; false where the
+     * job names none. */
+    bool (*shape)(const struct rondo_job *job, const char *role, int64_t *rows, int64_t *cols, bool *packed);
 };
 
 /* ---- the app ------------------------------------------------------------------------------- */

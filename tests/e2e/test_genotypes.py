@@ -268,6 +268,125 @@ class Solves(Made):
         np.testing.assert_array_equal(np.load(self.path("q.npy")), z)
 
 
+class Covariates(Made):
+    """Columns without a penalty beside packed genotypes, against the dense matrix of both."""
+
+    def make_all(self):
+        self.bed = self.make(rows=203, cols=300, causes=9, missing=0.02)
+        x, _, people = read_bed(self.bed)
+        x = np.where(np.isnan(x), np.nanmean(x, axis=0), x)
+        chance = np.random.default_rng(6)
+        self.beside = chance.normal(size=(203, 3))
+        self.beside[:, 1] = chance.integers(30, 80, 203)
+        self.beside[:, 2] += x[:, :15].sum(axis=1)  # what the genotypes tell, too
+        self.y = (np.array([float(words[5]) for words in people]) + 2 * self.beside[:, 0]
+                  - 0.1 * self.beside[:, 1] + self.beside[:, 2])
+        z = (self.y - self.y.mean()) / self.y.std()
+        for name, values in {"squared": self.y, "huber": self.y, "logistic": (z > 0) * 1.0,
+                             "poisson": np.floor(np.exp(z / 2 + 1)), "weights": chance.random(203) + 0.2,
+                             "folds": np.arange(203) % 4, "factor": np.r_[np.ones(300), np.zeros(3)],
+                             "dense": np.asfortranarray(np.c_[x, self.beside]),
+                             "own": np.r_[2.0, np.ones(299)], "both": np.r_[2.0, np.ones(299), np.zeros(3)]}.items():
+            np.save(self.path(name + ".npy"), values)
+        self.table = self.make_table("cov.txt", people, chance.permutation(203))
+
+    def make_table(self, name, people, order, header="FID IID sex age pc\n"):
+        rows = ["%s %s %s\n" % (*people[i][:2], " ".join("%.17g" % v for v in self.beside[i])) for i in order]
+        return self.write(name, header + "".join(rows) + "not here 1 2 3\n")
+
+    def job(self, loss="squared", name="packed.json", **params):
+        return self.spec(self.bed, self.path(loss + ".npy"), name, data={"covariates": self.table},
+                         params={"loss": loss, **params}, stop={"gap": 1e-12})
+
+    def test_the_answer_is_that_of_the_dense_matrix(self):
+        self.make_all()
+        cv = {"cv": {"folds": self.path("folds.npy")}, "path": {"count": 8, "min_ratio": 0.1}}
+        for loss in ("squared", "logistic", "huber", "poisson"):
+            for more in ({}, {"standardize": True, "weights": self.path("weights.npy")}, {"intercept": False},
+                         {"l1_ratio": 0.5, "penalty_factor": "own"}, cv, {"standardize": True, **cv}):
+                with self.subTest(loss=loss, more=more):
+                    own = "penalty_factor" in more
+                    packed = {**more, **({"penalty_factor": self.path("own.npy")} if own else {})}
+                    dense = {**more, "penalty_factor": self.path("both.npy" if own else "factor.npy")}
+                    self.solve(self.job(loss, **packed), "packed", "--force")
+                    self.solve(self.spec(self.path("dense.npy"), self.path(loss + ".npy"), "dense.json",
+                                         params={"loss": loss, **dense}, stop={"gap": 1e-12}), "dense", "--force")
+                    found, known = (scipy.io.mmread(self.path(name, "coef.mtx")).toarray()
+                                    for name in ("packed", "dense"))
+                    self.assertEqual(found.shape, known.shape)
+                    self.assertTrue((found[-3:] != 0).all())
+                    np.testing.assert_allclose(found, known, atol=1e-9 * abs(known).max())
+                    paths = [support.read_json(self.path(name, "path.json")) for name in ("packed", "dense")]
+                    for one, other in zip(*paths):
+                        self.assertLess(one["gap"], 1e-12)
+                        self.assertAlmostEqual(one["objective"], other["objective"], delta=1e-9)
+                    if "cv" in more:
+                        errors = [[point["mean"] for point in support.read_json(self.path(name, "cv.json"))["points"]]
+                                  for name in ("packed", "dense")]
+                        np.testing.assert_allclose(*errors, rtol=1e-9)
+
+    def test_a_table_and_a_matrix_are_the_same(self):
+        self.make_all()
+        self.solve(self.job(), "table")
+        np.save(self.path("c.npy"), self.beside)
+        self.solve(self.job(), "matrix", "--set", "data.covariates=" + self.path("c.npy"))
+        self.assertEqual(*(support.sha256(self.path(name, "coef.mtx")) for name in ("table", "matrix")))
+
+    def test_the_bits_do_not_depend_on_workers_nor_on_stops(self):
+        self.make_all()
+        spec = self.job("logistic", cv={"folds": 3}, path={"count": 8, "min_ratio": 0.1})
+        files = ("coef.mtx", "path.json", "cv.json")
+        found = set()
+        for workers in ("1", "2", "3"):
+            self.solve(spec, "out" + workers, "--workers", workers, env={"RONDO_TEST_WIRE": "bytes"})
+            found.add(tuple(support.sha256(self.path("out" + workers, name)) for name in files))
+        self.solve(spec, "stopped", "--set", "stop.rounds=%d" % (self.result("out1")["rounds"] // 2))
+        self.solve(spec, "stopped", "--resume")
+        found.add(tuple(support.sha256(self.path("stopped", name)) for name in files))
+        self.assertEqual(len(found), 1)
+
+    def test_predictions_and_names(self):
+        self.make_all()
+        self.solve(self.job("logistic", lambda_ratio=0.2))
+        b, b0 = self.model("out")
+        known = np.load(self.path("dense.npy")) @ b + b0
+        words = ("predict", "--model", self.path("out"), "--data", self.bed, "--out", self.path("p.npy"))
+        done = call(*words, "--covariates", self.table, "--type", "link")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        np.testing.assert_allclose(np.load(self.path("p.npy")), known, atol=1e-9)
+        told = json.loads(call("coef", "--model", self.path("out"), "--json").stdout)
+        names = {entry["column"]: entry["name"] for entry in told["coefficients"]}
+        self.assertEqual([names.pop(301 + i) for i in range(3)], ["sex", "age", "pc"])
+        self.assertEqual(set(names.values()), {"s%d_A" % column for column in names})
+        self.refused(words, "give --covariates")
+        self.refused((*words, "--covariates", self.path("squared.npy")), "has 300 columns and 1 covariates")
+        np.save(self.path("few.npy"), self.beside[:9])
+        self.refused((*words, "--covariates", self.path("few.npy")), "few.npy", "9 rows")
+        self.solve(self.spec(self.bed, name="none.json"), "none")
+        self.refused(("predict", "--model", self.path("none"), *words[3:], "--covariates", self.table),
+                     "the model has no covariates")
+
+    def test_what_does_not_fit_is_refused(self):
+        self.make_all()
+        _, _, people = read_bed(self.bed)
+        few = self.make_table("few.txt", people, range(200))
+        with open(self.table, encoding="ascii") as stream:
+            self.write("lost.txt", stream.read().replace(
+                "%s %s %.17g" % (*people[7][:2], self.beside[7, 0]), "%s %s NA" % tuple(people[7][:2])))
+        np.save(self.path("short.npy"), self.beside[:9])
+        for value, says in ((few, "the first of 3 of the .fam's 203"),
+                            (self.path("lost.txt"), "the value of %s %s is missing" % tuple(people[7][:2])),
+                            (self.path("short.npy"), "9 rows")):
+            for command in (("validate",), ("run", "--out", self.path("out"))):
+                self.refused((command[0], self.job(), *command[1:], "--set", "data.covariates=" + value),
+                             says)
+        for command in (("validate",), ("run", "--out", self.path("out"))):
+            self.refused((command[0], self.job(), *command[1:], "--set", "data.x=" + self.path("dense.npy"),
+                          "--set", "data.covariates=" + self.path("dense.npy")), "covariates go with genotypes")
+            self.refused((command[0], self.job(nonnegative=True), *command[1:]), "/params/nonnegative")
+        self.assertIn("3 covariates", call("validate", self.job()).stdout)
+
+
 class Service(installed.Case):
     """A plug-in that has genotypes loaded, and goes its own way."""
 
@@ -317,6 +436,30 @@ class Service(installed.Case):
             job = coordinator.wait_job(number)
             self.assertEqual(job["state"], "completed", job)
             self.assertEqual(worker.said().count("fetching"), fetched, worker.said())
+
+    def test_a_worker_that_does_not_see_covariates_is_sent_them(self):
+        if os.system("unshare --mount true 2>/dev/null") != 0:
+            self.skipTest("no mount namespaces here")
+        hide = ("unshare", "--mount", "sh", "-c", "mount -t tmpfs none %s && exec \"$@\""
+                % self.path("data"), "sh")
+        with open(self.bed[:-4] + ".fam", encoding="ascii") as stream:
+            self.write("data/cov.txt", "FID IID a b\n" + "".join(
+                "%s %s %d %d\n" % (*line.split()[:2], i % 7, i % 2) for i, line in enumerate(stream)))
+        spec = self.write("lasso.json", json.dumps({
+            "version": 1, "app": "lasso", "data": {"x": self.bed, "covariates": self.path("data", "cov.txt")}}))
+        coordinator = Coordinator(self)
+        worker = coordinator.worker("hidden", prefix=hide)
+        coordinator.wait_workers(1)
+        with open(spec, "rb") as stream:
+            number = str(json.loads(coordinator.ask("/v1/jobs", stream.read(), "POST")[1])["id"])
+        job = coordinator.wait_job(number)
+        self.assertEqual(job["state"], "completed", job)
+        self.assertEqual(worker.said().count("fetching"), 4, worker.said())
+        done = call("run", spec, "--out", self.path("here"), "--quiet")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        result = json.loads(coordinator.ask("/v1/jobs/" + number + "/files/result.json")[1])
+        self.assertEqual(result["model_sha256"],
+                         support.read_json(self.path("here", "result.json"))["model_sha256"])
 
     def test_companions_must_lie_under_the_data_root(self):
         secret = self.write("secret.fam", "i1 i1 0 0 0 1\n")

@@ -564,7 +564,7 @@ class Pages(unittest.TestCase):
                     if app["name"] == "lasso"]
         self.assertTrue(lasso["predicts"])
         self.assertLessEqual({"--" + row["key"] for row in lasso["predict_options"]}, options)
-        self.assertEqual(len(options), 7 + len(lasso["predict_options"]))
+        self.assertEqual(len(options), 8 + len(lasso["predict_options"]))
 
 
 if __name__ == "__main__":

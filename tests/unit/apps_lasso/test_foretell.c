@@ -123,6 +123,12 @@ static void make_model(struct rondo_model *model, struct dice *dice)
                                          .values = model->values };
 }
 
+static const struct rondo_matrix *none_beside(const struct rondo_job *job RONDO_UNUSED,
+                                              const char *role RONDO_UNUSED)
+{
+    return NULL;
+}
+
 static int predict(struct rondo_model *model, const struct rondo_matrix *data, const double *y,
                    bool open, struct rondo_report *report, struct rondo_error *err)
 {
@@ -130,6 +136,7 @@ static int predict(struct rondo_model *model, const struct rondo_matrix *data, c
     struct rondo_host host;
     host_init(&host, &none);
     host.text = text;
+    host.matrix = none_beside;
     host.say = say;
     host.option = option;
     host.has_file = has_file;

@@ -56,6 +56,12 @@ PLINK_TEST(columns_have_the_names_of_variants_and_the_allele_that_counts)
     cr_assert_eq(data_names(trio(fam), note_name, text, &err), RONDO_OK, "%s", err.what);
     cr_expect_str_eq(text, "0 rs1_A;1 rs2_A;2 rs3_0;");
     cr_expect_eq(data_names(scratch_text("x.svm", "1 1:1\n"), note_name, text, &err), RONDO_EINPUT);
+    err = (struct rondo_error){ 0 };
+    text[0] = 0;
+    cr_expect_eq(data_names(scratch_text("c.txt", "FID IID age sex\nf1 a 1 2\n"), note_name, text, &err), RONDO_OK);
+    cr_expect_str_eq(text, "0 age;1 sex;");
+    cr_expect_eq(data_names(scratch_text("c.txt", "f1 a 1 2\n"), note_name, text, &err), RONDO_EINPUT);
+    cr_expect_eq(data_names(scratch_text("c.txt", ""), note_name, text, &err), RONDO_EINPUT);
     trio(fam);
     scratch_text("s.bim", "1 rs1 0 1000 A G\n1 rs2\n");
     err = (struct rondo_error){ 0 };

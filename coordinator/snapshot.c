@@ -322,8 +322,9 @@ int snapshot_snapped(struct engine *engine, int32_t worker, const struct message
 
 static void destroy_models(struct engine *engine)
 {
-    if (engine->head)
-        engine->app->head.destroy(engine->problem, engine->head);
+    if (!engine->head) /* nothing has begun: the scheduler is as engine_create made it */
+        return;
+    engine->app->head.destroy(engine->problem, engine->head);
     engine->head = NULL;
     for (int32_t b = 0; b < engine->layout.blocks && engine->block_state; b++) {
         if (engine->block_state[b])
@@ -338,7 +339,7 @@ static int create_models(struct engine *engine)
 {
     struct rondo_error *err = &engine->error;
     int code = RONDO_OK;
-    if (engine->layout.variables > 0)
+    if (engine->layout.variables > 0 && !engine->scheduler)
         code = scheduler_create(&engine->options.schedule, &engine->scheduler, err);
     if (!code)
         code = contract_create(engine->app, "head", engine->problem, 0, &engine->head, err);

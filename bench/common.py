@@ -14,9 +14,11 @@ RONDO = os.environ.get("RONDO", os.path.join(ROOT, "build", "release", "rondo"))
 DATE = time.strftime("%Y-%m-%d")
 
 
-def options():
-    """--folder, by default one that is made, and --write."""
+def options(**more):
+    """--folder, by default one that is made, --write, and what else a script has: name=argparse's keys."""
     parser = argparse.ArgumentParser()
+    for name, keys in more.items():
+        parser.add_argument("--" + name, **keys)
     parser.add_argument("--folder")
     parser.add_argument("--write", action="store_true")
     found = parser.parse_args()

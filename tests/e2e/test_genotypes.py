@@ -377,6 +377,9 @@ class Covariates(Made):
                           "--set", "data.covariates=" + self.path("dense.npy")), "covariates go with genotypes")
             self.refused((command[0], self.job(nonnegative=True), *command[1:]), "/params/nonnegative")
         self.assertIn("3 covariates", call("validate", self.job()).stdout)
+        np.save(self.path("large.npy"), self.beside * [1, 1e155, 1])
+        self.refused(("run", self.job(), "--out", self.path("out"), "--set",
+                      "data.covariates=" + self.path("large.npy")), "column 2 of the covariates is too large")
 
 
 class Service(installed.Case):

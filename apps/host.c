@@ -139,13 +139,14 @@ int host_options(const struct rondo_job *job, int index, struct data_options *op
         return RONDO_OK;
     if (data_is_bed(bearer))
         options->people = bearer;
-    if (role->kind != RONDO_ROLE_VECTOR || !job_given(job, "data.phenotype"))
+    const char *key = role->kind == RONDO_ROLE_VECTOR ? "data.phenotype" : "data.covariate_names";
+    if (!job_given(job, key))
         return RONDO_OK;
-    options->column = job_text(job, "data.phenotype");
+    options->column = job_text(job, key);
     if (path_of(job, role->key))
         return RONDO_OK;
     char where[256];
-    job_where(job, "data.phenotype", where, sizeof where);
+    job_where(job, key, where, sizeof where);
     return rondo_error_set(err, RONDO_EINPUT, where, NULL,
                            "it names a column of data.%s, which is not given", role->key);
 }

@@ -92,6 +92,19 @@ static double metric(const struct coef *coef, const char *name)
     return NAN;
 }
 
+/* "age,sex" */
+static int take_names(struct coef *coef, const char *list)
+{
+    char name[NAME_MAX_BYTES];
+    for (int64_t column = 0; *list; column++) {
+        size_t size = strcspn(list, ",");
+        snprintf(name, sizeof name, "%.*s", (int)size, list);
+        take_name(coef, column, name);
+        list += size + (list[size] == ',');
+    }
+    return RONDO_OK;
+}
+
 /* Covariates, by the table's first line or by number. */
 static void name_beside(struct coef *coef)
 {
@@ -101,7 +114,9 @@ static void name_beside(struct coef *coef)
     coef->first_named = coef->named;
     keys_of_role(model_beside(job)->key, key, sizeof key);
     int64_t met = coef->met;
-    int code = data_names(job_text(job, key), take_name, coef, &why);
+    int code = job_given(job, "data.covariate_names")
+                   ? take_names(coef, job_text(job, "data.covariate_names"))
+                   : data_names(job_text(job, key), take_name, coef, &why);
     for (int64_t i = met; i < coef->count; i++)
         if (code || !coef->entry[i].name[0])
             snprintf(coef->entry[i].name, NAME_MAX_BYTES, "covariate %" PRId64,

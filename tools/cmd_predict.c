@@ -149,7 +149,7 @@ static int load_data(struct predict *predict, struct rondo_error *err)
     if (!code && predict->y)
         code = data_load(predict->y, &options, &predict->truth, err);
     options.vector = false;
-    options.column = NULL;
+    options.column = job_given(job, "data.covariate_names") ? job_text(job, "data.covariate_names") : NULL;
     if (!code)
         code = check_covariates(predict, err);
     if (!code && predict->covariates)

@@ -208,9 +208,8 @@ static int refuse_column(const struct lasso *lasso, struct rondo_error *err)
         column = read_column(lasso, ++j, true);
     lasso->host->where(lasso->job, lasso->sides ? "data.covariates" : "data.x", where, sizeof where);
     return rondo_error_set(err, RONDO_EINPUT, where, "scale it, or subtract a constant",
-                           "%s %lld%s is too large or varies too little for 64-bit numbers",
-                           lasso->sides ? "covariate" : "column", (long long)(j - first) + 1,
-                           lasso->sides ? "" : " of x");
+                           "column %lld of %s is too large or varies too little for 64-bit numbers",
+                           (long long)(j - first) + 1, lasso->sides ? "the covariates" : "x");
 }
 
 static void tell_idle(const struct lasso *lasso)

@@ -123,9 +123,9 @@ static int open_reader(struct stream *s, const char *path, const struct data_opt
     stream_close(s);
     if (*reader)
         return rondo_error_set(err, RONDO_EINPUT, path, NULL,
-                               "the phenotype \"%s\" is asked for, and this is no table of them: "
+                               "the %s \"%s\" is asked for, and this is no table of them: "
                                "lines of FID, IID and values, for genotypes in a .bed",
-                               options->column);
+                               options->vector ? "phenotype" : "covariate", options->column);
     return rondo_error_set(err, RONDO_EINPUT, path, NULL,
                            "the format is not known: looked for NumPy (.npy), Matrix Market "
                            "(%%MatrixMarket), svmlight (label index:value ...), "

@@ -31,7 +31,8 @@ struct data_options {
     bool packed;    /* genotypes may come packed; else a .bed is refused */
     enum data_labels labels; /* of a .bed */
     const char *people; /* a .bed: a table's rows come in the order of its .fam; NULL: no tables */
-    const char *column; /* the table's column that is wanted; NULL: it has one, or all are */
+    const char *column; /* the table's column that is wanted, of a matrix those, "age,sex"; NULL: it has one, or
+                         * all are */
     int64_t resident; /* bytes of a mapped file that may be resident; 0: all */
 };
 

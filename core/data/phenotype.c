@@ -23,7 +23,8 @@ struct table {
     struct people people;
     struct fields fields;
     bool header;
-    int columns, wanted; /* values in a line; the one that is read, -1: all */
+    int columns, taken;  /* values in a line; those that are read, */
+    int wanted[FIELDS_MOST]; /* [taken] in the matrix's order */
     struct rondo_matrix x;
     double *values;
     uint64_t *seen;      /* bitset of rows */
@@ -68,7 +69,7 @@ static void list_names(const struct table *t, char out[LIST])
                            field_word(&t->fields.field[NAMES + i], word));
 }
 
-static int no_column(const struct table *t, struct rondo_error *err)
+static int no_column(const struct table *t, const char *name, int size, struct rondo_error *err)
 {
     char list[LIST] = "";
     if (t->header)
@@ -78,29 +79,47 @@ static int no_column(const struct table *t, struct rondo_error *err)
     if (!t->options->column)
         return stream_error(t->s, err, "name one under /data/phenotype",
                             "the table has %d phenotypes: %s", t->columns, list);
-    return stream_error(t->s, err, NULL, "no phenotype is called \"%s\"; the table has %s",
-                        t->options->column, list);
+    return stream_error(t->s, err, NULL, "no %s is called \"%.*s\"; the table has %s",
+                        t->options->vector ? "phenotype" : "covariate", size, name, list);
+}
+
+/* The column of that name, or number where they have no names; -1: there is none. */
+static int find(const struct table *t, const char *name, size_t size)
+{
+    char word[STREAM_TOKEN];
+    int64_t number;
+    snprintf(word, sizeof word, "%.*s", (int)size, name);
+    for (int i = 0; t->header && i < t->columns; i++)
+        if (field_is(&t->fields.field[NAMES + i], word))
+            return i;
+    const char *end = t->header || !size ? NULL : number_index(word, &number);
+    return end && *end == 0 && number >= 1 && number <= t->columns ? (int)number - 1 : -1;
 }
 
 /* The first line is in t->fields. */
 static int choose(struct table *t, struct rondo_error *err)
 {
-    const char *column = t->options->column;
-    int64_t number;
+    const char *name = t->options->column;
     t->header = is_header(t->fields.field);
     t->columns = t->fields.count - NAMES;
-    t->wanted = -1;
+    t->taken = 0;
     if (t->columns < 1)
         return stream_error(t->s, err, NULL, "expected FID, IID and values");
-    for (int i = 0; column && t->header && i < t->columns; i++)
-        if (field_is(&t->fields.field[NAMES + i], column))
-            t->wanted = i;
-    const char *end = column && !t->header ? number_index(column, &number) : NULL;
-    if (end && *end == 0 && number >= 1 && number <= t->columns)
-        t->wanted = (int)number - 1;
-    if (!column && t->options->vector && t->columns == 1)
-        t->wanted = 0;
-    return t->wanted < 0 && (column || t->options->vector) ? no_column(t, err) : RONDO_OK;
+    if (!name && t->options->vector && t->columns > 1)
+        return no_column(t, NULL, 0, err);
+    for (int i = 0; !name && i < t->columns; i++)
+        t->wanted[t->taken++] = i;
+    while (name) {
+        size_t size = t->options->vector ? strlen(name) : strcspn(name, ",");
+        int column = find(t, name, size);
+        if (column < 0)
+            return no_column(t, name, (int)size, err);
+        if (t->taken == t->columns)
+            return stream_error(t->s, err, NULL, "more columns are asked for than there are");
+        t->wanted[t->taken++] = column;
+        name = name[size] ? name + size + 1 : NULL;
+    }
+    return RONDO_OK;
 }
 
 /* ---- values ----------------------------------------------------------------------------------- */
@@ -136,9 +155,9 @@ static int take_line(struct table *t, struct rondo_error *err)
         return stream_error(t->s, err, NULL, "the individual %.80s stands twice",
                             people_name(&t->people, row));
     bitset_add(t->seen, row);
-    int code = RONDO_OK, first = t->wanted < 0 ? 0 : t->wanted;
-    for (int j = 0; j < (int)t->x.cols && !code; j++)
-        code = take_value(t, row, first + j, &t->values[row + j * t->x.ld], err);
+    int code = RONDO_OK;
+    for (int j = 0; j < t->taken && !code; j++)
+        code = take_value(t, row, t->wanted[j], &t->values[row + j * t->x.ld], err);
     return code;
 }
 
@@ -185,8 +204,7 @@ static int begin(struct table *t, struct rondo_error *err)
         return code ? code : found;
     code = choose(t, err);
     if (!code)
-        code = matrix_dense(&t->x, t->people.count, t->wanted < 0 ? t->columns : 1, &t->values,
-                            t->s->path, err);
+        code = matrix_dense(&t->x, t->people.count, t->taken, &t->values, t->s->path, err);
     if (!code && !(t->seen = mem_calloc(bitset_words(t->people.count), sizeof *t->seen)))
         code = rondo_error_set(err, RONDO_ENOMEM, t->s->path, NULL, "out of memory");
     return code;

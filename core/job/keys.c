@@ -19,6 +19,9 @@ static const struct rondo_param keys[] = {
       "the model to fit; rondo apps lists them" },
     { "data.index_base", RONDO_INTEGER, "1", 0, 1, false, NULL, "",
       "svmlight files: the index of the first column" },
+    { "data.covariate_names", RONDO_TEXT, NULL, NAN, NAN, false, NULL, "",
+      "genotypes: which columns of the table under /data/covariates, by name or number, with "
+      "commas; else all" },
     { "data.phenotype", RONDO_TEXT, NULL, NAN, NAN, false, NULL, "",
       "genotypes: which column of the table under /data/y is y, by its name or number" },
     { "schedule.priority.rule", RONDO_CHOICE, "gradient", NAN, NAN, false,

@@ -366,6 +366,28 @@ class Covariates(Made):
         self.refused(("predict", "--model", self.path("none"), *words[3:], "--covariates", self.table),
                      "the model has no covariates")
 
+    def test_some_columns_of_a_table(self):
+        self.make_all()
+        names = ("--set", "data.covariate_names=pc,sex")
+        self.solve(self.job(), "some", *names)
+        np.save(self.path("two.npy"), self.beside[:, [2, 0]])
+        self.solve(self.job(), "own", "--set", "data.covariates=" + self.path("two.npy"))
+        self.assertEqual(*(support.sha256(self.path(name, "coef.mtx")) for name in ("some", "own")))
+        told = json.loads(call("coef", "--model", self.path("some"), "--json").stdout)
+        names_of = {entry["column"]: entry["name"] for entry in told["coefficients"]}
+        self.assertEqual((names_of[301], names_of[302]), ("pc", "sex"))
+        for name, file in (("some", self.table), ("own", self.path("two.npy"))):
+            done = call("predict", "--model", self.path(name), "--data", self.bed, "--covariates", file,
+                        "--out", self.path(name + ".npy"))
+            self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(*(support.sha256(self.path(name + ".npy")) for name in ("some", "own")))
+        self.refused(("validate", self.job(), "--set", "data.covariate_names=age,height"), "cov.txt:1",
+                     "no covariate is called \"height\"; the table has sex, age, pc")
+        self.refused(("validate", self.spec(self.bed, data={"covariate_names": "age"})), "/data/covariate_names",
+                     "data.covariates, which is not given")
+        self.refused(("validate", self.job(), *names, "--set", "data.covariates=" + self.path("two.npy")),
+                     "this is no table")
+
     def test_what_does_not_fit_is_refused(self):
         self.make_all()
         _, _, people = read_bed(self.bed)
@@ -385,6 +407,9 @@ class Covariates(Made):
                           "--set", "data.covariates=" + self.path("dense.npy")), "covariates go with genotypes")
             self.refused((command[0], self.job(nonnegative=True), *command[1:]), "/params/nonnegative")
         self.assertIn("3 covariates", call("validate", self.job()).stdout)
+        np.save(self.path("large.npy"), self.beside * [1, 1e155, 1])
+        self.refused(("run", self.job(), "--out", self.path("out"), "--set",
+                      "data.covariates=" + self.path("large.npy")), "column 2 of the covariates is too large")
 
 
 class Service(installed.Case):

@@ -250,6 +250,29 @@ PLINK_TEST(all_columns_are_a_matrix)
     data_free(set);
 }
 
+PLINK_TEST(some_columns_are_a_matrix_in_their_order)
+{
+    static const char lines[] = "f1 a 1 10 NA\nf1 b 2 20 7\nf2 a 3 30 7\nf2 c 4 40 7\nf3 d 5 50 7\n";
+    char text[256];
+    static const char *const lists[] = { "b,a", "2,1" };
+    struct data_options options = table_options(NULL);
+    options.vector = false;
+    snprintf(text, sizeof text, "FID IID a b c\n%s", lines);
+    for (int i = 0; i < 2; i++) { /* what is missing in another column is not asked for */
+        options.column = lists[i];
+        struct data_set *set = scratch_load(scratch_text("p.txt", i ? lines : text), &options);
+        cr_assert(set->x.rows == 5 && set->x.cols == 2);
+        for (int row = 0; row < 5; row++)
+            cr_expect(scratch_at(&set->x, row, 0) == 10 * (row + 1) && scratch_at(&set->x, row, 1) == row + 1);
+        data_free(set);
+    }
+    scratch_text("p.txt", text);
+    scratch_refuses(scratch_path("p.txt"), (options.column = "a,sex", &options), 1,
+                    "no covariate is called \"sex\"; the table has a, b, c", NULL);
+    scratch_refuses(scratch_path("p.txt"), (options.column = "a,,b", &options), 1, "called \"\"", NULL);
+    scratch_refuses(scratch_path("p.txt"), (options.column = "a,b,a,b", &options), 1, "more columns", NULL);
+}
+
 PLINK_TEST(bad_tables_are_refused)
 {
     struct data_options options = table_options(NULL);

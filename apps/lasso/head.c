@@ -11,9 +11,9 @@
 #include <string.h>
 
 /* Of the worst violation: how far a block is solved.  On couplings Newton steps make the last digits
- * cheap, but where a support takes up many of the rows; on the residual each costs passes.  A set will
- * change, and of one that does not Newton steps end with all digits. */
-static const double FINE = 1e-3, ROUGH = 0.05, PATH = 0.01;
+ * cheap, but where a support takes up many of the rows; on the residual each costs passes.  A set on the
+ * way to the penalty will change; at it another factor of a large support costs more than some digits. */
+static const double FINE = 1e-3, FAIR = 0.01, ROUGH = 0.05;
 
 static const double COOLED = 0.05;      /* of the last sweep's worst violation: time for a sweep */
 
@@ -284,9 +284,9 @@ double lasso_tolerance(const struct lasso_head *head)
     double last = fmax(0.05 * lasso->gap * at->l1 * unit, 1e-14 * sqrt(2 * lasso->null_objective));
     bool crowded = lasso->points == 1 && lasso_is_crowded(head); /* a path's sets change little */
     bool coupled = at->gram || (at->chosen > 0 && at->chosen <= lasso_products_most(lasso));
-    double share = at->sets && (!coupled || crowded) ? ROUGH : FINE;
+    double share = !at->sets ? FINE : !coupled ? ROUGH : !crowded ? FINE : at->aim > at->l1 ? ROUGH : FAIR;
     if (lasso->loss && !coupled && lasso->points > 1)
-        share = PATH; /* the strong rule has foretold the set */
+        share = FAIR; /* the strong rule has foretold the set */
     return fmax(last, share * at->worst);
 }
 

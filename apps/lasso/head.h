@@ -86,6 +86,7 @@ struct sweep {
     double most;                /* max_j |x_j'r/n - l2 b_j|, in l1_factors */
     double b1, bb;              /* sum l1_factor |b|, sum l2_factor b^2 */
     double square;              /* sum of (x_j'r/n)^2, with l2 */
+    double notice;              /* |g_j| from which on columns came with all digits, in l1_factors */
     int64_t entries;            /* in head->candidates */
     bool turn;                  /* rounds are of working sets from now on */
 };
@@ -151,6 +152,8 @@ bool lasso_works_in_sets(struct lasso_head *head);
 bool lasso_is_crowded(const struct lasso_head *head);
 /* The penalty after the next sweep. */
 double lasso_next_aim(const struct lasso_head *head);
+/* From which |g_j| on what is 0 may come into the next set: the aim, or a little less. */
+double lasso_next_notice(const struct lasso_head *head);
 /* The next set: the support and the worst of the candidates, whose order is not kept. */
 int lasso_choose(struct lasso_head *head, struct rondo_head_link *link,
                  struct candidate *candidate, int64_t count);

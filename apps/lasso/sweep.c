@@ -28,7 +28,7 @@ static double strong_rule(const struct lasso_head *head, int64_t point)
 static double notice_of(const struct lasso_head *head)
 {
     bool more = head->at.point + 1 < head->lasso->points;
-    return more ? strong_rule(head, head->at.point + 1) : lasso_next_aim(head);
+    return more ? strong_rule(head, head->at.point + 1) : lasso_next_notice(head);
 }
 
 /* Lists the columns of a chunk that may violate by now; -1: all of them. */
@@ -160,7 +160,7 @@ static void judge(struct lasso_head *head, struct sweep *sums, double strong)
 static int read_slopes(struct lasso_head *head, struct sweep *sums)
 {
     const struct lasso *lasso = head->lasso;
-    double n = (double)lasso->n, above = notice_of(head);
+    double n = (double)lasso->n, above = sums->notice;
     int code = RONDO_OK;
     sums->most = lasso->slope_most / n;
     for (int64_t j = 0; j < lasso->p && !code; j++) {
@@ -232,7 +232,8 @@ static int read_sweep(struct lasso_head *head, const struct rondo_bytes *results
     const struct lasso_scan *first = results[0].data;
     if (count != lasso->chunks || results[0].size < sizeof *first)
         return RONDO_EAPP;
-    *sums = (struct sweep){ .rr = first->sums[0], .ry = first->sums[1], .moved = first->sums[2] };
+    *sums = (struct sweep){ .rr = first->sums[0], .ry = first->sums[1], .moved = first->sums[2],
+                            .notice = notice_of(head) };
     for (int64_t i = 0; i < at->nnz; i++) {
         int64_t j = head->support[i];
         double b = head->b[j];
@@ -246,7 +247,7 @@ static int read_sweep(struct lasso_head *head, const struct rondo_bytes *results
         memset(head->violation, 0, (size_t)lasso->p * sizeof *head->violation);
     if (!at->swept)
         return read_slopes(head, sums);
-    sums->most = head->visits.count < lasso->p ? NEAR * notice_of(head) : 0;
+    sums->most = head->visits.count < lasso->p ? NEAR * sums->notice : 0;
     int code = RONDO_OK;
     for (int32_t c = 0; c < count && !code; c++)
         code = read_chunk(head, c, results[c], sums);
@@ -387,7 +388,7 @@ static int proceed(struct lasso_head *head, struct rondo_head_link *link, struct
     struct numbers *at = &head->at;
     const char *stop = head->stop;
     bool ends = head->ends;
-    double strong = at->aim;
+    double strong = lasso->points > 1 ? at->aim : head->sweep.notice;
     int code = RONDO_OK;
     *order = (struct rondo_order){ .kind = RONDO_REST, .report = true, .note = "sweep" };
     if (stop && at->point + 1 < lasso->points) {

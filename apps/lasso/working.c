@@ -1,7 +1,7 @@
 /* working.c - the working set: which variables the next round solves together, and on what.
  *
- * The support and the variables that violate their conditions most, at each turn up to twice as many as
- * the support; the sampler draws all of them, since nothing else has a weight.  Source: Johnson and
+ * The support and the variables that violate their conditions most, or come nearest to it, at each turn up
+ * to twice as many as the support; the sampler draws all of them, since nothing else has a weight.  Source: Johnson and
  * Guestrin, "Blitz", ICML 2015; Massias, Gramfort and Salmon, "Celer", ICML 2018.
  */
 #include "head.h"
@@ -21,6 +21,7 @@ enum {
 };
 
 static const double LONG = 0.25, SHORT = 0.5; /* steps of the penalty on the way to its value */
+static const double SHY = 0.99; /* of the penalty: what is so near may violate when the set is solved */
 static const double WEIGHT = 1e200; /* of the chosen: whatever eta is for the others, it vanishes beside this */
 
 int64_t lasso_round_most(const struct lasso *lasso)
@@ -105,6 +106,14 @@ double lasso_next_aim(const struct lasso_head *head)
         return at->l1;
     double steps = round(log(at->l1 / from) / log(lasso_is_crowded(head) ? SHORT : LONG));
     return steps > 1 ? from * pow(at->l1 / from, 1 / steps) : at->l1;
+}
+
+/* At the penalty itself a set is worth some more couplings that spare a round. */
+double lasso_next_notice(const struct lasso_head *head)
+{
+    double aim = lasso_next_aim(head);
+    bool last = head->at.swept && aim <= head->at.l1 && head->lasso->x->dense && fits_whole(head);
+    return last ? SHY * aim : aim;
 }
 
 /* The worst first; of two that are alike the lower number. */

@@ -157,7 +157,7 @@ Test(head, an_overshoot_of_nonnegative_columns_proves_nothing)
 
 struct descent_of_aim {
     double last;
-    int64_t steps;
+    int64_t steps, near;
 };
 
 static void look(void *context, const struct lasso *lasso RONDO_UNUSED, const struct lasso_head *head,
@@ -169,6 +169,8 @@ static void look(void *context, const struct lasso *lasso RONDO_UNUSED, const st
         return;
     cr_assert_leq(head->at.aim, it->last);
     it->steps += head->at.aim < it->last;
+    it->near += head->sweep.notice < head->at.aim;
+    cr_assert(head->at.aim <= head->at.l1 || head->sweep.notice >= head->at.aim);
     it->last = head->at.aim;
 }
 
@@ -189,6 +191,7 @@ Test(head, a_far_penalty_is_come_to_in_steps)
         lasso_drive_look(&spec, look, &it, &outcome);
         cr_assert_str_eq(outcome.stop, "gap");
         cr_assert_float_eq(it.last, outcome.lambda, 1e-13 * outcome.lambda);
+        cr_assert(kind == 1 ? it.near == 0 : it.near > 0); /* dense: sets have what may violate soon */
         cr_assert(kind == 0 ? it.steps >= 3 : it.steps == 1, "kind %d: %lld", kind,
                   (long long)it.steps);
         struct truth truth = truth_of(&spec, outcome.lambda, outcome.b);

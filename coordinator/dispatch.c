@@ -185,14 +185,17 @@ static bool offer(struct engine *engine, int32_t worker, int *code)
     return true;
 }
 
+/* Worker 0 may share the coordinator's thread.  So it comes last, behind others that have begun by then;
+ * but where there are fewer pieces than workers it is among those that get one, as it need not be woken. */
 int dispatch_offer(struct engine *engine)
 {
     int code = RONDO_OK;
     for (bool any = true; any && !code;) {
+        int32_t seats = engine->seats;
+        int32_t last = engine->queue_count < seats ? (int32_t)engine->queue_count : seats;
         any = false;
-        /* From the last to the first: worker 0 may share the coordinator's thread. */
-        for (int32_t worker = engine->seats - 1; worker >= 0 && !code; worker--)
-            any = offer(engine, worker, &code) || any;
+        for (int32_t k = 1; k <= seats && !code; k++)
+            any = offer(engine, (last - k + seats) % seats, &code) || any;
     }
     return code;
 }

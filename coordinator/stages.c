@@ -63,6 +63,7 @@ static struct scheduler_config schedule_of(const struct rondo_job *job)
         .pipeline = (int32_t)job_integer(job, "schedule.pipeline"),
         .seed = (uint64_t)job_integer(job, "seed"),
         .cache_bytes = (size_t)job_memory_bytes(job),
+        .team = host_team(job),
     };
     if (job_given(job, "schedule.priority.eta"))
         config.eta = job_real(job, "schedule.priority.eta");

@@ -6,6 +6,8 @@
 
 #include <assert.h>
 
+enum { PARTS_MOST = 32, PART_PAIRS = 1 << 16 }; /* pairs of a part: about 0.1 ms */
+
 size_t request_bytes(int64_t pairs, int64_t columns)
 {
     return ((size_t)pairs + 2 * (size_t)columns + 1) * sizeof(int64_t);
@@ -77,6 +79,7 @@ bool request_rectangle(struct request *request, struct cache *cache, const int32
                        struct rondo_pairs *need)
 {
     forget(request);
+    request->triangle = false;
     cache_gather(cache, rows, row_count);
     while (request->walked < column_count &&
            walk_column(request, cache, columns[request->walked], row_count))
@@ -84,10 +87,19 @@ bool request_rectangle(struct request *request, struct cache *cache, const int32
     return listed(request, need);
 }
 
+static bool ascending(const int32_t *slots, int64_t count)
+{
+    for (int64_t i = 1; i < count; i++)
+        if (slots[i] <= slots[i - 1])
+            return false;
+    return true;
+}
+
 bool request_triangle(struct request *request, struct cache *cache, const int32_t *slots,
                       int64_t count, struct rondo_pairs *need)
 {
     forget(request);
+    request->triangle = ascending(slots, count);
     cache_gather(cache, slots, request->walked);
     for (; request->walked < count &&
            walk_column(request, cache, slots[request->walked], request->walked); request->walked++)
@@ -95,12 +107,57 @@ bool request_triangle(struct request *request, struct cache *cache, const int32_
     return listed(request, need);
 }
 
-void request_answer(struct request *request, struct cache *cache, const double *values)
+/* Columns that are shared.  Of a triangle of ascending slots, two parts whose columns stand in
+ * different words of bits write no word in common: (row, column) is the column's word, and (column, row) is
+ * in a word of an earlier column's or its own. */
+struct answer {
+    const struct request *request;
+    struct cache *cache;
+    const double *values;
+    int64_t parts, from[PARTS_MOST + 1];
+};
+
+static int put_part(void *context, int64_t part)
 {
-    for (int64_t c = 0; c < request->columns; c++) {
-        int32_t column = cache_slot(cache, request->column[c]);
+    const struct answer *answer = context;
+    const struct request *request = answer->request;
+    for (int64_t c = answer->from[part]; c < answer->from[part + 1]; c++) {
+        int32_t column = cache_slot(answer->cache, request->column[c]);
         for (int64_t i = request->ptr[c]; i < request->ptr[c + 1]; i++)
-            cache_put(cache, column, cache_slot(cache, request->row[i]), values[i]);
+            cache_put(answer->cache, column, cache_slot(answer->cache, request->row[i]),
+                      answer->values[i]);
     }
+    return RONDO_OK;
+}
+
+/* Parts of some size; one, where the columns are not such as can be shared. */
+static void cut_answer(struct answer *answer)
+{
+    const struct request *request = answer->request;
+    int64_t pairs = request->ptr[request->columns], size = pairs / PARTS_MOST + PART_PAIRS;
+    int32_t before = -1;
+    answer->parts = 1;
+    answer->from[0] = 0;
+    for (int64_t c = 0; c < request->columns; c++) {
+        int32_t slot = cache_slot(answer->cache, request->column[c]);
+        bool enough = request->ptr[c] - request->ptr[answer->from[answer->parts - 1]] >= size;
+        if (slot <= before || !request->triangle) {
+            answer->parts = 1;
+            break;
+        }
+        if (enough && slot >> 6 != before >> 6)
+            answer->from[answer->parts++] = c;
+        before = slot;
+    }
+    answer->from[answer->parts] = request->columns;
+}
+
+void request_answer(struct request *request, struct cache *cache, const double *values, struct team *team)
+{
+    struct answer answer = { .request = request, .cache = cache, .values = values };
+    cut_answer(&answer);
+    int code = team_each(team, answer.parts, put_part, &answer);
+    assert(!code);
+    (void)code;
     forget(request);
 }

@@ -12,6 +12,7 @@
 #ifndef REQUEST_H
 #define REQUEST_H
 
+#include "core/base/team.h"
 #include "dependency/cache.h"
 
 #include <rondo/app.h>
@@ -23,6 +24,7 @@ struct request {
     int64_t *ptr;     /* [columns_max + 1] */
     int64_t *row;     /* [pairs_max] variables */
     int64_t walked;   /* columns of the walk that are done */
+    bool triangle;    /* that walk's */
 };
 
 size_t request_bytes(int64_t pairs, int64_t columns);
@@ -38,7 +40,8 @@ bool request_rectangle(struct request *request, struct cache *cache, const int32
 /* Each pair of the slots once. */
 bool request_triangle(struct request *request, struct cache *cache, const int32_t *slots,
                       int64_t count, struct rondo_pairs *need);
-/* Fills the cache with what was asked for, in that order; forgets the list. */
-void request_answer(struct request *request, struct cache *cache, const double *values);
+/* Fills the cache with what was asked for, in that order; forgets the list.  A large answer to a triangle of
+ * ascending slots is shared by the team, where there is one. */
+void request_answer(struct request *request, struct cache *cache, const double *values, struct team *team);
 
 #endif

@@ -1,4 +1,5 @@
 #include "scheduler/parts.h"
+#include "scheduler/square.h"
 
 #include <assert.h>
 
@@ -397,7 +398,7 @@ void scheduler_ahead(struct scheduler *s, int64_t count, const int64_t *variable
 
 void scheduler_answer(struct scheduler *s, const double *values)
 {
-    request_answer(&s->request, &s->cache, values);
+    request_answer(&s->request, &s->cache, values, s->config.team);
 }
 
 static int32_t find_round(const struct scheduler *s, int64_t round)
@@ -457,17 +458,6 @@ int64_t scheduler_couplings_most(const struct scheduler *s)
     return s->sizes.joinable;
 }
 
-/* The upper triangle from the lower, by squares that stay near. */
-static void mirror(int64_t count, double *out)
-{
-    enum { SQUARE = 32 };
-    for (int64_t i0 = 0; i0 < count; i0 += SQUARE)
-        for (int64_t j0 = 0; j0 <= i0; j0 += SQUARE)
-            for (int64_t i = i0; i < count && i < i0 + SQUARE; i++)
-                for (int64_t j = j0; j < i && j < j0 + SQUARE; j++)
-                    out[j * count + i] = out[i * count + j];
-}
-
 enum scheduler_state scheduler_couplings(struct scheduler *s, int64_t count,
                                          const int64_t *variables, double *out,
                                          struct rondo_pairs *need)
@@ -484,15 +474,6 @@ enum scheduler_state scheduler_couplings(struct scheduler *s, int64_t count,
     s->joining = request_triangle(&s->request, &s->cache, s->block.slot, count, need);
     if (s->joining)
         return SCHEDULER_NEEDS;
-    for (int64_t a = 0; a < count; a++) {
-        const double *row = cache_row(&s->cache, s->block.slot[a]);
-        int64_t i = s->block.item[a].value;
-        out[i * count + i] = 1;
-        for (int64_t b = 0; b < a; b++) {
-            int64_t j = s->block.item[b].value, low = i > j ? i : j, high = i > j ? j : i;
-            out[low * count + high] = row[s->block.slot[b]];
-        }
-    }
-    mirror(count, out);
+    square_fill(s->config.team, &s->cache, &s->block, out);
     return SCHEDULER_READY;
 }

@@ -30,6 +30,7 @@
 #ifndef SCHEDULER_H
 #define SCHEDULER_H
 
+#include "core/base/team.h"
 #include "priority/rule.h"
 
 #include <rondo/app.h>
@@ -53,6 +54,7 @@ struct scheduler_config {
     int32_t pipeline;    /* rounds planned or in flight, at least 1 */
     uint64_t seed;
     size_t cache_bytes;  /* budget of the coupling cache; at least scheduler_cache_floor() */
+    struct team *team;   /* for what takes long; NULL: none */
 };
 
 enum { SCHEDULER_REFUSALS_KEPT = 64 };

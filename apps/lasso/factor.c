@@ -18,6 +18,7 @@
 #include <stdalign.h>
 #include <stdbool.h>
 
+enum { SHARED_LEAST = 400000 }; /* multiply-adds of a block of columns, about 50 us */
 enum { SIDE = FACTOR_SIDE, STRIP = 96, PITCH = STRIP + LANES, VECTORS = 4, ABREAST = VECTORS * WIDTH, ROWS = 4 };
 
 _Static_assert(STRIP % ABREAST == 0 && STRIP >= SIDE, "a strip is whole groups");
@@ -152,8 +153,8 @@ static int64_t strip_of(int64_t rows)
     return smaller(groups * ABREAST, STRIP);
 }
 
-static int64_t extend(const struct factor_crew *crew, double *a, int64_t from, int64_t m, int64_t ld,
-                      double least)
+static int64_t extend(const struct factor_helpers *helpers, double *a, int64_t from, int64_t m,
+                      int64_t ld, double least)
 {
     alignas(64) double corners[2][SIDE * PITCH];
     double *u = corners[0], *next = corners[1];
@@ -172,9 +173,9 @@ static int64_t extend(const struct factor_crew *crew, double *a, int64_t from, i
             fetch_corner(a, ld, j, side, u);
         int64_t first = ahead ? step.next_side : step.strip, rest = m - below - first;
         int64_t parts = below < m ? 1 + (rest > 0 ? (rest + step.strip - 1) / step.strip : 0) : 0;
-        bool shared = crew && parts > 1 && (m - below) * side * end >= FACTOR_SHARED;
+        bool shared = helpers && parts > 1 && (m - below) * side * end >= SHARED_LEAST;
         if (shared)
-            (void)crew->each(crew->context, parts, make_part, &step);
+            (void)helpers->each(helpers->context, parts, make_part, &step);
         for (int64_t index = 0; !shared && index < parts; index++)
             make_part(&step, index);
         if (ahead && step.next_done < step.next_side)
@@ -186,9 +187,10 @@ static int64_t extend(const struct factor_crew *crew, double *a, int64_t from, i
     return m;
 }
 
-static int64_t cholesky(const struct factor_crew *crew, double *a, int64_t m, int64_t ld, double least)
+static int64_t cholesky(const struct factor_helpers *helpers, double *a, int64_t m, int64_t ld,
+                        double least)
 {
-    return extend(crew, a, 0, m, ld, least);
+    return extend(helpers, a, 0, m, ld, least);
 }
 
 /* sums[r] = the first n entries of rows[r], times x. */

@@ -1,7 +1,7 @@
 /* factor.h - Cholesky factors, A = L L', once for each instruction set.
  *
  * Place:   apps/lasso, private to it.
- * Threads: pure functions, but for a crew's.
+ * Threads: pure functions, but for the helpers'.
  * Memory:  none; FACTOR_STACK_BYTES of the caller's stack, and a helper's, and room where it is said.
  *
  * A matrix is its lower triangle, row-major: entry (i, k), k <= i, stands at a[i * ld + k], ld >= m;
@@ -21,20 +21,18 @@ enum { FACTOR_STACK_BYTES = 320 * 1024, FACTOR_SIDE = 64 };
 
 /* Who helps: each(context, parts, part, of_part) has part(of_part, 0 .. parts-1) done, each once, by any
  * threads, and returns when all are.  NULL: nobody.  Who does what changes no bit. */
-struct factor_crew {
+struct factor_helpers {
     int (*each)(void *context, int64_t parts, int (*part)(void *context, int64_t index), void *of_part);
     void *context;
 };
-/* Multiply-adds of a block of columns that are worth sharing. */
-#define FACTOR_SHARED 400000
-
 
 struct factor {
     const char *isa;
     /* A -> L in place; m^3/3 operations. */
-    int64_t (*cholesky)(const struct factor_crew *crew, double *a, int64_t m, int64_t ld, double least);
+    int64_t (*cholesky)(const struct factor_helpers *helpers, double *a, int64_t m, int64_t ld,
+                        double least);
     /* The same where the rows before `from` are a factor already; from: a multiple of FACTOR_SIDE. */
-    int64_t (*extend)(const struct factor_crew *crew, double *a, int64_t from, int64_t m, int64_t ld,
+    int64_t (*extend)(const struct factor_helpers *helpers, double *a, int64_t from, int64_t m, int64_t ld,
                       double least);
     /* L z = x, in place; m^2 operations. */
     void (*forward)(const double *a, int64_t m, int64_t ld, double *x);

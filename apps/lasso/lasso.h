@@ -151,7 +151,7 @@ static inline const double *lasso_dense(const struct lasso *lasso, int64_t j)
  * in one. */
 void lasso_share(const struct lasso *lasso, double work, int64_t count,
                  void (*piece)(void *context, int64_t from, int64_t to), void *context);
-/* host->each of a problem, which is not changed, as a factor_crew has it. */
+/* host->each of a problem, which is not changed, as factor_helpers have it. */
 int lasso_on_the_idle(void *lasso, int64_t parts, int (*part)(void *context, int64_t index),
                       void *context);
 

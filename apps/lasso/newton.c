@@ -200,11 +200,11 @@ static void rows_piece(void *context, int64_t from, int64_t to)
 static void factor_from(struct active *at, int64_t from)
 {
     union { const struct lasso *read; void *any; } lasso = { .read = at->lasso };
-    struct factor_crew crew = { lasso_on_the_idle, lasso.any };
+    struct factor_helpers helpers = { lasso_on_the_idle, lasso.any };
     at->kept = from - from % FACTOR_SIDE;
     int64_t rows = at->m - at->kept;
     lasso_share(at->lasso, (double)rows * (double)at->m, rows, rows_piece, at);
-    int64_t done = at->lasso->factor->extend(&crew, at->a, at->kept, at->m, at->ld, PIVOT_LEAST);
+    int64_t done = at->lasso->factor->extend(&helpers, at->a, at->kept, at->m, at->ld, PIVOT_LEAST);
     if (done < at->m)
         shed_dependent(at, done);
 }

@@ -116,7 +116,7 @@ static void close_share(struct team *team, struct team_share *share)
 
 int team_each(struct team *team, int64_t parts, int (*part)(void *context, int64_t index), void *context)
 {
-    if (parts < 2 || !team->first || !team->first->next)
+    if (parts < 2 || !team || !team->first || !team->first->next)
         return alone(parts, part, context);
     struct team_share share = { .part = part, .context = context, .parts = parts, .failed = parts };
     atomic_init(&share.out, 0);

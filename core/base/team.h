@@ -40,8 +40,8 @@ void team_join(struct team *team, struct team_member *member);
 void team_leave(struct team *team, struct team_member *member);
 
 /* part(context, 0 .. parts-1), each once.  The answer is 0 or that of the lowest part that did not say 0;
- * parts after one that failed may be left out.  Where there are fewer than two members or parts it is a
- * loop.  A part below some 50 us is not worth it. */
+ * parts after one that failed may be left out.  Without a team (NULL), or with fewer than two members or
+ * parts, it is a loop.  A part below some 50 us is not worth it. */
 int team_each(struct team *team, int64_t parts, int (*part)(void *context, int64_t index),
               void *context) RONDO_MUST_CHECK;
 /* Is there a part to take?  Sequentially consistent: who rests looks after it has said so. */

@@ -135,14 +135,14 @@ static void check_shared(struct fixture *f)
 {
     static double part[MOST * LD];
     int32_t shares = 0;
-    struct factor_crew crew = { by_threads, &shares };
+    struct factor_helpers helpers = { by_threads, &shares };
     for (int64_t bad = f->m; bad >= 0; bad = bad > 0 ? bad * 3 / 4 : -1) {
         memcpy(f->l, f->a, sizeof f->l);
         if (bad < f->m)
             f->l[bad * LD + bad] = -1;
         memcpy(part, f->l, sizeof part);
         cr_assert_eq(f->factor->cholesky(NULL, f->l, f->m, LD, 0), bad);
-        cr_assert_eq(f->factor->cholesky(&crew, part, f->m, LD, 0), bad);
+        cr_assert_eq(f->factor->cholesky(&helpers, part, f->m, LD, 0), bad);
         for (int64_t i = 0; i < bad; i++)
             cr_assert_eq(memcmp(part + i * LD, f->l + i * LD, (size_t)(i + 1) * sizeof *part), 0,
                          "%s, m %lld: row %lld", f->factor->isa, (long long)f->m, (long long)i);

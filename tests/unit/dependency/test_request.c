@@ -3,7 +3,10 @@
 
 #include <rondo/err.h>
 
+#include "tests/support/hands.h"
+
 #include <criterion/criterion.h>
+#include <string.h>
 
 static double coupling(int64_t a, int64_t b)
 {
@@ -18,7 +21,7 @@ static int64_t answer(struct request *request, struct cache *cache, const struct
         for (int64_t i = need->ptr[c]; i < need->ptr[c + 1]; i++)
             values[i] = coupling(need->column[c], need->row[i]);
     }
-    request_answer(request, cache, values);
+    request_answer(request, cache, values, NULL);
     return pairs;
 }
 
@@ -88,6 +91,71 @@ Test(request, comes_in_parts_where_it_has_little_room)
     cr_assert_eq(pairs, 45);
     cr_assert_gt(trips, 4);
     unmake(&room);
+}
+
+/* ---- large answers, which a team shares ------------------------------------------------------------ */
+
+enum { LARGE = 900 };
+
+static void answer_large(struct request *request, struct cache *cache, const struct rondo_pairs *need,
+                         struct team *team)
+{
+    static double values[LARGE * LARGE];
+    for (int64_t c = 0; c < need->columns; c++)
+        for (int64_t i = need->ptr[c]; i < need->ptr[c + 1]; i++)
+            values[i] = coupling(need->column[c], need->row[i]);
+    request_answer(request, cache, values, team);
+}
+
+/* Slots up or down, all their pairs or a third of them against the others; some are known before. */
+static void fill_large(struct cache *cache, bool down, bool rectangle, struct team *team)
+{
+    static int32_t slot[LARGE];
+    struct request request;
+    struct rondo_pairs need;
+    cr_assert_eq(cache_init(cache, 2 * LARGE, LARGE), RONDO_OK);
+    cr_assert_eq(request_init(&request, LARGE * LARGE, LARGE), RONDO_OK);
+    for (int64_t i = 0; i < LARGE; i++)
+        slot[i] = cache_enter(cache, 2 * i + 1);
+    for (int64_t i = 0; i < LARGE / 2 && down; i++) {
+        int32_t other = slot[i];
+        slot[i] = slot[LARGE - 1 - i];
+        slot[LARGE - 1 - i] = other;
+    }
+    for (int64_t i = 1; i < LARGE; i += 7)
+        for (int64_t j = i % 5; j < i; j += 5)
+            cache_put(cache, slot[i], slot[j], coupling(cache->owner[slot[i]], cache->owner[slot[j]]));
+    request_open(&request);
+    if (rectangle)
+        cr_assert(request_rectangle(&request, cache, slot, LARGE / 3, slot + LARGE / 3,
+                                    LARGE - LARGE / 3, &need));
+    else
+        cr_assert(request_triangle(&request, cache, slot, LARGE, &need));
+    answer_large(&request, cache, &need, team);
+    cr_assert_eq(request.columns, 0);
+    request_fini(&request);
+}
+
+Test(request, a_large_answer_is_the_same_whoever_puts_it_in, .timeout = 60)
+{
+    static struct hands hands;
+    hands_begin(&hands, 4, NULL);
+    for (int turn = 0; turn < 4; turn++) {
+        struct cache alone, shared;
+        fill_large(&alone, turn & 1, turn & 2, NULL);
+        fill_large(&shared, turn & 1, turn & 2, &hands.team);
+        cr_assert_eq(memcmp(alone.known, shared.known,
+                            LARGE * alone.row_words * sizeof *alone.known), 0);
+        for (int32_t a = 0; a < LARGE; a++)
+            for (int32_t b = 0; b < a; b++) {
+                cr_assert_eq(cache_knows(&alone, a, b), cache_knows(&shared, a, b));
+                if (cache_knows(&alone, a, b))
+                    cr_assert_eq(*cache_at(&shared, a, b), coupling(2 * a + 1, 2 * b + 1));
+            }
+        cache_fini(&alone);
+        cache_fini(&shared);
+    }
+    hands_end(&hands);
 }
 
 Test(request, any_allocation_may_fail)

@@ -100,12 +100,14 @@ bool request_triangle(struct request *request, const struct cache *cache, const 
     return listed(request, need);
 }
 
-void request_answer(struct request *request, struct cache *cache, const double *values)
+void request_answer(struct request *request, struct cache *cache, int64_t from, int64_t to,
+                    const double *values)
 {
-    for (int64_t c = 0; c < request->columns; c++) {
+    assert(from >= 0 && to <= request->columns);
+    int64_t base = request->ptr[from];
+    for (int64_t c = from; c < to; c++) {
         int32_t column = cache_slot(cache, request->column[c]);
         for (int64_t i = request->ptr[c]; i < request->ptr[c + 1]; i++)
-            cache_put(cache, column, cache_slot(cache, request->row[i]), values[i]);
+            cache_put(cache, column, cache_slot(cache, request->row[i]), values[i - base]);
     }
-    forget(request);
 }

@@ -38,7 +38,8 @@ bool request_rectangle(struct request *request, const struct cache *cache, const
 /* Each pair of the slots once. */
 bool request_triangle(struct request *request, const struct cache *cache, const int32_t *slots,
                       int64_t count, struct rondo_pairs *need);
-/* Fills the cache with what was asked for, in that order; forgets the list. */
-void request_answer(struct request *request, struct cache *cache, const double *values);
+/* Fills the cache with what columns [from, to) of the list asked for, in that order. */
+void request_answer(struct request *request, struct cache *cache, int64_t from, int64_t to,
+                    const double *values);
 
 #endif

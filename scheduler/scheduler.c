@@ -362,9 +362,9 @@ void scheduler_whole(struct scheduler *s, int64_t want)
     s->stage = s->want > 0 ? STAGE_DRAW : STAGE_PACK;
 }
 
-void scheduler_answer(struct scheduler *s, const double *values)
+void scheduler_answer(struct scheduler *s, int64_t from, int64_t to, const double *values)
 {
-    request_answer(&s->request, &s->cache, values);
+    request_answer(&s->request, &s->cache, from, to, values);
 }
 
 static int32_t find_round(const struct scheduler *s, int64_t round)

@@ -16,6 +16,7 @@ static int32_t shards_of(const struct engine *engine)
     return engine->layout.shards ? engine->layout.shards : 1;
 }
 
+/* Room for tiles, and for the sums of so many pairs. */
 static int grow(struct couple *couple, int64_t tiles, int64_t pairs)
 {
     if (tiles > couple->tiles_capacity) {
@@ -80,7 +81,7 @@ int couple_open(struct engine *engine, const struct rondo_pairs *need)
     int32_t shards = shards_of(engine);
     int64_t pairs = need->ptr[need->columns];
     couple->need = *need;
-    int code = grow(couple, need->columns, pairs);
+    int code = grow(couple, need->columns, shards > 1 ? pairs : 0);
     if (!code) {
         cut_tiles(couple, engine->joined);
         code = works_resize(&couple->works, couple->tiles * shards);
@@ -112,21 +113,23 @@ void couple_clear(struct couple *couple)
     couple->active = false;
 }
 
-/* Adds one shard's answer to its tile's values, and lets it go. */
-static int add(struct engine *engine, struct work *work)
+/* Takes one shard's answer to a tile, and lets it go: adds it to the others', or where there are none
+ * hands it on. */
+static int take(struct engine *engine, struct work *work)
 {
     struct couple *couple = &engine->couple;
-    int64_t first = couple->need.ptr[couple->tile[work->block]];
-    int64_t count = couple->need.ptr[couple->tile[work->block + 1]] - first;
+    int64_t from = couple->tile[work->block], to = couple->tile[work->block + 1];
+    int64_t first = couple->need.ptr[from], count = couple->need.ptr[to] - first;
     const double *partial = (const double *)(const void *)work->answer->buf.data;
-    double *value = couple->value + first;
     if (work->answer->buf.size != (size_t)count * sizeof *partial)
         return engine_fail(engine, RONDO_EAPP, "an answer to a coupling has a wrong length");
-    if (work->shard <= 0)
-        memcpy(value, partial, (size_t)count * sizeof *value);
+    if (shards_of(engine) == 1)
+        scheduler_answer(engine->scheduler, from, to, partial);
+    else if (work->shard == 0)
+        memcpy(couple->value + first, partial, (size_t)count * sizeof *partial);
     else
         for (int64_t i = 0; i < count; i++)
-            value[i] += partial[i];
+            couple->value[first + i] += partial[i];
     parcel_drop(work->answer);
     work->answer = NULL;
     return RONDO_OK;
@@ -135,19 +138,20 @@ static int add(struct engine *engine, struct work *work)
 int couple_keep(struct engine *engine, struct work *work)
 {
     engine->couple.works.open--;
-    return shards_of(engine) == 1 ? add(engine, work) : RONDO_OK; /* shards wait for their order */
+    return shards_of(engine) == 1 ? take(engine, work) : RONDO_OK; /* shards wait for their order */
 }
 
 int couple_close(struct engine *engine)
 {
     struct couple *couple = &engine->couple;
     for (int64_t i = 0; shards_of(engine) > 1 && i < couple->works.count; i++) {
-        int code = add(engine, &couple->works.item[i]);
+        int code = take(engine, &couple->works.item[i]);
         if (code)
             return code;
     }
+    if (shards_of(engine) > 1)
+        scheduler_answer(engine->scheduler, 0, couple->need.columns, couple->value);
     couple_clear(couple);
-    scheduler_answer(engine->scheduler, couple->value);
     engine_told(engine, ENGINE_COUPLE_END, couple->round, 0, 0, 0, 0);
     return RONDO_OK;
 }

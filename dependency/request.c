@@ -113,7 +113,7 @@ bool request_triangle(struct request *request, struct cache *cache, const int32_
 struct answer {
     const struct request *request;
     struct cache *cache;
-    const double *values;
+    const double *values; /* of the first column of the first part */
     int64_t parts, from[PARTS_MOST + 1];
 };
 
@@ -121,24 +121,25 @@ static int put_part(void *context, int64_t part)
 {
     const struct answer *answer = context;
     const struct request *request = answer->request;
+    int64_t base = request->ptr[answer->from[0]];
     for (int64_t c = answer->from[part]; c < answer->from[part + 1]; c++) {
         int32_t column = cache_slot(answer->cache, request->column[c]);
         for (int64_t i = request->ptr[c]; i < request->ptr[c + 1]; i++)
             cache_put(answer->cache, column, cache_slot(answer->cache, request->row[i]),
-                      answer->values[i]);
+                      answer->values[i - base]);
     }
     return RONDO_OK;
 }
 
 /* Parts of some size; one, where the columns are not such as can be shared. */
-static void cut_answer(struct answer *answer)
+static void cut_answer(struct answer *answer, int64_t from, int64_t to)
 {
     const struct request *request = answer->request;
-    int64_t pairs = request->ptr[request->columns], size = pairs / PARTS_MOST + PART_PAIRS;
+    int64_t pairs = request->ptr[to] - request->ptr[from], size = pairs / PARTS_MOST + PART_PAIRS;
     int32_t before = -1;
     answer->parts = 1;
-    answer->from[0] = 0;
-    for (int64_t c = 0; c < request->columns; c++) {
+    answer->from[0] = from;
+    for (int64_t c = from; c < to; c++) {
         int32_t slot = cache_slot(answer->cache, request->column[c]);
         bool enough = request->ptr[c] - request->ptr[answer->from[answer->parts - 1]] >= size;
         if (slot <= before || !request->triangle) {
@@ -149,15 +150,16 @@ static void cut_answer(struct answer *answer)
             answer->from[answer->parts++] = c;
         before = slot;
     }
-    answer->from[answer->parts] = request->columns;
+    answer->from[answer->parts] = to;
 }
 
-void request_answer(struct request *request, struct cache *cache, const double *values, struct team *team)
+void request_answer(struct request *request, struct cache *cache, int64_t from, int64_t to,
+                    const double *values, struct team *team)
 {
+    assert(from >= 0 && to <= request->columns);
     struct answer answer = { .request = request, .cache = cache, .values = values };
-    cut_answer(&answer);
+    cut_answer(&answer, from, to);
     int code = team_each(team, answer.parts, put_part, &answer);
     assert(!code);
     (void)code;
-    forget(request);
 }

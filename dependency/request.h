@@ -40,8 +40,9 @@ bool request_rectangle(struct request *request, struct cache *cache, const int32
 /* Each pair of the slots once. */
 bool request_triangle(struct request *request, struct cache *cache, const int32_t *slots,
                       int64_t count, struct rondo_pairs *need);
-/* Fills the cache with what was asked for, in that order; forgets the list.  A large answer to a triangle of
- * ascending slots is shared by the team, where there is one. */
-void request_answer(struct request *request, struct cache *cache, const double *values, struct team *team);
+/* Fills the cache with what columns [from, to) of the list asked for, in that order.  A large answer to a
+ * triangle of ascending slots is shared by the team, where there is one. */
+void request_answer(struct request *request, struct cache *cache, int64_t from, int64_t to,
+                    const double *values, struct team *team);
 
 #endif

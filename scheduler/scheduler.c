@@ -396,9 +396,9 @@ void scheduler_ahead(struct scheduler *s, int64_t count, const int64_t *variable
     s->stage = STAGE_AHEAD;
 }
 
-void scheduler_answer(struct scheduler *s, const double *values)
+void scheduler_answer(struct scheduler *s, int64_t from, int64_t to, const double *values)
 {
-    request_answer(&s->request, &s->cache, values, s->config.team);
+    request_answer(&s->request, &s->cache, from, to, values, s->config.team);
 }
 
 static int32_t find_round(const struct scheduler *s, int64_t round)

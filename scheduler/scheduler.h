@@ -13,7 +13,7 @@
  *
  *     scheduler_begin(s, round, want);
  *     while (scheduler_step(s, &need) == SCHEDULER_NEEDS)
- *         ... compute need->pairs ...; scheduler_answer(s, values);
+ *         ... compute need->pairs ...; scheduler_answer(s, 0, need.columns, values);
  *     plan = scheduler_plan(s, round);
  *
  * Rounds are planned in order; each stays in flight until scheduler_commit(s, round), and its
@@ -108,8 +108,9 @@ void scheduler_whole(struct scheduler *scheduler, int64_t want);
 void scheduler_ahead(struct scheduler *scheduler, int64_t count, const int64_t *variables);
 /* NEEDS: pairs whose couplings are missing, borrowed until scheduler_answer.  READY: the plan is made. */
 enum scheduler_state scheduler_step(struct scheduler *scheduler, struct rondo_pairs *need);
-/* values [ptr[columns]] in the order of the pairs asked for. */
-void scheduler_answer(struct scheduler *scheduler, const double *values);
+/* values [ptr[to] - ptr[from]]: of the pairs that columns [from, to) asked for, in their order.  All columns
+ * are answered, in any order, before the next question. */
+void scheduler_answer(struct scheduler *scheduler, int64_t from, int64_t to, const double *values);
 /* The plan of a round that is planned and not committed; valid until its commit. */
 const struct scheduler_plan *scheduler_plan(const struct scheduler *scheduler, int64_t round);
 /* The round leaves flight. */

@@ -34,7 +34,7 @@ static inline void drive_answer(struct drive *drive, struct scheduler *s,
     }
     drive->asked += pairs;
     drive->trips++;
-    scheduler_answer(s, drive->values);
+    scheduler_answer(s, 0, need->columns, drive->values);
 }
 
 static inline const struct scheduler_plan *drive_round(struct drive *drive, struct scheduler *s,

@@ -21,7 +21,7 @@ static void check(int64_t count, struct team *team)
     struct lineup block;
     static struct radix_item scratch[MOST];
     static int32_t slot[MOST];
-    cr_assert_eq(cache_init(&cache, MOST, MOST), RONDO_OK);
+    cr_assert_eq(cache_init(&cache, MOST, MOST, 0.1), RONDO_OK);
     cr_assert_eq(lineup_init(&block, MOST), RONDO_OK);
     for (int64_t i = 0; i < MOST; i++)
         (void)cache_enter(&cache, i * MULTIPLIER % MOST);

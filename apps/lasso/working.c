@@ -161,7 +161,8 @@ static int64_t room_for(const struct lasso_head *head)
     int64_t least = (int64_t)sqrt((double)lasso->p * (lasso->x->sparse ? FIRST_SPARSE : FIRST_DENSE));
     least = least > 2 * lasso->n ? 2 * lasso->n : least;
     least = least > LASSO_WANT_LEAST ? least : LASSO_WANT_LEAST;
-    bool cheap = head->at.cut || lasso->x->sparse || beyond_couplings(head, nnz);
+    bool roughly = lasso->x->sparse && lasso->shards == 0; /* where most of the set is new */
+    bool cheap = head->at.cut || roughly || beyond_couplings(head, nnz);
     int64_t more = nnz < lasso->n / MORE ? nnz : lasso->n / MORE;
     int64_t want = cheap ? GROWTH_CHEAP * nnz : nnz + more;
     want = want > least ? want : least;

@@ -179,31 +179,40 @@ def worst_gap(design, case, lambdas, coefficients):
 
 
 class Solved:
-    """A case solved `runs` times by so many workers."""
+    """A case solved by so many workers, once for each run() until it is done; each in a folder that is new,
+    as what an earlier run has left takes time to remove."""
 
-    def __init__(self, design, case, tolerance, workers, options, folder, truth):
-        spec = common.write_job(os.path.join(folder, "job.json"),
-                                job_of(design, case, tolerance, options.limit))
-        out = os.path.join(folder, "out")
-        seconds, models, sweeps = [], set(), []
-        for _ in range(options.runs):
-            result = common.run(spec, out, workers=workers)
-            seconds.append(result["seconds"]["solve"])
-            models.add(result["model_sha256"])
-            sweeps.append(sweep_seconds(out))
-            if result["stop_reason"] == "seconds":
-                break
-        if len(models) != 1:
-            sys.exit("lasso_peers: %s: the models differ" % label(case))
-        self.model, self.stop = models.pop(), result["stop_reason"]
-        self.least, self.median = min(seconds), statistics.median(seconds)
-        self.sweep = None if None in sweeps else min(sweeps)
-        lambdas = lambdas_of(result, out, truth, case)
-        coefficients = scipy.io.mmread(os.path.join(out, "coef.mtx")).toarray()
-        self.gap, self.nnz = worst_gap(design, case, lambdas, coefficients)
-        self.counts = self.gap <= tolerance
+    def __init__(self, design, case, tolerance, workers, options, folder):
+        self.spec = common.write_job(os.path.join(folder, "job.json"),
+                                     job_of(design, case, tolerance, options.limit))
+        self.case, self.tolerance, self.workers = case, tolerance, workers
+        self.out = os.path.join(folder, "out%d" % workers)
+        self.times, self.models, self.sweeps = [], set(), []
+        self.stop = None
+
+    def run(self):
+        if self.stop == "seconds":
+            return
+        shutil.rmtree(self.out, ignore_errors=True)
+        self.result = common.run(self.spec, self.out, workers=self.workers)
+        self.stop = self.result["stop_reason"]
+        self.times.append(self.result["seconds"]["solve"])
+        self.models.add(self.result["model_sha256"])
+        self.sweeps.append(sweep_seconds(self.out))
+
+    def end(self, design, truth):
+        if len(self.models) != 1:
+            sys.exit("lasso_peers: %s: the models differ" % label(self.case))
+        self.model = self.models.pop()
+        self.least, self.median = min(self.times), statistics.median(self.times)
+        self.sweep = None if None in self.sweeps else min(self.sweeps)
+        lambdas = lambdas_of(self.result, self.out, truth, self.case)
+        coefficients = scipy.io.mmread(os.path.join(self.out, "coef.mtx")).toarray()
+        self.gap, self.nnz = worst_gap(design, self.case, lambdas, coefficients)
+        self.counts = self.gap <= self.tolerance
         print("  %-24s %g, workers %d: %.4f s, gap %.1e, nnz %d, %s" % (
-            label(case), tolerance, workers, self.least, self.gap, self.nnz, self.stop), flush=True)
+            label(self.case), self.tolerance, self.workers, self.least, self.gap, self.nnz, self.stop),
+            flush=True)
 
     def seconds(self):
         return ("%.4f" if self.counts else "- (%.4f)") % self.least
@@ -320,8 +329,13 @@ def one_case(tables, design, case, units, folder):
         tables.words.append("%s: skipped, %s." % (label(case), refused))
         print("  " + tables.words[-1], flush=True)
     for tolerance in [] if refused else options.tol:
-        runs = [Solved(design, case, tolerance, workers, options, folder, truth)
+        runs = [Solved(design, case, tolerance, workers, options, folder)
                 for workers in range(1, options.workers + 1)]
+        for _ in range(options.runs):  # in turn: the machine is not the same from one minute to the next
+            for run in runs:
+                run.run()
+        for run in runs:
+            run.end(design, truth)
         solved[tolerance] = runs[0]
         tables.solved.append((case, tolerance, runs[0], runs[-1], units[0]))
         if runs[0].stop == "seconds":

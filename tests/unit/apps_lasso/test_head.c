@@ -200,6 +200,40 @@ Test(head, a_far_penalty_is_come_to_in_steps)
     }
 }
 
+/* Sets on couplings, and on the residual. */
+struct ways {
+    int64_t couplings, residual;
+};
+
+static void look_at_ways(void *context, const struct lasso *lasso RONDO_UNUSED,
+                         const struct lasso_head *head, const struct engine_round *round)
+{
+    struct ways *ways = context;
+    if (round->kind != RONDO_SWEEP || head->at.chosen == 0)
+        return;
+    cr_assert_eq(head->at.gram, head->at.chosen <= 2 * head->at.nnz);
+    ways->couplings += head->at.gram;
+    ways->residual += !head->at.gram;
+}
+
+Test(head, a_sparse_set_most_of_which_is_new_is_solved_on_the_residual)
+{
+    static struct lasso_outcome outcome;
+    struct dice dice = { .seed = 96 };
+    struct design design;
+    struct design_options options = { .n = 60, .p = 300, .noise = 1, .sparse = true, .zeros = 0.6 };
+    design_make(&design, &dice, &options);
+    struct lasso_spec spec = lasso_spec_plain(&design);
+    struct ways ways = { 0 };
+    spec.lambda_ratio = 0.05;
+    spec.gap = 1e-9;
+    lasso_drive_look(&spec, look_at_ways, &ways, &outcome);
+    cr_assert_str_eq(outcome.stop, "gap");
+    cr_assert(ways.residual > 0 && ways.couplings > 0, "%lld, %lld", (long long)ways.residual,
+              (long long)ways.couplings);
+    design_fini(&design);
+}
+
 static void set(struct lasso_head *head, int64_t j, double b)
 {
     head->b[j] = b;

@@ -14,8 +14,8 @@ critical one: the sum over rounds of the steps of the block that took most; `x P
 sequential steps.
 
 Couplings, from the trace: `pairs` computed, in columns; `reads`, the passes over X that they take at most:
-of a whole round, and of one that asks for a set's couplings ahead, panels, each of which reads itself and
-the set, cut from 64 columns to 40 at the least on the average; of other rounds each column drawn once, which
+of a whole round, and of one that asks for a set's couplings ahead, panels of at
+least 40 columns on the average, each of which reads the set; of other rounds each column drawn once, which
 then stays in the cache. `time`, couple_ns, from asking for couplings to having them, and `plan`, plan_ns, in
 which rounds are drawn and cut too, as shares of the seconds of solving. A rise is an objective above the one
 before by more than 1e-12 of that at 0, which is rounding.

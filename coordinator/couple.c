@@ -9,7 +9,10 @@
 
 /* Pairs in one message: each worker's share of what is asked for, between these; a message and its answer
  * are 16 bytes a pair, beside the budget.  How they are cut changes no bit of them. */
-enum { TILE_LEAST = 8192, TILE_MOST = 262144 };
+enum {
+    TILE_LEAST = 8192, TILE_MOST = 262144,
+    PANEL = 64, /* columns; apps work at as many at once, and a few left over cost as much */
+};
 
 static int32_t shards_of(const struct engine *engine)
 {
@@ -49,6 +52,8 @@ static void cut_tiles(struct couple *couple, int64_t workers)
         int64_t to = from + 1;
         while (to < need->columns && need->ptr[to + 1] - need->ptr[from] <= most)
             to++;
+        if (to < need->columns && to - from > PANEL)
+            to = from + (to - from) / PANEL * PANEL;
         couple->tile[couple->tiles++] = from;
         from = to;
     }

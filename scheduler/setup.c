@@ -9,7 +9,7 @@
 enum {
     PAIRS_MOST = 1 << 20, /* 8 bytes each, and 8 more for each answer */
     AHEAD_SHARE = 8,      /* of what the budget has to spare, for asking ahead */
-    AHEAD_ROWS = 64,      /* for a column, when as many columns as pairs are asked for */
+    AHEAD_COLUMNS = 512,  /* at a time: whole panels, for a few workers */
 };
 
 static int64_t least(int64_t a, int64_t b)
@@ -119,7 +119,7 @@ static struct sizes sizes_within_budget(const struct scheduler_config *config)
     size_t spare = config->cache_bytes - scheduler_cache_floor(config);
     int64_t pairs = least((int64_t)(spare / AHEAD_SHARE / sizeof(int64_t)), PAIRS_MOST);
     sizes.pairs = most(sizes.pairs, pairs);
-    sizes.columns = most(sizes.columns, pairs / AHEAD_ROWS);
+    sizes.columns = most(sizes.columns, least(pairs, AHEAD_COLUMNS));
     sizes.slots =
         cache_slots_in(config->cache_bytes - extra_bytes(config, &sizes), config->variables);
     sizes.ahead = least(sizes.slots, sizes.pairs);

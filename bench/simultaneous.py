@@ -14,7 +14,8 @@ critical one: the sum over rounds of the steps of the block that took most; `x P
 sequential steps.
 
 Couplings, from the trace: `pairs` computed, in columns; `reads`, the passes that they take at most where a
-round's columns stay in the cache (of a whole round, panels of 64); `time`, plan_ns, in which they are
+round's columns stay in the cache (of a whole round, panels of 64), a column counted as one though those of
+(c) are read as their codes, an eighth of the bytes; `time`, plan_ns, in which they are
 computed and rounds are drawn and cut, as a share of the seconds of solving. A rise is an objective above
 the one before by more than 1e-12 of that at 0, which is rounding.
 """

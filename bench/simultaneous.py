@@ -16,7 +16,8 @@ sequential steps.
 Couplings, from the trace: `pairs` computed, in columns; `reads`, the passes over X that they take at most:
 of a whole round, and of one that asks for a set's couplings ahead, panels of at
 least 40 columns on the average, each of which reads the set; of other rounds each column drawn once, which
-then stays in the cache. `time`, couple_ns, from asking for couplings to having them, and `plan`, plan_ns, in
+then stays in the cache; a column counts as one, though those of (c) are read as their codes, an eighth of
+the bytes. `time`, couple_ns, from asking for couplings to having them, and `plan`, plan_ns, in
 which rounds are drawn and cut too, as shares of the seconds of solving. A rise is an objective above the one
 before by more than 1e-12 of that at 0, which is rounding.
 """

@@ -150,7 +150,7 @@ static void print_codes(int64_t n, int64_t ka, int64_t kb, int repetitions)
     if (!code)
         exit(1);
     for (int64_t i = 0; i < stride * (ka + kb); i++)
-        code[i] = i % stride < n ? (uint8_t)(i * 7919 % 255) : 0;
+        code[i] = (uint8_t)(i % stride < n ? i * 7919 % 255 : 0);
     for (int64_t j = 0; j < ka + kb; j++)
         at[j] = code + j * stride;
     struct codes_side a = { at, sum, unit, mean }, b = { at + ka, sum + ka, unit + ka, mean + ka };

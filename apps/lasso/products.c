@@ -183,7 +183,7 @@ int lasso_products(const struct lasso *lasso, struct lasso_scratch *scratch, int
     int code = kept ? admit(lasso, scratch, kept, variable, count) : RONDO_ENOMEM;
     if (!code)
         code = lasso->host->reserve(&scratch->list, (size_t)count * (sizeof(struct seat) + sizeof(int32_t)));
-    if (code)
+    if (code || count == 0) /* of a fold in which no column varies */
         return code;
     struct seat *seat = (struct seat *)(void *)scratch->list.data;
     int32_t *place = (int32_t *)(seat + count);

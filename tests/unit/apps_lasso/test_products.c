@@ -131,6 +131,20 @@ Test(products, bits_are_those_of_the_pair_whatever_is_kept_beside_it)
     }
 }
 
+Test(products, of_no_columns_there_are_none)
+{
+    static struct fixture f;
+    f.dice.seed = 19;
+    begin(&f, 0);
+    budget = INT64_C(1) << 30;
+    void *scratch = scratch_of(&f);
+    ask(&f, 1, scratch, 0);
+    cr_expect_eq(f.out[0], 0);
+    lasso_scratch_free(f.lasso, scratch);
+    lasso_app.close(f.lasso);
+    design_fini(&f.design);
+}
+
 Test(products, without_memory_or_with_another_loss_there_are_none)
 {
     static struct fixture f;

@@ -437,7 +437,11 @@ static void give_up(struct store *store)
 
 int store_begin(struct store *store, struct rondo_error *err)
 {
-    if (!store->resume)
+    char result[4096];
+    path_of(store, "result.json", result, sizeof result);
+    if (store->resume)
+        unlink(result); /* until the job ends again nothing says that it has: is_unfinished */
+    else
         remove_stale(store);
     remove_unfinished(store);
     hold_reserve(store);

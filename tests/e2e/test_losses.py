@@ -197,6 +197,19 @@ class Stopped(Jobs):
             self.assertEqual(finer["metrics"]["lambda"], chosen)
             self.assertAlmostEqual(finer["objective"], result["objective"], delta=1e-6 * result["objective"])
 
+    def test_killed_as_it_goes_on_after_its_end(self):
+        """Its old result does not speak for it: what it has found by then is not thrown away."""
+        spec = self.long()
+        self.solve(spec, "out", "--set", "stop.rounds=5")
+        self.assertEqual(self.result("out")["state"], "completed")
+        status, said = self.part(spec, "out", 0, signal.SIGKILL, "--resume")
+        self.assertEqual(status, -signal.SIGKILL, said)
+        self.assertFalse(os.path.exists(self.path("out", "result.json")))
+        done = call("run", spec, "--out", self.path("out"))
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("--resume", done.stderr)
+        self.solve(spec, "out", "--resume")
+
     def test_stopped_half_way_by_rounds(self):
         spec = self.long()
         result = self.solve(spec, "whole")

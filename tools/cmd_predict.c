@@ -108,9 +108,11 @@ static int check_out(const struct predict *predict, struct rondo_error *err)
 {
     if (rowfile_check_name(predict->out, err))
         return RONDO_EINPUT;
-    if (same_file(predict->out, predict->data) || (predict->y && same_file(predict->out, predict->y)))
-        return rondo_error_set(err, RONDO_EINPUT, predict->out, NULL,
-                               "is what the predictions are made from; it is not overwritten");
+    const char *const from[] = { predict->data, predict->y, predict->covariates };
+    for (int i = 0; i < 3; i++)
+        if (from[i] && same_file(predict->out, from[i]))
+            return rondo_error_set(err, RONDO_EINPUT, predict->out, NULL,
+                                   "is what the predictions are made from; it is not overwritten");
     return RONDO_OK;
 }
 

@@ -243,9 +243,9 @@ class Solves(Made):
     def test_a_window_wants_positions(self):
         self.make()
         self.assertEqual(call("data", "convert", self.path("g", "x.bed"), self.path("x.npy")).returncode, 0)
-        self.refused(("run", self.spec(self.path("x.npy"), self.path("x.labels.npy"),
-                                       params={"ld_window": 5}), "--out", self.path("out")),
-                     "/params/ld_window", "no positions", ".bim")
+        spec = self.spec(self.path("x.npy"), self.path("x.labels.npy"), params={"ld_window": 5})
+        for command in (("validate", spec), ("run", spec, "--out", self.path("out"))):
+            self.refused(command, "/params/ld_window", "no positions", ".bim")
 
     def test_predictions(self):
         self.both()
@@ -362,6 +362,7 @@ class Covariates(Made):
         self.refused((*words, "--covariates", self.path("squared.npy")), "has 300 columns and 1 covariates")
         np.save(self.path("few.npy"), self.beside[:9])
         self.refused((*words, "--covariates", self.path("few.npy")), "few.npy", "9 rows")
+        self.refused((*words[:-1], self.table, "--covariates", self.table), "is not overwritten")
         self.solve(self.spec(self.bed, name="none.json"), "none")
         self.refused(("predict", "--model", self.path("none"), *words[3:], "--covariates", self.table),
                      "the model has no covariates")

@@ -345,11 +345,10 @@ static void check_y(struct foretell *f)
     char words[160];
     const double *y = f->what->y;
     f->judged = y != NULL;
-    for (int64_t i = 0; f->judged && f->logistic && i < f->what->data->rows; i++)
-        if (class_of(f, y[i]) < 0) {
-            snprintf(words, sizeof words,
-                     "the label %g in row %" PRId64 " is no class of the model: the predictions are "
-                     "not compared with y", y[i], i + 1);
+    for (int64_t i = 0; f->judged && i < f->what->data->rows; i++)
+        if (f->logistic ? class_of(f, y[i]) < 0 : f->poisson && y[i] < 0) {
+            snprintf(words, sizeof words, "%s %g in row %" PRId64 " is no %s: the predictions are not compared with y",
+                     f->logistic ? "the label" : "y =", y[i], i + 1, f->logistic ? "class of the model" : "count");
             f->host->say(f->what->job, words);
             f->judged = false;
         }

@@ -18,7 +18,7 @@ enum {
 static const struct rondo_param params[] = {
     { "loss", RONDO_CHOICE, "\"squared\"", NAN, NAN, false, "squared|logistic|huber|poisson", "",
       "of y and x's prediction: least squares; two classes; least squares with outliers; counts" },
-    { "huber_delta", RONDO_REAL, "1.345", 0, NAN, true, NULL, "of y",
+    { "huber_delta", RONDO_REAL, "1.345", 0, NAN, true, NULL, "units of y",
       "huber: how far off a row may be until its loss grows but linearly" },
     { "lambda", RONDO_REAL, NULL, 0, NAN, true, NULL, "", "strength of the penalty" },
     { "lambda_ratio", RONDO_REAL, NULL, 0, NAN, true, NULL, "of lambda_max",

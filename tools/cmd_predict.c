@@ -3,6 +3,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/job/jsonout.h"
+#include "core/job/keys.h"
 #include "tools/cli.h"
 #include "tools/words.h"
 
@@ -136,6 +137,43 @@ static int check_covariates(const struct predict *predict, struct rondo_error *e
     return RONDO_OK;
 }
 
+struct names {
+    struct rondo_buf text; /* "age, sex" */
+    bool failed;
+};
+
+static void add_name(void *context, int64_t column, const char *name)
+{
+    struct names *names = context;
+    names->failed |= (column && buf_append(&names->text, ", ", 2))
+                     || buf_append(&names->text, name, strlen(name));
+}
+
+/* Columns go by their order, so that names tell a mistake: where both tables have them, and the job's is
+ * still there. */
+static int check_names(const struct predict *predict, const struct rondo_job *job, struct rondo_error *err)
+{
+    char key[128] = "";
+    struct names mine = { .failed = false }, theirs = mine;
+    struct rondo_error none = { 0 };
+    keys_of_role(model_beside(job)->key, key, sizeof key);
+    bool known = data_names(predict->covariates, add_name, &mine, &none) == 0
+                 && data_names(job_text(job, key), add_name, &theirs, &none) == 0;
+    int code = RONDO_OK;
+    if (mine.failed || theirs.failed)
+        code = rondo_error_set(err, RONDO_ENOMEM, predict->covariates, NULL, "no memory for its names");
+    else if (known && (mine.text.size != theirs.text.size
+                       || memcmp(mine.text.data, theirs.text.data, mine.text.size) != 0))
+        code = rondo_error_set(err, RONDO_EINPUT, predict->covariates, NULL,
+                               "its columns are %.*s, and those of the job's table %.*s",
+                               mine.text.size < 100 ? (int)mine.text.size : 100, (const char *)mine.text.data,
+                               theirs.text.size < 100 ? (int)theirs.text.size : 100,
+                               (const char *)theirs.text.data);
+    buf_fini(&mine.text);
+    buf_fini(&theirs.text);
+    return code;
+}
+
 static int load_data(struct predict *predict, struct rondo_error *err)
 {
     const struct rondo_job *job = model_job(predict->model);
@@ -154,6 +192,8 @@ static int load_data(struct predict *predict, struct rondo_error *err)
     options.column = job_given(job, "data.covariate_names") ? job_text(job, "data.covariate_names") : NULL;
     if (!code)
         code = check_covariates(predict, err);
+    if (!code && predict->covariates && !options.column)
+        code = check_names(predict, job, err);
     if (!code && predict->covariates)
         code = data_load(predict->covariates, &options, &predict->beside, err);
     if (code)

@@ -363,6 +363,11 @@ class Covariates(Made):
         np.save(self.path("few.npy"), self.beside[:9])
         self.refused((*words, "--covariates", self.path("few.npy")), "few.npy", "9 rows")
         self.refused((*words[:-1], self.table, "--covariates", self.table), "is not overwritten")
+        with open(self.table, encoding="ascii") as stream:
+            fields = [line.split() for line in stream]
+        other = self.write("other.txt", "".join("%s %s %s %s %s\n" % (f[0], f[1], f[4], f[3], f[2]) for f in fields))
+        self.refused((*words, "--covariates", other), "other.txt",
+                     "its columns are pc, age, sex, and those of the job's table sex, age, pc")
         self.solve(self.spec(self.bed, name="none.json"), "none")
         self.refused(("predict", "--model", self.path("none"), *words[3:], "--covariates", self.table),
                      "the model has no covariates")

@@ -125,6 +125,16 @@ static bool takes_packed(const struct rondo_job *job)
     return role->key != NULL;
 }
 
+/* Labels of x's file were the job's y; else they may be of anything. */
+static bool fitted_to_labels(const struct rondo_job *job)
+{
+    char key[128];
+    const struct rondo_role *role = job_app(job)->roles;
+    while (role->key && !(role->kind == RONDO_ROLE_VECTOR && role->labels_of))
+        role++;
+    return role->key && keys_of_role(role->key, key, sizeof key) && !job_is_file(job, key);
+}
+
 /* A model that has them cannot do without. */
 static int check_covariates(const struct predict *predict, struct rondo_error *err)
 {
@@ -218,7 +228,8 @@ static int write_all(struct predict *predict, struct rondo_error *err)
     const struct model_question question = {
         .data = set, .data_name = predict->data, .out = &predict->file, .stop = &interrupted,
         .beside = predict->beside ? &predict->beside->x : NULL,
-        .y = predict->truth ? predict->truth->x.dense : set->info.labels ? set->labels.dense : NULL,
+        .y = predict->truth ? predict->truth->x.dense
+             : set->info.labels && fitted_to_labels(model_job(predict->model)) ? set->labels.dense : NULL,
     };
     /* From here on there is a temporary file, which goes with an interruption. */
     sigaction(SIGINT, &action, NULL);

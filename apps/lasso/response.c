@@ -64,7 +64,8 @@ static int read_factors(struct lasso *lasso, struct rondo_error *err)
     }
     if (free >= LASSO_FRAME_MOST)
         return lasso_refuse(lasso, err, factor ? "params.penalty_factor" : "data.covariates",
-                            "more than 512 columns have no penalty", "give some of them small factors");
+                            "more than 512 columns have no penalty",
+                            factor ? "give some of them small factors" : "name fewer by data.covariate_names");
     lasso->frees = free;
     return RONDO_OK;
 }

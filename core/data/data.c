@@ -130,7 +130,7 @@ static int open_reader(struct stream *s, const char *path, const struct data_opt
                                options->vector ? "phenotype" : "covariate", options->column);
     return rondo_error_set(err, RONDO_EINPUT, path, NULL,
                            "the format is not known: looked for NumPy (.npy), Matrix Market "
-                           "(%%MatrixMarket), svmlight (label index:value ...), "
+                           "(%%%%MatrixMarket), svmlight (label index:value ...), "
                            "plain or gzip or zstd, and PLINK 1 (.bed)");
 }
 

@@ -258,6 +258,9 @@ class Solves(Made):
         self.assertIn("mean squared error", done.stderr)
         z = np.load(self.path("p.npy"))
         np.testing.assert_allclose(z - z.mean(), known - known.mean(), atol=1e-9)
+        done = call("predict", "--model", self.path("dense"), "--data", path, "--out", self.path("q.npy"))
+        self.assertEqual(done.returncode, 0, done.stderr)  # its y is a file: the .fam may tell of anything
+        self.assertNotIn("mean squared error", done.stderr)
         with open(path[:-4] + ".fam", encoding="ascii") as stream:
             people = [line.split()[:5] for line in stream]
         self.write(os.path.join("g", "x.fam"), "".join(" ".join(who) + " -9\n" for who in people))

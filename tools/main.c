@@ -222,7 +222,7 @@ int main(int argc, char **argv)
 {
     hold_standard_files();
     if (argc < 2)
-        fprintf(stderr, "rondo: which command?\n");
+        fprintf(stderr, "rondo: which command? (rondo help lists them)\n");
     int status = argc < 2 ? 2 : dispatch(argc, argv);
     bool bad = ferror(stdout) != 0;
     if ((fclose(stdout) != 0 || bad) && status == 0) {

@@ -109,7 +109,7 @@ static int choose_by_cv(struct foretell *f, const char *key)
     const double *value;
     int64_t count;
     if (!f->host->has_file(f->what->model, "cv.json"))
-        return refuse(f, "--lambda", "min and 1se are for a job that was cross-validated",
+        return refuse(f, "--lambda", "min and 1se are for a cross-validation that came to its end",
                       "the model has no cv.json");
     int code = f->host->numbers(f->what->model, "cv.json", key, &value, &count, f->err);
     for (int64_t l = 0; !code && count == 1 && l < f->points; l++)

@@ -3,6 +3,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/job/jsonout.h"
+#include "core/job/keys.h"
 #include "tools/cli.h"
 #include "tools/words.h"
 
@@ -108,9 +109,11 @@ static int check_out(const struct predict *predict, struct rondo_error *err)
 {
     if (rowfile_check_name(predict->out, err))
         return RONDO_EINPUT;
-    if (same_file(predict->out, predict->data) || (predict->y && same_file(predict->out, predict->y)))
-        return rondo_error_set(err, RONDO_EINPUT, predict->out, NULL,
-                               "is what the predictions are made from; it is not overwritten");
+    const char *const from[] = { predict->data, predict->y, predict->covariates };
+    for (int i = 0; i < 3; i++)
+        if (from[i] && same_file(predict->out, from[i]))
+            return rondo_error_set(err, RONDO_EINPUT, predict->out, NULL,
+                                   "is what the predictions are made from; it is not overwritten");
     return RONDO_OK;
 }
 
@@ -120,6 +123,16 @@ static bool takes_packed(const struct rondo_job *job)
     while (role->key && role->kind != RONDO_ROLE_PACKED)
         role++;
     return role->key != NULL;
+}
+
+/* Labels of x's file were the job's y; else they may be of anything. */
+static bool fitted_to_labels(const struct rondo_job *job)
+{
+    char key[128];
+    const struct rondo_role *role = job_app(job)->roles;
+    while (role->key && !(role->kind == RONDO_ROLE_VECTOR && role->labels_of))
+        role++;
+    return role->key && keys_of_role(role->key, key, sizeof key) && !job_is_file(job, key);
 }
 
 /* A model that has them cannot do without. */
@@ -132,6 +145,43 @@ static int check_covariates(const struct predict *predict, struct rondo_error *e
     if (!wanted && predict->covariates)
         return rondo_error_set(err, RONDO_EINPUT, "--covariates", NULL, "the model has no covariates");
     return RONDO_OK;
+}
+
+struct names {
+    struct rondo_buf text; /* "age, sex" */
+    bool failed;
+};
+
+static void add_name(void *context, int64_t column, const char *name)
+{
+    struct names *names = context;
+    names->failed |= (column && buf_append(&names->text, ", ", 2))
+                     || buf_append(&names->text, name, strlen(name));
+}
+
+/* Columns go by their order, so that names tell a mistake: where both tables have them, and the job's is
+ * still there. */
+static int check_names(const struct predict *predict, const struct rondo_job *job, struct rondo_error *err)
+{
+    char key[128] = "";
+    struct names mine = { .failed = false }, theirs = mine;
+    struct rondo_error none = { 0 };
+    keys_of_role(model_beside(job)->key, key, sizeof key);
+    bool known = data_names(predict->covariates, add_name, &mine, &none) == 0
+                 && data_names(job_text(job, key), add_name, &theirs, &none) == 0;
+    int code = RONDO_OK;
+    if (mine.failed || theirs.failed)
+        code = rondo_error_set(err, RONDO_ENOMEM, predict->covariates, NULL, "no memory for its names");
+    else if (known && (mine.text.size != theirs.text.size
+                       || memcmp(mine.text.data, theirs.text.data, mine.text.size) != 0))
+        code = rondo_error_set(err, RONDO_EINPUT, predict->covariates, NULL,
+                               "its columns are %.*s, and those of the job's table %.*s",
+                               mine.text.size < 100 ? (int)mine.text.size : 100, (const char *)mine.text.data,
+                               theirs.text.size < 100 ? (int)theirs.text.size : 100,
+                               (const char *)theirs.text.data);
+    buf_fini(&mine.text);
+    buf_fini(&theirs.text);
+    return code;
 }
 
 static int load_data(struct predict *predict, struct rondo_error *err)
@@ -152,6 +202,8 @@ static int load_data(struct predict *predict, struct rondo_error *err)
     options.column = job_given(job, "data.covariate_names") ? job_text(job, "data.covariate_names") : NULL;
     if (!code)
         code = check_covariates(predict, err);
+    if (!code && predict->covariates && !options.column)
+        code = check_names(predict, job, err);
     if (!code && predict->covariates)
         code = data_load(predict->covariates, &options, &predict->beside, err);
     if (code)
@@ -176,7 +228,8 @@ static int write_all(struct predict *predict, struct rondo_error *err)
     const struct model_question question = {
         .data = set, .data_name = predict->data, .out = &predict->file, .stop = &interrupted,
         .beside = predict->beside ? &predict->beside->x : NULL,
-        .y = predict->truth ? predict->truth->x.dense : set->info.labels ? set->labels.dense : NULL,
+        .y = predict->truth ? predict->truth->x.dense
+             : set->info.labels && fitted_to_labels(model_job(predict->model)) ? set->labels.dense : NULL,
     };
     /* From here on there is a temporary file, which goes with an interruption. */
     sigaction(SIGINT, &action, NULL);

@@ -188,9 +188,12 @@ static void plain_sums(const struct summary_row *row, const struct known *known)
         printf("updates     %s of %s wanted (%s %%)\n", grouped(sum->updates).text,
                grouped(sum->wanted).text, shown(LISTING_PERCENT, sum->fill_ratio).text);
         printf("refused     %s of %s drawn\n", grouped(sum->refused).text, grouped(sum->drawn).text);
-        printf("pairs       %s needed, %s computed (%s %% were known)\n",
-               grouped(sum->pairs_needed).text, grouped(sum->pairs_computed).text,
-               shown(LISTING_PERCENT, sum->hit_ratio).text);
+        if (sum->pairs_needed > 0)
+            printf("pairs       %s needed, %s computed (%s %% were known)\n",
+                   grouped(sum->pairs_needed).text, grouped(sum->pairs_computed).text,
+                   shown(LISTING_PERCENT, sum->hit_ratio).text);
+        else /* whole rounds ask for those of a block, and for no check */
+            printf("pairs       %s computed\n", grouped(sum->pairs_computed).text);
         printf("imbalance   %s in the mean, %s at most (dearest block / mean block)\n",
                shown(LISTING_TIMES, sum->imbalance_mean).text,
                shown(LISTING_TIMES, sum->imbalance_max).text);

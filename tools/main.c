@@ -43,7 +43,7 @@ const struct cli_command cli_commands[] = {
       "  --data FILE         a row for each prediction: svmlight, Matrix Market, .npy or .bed\n"
       "  --out FILE          .txt, .tsv, .csv or .npy: a row for each row; appears whole or not at all\n"
       "  --y FILE            what is true: says how far the predictions are from it; else the labels\n"
-      "                      that the data's file bears\n"
+      "                      that the data's file bears, where the job's y were such\n"
       "  --covariates FILE   of a job with data.covariates: those of these rows, in the same order of columns\n"
       "  --index-base 0|1    svmlight: the index of the first column, instead of the job's\n"
       "  --json              a summary as one JSON object\n"
@@ -222,7 +222,7 @@ int main(int argc, char **argv)
 {
     hold_standard_files();
     if (argc < 2)
-        fprintf(stderr, "rondo: which command?\n");
+        fprintf(stderr, "rondo: which command? (rondo help lists them)\n");
     int status = argc < 2 ? 2 : dispatch(argc, argv);
     bool bad = ferror(stdout) != 0;
     if ((fclose(stdout) != 0 || bad) && status == 0) {

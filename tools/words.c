@@ -20,7 +20,7 @@ static int number_of(const char *command, const struct words_option *option, con
     errno = 0;
     double value = strtod(text, &end);
     if (errno || *end || end == text || !(value >= option->least && value <= option->most))
-        return cli_usage(command, "%s is a number from %g to %g, and \"%.60s\" is not",
+        return cli_usage(command, "%s is a number from %.10g to %.10g, and \"%.60s\" is not",
                          option->name, option->least, option->most, text);
     *option->number = value;
     return 0;

@@ -109,7 +109,7 @@ static int choose_by_cv(struct foretell *f, const char *key)
     const double *value;
     int64_t count;
     if (!f->host->has_file(f->what->model, "cv.json"))
-        return refuse(f, "--lambda", "min and 1se are for a job that was cross-validated",
+        return refuse(f, "--lambda", "min and 1se are for a cross-validation that came to its end",
                       "the model has no cv.json");
     int code = f->host->numbers(f->what->model, "cv.json", key, &value, &count, f->err);
     for (int64_t l = 0; !code && count == 1 && l < f->points; l++)
@@ -345,11 +345,10 @@ static void check_y(struct foretell *f)
     char words[160];
     const double *y = f->what->y;
     f->judged = y != NULL;
-    for (int64_t i = 0; f->judged && f->logistic && i < f->what->data->rows; i++)
-        if (class_of(f, y[i]) < 0) {
-            snprintf(words, sizeof words,
-                     "the label %g in row %" PRId64 " is no class of the model: the predictions are "
-                     "not compared with y", y[i], i + 1);
+    for (int64_t i = 0; f->judged && i < f->what->data->rows; i++)
+        if (f->logistic ? class_of(f, y[i]) < 0 : f->poisson && y[i] < 0) {
+            snprintf(words, sizeof words, "%s %g in row %" PRId64 " is no %s: the predictions are not compared with y",
+                     f->logistic ? "the label" : "y =", y[i], i + 1, f->logistic ? "class of the model" : "count");
             f->host->say(f->what->job, words);
             f->judged = false;
         }

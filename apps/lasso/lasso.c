@@ -18,7 +18,7 @@ enum {
 static const struct rondo_param params[] = {
     { "loss", RONDO_CHOICE, "\"squared\"", NAN, NAN, false, "squared|logistic|huber|poisson", "",
       "of y and x's prediction: least squares; two classes; least squares with outliers; counts" },
-    { "huber_delta", RONDO_REAL, "1.345", 0, NAN, true, NULL, "of y",
+    { "huber_delta", RONDO_REAL, "1.345", 0, NAN, true, NULL, "units of y",
       "huber: how far off a row may be until its loss grows but linearly" },
     { "lambda", RONDO_REAL, NULL, 0, NAN, true, NULL, "", "strength of the penalty" },
     { "lambda_ratio", RONDO_REAL, NULL, 0, NAN, true, NULL, "of lambda_max",
@@ -152,19 +152,20 @@ static int read_kernel(struct lasso *lasso)
 /* ---- what the data say ------------------------------------------------------------------------------- */
 
 /* A packed column cannot be cut at any row, and has few bytes. */
-static int cut_rows(struct lasso *lasso, struct rondo_error *err)
+static int cut_rows(struct lasso *lasso, bool packed, struct rondo_error *err)
 {
     int64_t shards = 0;
     if (lasso->host->given(lasso->job, "params.row_shards"))
         shards = lasso->host->integer(lasso->job, "params.row_shards");
-    else if (lasso->n >= 2 * SHARD_ROWS && !lasso->x->packed && !lasso->loss)
+    else if (lasso->n >= 2 * SHARD_ROWS && !packed && !lasso->loss)
         shards = lasso->n / SHARD_ROWS > SHARDS_MOST ? SHARDS_MOST : lasso->n / SHARD_ROWS;
-    if (shards && lasso->x->packed)
+    if (shards && packed)
         return lasso_refuse(lasso, err, "params.row_shards", "packed genotypes are not cut into row shards",
                       "leave it out");
     if (shards && lasso->loss)
         return lasso_refuse(lasso, err, "params.row_shards",
-                      "row shards are for least squares with equal weights in this version", "leave it out");
+                      "row shards are for the squared loss without weights, unpenalised columns and folds",
+                      "leave it out");
     lasso->shards = (int32_t)(shards > lasso->n ? lasso->n : shards);
     return RONDO_OK;
 }
@@ -172,7 +173,7 @@ static int cut_rows(struct lasso *lasso, struct rondo_error *err)
 /* A quadratic model is of all that moves, so that a round's variables are one block. */
 static int check_rounds(struct lasso *lasso, struct rondo_error *err)
 {
-    const char *what = "only least squares with equal weights and penalties goes by other rounds than these";
+    const char *what = "other rounds are for the squared loss without weights, unpenalised columns and folds";
     lasso->whole = lasso->p;
     if (!lasso->by_violation)
         return lasso_refuse(lasso, err, "schedule.priority.rule", what, "use \"gradient\"");
@@ -182,6 +183,19 @@ static int check_rounds(struct lasso *lasso, struct rondo_error *err)
     if (lasso->pipeline > 1)
         return lasso_refuse(lasso, err, "schedule.pipeline", what, "use 1");
     return RONDO_OK;
+}
+
+int lasso_read_rounds(struct lasso *lasso, bool packed, struct rondo_error *err)
+{
+    int code = cut_rows(lasso, packed, err);
+    return code || !lasso->loss ? code : check_rounds(lasso, err);
+}
+
+int lasso_check_window(const struct lasso *lasso, bool placed, struct rondo_error *err)
+{
+    if (lasso->window <= 0 || placed)
+        return RONDO_OK;
+    return lasso_refuse(lasso, err, "params.ld_window", "x has no positions", "a .bed has, in its .bim");
 }
 
 int lasso_read_shape(struct lasso *lasso, struct rondo_error *err)
@@ -218,8 +232,8 @@ static int read_data(struct lasso *lasso, struct rondo_error *err)
 {
     const struct rondo_host *host = lasso->host;
     lasso->x = host->matrix(lasso->job, "x");
-    if (lasso->window > 0 && !lasso->x->position)
-        return lasso_refuse(lasso, err, "params.ld_window", "x has no positions", "a .bed has, in its .bim");
+    if (lasso_check_window(lasso, lasso->x->position != NULL, err))
+        return err->code;
     lasso->touches = !lasso->x->sparse && host->touch && host->given(lasso->job, "limits.resident");
     lasso->side = host->matrix(lasso->job, "covariates");
     lasso->sides = lasso->side ? lasso->side->cols : 0;
@@ -231,9 +245,7 @@ static int read_data(struct lasso *lasso, struct rondo_error *err)
     if (!code)
         code = lasso_read_response(lasso, err);
     if (!code)
-        code = cut_rows(lasso, err);
-    if (!code && lasso->loss)
-        code = check_rounds(lasso, err);
+        code = lasso_read_rounds(lasso, lasso->x->packed, err);
     /* What the null model leaves of y is in the same pass as the columns' norms, if it needs no column. */
     bool late = lasso->frees > 0;
     if (!code && lasso->loss && !late)

@@ -441,11 +441,15 @@ int lasso_read_params(struct lasso *lasso, struct rondo_error *err);
 int lasso_check_side(const struct lasso *lasso, bool packed, int64_t rows, struct rondo_error *err);
 /* What needs no more than n and p: their bounds, and the last lambda of a path. */
 int lasso_read_shape(struct lasso *lasso, struct rondo_error *err);
+/* After these: the shards of the rows, and whether a loss can go by the rounds that the spec asks for. */
+int lasso_read_rounds(struct lasso *lasso, bool packed, struct rondo_error *err);
+/* Whether an ld_window means something; placed: x has positions. */
+int lasso_check_window(const struct lasso *lasso, bool placed, struct rondo_error *err);
 void lasso_close(void *problem); /* NULL allowed */
 
 /* ---- response.c: y, its weights and folds */
-/* Penalty factors and which columns have none, the weight and the fold of each row: what needs no more
- * than n and p. */
+/* Penalty factors and which columns have none, the weight and the fold of each row, and the loss: what
+ * needs no more than n and p. */
 int lasso_read_vectors(struct lasso *lasso, struct rondo_error *err);
 /* y; after these. */
 int lasso_read_response(struct lasso *lasso, struct rondo_error *err);

@@ -84,7 +84,8 @@ static int look(struct lasso *lasso, struct rondo_error *err)
     int code = lasso_read_params(lasso, err);
     int64_t rows;
     bool packed, own;
-    if (code || !host->shape(lasso->job, "x", &lasso->n, &lasso->p, &packed))
+    if (code || !host->shape(lasso->job, "x", &lasso->n, &lasso->p, &packed)
+        || (code = lasso_check_window(lasso, packed, err)))
         return code;
     if (host->shape(lasso->job, "covariates", &rows, &lasso->sides, &own)) {
         lasso->p += lasso->sides;
@@ -94,6 +95,8 @@ static int look(struct lasso *lasso, struct rondo_error *err)
         code = lasso_read_shape(lasso, err);
     if (!code && host->matrix(lasso->job, "y")) /* else it is in x's file */
         code = lasso_read_response(lasso, err);
+    if (!code)
+        code = lasso_read_rounds(lasso, packed, err);
     if (!code && lasso->folds)
         code = lasso_check_memory(lasso, err);
     if (code)

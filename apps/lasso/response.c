@@ -64,7 +64,8 @@ static int read_factors(struct lasso *lasso, struct rondo_error *err)
     }
     if (free >= LASSO_FRAME_MOST)
         return lasso_refuse(lasso, err, factor ? "params.penalty_factor" : "data.covariates",
-                            "more than 512 columns have no penalty", "give some of them small factors");
+                            "more than 512 columns have no penalty",
+                            factor ? "give some of them small factors" : "name fewer by data.covariate_names");
     lasso->frees = free;
     return RONDO_OK;
 }
@@ -249,12 +250,32 @@ static int weigh_folds(struct lasso *lasso, struct rondo_error *err)
     return code;
 }
 
+static const struct loss *loss_of(const struct lasso *lasso)
+{
+    static const struct loss *const losses[3][4] = {
+        { &lasso_squared_v2, &lasso_logistic_v2, &lasso_huber_v2, &lasso_poisson_v2 },
+        { &lasso_squared_v3, &lasso_logistic_v3, &lasso_huber_v3, &lasso_poisson_v3 },
+        { &lasso_squared_v4, &lasso_logistic_v4, &lasso_huber_v4, &lasso_poisson_v4 },
+    };
+    const char *name = lasso->host->text(lasso->job, "params.loss");
+    const struct loss *const *level = losses[lasso->level];
+    int k = 0;
+    while (strcmp(level[k]->name, name) != 0)
+        k++;
+    return level[k];
+}
+
 int lasso_read_vectors(struct lasso *lasso, struct rondo_error *err)
 {
     int code = read_factors(lasso, err);
     if (!code)
         code = read_weights(lasso, err);
-    return code ? code : read_folds(lasso, err);
+    if (!code)
+        code = read_folds(lasso, err);
+    const struct loss *loss = loss_of(lasso);
+    if (!code && (lasso->weight || lasso->frees || lasso->folds || strcmp(loss->name, "squared") != 0))
+        lasso->loss = loss;
+    return code;
 }
 
 /* ---- views ---------------------------------------------------------------------------------------- */
@@ -345,21 +366,6 @@ void lasso_free_views(struct lasso *lasso)
 
 /* ---- y -------------------------------------------------------------------------------------------- */
 
-static const struct loss *loss_of(const struct lasso *lasso)
-{
-    static const struct loss *const losses[3][4] = {
-        { &lasso_squared_v2, &lasso_logistic_v2, &lasso_huber_v2, &lasso_poisson_v2 },
-        { &lasso_squared_v3, &lasso_logistic_v3, &lasso_huber_v3, &lasso_poisson_v3 },
-        { &lasso_squared_v4, &lasso_logistic_v4, &lasso_huber_v4, &lasso_poisson_v4 },
-    };
-    const char *name = lasso->host->text(lasso->job, "params.loss");
-    const struct loss *const *level = losses[lasso->level];
-    int k = 0;
-    while (strcmp(level[k]->name, name) != 0)
-        k++;
-    return level[k];
-}
-
 /* Equal weights and a squared loss without free columns: y centred. */
 static void centre(struct lasso *lasso, const double *y, double least, double most, double sum)
 {
@@ -423,9 +429,6 @@ int lasso_read_response(struct lasso *lasso, struct rondo_error *err)
         least = fmin(least, y->dense[i]);
         most = fmax(most, y->dense[i]);
     }
-    const struct loss *loss = loss_of(lasso);
-    if (lasso->weight || lasso->frees || lasso->folds || strcmp(loss->name, "squared") != 0)
-        lasso->loss = loss;
     double mean = sum / (double)lasso->n;
     for (int64_t i = 0; i < lasso->n; i++)
         square += (y->dense[i] - mean) * (y->dense[i] - mean);

@@ -111,11 +111,13 @@ static int open_reader(struct stream *s, const char *path, const struct data_opt
         return code;
     *reader = reader_of(by_content(s, options));
     if ((!*reader || (*reader)->format == DATA_SVMLIGHT) && looks_like_csv(s)) {
+        const char *hint = options->people ? "a table has blanks or tabs between FID, IID and values"
+                           : looks_numeric(s)
+                               ? "in Python: numpy.save(\"x.npy\", numpy.loadtxt(\"x.csv\", delimiter=\",\"))"
+                               : "in Python: numpy.save(\"x.npy\", numpy.loadtxt(\"x.csv\", delimiter=\",\", "
+                                 "skiprows=1))";
         stream_close(s);
-        return rondo_error_set(err, RONDO_EINPUT, path,
-                               "in Python: numpy.save(\"x.npy\", numpy.loadtxt(\"x.csv\", delimiter=\",\", "
-                               "skiprows=1))",
-                               "looks like CSV, which is not read");
+        return rondo_error_set(err, RONDO_EINPUT, path, hint, "looks like CSV, which is not read");
     }
     bool columns = *reader && (*reader)->format == DATA_TABLE;
     if (*reader && (columns || !options->column))
@@ -128,7 +130,7 @@ static int open_reader(struct stream *s, const char *path, const struct data_opt
                                options->vector ? "phenotype" : "covariate", options->column);
     return rondo_error_set(err, RONDO_EINPUT, path, NULL,
                            "the format is not known: looked for NumPy (.npy), Matrix Market "
-                           "(%%MatrixMarket), svmlight (label index:value ...), "
+                           "(%%%%MatrixMarket), svmlight (label index:value ...), "
                            "plain or gzip or zstd, and PLINK 1 (.bed)");
 }
 

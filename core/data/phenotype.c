@@ -1,6 +1,6 @@
 /* phenotype.c - tables of FID, IID and values, as PLINK's --pheno and --covar take them.
  *
- * A first line FID IID NAME ... names the columns; without it they are told by number, from 1.  Rows
+ * A first line FID IID NAME ... names the columns; they are told by number too, from 1.  Rows
  * come out in the order of a .fam: who is in the table and not in the .fam is passed over, who is
  * in the .fam must be in the table, with a value. */
 #include "core/base/bitset.h"
@@ -83,7 +83,7 @@ static int no_column(const struct table *t, const char *name, int size, struct r
                         t->options->vector ? "phenotype" : "covariate", size, name, list);
 }
 
-/* The column of that name, or number where they have no names; -1: there is none. */
+/* The column of that name, else of that number; -1: there is none. */
 static int find(const struct table *t, const char *name, size_t size)
 {
     char word[STREAM_TOKEN];
@@ -92,7 +92,7 @@ static int find(const struct table *t, const char *name, size_t size)
     for (int i = 0; t->header && i < t->columns; i++)
         if (field_is(&t->fields.field[NAMES + i], word))
             return i;
-    const char *end = t->header || !size ? NULL : number_index(word, &number);
+    const char *end = size ? number_index(word, &number) : NULL;
     return end && *end == 0 && number >= 1 && number <= t->columns ? (int)number - 1 : -1;
 }
 
@@ -114,8 +114,9 @@ static int choose(struct table *t, struct rondo_error *err)
         int column = find(t, name, size);
         if (column < 0)
             return no_column(t, name, (int)size, err);
-        if (t->taken == t->columns)
-            return stream_error(t->s, err, NULL, "more columns are asked for than there are");
+        for (int i = 0; i < t->taken; i++)
+            if (t->wanted[i] == column)
+                return stream_error(t->s, err, NULL, "the covariate \"%.*s\" is asked for twice", (int)size, name);
         t->wanted[t->taken++] = column;
         name = name[size] ? name + size + 1 : NULL;
     }
@@ -172,23 +173,26 @@ static int read_lines(struct table *t, struct rondo_error *err)
 /* Is there a value for everybody? */
 static int check_whole(const struct table *t, struct rondo_error *err)
 {
+    char others[96] = "";
     int64_t absent = 0, first = 0;
     for (int64_t row = t->people.count; row-- > 0;)
         if (!bitset_has(t->seen, row)) {
             absent++;
             first = row;
         }
+    if (absent > 1)
+        snprintf(others, sizeof others, ", the first of %lld of the .fam's %lld individuals", (long long)absent,
+                 (long long)t->people.count);
     if (absent)
-        return rondo_error_set(err, RONDO_EINPUT, t->s->path, NULL,
-                               "%.80s is not in it, the first of %lld of the .fam's %lld "
-                               "individuals",
-                               people_name(&t->people, first), (long long)absent,
-                               (long long)t->people.count);
+        return rondo_error_set(err, RONDO_EINPUT, t->s->path,
+                               absent == t->people.count ? "a line begins with FID and IID, as in the .fam" : NULL,
+                               "%.80s is not in it%s", people_name(&t->people, first), others);
     if (!t->missing)
         return RONDO_OK;
+    if (t->missing > 1)
+        snprintf(others, sizeof others, ", the first of %lld", (long long)t->missing);
     t->s->line = t->line;
-    return stream_error(t->s, err, NULL, "the value of %.80s is missing, the first of %lld", t->who,
-                        (long long)t->missing);
+    return stream_error(t->s, err, NULL, "the value of %.80s is missing%s", t->who, others);
 }
 
 static int begin(struct table *t, struct rondo_error *err)

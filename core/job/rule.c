@@ -52,9 +52,12 @@ static int wrong_type(const struct field *field, const json_t *value, const char
     rule_found(value, found, sizeof found);
     keys_range(field->rule, range, sizeof range);
     const char *wanted = field->rule->type == RONDO_CHOICE ? range : expected[field->rule->type];
+    char hint[112] = "";
     if (keys_extra(field->key)->size)
         wanted = "a size such as \"2GiB\" or a whole number of bytes";
-    return rondo_error_set(err, RONDO_EINPUT, where, NULL, "expected %s, found %s", wanted, found);
+    else if (field->rule->type == RONDO_TEXT && json_is_number(value))
+        snprintf(hint, sizeof hint, "in quotes: \"%s\"", found);
+    return rondo_error_set(err, RONDO_EINPUT, where, hint[0] ? hint : NULL, "expected %s, found %s", wanted, found);
 }
 
 /* A bound that is NAN compares false, and so never refuses. */

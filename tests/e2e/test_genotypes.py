@@ -243,9 +243,9 @@ class Solves(Made):
     def test_a_window_wants_positions(self):
         self.make()
         self.assertEqual(call("data", "convert", self.path("g", "x.bed"), self.path("x.npy")).returncode, 0)
-        self.refused(("run", self.spec(self.path("x.npy"), self.path("x.labels.npy"),
-                                       params={"ld_window": 5}), "--out", self.path("out")),
-                     "/params/ld_window", "no positions", ".bim")
+        spec = self.spec(self.path("x.npy"), self.path("x.labels.npy"), params={"ld_window": 5})
+        for command in (("validate", spec), ("run", spec, "--out", self.path("out"))):
+            self.refused(command, "/params/ld_window", "no positions", ".bim")
 
     def test_predictions(self):
         self.both()
@@ -258,6 +258,9 @@ class Solves(Made):
         self.assertIn("mean squared error", done.stderr)
         z = np.load(self.path("p.npy"))
         np.testing.assert_allclose(z - z.mean(), known - known.mean(), atol=1e-9)
+        done = call("predict", "--model", self.path("dense"), "--data", path, "--out", self.path("q.npy"))
+        self.assertEqual(done.returncode, 0, done.stderr)  # its y is a file: the .fam may tell of anything
+        self.assertNotIn("mean squared error", done.stderr)
         with open(path[:-4] + ".fam", encoding="ascii") as stream:
             people = [line.split()[:5] for line in stream]
         self.write(os.path.join("g", "x.fam"), "".join(" ".join(who) + " -9\n" for who in people))
@@ -362,6 +365,12 @@ class Covariates(Made):
         self.refused((*words, "--covariates", self.path("squared.npy")), "has 300 columns and 1 covariates")
         np.save(self.path("few.npy"), self.beside[:9])
         self.refused((*words, "--covariates", self.path("few.npy")), "few.npy", "9 rows")
+        self.refused((*words[:-1], self.table, "--covariates", self.table), "is not overwritten")
+        with open(self.table, encoding="ascii") as stream:
+            fields = [line.split() for line in stream]
+        other = self.write("other.txt", "".join("%s %s %s %s %s\n" % (f[0], f[1], f[4], f[3], f[2]) for f in fields))
+        self.refused((*words, "--covariates", other), "other.txt",
+                     "its columns are pc, age, sex, and those of the job's table sex, age, pc")
         self.solve(self.spec(self.bed, name="none.json"), "none")
         self.refused(("predict", "--model", self.path("none"), *words[3:], "--covariates", self.table),
                      "the model has no covariates")

@@ -441,6 +441,20 @@ class Words(Jobs):
         self.assertEqual(done.returncode, 2, done.stderr)
         self.assertIn("two labels", done.stderr)
 
+    def test_rounds_that_a_loss_cannot_go_by_are_found_before_x_is_read(self):
+        self.make()
+        for key, value, says in (("params.row_shards", "2", "leave it out"),
+                                 ("schedule.pipeline", "2", "use 1"),
+                                 ("schedule.priority.rule", "cyclic", 'use "gradient"'),
+                                 ("schedule.dependency.coupled", "drop", 'use "solve"'),
+                                 ("schedule.dependency.check", "none", 'use "correlation"')):
+            for command in (("validate",), ("run", "--out", self.path("out"))):
+                with self.subTest(key=key, command=command[0]):
+                    done = call(command[0], self.job("logistic"), *command[1:], "--set", key + "=" + value)
+                    self.assertEqual(done.returncode, 2, done.stderr)
+                    self.assertIn("--set " + key, done.stderr)
+                    self.assertIn(says, done.stderr)
+
     def test_specs_that_are_not(self):
         self.make()
         for params, where in (({"cv": {"folds": 1}}, "/params/cv/folds"),

@@ -235,6 +235,9 @@ class Levels(Outputs):
                     filled = {table for table in ("rounds", "blocks", "tasks", "conflicts")
                               if self.query(level, "SELECT count(*) FROM " + table) != [(0,)]}
                     self.assertEqual(filled, tables)
+                    told = call("trace", "summary", self.path(level)).stdout  # whole rounds need no pair checked
+                    self.assertIn("\npairs       %d computed\n" % self.result(level)["pair_dots"],
+                                  told.replace(",", ""))
                 else:
                     done = call("trace", "summary", self.path(level))
                     self.assertEqual(done.returncode, 2)

@@ -315,6 +315,10 @@ class Made(Predictions):
                 self.expect_close(np.load(self.path("p.npy")), z)
                 self.refused(loss, data, "class is for the logistic loss", "--type", "class", where="--type",
                              out="q.npy")
+                np.save(self.path("below.npy"), np.r_[1.0, -1.0, np.ones(18)])
+                done = self.predict(loss, data, "p.npy", "--y", self.path("below.npy"), "--lambda", "all")
+                self.assertEqual("y = -1 in row 2 is no count" in done.stderr, loss == "poisson", done.stderr)
+                self.assertEqual(" mean " in done.stderr, loss != "poisson", done.stderr)
 
     def test_csv_goes_out_and_not_in(self):
         self.make_path(count=3)
@@ -324,7 +328,8 @@ class Made(Predictions):
         self.assertTrue((read_out(self.path("p.csv")) == np.load(self.path("p.npy"))).all())
         for name, head in (("x.csv", ""), ("named.csv", "a,b,c,d,e\n"), ("x.txt", "")):
             rows = "".join(",".join("%.17g" % value for value in row) + "\n" for row in x)
-            self.refused("path", self.write(name, head + rows), "looks like CSV, which is not read", out="q.npy")
+            self.refused("path", self.write(name, head + rows), 'delimiter=",", skiprows=1' if head else 'delimiter=","))',
+                         out="q.npy")
 
     def test_the_best_of_a_path_is_said(self):
         b, b0, lambdas = self.make_path()

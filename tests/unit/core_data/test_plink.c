@@ -254,13 +254,13 @@ PLINK_TEST(some_columns_are_a_matrix_in_their_order)
 {
     static const char lines[] = "f1 a 1 10 NA\nf1 b 2 20 7\nf2 a 3 30 7\nf2 c 4 40 7\nf3 d 5 50 7\n";
     char text[256];
-    static const char *const lists[] = { "b,a", "2,1" };
+    static const char *const lists[] = { "b,a", "2,1", "2,a" };
     struct data_options options = table_options(NULL);
     options.vector = false;
     snprintf(text, sizeof text, "FID IID a b c\n%s", lines);
-    for (int i = 0; i < 2; i++) { /* what is missing in another column is not asked for */
+    for (int i = 0; i < 3; i++) { /* what is missing in another column is not asked for */
         options.column = lists[i];
-        struct data_set *set = scratch_load(scratch_text("p.txt", i ? lines : text), &options);
+        struct data_set *set = scratch_load(scratch_text("p.txt", i == 1 ? lines : text), &options);
         cr_assert(set->x.rows == 5 && set->x.cols == 2);
         for (int row = 0; row < 5; row++)
             cr_expect(scratch_at(&set->x, row, 0) == 10 * (row + 1) && scratch_at(&set->x, row, 1) == row + 1);
@@ -270,7 +270,10 @@ PLINK_TEST(some_columns_are_a_matrix_in_their_order)
     scratch_refuses(scratch_path("p.txt"), (options.column = "a,sex", &options), 1,
                     "no covariate is called \"sex\"; the table has a, b, c", NULL);
     scratch_refuses(scratch_path("p.txt"), (options.column = "a,,b", &options), 1, "called \"\"", NULL);
-    scratch_refuses(scratch_path("p.txt"), (options.column = "a,b,a,b", &options), 1, "more columns", NULL);
+    scratch_refuses(scratch_path("p.txt"), (options.column = "a,2,a", &options), 1,
+                    "the covariate \"a\" is asked for twice", NULL);
+    scratch_refuses(scratch_path("p.txt"), (options.column = "b,2", &options), 1, "\"2\" is asked for twice", NULL);
+    scratch_refuses(scratch_path("p.txt"), (options.column = "4", &options), 1, "called \"4\"", NULL);
 }
 
 PLINK_TEST(bad_tables_are_refused)
@@ -278,6 +281,14 @@ PLINK_TEST(bad_tables_are_refused)
     struct data_options options = table_options(NULL);
     const char *path = scratch_text("p.txt", "f1 a 1\nf1 b 2\nf2 c 4\n");
     scratch_refuses(path, &options, 0, "f2 a is not in it, the first of 2 of the .fam's 5", NULL);
+    scratch_text("p.txt", "f1 a 1\nf1 b 2\nf2 c 4\nf3 d 5\n");
+    scratch_refuses(path, &options, 0, "f2 a is not in it", NULL);
+    scratch_text("p.txt", "a 1 3\nb 2 3\n");
+    scratch_refuses(path, &options, 0, "f1 a is not in it, the first of 5", "begins with FID and IID");
+    scratch_text("p.txt", "FID,IID,age\nf1,a,1\n");
+    scratch_refuses(path, &options, 0, "looks like CSV", "blanks or tabs");
+    scratch_text("p.txt", "f1 a 1\nf1 b NA\nf2 a 3\nf2 c 4\nf3 d 5\n");
+    scratch_refuses(path, &options, 2, "the value of f1 b is missing", NULL);
     scratch_text("p.txt", "f1 a 1\nf1 b NA\nf2 a -9\nf2 c 4\nf3 d 5\n");
     scratch_refuses(path, &options, 2, "the value of f1 b is missing, the first of 2", NULL);
     scratch_text("p.txt", "f1 a 1\nf1 b 2\nf1 a 3\n");

@@ -176,7 +176,7 @@ Test(refusals, an_unknown_app_lists_the_apps)
                     "unknown app \"lsso\"",
                     "apps of this build: lasso, plain; did you mean \"lasso\"?");
     fixture_refused("{\"version\": 1, \"app\": 3, \"data\": {}}", NULL, "/app (" LINE "23)",
-                    "expected a text, found 3", "");
+                    "expected a text, found 3", "in quotes: \"3\"");
 }
 
 Test(refusals, another_version_is_refused_before_all_else)

@@ -147,6 +147,13 @@ class Steps(Jobs):
             with self.subTest(delta=delta):
                 self.assertLess(self.steps(job(delta), "at%g" % delta), 200 * wide)
 
+    def test_a_model_is_of_all_that_moves_however_small_the_blocks(self):
+        self.make()
+        self.steps(self.job("squared"), "whole")
+        small = {"blocks": 1, "block_size": 1}
+        self.steps(self.job("squared", "small.json", schedule=small), "small")
+        self.assertEqual(self.files("small"), self.files("whole"))
+
 
 class Stopped(Jobs):
     def long(self, **more):

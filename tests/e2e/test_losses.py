@@ -476,6 +476,20 @@ class Words(Jobs):
                     result = self.solve(spec, "near", "--force")
                     self.assertEqual(result["stop_reason"], "gap")
 
+    def test_couplings_do_not_let_columns_without_a_penalty_run_away(self):
+        for seed in (0, 2, 5, 10, 12):
+            with self.subTest(seed=seed):
+                chance = np.random.default_rng(seed)
+                x = chance.standard_normal((40, 22))
+                x[:, 1] = x[:, 0] + 1e-9 * chance.standard_normal(40)
+                np.save(self.path("x.npy"), x)
+                np.save(self.path("y.npy"), 10 * x[:, :6].sum(axis=1) + 5 * chance.standard_normal(40))
+                np.save(self.path("pf.npy"), np.where(np.arange(22) < 2, 0.0, 1.0))
+                spec = self.spec("x.npy", "y.npy", params={
+                    "path": {"count": 6, "min_ratio": 0.01}, "penalty_factor": self.path("pf.npy")})
+                result = self.solve(spec, "away", "--force")
+                self.assertEqual(result["stop_reason"], "gap")
+
     def test_folds_beyond_memory_are_refused(self):
         self.make()
         done = call("run", self.job("squared", cv={"folds": 40}), "--set", "limits.memory=64KiB",

@@ -31,6 +31,8 @@ enum {
 static const double INNER = 0.3;     /* of a model's violation: how far it is solved */
 static const double LESS = 0.1, MORE = 4, CUT = 0.25, EXCESS_LEAST = 1e-6; /* see adjust */
 static const double ARMIJO = 0.01;    /* of the model's decrease, which a step must bring */
+static const double HELD = 1e-9;      /* of c_j, beside it where no penalty holds b_j: of columns that depend on
+                                       * each other couplings, as rounded, may curve downwards */
 static const double FLOOR = 1e-9;     /* of |x_j|^2 mean h: the least c_j */
 
 struct outer {
@@ -336,7 +338,7 @@ static int solve_on_couplings(struct outer *at, double tolerance)
         q[k] = at->whole ? -at->g[i] * at->unit[i] : gradient(at, i);
         l1[k] = at->l1[i];
         l2[k] = at->l2[i];
-        c[k * m + k] = 1;
+        c[k * m + k] = l1[k] + l2[k] > 0 ? 1 : 1 + HELD;
     }
     struct lasso_block block = { .count = m, .couplings = c, .w = w, .q = q, .l1 = l1, .l2 = l2,
                                  .tolerance = tolerance, .mode = LASSO_SOLVE,

@@ -53,9 +53,9 @@ static int64_t most_for(const struct lasso_head *head, int64_t count)
 {
     const struct lasso *lasso = head->lasso;
     int64_t couplings = head->at.most < lasso->p ? head->at.most : lasso->p;
-    return head->at.cut                    ? lasso_set_most(lasso)
-           : beyond_couplings(head, count) ? lasso_round_most(lasso)
-                                           : couplings;
+    return head->at.cut                                   ? lasso_set_most(lasso)
+           : lasso->loss || beyond_couplings(head, count) ? lasso_round_most(lasso)
+                                                          : couplings;
 }
 
 static int64_t least_for(const struct lasso_head *head)

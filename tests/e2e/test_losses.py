@@ -147,6 +147,13 @@ class Steps(Jobs):
             with self.subTest(delta=delta):
                 self.assertLess(self.steps(job(delta), "at%g" % delta), 200 * wide)
 
+    def test_a_model_is_of_all_that_moves_however_small_the_blocks(self):
+        self.make()
+        self.steps(self.job("squared"), "whole")
+        small = {"blocks": 1, "block_size": 1}
+        self.steps(self.job("squared", "small.json", schedule=small), "small")
+        self.assertEqual(self.files("small"), self.files("whole"))
+
 
 class Stopped(Jobs):
     def long(self, **more):
@@ -495,6 +502,20 @@ class Words(Jobs):
                         "loss": loss, "lambda_ratio": 0.1, "penalty_factor": self.path("pf.npy")})
                     result = self.solve(spec, "near", "--force")
                     self.assertEqual(result["stop_reason"], "gap")
+
+    def test_couplings_do_not_let_columns_without_a_penalty_run_away(self):
+        for seed in (0, 2, 5, 10, 12):
+            with self.subTest(seed=seed):
+                chance = np.random.default_rng(seed)
+                x = chance.standard_normal((40, 22))
+                x[:, 1] = x[:, 0] + 1e-9 * chance.standard_normal(40)
+                np.save(self.path("x.npy"), x)
+                np.save(self.path("y.npy"), 10 * x[:, :6].sum(axis=1) + 5 * chance.standard_normal(40))
+                np.save(self.path("pf.npy"), np.where(np.arange(22) < 2, 0.0, 1.0))
+                spec = self.spec("x.npy", "y.npy", params={
+                    "path": {"count": 6, "min_ratio": 0.01}, "penalty_factor": self.path("pf.npy")})
+                result = self.solve(spec, "away", "--force")
+                self.assertEqual(result["stop_reason"], "gap")
 
     def test_folds_beyond_memory_are_refused(self):
         self.make()

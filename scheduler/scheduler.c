@@ -393,6 +393,10 @@ void scheduler_ahead(struct scheduler *s, int64_t count, const int64_t *variable
     if (s->stage != STAGE_DRAW || s->policy == &policy_none || s->whole || count > s->sizes.ahead)
         return;
     enter_block(s, count, variables);
+    s->block.count = 0;
+    for (int64_t i = 0; i < count; i++) /* one that is named twice has no coupling with itself */
+        if (i == 0 || s->block.slot[i] != s->block.slot[s->block.count - 1])
+            s->block.slot[s->block.count++] = s->block.slot[i];
     s->stage = STAGE_AHEAD;
 }
 

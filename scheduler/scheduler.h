@@ -104,7 +104,7 @@ void scheduler_begin(struct scheduler *scheduler, int64_t round, int64_t want);
 void scheduler_whole(struct scheduler *scheduler, int64_t want);
 /* The round just begun and later ones are drawn of these: their couplings are computed before the
  * draw, many at a time, which costs a part of computing them as they meet.  A hint: it changes no plan,
- * and does nothing where no pair is looked at or the cache has no room for so many.  Distinct. */
+ * and does nothing where no pair is looked at or the cache has no room for so many. */
 void scheduler_ahead(struct scheduler *scheduler, int64_t count, const int64_t *variables);
 /* NEEDS: pairs whose couplings are missing, borrowed until scheduler_answer.  READY: the plan is made. */
 enum scheduler_state scheduler_step(struct scheduler *scheduler, struct rondo_pairs *need);

@@ -263,7 +263,7 @@ static bool hub_ready(void *context)
         if (gone ? !seat->left : !seat->announced || ring_ready(&seat->up))
             return true;
     }
-    return loop->step && loop->ready(loop->step_context);
+    return loop->step && !atomic_load(&loop->seats[0].gone) && loop->ready(loop->step_context);
 }
 
 static void hub_wait(struct net_hub *hub, int64_t timeout_ns)

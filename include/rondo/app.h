@@ -261,11 +261,12 @@ struct rondo_host {
     int (*create)(struct rondo_output *output, const char *name, FILE **stream,
                   struct rondo_error *err);
 
-    /* Not from check and predict: part(context, 0 .. parts-1), each once; from open on as many threads as
-     * the process has for the job, later on the caller's and those of its workers that are idle, and that
-     * may be none.  A part writes what is its own, and what it is follows from the data, so that neither
-     * their order nor who does them changes a bit; it has no scratch but its own stack, and may call each
-     * itself.  Not worth it for parts below some 50 us.  0, or what the lowest part that failed answered. */
+    /* Not from check, preview, predict and coefficients: part(context, 0 .. parts-1), each once; from open on
+     * as many threads as the process has for the job, later on the caller's and those of its workers that are
+     * idle, and that may be none.  A part writes what is its own, and what it is follows from the data, so
+     * that neither their order nor who does them changes a bit; it has no scratch but its own stack, and may
+     * call each itself.  Not worth it for parts below some 50 us.  0, or what the lowest part that failed
+     * answered. */
     int (*each)(const struct rondo_job *job, int64_t parts, int (*part)(void *context, int64_t index),
                 void *context);
     /* limits.memory in bytes; half of it is the app's, for copies beside the data. */

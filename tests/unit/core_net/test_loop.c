@@ -347,6 +347,24 @@ Test(loop, the_hub_is_woken_for_the_worker_whose_thread_it_lends)
     net_fini(&net);
 }
 
+/* Nor does it turn round and round for a worker that is gone and would do nothing. */
+Test(loop, the_hub_sleeps_where_the_worker_whose_thread_it_lends_is_gone)
+{
+    struct net net;
+    struct net_event event;
+    net_init(&net, 1, false);
+    struct other other = { .link = loop_link(net.loop, 0), .there = true };
+    join_all(&net, 1);
+    loop_lend(net.loop, nothing, other_there, &other);
+    loop_take_away(net.loop, 0);
+    cr_assert_eq(net.hub->ops->receive(net.hub, &event), RONDO_OK);
+    cr_assert_eq(event.type, NET_LEFT);
+    int64_t begin = clock_now_ns();
+    net.hub->ops->wait(net.hub, INT64_C(20000000));
+    cr_expect_geq(clock_now_ns() - begin, INT64_C(20000000));
+    net_fini(&net);
+}
+
 Test(loop, memory_that_runs_out_is_said)
 {
     struct loop_options options = { .workers = 2, .app = &app_rotate };

@@ -543,3 +543,29 @@ Test(scheduler, couplings_ahead_are_a_hint)
         scheduler_destroy(s);
     }
 }
+
+/* The last of the slots too, behind whose couplings is nobody's memory. */
+Test(scheduler, couplings_ahead_of_one_named_twice_are_asked_for_once)
+{
+    enum { M = 50 };
+    int64_t twice[M];
+    struct scheduler_config config = config_of(M, 8, 1, COUPLED_DROP);
+    config.cache_bytes = 1 << 20;
+    struct scheduler *s = create(config);
+    struct drive drive = { .coupling = none };
+    struct rondo_pairs need;
+    for (int64_t j = 0; j < M; j++)
+        twice[j] = j / 2;
+    for (int64_t round = 1; round <= 2; round++) {
+        scheduler_begin(s, round, 1);
+        scheduler_ahead(s, M, twice);
+        while (scheduler_step(s, &need) == SCHEDULER_NEEDS)
+            drive_answer(&drive, s, &need);
+        scheduler_commit(s, round);
+        for (int64_t j = 0; j < M; j++)
+            twice[j] = M - 1 - j / 2;
+    }
+    cr_assert_eq(drive.asked, 2 * (M / 2) * (M / 2 - 1) / 2);
+    drive_fini(&drive);
+    scheduler_destroy(s);
+}

@@ -171,8 +171,8 @@ static int say_end(const struct arguments *arguments, const struct rondo_run_out
     if (report->goal)
         snprintf(goal, sizeof goal, ", %.40s %.3g", report->goal, goal_of(report));
     if (report->goal && is_limit(outcome->stop_reason))
-        log_line(LOG_WARNING, "stopped by %s before the goal; %s reached: %.3g",
-                 outcome->stop_reason, report->goal, goal_of(report));
+        log_line(LOG_WARNING, "stopped by %s before the goal (%s/result.json says how far it is); %s reached: %.3g",
+                 outcome->stop_reason, dir, report->goal, goal_of(report));
     if (!arguments->quiet)
         fprintf(stderr, "rondo: %s by %s: objective %.10g%s, %" PRId64 " rounds, %" PRId64
                         " updates, %.3f s; see %s\n",

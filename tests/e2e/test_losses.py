@@ -234,6 +234,8 @@ class Stopped(Jobs):
         self.assertFalse(os.path.exists(self.path("half", "cv.json")))
         self.assertGreater(len(read_json(self.path("half", "path.json"))), 1)
         self.assertEqual(self.result("half")["stop_reason"], "rounds")
+        done = call("run", spec, "--out", self.path("quiet"), "--set", "stop.rounds=%d" % half, "--quiet")
+        self.assertIn("%s says how far it is" % self.path("quiet", "result.json"), done.stderr)
         # What there is can be used, and says that nothing is chosen.
         done = call("predict", "--model", self.path("half"), "--data", self.file("x"), "--out",
                     self.path("p.npy"))

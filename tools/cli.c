@@ -1,6 +1,7 @@
 #include "tools/cli.h"
 
 #include "apps/registry.h"
+#include "core/base/mem.h"
 #include "core/job/nearest.h"
 
 #include <stdarg.h>
@@ -62,6 +63,16 @@ int cli_fail(const struct rondo_error *err)
     case RONDO_EREFUSED: return 3;
     default: return 1;
     }
+}
+
+int cli_print_json(struct jsonout *out)
+{
+    const struct rondo_error none = { .code = RONDO_ENOMEM };
+    int status = out->failed ? cli_fail(&none) : 0;
+    if (!status)
+        printf("%.*s\n", (int)out->buf->size, (const char *)out->buf->data);
+    buf_fini(out->buf);
+    return status;
 }
 
 int cli_usage(const char *command, const char *format, ...)

@@ -12,6 +12,7 @@
 #define CLI_H
 
 #include "core/job/job.h"
+#include "core/job/jsonout.h"
 
 struct cli_command {
     const char *name;
@@ -49,6 +50,8 @@ int cli_unknown(const char *name);
 /* Prints `rondo: WHERE: WHAT (HINT)`, without the parts that are empty, and returns the exit
  * status that the error's code asks for. */
 int cli_fail(const struct rondo_error *err);
+/* Prints the JSON that was written, a line, frees its buffer and returns 0, or what no memory for it is. */
+int cli_print_json(struct jsonout *out);
 /* Prints `rondo: COMMAND: WHAT (rondo help COMMAND says more)` and returns 2. */
 int cli_usage(const char *command, const char *format, ...) RONDO_PRINTF(2, 3);
 

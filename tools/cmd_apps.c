@@ -1,7 +1,6 @@
 /* cmd_apps.c - rondo apps: the apps of this build, with every parameter, default and unit. */
 #include "apps/contract.h"
 #include "apps/registry.h"
-#include "core/base/mem.h"
 #include "core/job/jsonout.h"
 #include "core/job/keys.h"
 #include "tools/cli.h"
@@ -191,12 +190,7 @@ static int print_json(const struct rondo_app *app)
             put_app(&out, cli_apps()->at(i));
         jsonout_close(&out, ']');
     }
-    struct rondo_error err = { .code = RONDO_ENOMEM };
-    int status = out.failed ? cli_fail(&err) : 0;
-    if (!status)
-        printf("%.*s\n", (int)buf.size, (const char *)buf.data);
-    buf_fini(&buf);
-    return status;
+    return cli_print_json(&out);
 }
 
 /* ---- the command ------------------------------------------------------------------------ */

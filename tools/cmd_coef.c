@@ -192,12 +192,7 @@ static int print_json(const struct coef *coef)
     }
     jsonout_close(&out, ']');
     jsonout_close(&out, '}');
-    struct rondo_error err = { .code = RONDO_ENOMEM };
-    int status = out.failed ? cli_fail(&err) : 0;
-    if (!status)
-        printf("%.*s\n", (int)buf.size, (const char *)buf.data);
-    buf_fini(&buf);
-    return status;
+    return cli_print_json(&out);
 }
 
 int cmd_coef(int argc, char **argv)

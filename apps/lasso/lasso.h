@@ -155,7 +155,6 @@ void lasso_share(const struct lasso *lasso, double work, int64_t count,
 int lasso_on_the_idle(void *lasso, int64_t parts, int (*part)(void *context, int64_t index),
                       void *context);
 
-
 /* What l1 and l2 are for column j. */
 static inline double lasso_l1(const struct lasso *lasso, double l1, int64_t j)
 {

@@ -1,0 +1,32 @@
+/* counts.h - topic counts of many owners: of the documents of a tile, of the words of a block.
+ *
+ * Place:   apps/lda, private to it.
+ * Threads: who holds a task holds its counts; immutable otherwise.
+ * Memory:  `cells` and `length` belong to a state, `at` to the problem.
+ *
+ * An owner has a row or a list, whichever its place in `cells` has room for:
+ *   row   [row] counts, topic k's at k, zero from `topics` on: of words uint32_t, of the documents of a
+ *         narrow tile uint16_t (two to a cell), of a wide tile uint32_t.  Rows begin at multiples of 64 bytes.
+ *   list  length[i] slots, topic and count, no topic twice, no count 0, in any order.  Narrow slots are
+ *         uint32_t: topic << 16 | count.  Wide slots are uint64_t, two cells: topic << 32 | count.
+ *         A list has room for min(topics, tokens of the owner) slots and so never overflows.
+ * Lists of words are wide where topics are more than 65,536; those of documents, and `z`, in wide tiles.
+ */
+#ifndef LDA_COUNTS_H
+#define LDA_COUNTS_H
+
+#include <stdint.h>
+
+struct counts {
+    const int64_t *at; /* [owners + 1] where each begins, in cells */
+    int32_t *length;   /* [owners] slots of a list; of a row unused */
+    uint32_t *cells;   /* aligned to 64 bytes */
+};
+
+/* A word occurs in a document of the tile.  More than 65,535 times: several pairs, one behind the other. */
+struct pair {
+    uint16_t document; /* in the tile */
+    uint16_t count;    /* at least 1 */
+};
+
+#endif

@@ -8,6 +8,7 @@
 #include "push.h"
 #include "states.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -65,6 +66,7 @@ static int read_params(struct problem *p, struct rondo_error *err)
     p->topics = (int32_t)host->integer(job, "params.topics");
     p->row = (p->topics + 31) / 32 * 32;
     p->wide_words = p->topics > LDA_NARROW_MOST;
+    p->alpha_given = host->given(job, "params.alpha") ? host->real(job, "params.alpha") : 50.0 / p->topics;
     p->beta = host->real(job, "params.beta");
     p->mh = strcmp(sampler, "mh") == 0 || (strcmp(sampler, "auto") == 0 && p->topics >= MH_TOPICS);
     p->steps = (int32_t)host->integer(job, "params.mh_steps");
@@ -100,9 +102,7 @@ static int read_alpha(struct problem *p, struct rondo_error *err)
     if (given && given->rows != p->topics)
         return refuse(p, err, "params.alphas", "there is not one alpha for each topic", NULL);
     for (int32_t k = 0; k < p->topics; k++) {
-        alpha[k] = given                                    ? given->dense[k]
-                   : p->host->given(p->job, "params.alpha") ? p->host->real(p->job, "params.alpha")
-                                                            : 50.0 / p->topics;
+        alpha[k] = given ? given->dense[k] : p->alpha_given;
         if (!(alpha[k] > 0))
             return refuse(p, err, "params.alphas", "an alpha is not above 0", NULL);
     }
@@ -112,26 +112,27 @@ static int read_alpha(struct problem *p, struct rondo_error *err)
 
 /* ---- data -------------------------------------------------------------------------------------------------- */
 
-static int check_words(struct problem *p, const struct rondo_matrix *docs, struct rondo_error *err)
+static int check_words(struct problem *p, int64_t words, struct rondo_error *err)
 {
     char where[256];
     p->vocabulary = p->host->words(p->job, "vocab");
-    if (p->vocabulary->count == docs->cols)
+    if (p->vocabulary->count == words)
         return RONDO_OK;
     p->host->where(p->job, "data.vocab", where, sizeof where);
     return rondo_error_set(err, RONDO_EINPUT, where, NULL, "%lld words, and the documents have %lld",
-                           (long long)p->vocabulary->count, (long long)docs->cols);
+                           (long long)p->vocabulary->count, (long long)words);
 }
 
 static int read_data(struct problem *p, struct rondo_error *err)
 {
     const struct rondo_matrix *docs = p->host->matrix(p->job, "docs");
-    int code = check_words(p, docs, err);
+    int code = check_words(p, docs->cols, err);
     p->test = p->host->matrix(p->job, "test");
     if (!code && p->test)
         code = heldout_check(p->host, p->job, p->test, docs->cols, err);
     if (!code)
         code = lda_cut(p, docs, p->host->integer(p->job, "schedule.blocks"), err);
+    p->host->release(p->job, "docs");
     if (!code && (code = histogram_lengths(p, &p->lengths)))
         rondo_error_set(err, code, NULL, NULL, "no memory for the corpus");
     return code;
@@ -173,6 +174,31 @@ static void layout(const void *problem, struct rondo_layout *out)
     *out = (struct rondo_layout){ .shards = p->parts, .blocks = p->parts, .chunks = 1, .with_shards = true };
 }
 
+/* ---- what a spec comes to ---------------------------------------------------------------------------------- */
+
+static int preview(const struct rondo_host *host, const struct rondo_job *job, struct rondo_error *err)
+{
+    struct problem p = { .host = host, .job = job };
+    int64_t documents = 0, words = 0;
+    bool packed;
+    char line[256];
+    int code = read_params(&p, err);
+    if (code || !host->shape(job, "docs", &documents, &words, &packed))
+        return code;
+    code = check_words(&p, words, err);
+    if (code)
+        return code;
+    snprintf(line, sizeof line, "%" PRId32 " topics of %" PRId64 " words in %" PRId64 " documents, %s sampler",
+             p.topics, words, documents, p.mh ? "Metropolis-Hastings" : "exact");
+    host->say(job, line);
+    if (!host->given(job, "params.alphas")) {
+        snprintf(line, sizeof line, "alpha %g for each topic, beta %g%s", p.alpha_given, p.beta,
+                 p.optimise ? ", both fitted as it goes" : "");
+        host->say(job, line);
+    }
+    return RONDO_OK;
+}
+
 const struct rondo_app lda_app = {
     .abi = RONDO_APP_ABI,
     .size = sizeof(struct rondo_app),
@@ -199,5 +225,6 @@ const struct rondo_app lda_app = {
     .report = lda_report,
     .save = lda_save,
     .predict = lda_predict,
+    .preview = preview,
     .conclude = lda_conclude,
 };

@@ -170,14 +170,15 @@ static const char *wrong_role(const struct rondo_app *app, const struct rondo_ro
 {
     if (!is_word(role->key, 60, "."))
         return "its key is not [a-z][a-z0-9_.-]*";
-    if (role->kind != RONDO_ROLE_MATRIX && role->kind != RONDO_ROLE_VECTOR
-        && role->kind != RONDO_ROLE_PACKED)
+    if (role->kind < RONDO_ROLE_MATRIX || role->kind > RONDO_ROLE_WORDS)
         return "it has no kind that there is";
     if (!role->help || !role->help[0])
         return "it has no help";
     const struct rondo_role *bearer = role->labels_of ? role_of(app, role->labels_of) : NULL;
-    if (role->labels_of && (!bearer || bearer->kind == RONDO_ROLE_VECTOR))
+    if (role->labels_of && (!bearer || bearer->kind == RONDO_ROLE_VECTOR || bearer->kind == RONDO_ROLE_WORDS))
         return "its labels_of is no matrix of this app";
+    if (role->labels_of && role->kind == RONDO_ROLE_WORDS)
+        return "words have no labels_of";
     return NULL;
 }
 

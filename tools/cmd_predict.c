@@ -117,10 +117,10 @@ static int check_out(const struct predict *predict, struct rondo_error *err)
     return RONDO_OK;
 }
 
-static bool takes_packed(const struct rondo_job *job)
+static bool takes(const struct rondo_job *job, enum rondo_role_kind kind)
 {
     const struct rondo_role *role = job_app(job)->roles;
-    while (role->key && role->kind != RONDO_ROLE_PACKED)
+    while (role->key && role->kind != kind)
         role++;
     return role->key != NULL;
 }
@@ -190,9 +190,11 @@ static int load_data(struct predict *predict, struct rondo_error *err)
     struct data_options options = {
         .index_base = predict->index_base ? predict->index_base[0] - '0'
                       : (int)job_integer(job, "data.index_base"),
-        .packed = takes_packed(job), .labels = DATA_LABELS_IF_WHOLE,
+        .packed = takes(job, RONDO_ROLE_PACKED), .counts = takes(job, RONDO_ROLE_COUNTS),
+        .labels = DATA_LABELS_IF_WHOLE,
     };
     int code = data_load(predict->data, &options, &predict->set, err);
+    options.counts = false;
     options.vector = true;
     options.people = data_is_bed(predict->data) ? predict->data : NULL;
     options.column = job_given(job, "data.phenotype") ? job_text(job, "data.phenotype") : NULL;

@@ -5,6 +5,7 @@
 #include "core/data/matrix.h"
 #include "core/data/readers.h"
 
+#include <math.h>
 #include <string.h>
 #include <strings.h>
 
@@ -103,6 +104,15 @@ static enum data_format by_content(const struct stream *s, const struct data_opt
     return format;
 }
 
+int data_check_sparse(const char *path, const struct data_options *options, bool sparse,
+                      struct rondo_error *err)
+{
+    if (!options->counts || sparse)
+        return RONDO_OK;
+    return rondo_error_set(err, RONDO_EINPUT, path, "rondo data convert FILE docword.txt makes one of it",
+                           "counts are read from sparse files: docword, svmlight, Matrix Market coordinates");
+}
+
 static int open_reader(struct stream *s, const char *path, const struct data_options *options,
                        const struct reader **reader, struct rondo_error *err)
 {
@@ -120,8 +130,13 @@ static int open_reader(struct stream *s, const char *path, const struct data_opt
         return rondo_error_set(err, RONDO_EINPUT, path, hint, "looks like CSV, which is not read");
     }
     bool columns = *reader && (*reader)->format == DATA_TABLE;
-    if (*reader && (columns || !options->column))
-        return RONDO_OK;
+    if (*reader && (columns || !options->column)) {
+        bool sparse = (*reader)->format == DATA_SVMLIGHT || (*reader)->format == DATA_MTX;
+        code = data_check_sparse(path, options, sparse, err);
+        if (code)
+            stream_close(s);
+        return code;
+    }
     stream_close(s);
     if (*reader)
         return rondo_error_set(err, RONDO_EINPUT, path, NULL,
@@ -151,6 +166,16 @@ int data_check_shape(const char *path, const struct data_options *options, int64
                                "a vector is wanted, the file holds a %lld x %lld matrix",
                                (long long)rows, (long long)cols);
     return RONDO_OK;
+}
+
+int data_check_count(const struct stream *s, const struct data_options *options, double value,
+                     struct rondo_error *err)
+{
+    char found[STREAM_TOKEN];
+    if (!options->counts || (value >= 0 && value <= INT32_MAX && value == floor(value)))
+        return RONDO_OK;
+    return stream_error(s, err, NULL, "counts are whole numbers from 0 to 2147483647, found \"%s\"",
+                        stream_token(s, found));
 }
 
 /* ---- the doors ----------------------------------------------------------------------------- */
@@ -223,6 +248,14 @@ int data_intact(const struct data_set *set, const char *path, struct rondo_error
         return RONDO_OK;
     return rondo_error_set(err, RONDO_EINPUT, path, NULL,
                            "the file was cut short, or cannot be read any more, while it was used");
+}
+
+void data_release(struct data_set *set)
+{
+    if (set->map)
+        mapping_release(set->map);
+    else
+        matrix_free(&set->x);
 }
 
 void data_free(struct data_set *set)

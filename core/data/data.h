@@ -29,6 +29,7 @@ struct data_options {
     int index_base; /* svmlight: 0 or 1 (the first column's index); Matrix Market is always 1 */
     bool vector;    /* the file must hold one column (or one row, which is turned) */
     bool packed;    /* genotypes may come packed; else a .bed is refused */
+    bool counts;    /* every value must be a whole number from 0 to 2147483647; dense files are refused */
     enum data_labels labels; /* of a .bed */
     const char *people; /* a .bed: a table's rows come in the order of its .fam; NULL: no tables */
     const char *column; /* the table's column that is wanted, of a matrix those, "age,sex"; NULL: it has one, or
@@ -82,6 +83,8 @@ int data_inspect(const char *path, const struct data_options *options, struct da
 int data_load(const char *path, const struct data_options *options, struct data_set **set,
               struct rondo_error *err) RONDO_MUST_CHECK;
 void data_free(struct data_set *set); /* NULL allowed */
+/* x is read no more: its memory is given back.  Mapped pages would come again; else x is gone. */
+void data_release(struct data_set *set);
 /* RONDO_EINPUT where the mapped file was cut short, or could not be read, since it was loaded: what was
  * computed meanwhile is worth nothing. */
 int data_intact(const struct data_set *set, const char *path, struct rondo_error *err) RONDO_MUST_CHECK;

@@ -42,6 +42,13 @@ int phenotype_load(struct stream *s, const struct data_options *options, struct 
 int data_check_shape(const char *path, const struct data_options *options, int64_t rows,
                      int64_t cols, struct rondo_error *err) RONDO_MUST_CHECK;
 
+/* Refuses a value that is no count, where counts are wanted; the stream is at its token. */
+int data_check_count(const struct stream *s, const struct data_options *options, double value,
+                     struct rondo_error *err) RONDO_MUST_CHECK;
+/* Refuses a file of every value where counts are wanted. */
+int data_check_sparse(const char *path, const struct data_options *options, bool sparse,
+                      struct rondo_error *err) RONDO_MUST_CHECK;
+
 /* Says the loaded matrix's shape in set->info. */
 void data_describe(struct data_set *set);
 

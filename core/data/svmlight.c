@@ -12,6 +12,7 @@
 
 struct svmlight {
     struct stream *s;
+    const struct data_options *options;
     int64_t base;     /* the first column's index */
     int64_t rows;
     int64_t previous; /* the last index in this line, base - 1 at its beginning */
@@ -118,6 +119,8 @@ static int next_entry(struct svmlight *svm, int64_t *col, double *value, struct 
         return check_index(svm, index, err);
     if (!isfinite(*value))
         return not_finite(s, err);
+    if (data_check_count(s, svm->options, *value, err))
+        return RONDO_EINPUT;
     s->at = end;
     svm->previous = index;
     *col = index - svm->base;
@@ -165,7 +168,7 @@ static int fill_lines(struct svmlight *svm, struct matrix_sparse *x, double *lab
 static int settle(struct stream *s, const struct data_options *options,
                   struct matrix_counts *counts, struct rondo_error *err)
 {
-    struct svmlight svm = { .s = s, .base = options->index_base };
+    struct svmlight svm = { .s = s, .options = options, .base = options->index_base };
     int code = matrix_counts_settle(counts, counts->cols, s->path, err);
     if (code != MATRIX_AGAIN)
         return code;
@@ -177,7 +180,7 @@ static int settle(struct stream *s, const struct data_options *options,
 static int count(struct stream *s, const struct data_options *options, int64_t *rows,
                  struct matrix_counts *counts, struct rondo_error *err)
 {
-    struct svmlight svm = { .s = s, .base = options->index_base };
+    struct svmlight svm = { .s = s, .options = options, .base = options->index_base };
     if (matrix_counts_init(counts))
         return rondo_error_set(err, RONDO_ENOMEM, s->path, NULL, "out of memory");
     int code = count_lines(&svm, counts, err);
@@ -212,7 +215,7 @@ int svmlight_load(struct stream *s, const struct data_options *options, struct d
 {
     struct matrix_counts counts;
     struct matrix_sparse x = { 0 };
-    struct svmlight svm = { .s = s, .base = options->index_base };
+    struct svmlight svm = { .s = s, .options = options, .base = options->index_base };
     double *labels;
     int64_t rows = 0;
     int code = count(s, options, &rows, &counts, err);

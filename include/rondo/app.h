@@ -68,6 +68,8 @@ enum rondo_role_kind {
     RONDO_ROLE_MATRIX, /* dense or sparse; a file of genotypes is refused for it */
     RONDO_ROLE_VECTOR,
     RONDO_ROLE_PACKED, /* a matrix that may also come as packed genotypes (matrix.h) */
+    RONDO_ROLE_COUNTS, /* a sparse matrix of whole numbers from 0 to 2147483647: documents by words */
+    RONDO_ROLE_WORDS,  /* a text, one word a line; not a matrix: host->words has it */
 };
 
 /* A data file that a job of this app names under /data. */
@@ -237,7 +239,7 @@ struct rondo_host {
     /* The JSON pointer of a key, with file, line and column, for an error about its value. */
     void (*where)(const struct rondo_job *job, const char *key, char *out, size_t size);
 
-    /* A role's data; NULL where the job names none.  Vectors are n x 1 dense. */
+    /* A role's data; NULL where the job names none, and where it is of words.  Vectors are n x 1 dense. */
     const struct rondo_matrix *(*matrix)(const struct rondo_job *job, const char *role);
 
     /* The instruction set that this job's kernels shall use: "x86-64-v2", "-v3" or "-v4". */
@@ -295,8 +297,16 @@ struct rondo_host {
     void (*touch)(const struct rondo_job *job, const void *at, size_t bytes);
 
     /* In preview alone: the shape of a role's file, and whether it is of packed genotypes; false where the
-     * job names none. */
+     * job names none.  Words are one column. */
     bool (*shape)(const struct rondo_job *job, const char *role, int64_t *rows, int64_t *cols, bool *packed);
+
+    /* The words of a role of kind RONDO_ROLE_WORDS, from open on and in preview; NULL where the job names
+     * none, and in predict and coefficients.  They live as long as a matrix does. */
+    const struct rondo_words *(*words)(const struct rondo_job *job, const char *role);
+
+    /* From open alone: the app reads this role's matrix no more, and its memory is given back; after that
+     * neither what host->matrix gave nor what it gives is of use.  Labels that came with it stay. */
+    void (*release)(const struct rondo_job *job, const char *role);
 };
 
 /* ---- the app ------------------------------------------------------------------------------- */

@@ -166,6 +166,19 @@ static void say_copied(const struct rondo_job *job, const char *key)
     say(job, text);
 }
 
+struct remark {
+    const struct rondo_job *job;
+    const char *key;
+};
+
+static void say_remark(void *context, const char *text)
+{
+    const struct remark *remark = context;
+    char line[256];
+    snprintf(line, sizeof line, "%.80s: %s", remark->key, text);
+    say(remark->job, line);
+}
+
 static int load_role(const struct rondo_job *job, struct loaded *loaded, int index,
                      const char *shelf, struct rondo_error *err)
 {
@@ -183,6 +196,8 @@ static int load_role(const struct rondo_job *job, struct loaded *loaded, int ind
         host_place(job, key, err);
     else if (options.resident && !options.vector && !words && !loaded->set[index]->info.mapped)
         say_copied(job, key);
+    if (!code && options.counts)
+        code = data_remarks(loaded->set[index], say_remark, &(struct remark){ job, key }, err);
     return code;
 }
 

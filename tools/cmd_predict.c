@@ -184,6 +184,11 @@ static int check_names(const struct predict *predict, const struct rondo_job *jo
     return code;
 }
 
+static void say_remark(void *context, const char *text)
+{
+    log_line(LOG_INFO, "%s: %s", ((const struct predict *)context)->data, text);
+}
+
 static int load_data(struct predict *predict, struct rondo_error *err)
 {
     const struct rondo_job *job = model_job(predict->model);
@@ -194,6 +199,8 @@ static int load_data(struct predict *predict, struct rondo_error *err)
         .labels = DATA_LABELS_IF_WHOLE,
     };
     int code = data_load(predict->data, &options, &predict->set, err);
+    if (!code && options.counts)
+        code = data_remarks(predict->set, say_remark, predict, err);
     options.counts = false;
     options.vector = true;
     options.people = data_is_bed(predict->data) ? predict->data : NULL;

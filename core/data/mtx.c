@@ -25,12 +25,6 @@ struct entry {
     double value;
 };
 
-static int unexpected(const struct stream *s, const char *wanted, struct rondo_error *err)
-{
-    char found[STREAM_TOKEN];
-    return stream_error(s, err, NULL, "expected %s, found \"%s\"", wanted, stream_token(s, found));
-}
-
 /* ---- the header ---------------------------------------------------------------------------- */
 
 /* The next word of the banner in lower case; what cannot be a word is shortened. */
@@ -102,26 +96,6 @@ static int next_line(struct stream *s, struct rondo_error *err)
     }
 }
 
-static int end_line(struct stream *s, struct rondo_error *err)
-{
-    int code = stream_skip_blanks(s, err);
-    if (!code && *s->at != '\n' && !stream_at_end(s))
-        return unexpected(s, "the end of the line", err);
-    return code ? code : stream_skip_line(s, err);
-}
-
-static int read_index(struct stream *s, const char *wanted, int64_t *value, struct rondo_error *err)
-{
-    int code = stream_skip_blanks(s, err);
-    if (code)
-        return code;
-    const char *end = number_index(s->at, value);
-    if (!end || !stream_is_break(s, end))
-        return unexpected(s, wanted, err);
-    s->at = end;
-    return RONDO_OK;
-}
-
 /* Each entry takes at least two bytes in an array, four as coordinates (the last end of line may
  * be missing). */
 static int check_entries(const struct mtx *mtx, struct rondo_error *err)
@@ -147,11 +121,11 @@ static int read_header(struct mtx *mtx, struct rondo_error *err)
     if (!code)
         code = next_line(s, err);
     if (!code)
-        code = read_index(s, "the number of rows", &mtx->rows, err);
+        code = stream_index(s, "the number of rows", &mtx->rows, err);
     if (!code)
-        code = read_index(s, "the number of columns", &mtx->cols, err);
+        code = stream_index(s, "the number of columns", &mtx->cols, err);
     if (!code && mtx->coordinate)
-        code = read_index(s, "the number of entries", &mtx->entries, err);
+        code = stream_index(s, "the number of entries", &mtx->entries, err);
     if (!code)
         code = data_check_shape(s->path, options, mtx->rows, mtx->cols, err);
     if (!code)
@@ -164,7 +138,7 @@ static int read_header(struct mtx *mtx, struct rondo_error *err)
     if (!mtx->coordinate)
         mtx->entries = mtx->symmetric ? mtx->rows * (mtx->rows + 1) / 2 : mtx->rows * mtx->cols;
     code = check_entries(mtx, err);
-    return code ? code : end_line(s, err);
+    return code ? code : stream_end_line(s, err);
 }
 
 /* ---- entries ------------------------------------------------------------------------------- */
@@ -178,7 +152,7 @@ static int read_value(const struct mtx *mtx, double *value, struct rondo_error *
         return code;
     const char *end = number_real(s->at, value);
     if (!end || !stream_is_break(s, end))
-        return unexpected(s, "a value", err);
+        return stream_unexpected(s, "a value", err);
     if (!isfinite(*value))
         return stream_error(s, err, NULL, "the value \"%s\" is not finite", stream_token(s, found));
     code = data_check_count(s, mtx->options, *value, err);
@@ -198,11 +172,11 @@ static int check_place(const struct mtx *mtx, const char *what, int64_t index, i
 static int read_place(struct mtx *mtx, struct entry *entry, struct rondo_error *err)
 {
     int64_t row, col;
-    int code = read_index(mtx->s, "a row", &row, err);
+    int code = stream_index(mtx->s, "a row", &row, err);
     if (!code)
         code = check_place(mtx, "row", row, mtx->rows, err);
     if (!code)
-        code = read_index(mtx->s, "a column", &col, err);
+        code = stream_index(mtx->s, "a column", &col, err);
     if (!code)
         code = check_place(mtx, "column", col, mtx->cols, err);
     if (code)
@@ -246,7 +220,7 @@ static int next_entry(struct mtx *mtx, int64_t done, struct entry *entry, struct
     if (!code && !mtx->pattern)
         code = read_value(mtx, &entry->value, err);
     if (!code && mtx->coordinate)
-        code = end_line(s, err);
+        code = stream_end_line(s, err);
     return code ? code : 1;
 }
 

@@ -1,6 +1,6 @@
 /* readers.h - what a format's reader gives to data.c: a header at the least, the matrix in full.
  *
- * Place:   core/data, floor 1; npy.c, svmlight.c, mtx.c, plink.c and phenotype.c implement it, data.c calls it.
+ * Place:   core/data, floor 1; npy.c, svmlight.c, mtx.c, docword.c, plink.c and phenotype.c implement it, data.c calls it.
  * Threads: one.
  * Memory:  a load fills *set as it goes; after an error data_free cleans up what is there.
  */
@@ -24,6 +24,12 @@ int mtx_inspect(struct stream *s, const struct data_options *options, struct dat
                 struct rondo_error *err);
 int mtx_load(struct stream *s, const struct data_options *options, struct data_set *set,
              struct rondo_error *err);
+/* Does it begin as a docword file does? */
+bool docword_is(const struct stream *s);
+int docword_inspect(struct stream *s, const struct data_options *options, struct data_info *info,
+                    struct rondo_error *err);
+int docword_load(struct stream *s, const struct data_options *options, struct data_set *set,
+                 struct rondo_error *err);
 int bed_inspect(struct stream *s, const struct data_options *options, struct data_info *info,
                 struct rondo_error *err);
 int bed_load(struct stream *s, const struct data_options *options, struct data_set *set,

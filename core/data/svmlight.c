@@ -26,12 +26,6 @@ static int not_finite(const struct stream *s, struct rondo_error *err)
     return stream_error(s, err, NULL, "the value \"%s\" is not finite", stream_token(s, found));
 }
 
-static int unexpected(const struct stream *s, const char *wanted, struct rondo_error *err)
-{
-    char found[STREAM_TOKEN];
-    return stream_error(s, err, NULL, "expected %s, found \"%s\"", wanted, stream_token(s, found));
-}
-
 static bool ends_value(const struct stream *s, const char *at)
 {
     return stream_is_break(s, at) || *at == '#';
@@ -55,7 +49,7 @@ static int next_label(struct svmlight *svm, double *label, struct rondo_error *e
     }
     const char *end = number_real(s->at, label);
     if (!end || !ends_value(s, end))
-        return unexpected(s, "a label", err);
+        return stream_unexpected(s, "a label", err);
     if (!isfinite(*label))
         return not_finite(s, err);
     if (svm->rows == MATRIX_ROWS_MAX)
@@ -114,7 +108,7 @@ static int next_entry(struct svmlight *svm, int64_t *col, double *value, struct 
     else
         end = NULL;
     if (!end || !ends_value(s, end))
-        return unexpected(s, "index:value", err);
+        return stream_unexpected(s, "index:value", err);
     if (index <= svm->previous || index > INT32_MAX)
         return check_index(svm, index, err);
     if (!isfinite(*value))

@@ -118,6 +118,23 @@ Test(host, what_is_no_count_has_its_place)
     refuses("\"docs\": \"d.svm\", \"vocab\": \"bad.txt\"", "bad.txt:2", "the line is empty");
 }
 
+Test(host, what_was_accepted_of_counts_is_noted)
+{
+    static const char *const wanted[] = {
+        "data.docs: documents are out of order in 1 places: sorted",
+        "data.docs: 1 entries are of a document and word that were there before: summed",
+        "data.docs: 2 of 4 documents are empty: kept",
+    };
+    scratch_text("docword.d.txt", "4\n2\n3\n3 1 1\n3 1 2\n2 2 1\n");
+    struct rondo_job *job = load("\"docs\": \"docword.d.txt\", \"x\": \"docword.d.txt\"");
+    const char *const *notes = host_notes(job);
+    for (int i = 0; i < 3; i++)
+        cr_assert(notes[i] && strcmp(notes[i], wanted[i]) == 0, "%s", notes[i] ? notes[i] : "nothing");
+    cr_expect_null(notes[3], "of counts alone");
+    cr_expect_eq(scratch_at(host.matrix(job, "docs"), 2, 0), 3);
+    drop(job);
+}
+
 Test(host, a_fingerprint_is_of_the_words_too)
 {
     struct rondo_job *with = load("\"docs\": \"d.svm\", \"vocab\": \"v.txt\"");
@@ -160,13 +177,15 @@ static int trial(void *what RONDO_UNUSED)
 {
     struct rondo_job *job;
     struct rondo_error err = { 0 };
-    int code = open_job("\"docs\": \"d.svm\", \"vocab\": \"v.txt\"", &job, &err);
+    int code = open_job("\"docs\": \"full.svm\", \"vocab\": \"v.txt\"", &job, &err);
     if (!code)
         drop(job);
     return code;
 }
 
+/* A remark for which there is no memory is not made: there is none here. */
 Test(host, any_allocation_may_fail)
 {
+    scratch_text("full.svm", "1 1:2 3:1\n");
     cr_expect_gt(brutal_run(trial, NULL), 5);
 }

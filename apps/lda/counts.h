@@ -4,7 +4,8 @@
  * Threads: who holds a task holds its counts; immutable otherwise.
  * Memory:  `cells` and `length` belong to a state, `at` to the problem.
  *
- * An owner has a row or a list, whichever its place in `cells` has room for:
+ * An owner has a row or a list, whichever its place in `cells` has room for: of a word, where that is
+ * `row` cells or more, a row; of documents the visit says.
  *   row   [row] counts, topic k's at k, zero from `topics` on: of words uint32_t, of the documents of a
  *         narrow tile uint16_t (two to a cell), of a wide tile uint32_t.  Rows begin at multiples of 64 bytes.
  *   list  length[i] slots, topic and count, no topic twice, no count 0, in any order.  Narrow slots are

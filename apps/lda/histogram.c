@@ -189,7 +189,8 @@ static void tidy(struct rondo_buf *out, size_t at)
 {
     struct tally *tally = (struct tally *)(void *)(out->data + at);
     size_t count = (out->size - at) / sizeof *tally, kept = 0;
-    qsort(tally, count, sizeof *tally, by_key);
+    if (count)
+        qsort(tally, count, sizeof *tally, by_key);
     for (size_t i = 0; i < count; i++)
         if (kept && tally[kept - 1].key == tally[i].key)
             tally[kept - 1].number += tally[i].number;

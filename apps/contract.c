@@ -16,6 +16,7 @@ static const int64_t VARIABLES_MOST = INT64_C(1) << 40;
 enum {
     BEFORE_PREDICT = offsetof(struct rondo_app, predict_options),
     BEFORE_PREVIEW = offsetof(struct rondo_app, preview),
+    BEFORE_CONCLUDE = offsetof(struct rondo_app, conclude),
 };
 
 /* What is checked: the app, and where its errors stand. */
@@ -38,7 +39,8 @@ static int check_build(const struct check *check)
                                "the app asks for ABI %" PRIu32 " and this rondo offers %u", abi,
                                RONDO_APP_ABI);
     uint32_t size = check->app->size;
-    if (size == sizeof *check->app || size == BEFORE_PREDICT || size == BEFORE_PREVIEW)
+    if (size == sizeof *check->app || size == BEFORE_PREDICT || size == BEFORE_PREVIEW
+        || size == BEFORE_CONCLUDE)
         return RONDO_OK;
     return rondo_error_set(check->err, RONDO_EAPP, check->where, REBUILD,
                            "the app has %" PRIu32 " bytes and ABI %u has %zu", check->app->size, abi,
@@ -170,14 +172,15 @@ static const char *wrong_role(const struct rondo_app *app, const struct rondo_ro
 {
     if (!is_word(role->key, 60, "."))
         return "its key is not [a-z][a-z0-9_.-]*";
-    if (role->kind != RONDO_ROLE_MATRIX && role->kind != RONDO_ROLE_VECTOR
-        && role->kind != RONDO_ROLE_PACKED)
+    if (role->kind < RONDO_ROLE_MATRIX || role->kind > RONDO_ROLE_WORDS)
         return "it has no kind that there is";
     if (!role->help || !role->help[0])
         return "it has no help";
     const struct rondo_role *bearer = role->labels_of ? role_of(app, role->labels_of) : NULL;
-    if (role->labels_of && (!bearer || bearer->kind == RONDO_ROLE_VECTOR))
+    if (role->labels_of && (!bearer || bearer->kind == RONDO_ROLE_VECTOR || bearer->kind == RONDO_ROLE_WORDS))
         return "its labels_of is no matrix of this app";
+    if (role->labels_of && role->kind == RONDO_ROLE_WORDS)
+        return "words have no labels_of";
     return NULL;
 }
 
@@ -261,6 +264,11 @@ contract_predict_function *contract_coefficients(const struct rondo_app *app)
 contract_preview_function *contract_preview(const struct rondo_app *app)
 {
     return app->size > BEFORE_PREVIEW ? app->preview : NULL;
+}
+
+contract_conclude_function *contract_conclude(const struct rondo_app *app)
+{
+    return app->size > BEFORE_CONCLUDE ? app->conclude : NULL;
 }
 
 /* ---- the cut -------------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include "core/data/digest.h"
 #include "core/data/mapping.h"
 #include "core/data/shelf.h"
+#include "core/data/vocabulary.h"
 #include "core/job/keys.h"
 
 #include <string.h>
@@ -14,7 +15,10 @@ enum { ROLES_MOST = 16, NOTES_MOST = 16 };
 
 /* What a process keeps beside a job. */
 struct loaded {
-    struct data_set *set[ROLES_MOST]; /* in the order of the app's roles; NULL: not named */
+    struct data_set *set[ROLES_MOST]; /* in the order of the app's roles; NULL: not named, or words */
+    struct rondo_words *words[ROLES_MOST];
+    bool known; /* the fingerprint is */
+    uint64_t fingerprint;
     char *note[NOTES_MOST + 1];       /* NULL-ended */
     int notes;
     const char *isa;
@@ -131,6 +135,7 @@ int host_options(const struct rondo_job *job, int index, struct data_options *op
     *options = (struct data_options){ .index_base = (int)job_integer(job, "data.index_base"),
                                       .vector = role->kind == RONDO_ROLE_VECTOR,
                                       .packed = role->kind == RONDO_ROLE_PACKED,
+                                      .counts = role->kind == RONDO_ROLE_COUNTS,
                                       .resident = job_resident_bytes(job) };
     if (has_other_labels(job, role))
         options->labels = DATA_LABELS_UNUSED;
@@ -161,6 +166,19 @@ static void say_copied(const struct rondo_job *job, const char *key)
     say(job, text);
 }
 
+struct remark {
+    const struct rondo_job *job;
+    const char *key;
+};
+
+static void say_remark(void *context, const char *text)
+{
+    const struct remark *remark = context;
+    char line[256];
+    snprintf(line, sizeof line, "%.80s: %s", remark->key, text);
+    say(remark->job, line);
+}
+
 static int load_role(const struct rondo_job *job, struct loaded *loaded, int index,
                      const char *shelf, struct rondo_error *err)
 {
@@ -171,11 +189,15 @@ static int load_role(const struct rondo_job *job, struct loaded *loaded, int ind
     int code = host_options(job, index, &options, err);
     if (code || !job_is_file(job, key))
         return code;
-    code = shelf_load(shelf, job_text(job, key), &options, &loaded->set[index], err);
+    bool words = role->kind == RONDO_ROLE_WORDS;
+    code = words ? vocabulary_load(job_text(job, key), &loaded->words[index], err)
+                 : shelf_load(shelf, job_text(job, key), &options, &loaded->set[index], err);
     if (code)
         host_place(job, key, err);
-    else if (options.resident && !options.vector && !loaded->set[index]->info.mapped)
+    else if (options.resident && !options.vector && !words && !loaded->set[index]->info.mapped)
         say_copied(job, key);
+    if (!code && options.counts)
+        code = data_remarks(loaded->set[index], say_remark, &(struct remark){ job, key }, err);
     return code;
 }
 
@@ -205,8 +227,10 @@ void host_unload(struct rondo_job *job)
     struct loaded *loaded = job_bound(job);
     if (!loaded)
         return;
-    for (int i = 0; i < ROLES_MOST; i++)
+    for (int i = 0; i < ROLES_MOST; i++) {
         data_free(loaded->set[i]);
+        vocabulary_free(loaded->words[i]);
+    }
     for (int i = 0; i < loaded->notes; i++)
         mem_free(loaded->note[i]);
     team_fini(&loaded->team);
@@ -230,12 +254,16 @@ const char *host_isa(const struct rondo_job *job)
 
 uint64_t host_fingerprint(const struct rondo_job *job)
 {
-    const struct loaded *loaded = job_bound(job);
+    struct loaded *loaded = job_bound(job);
     uint64_t hash = DIGEST_BEGIN;
-    for (int i = 0; i < ROLES_MOST; i++)
+    for (int i = 0; i < ROLES_MOST && !loaded->known; i++)
         if (loaded->set[i])
             hash = digest_set(hash, loaded->set[i]);
-    return hash;
+        else if (loaded->words[i])
+            hash = vocabulary_digest(hash, loaded->words[i]);
+    loaded->fingerprint = loaded->known ? loaded->fingerprint : hash;
+    loaded->known = true;
+    return loaded->fingerprint;
 }
 
 int host_intact(const struct rondo_job *job, struct rondo_error *err)
@@ -279,6 +307,24 @@ static const struct rondo_matrix *matrix(const struct rondo_job *job, const char
     return &loaded->set[bearer]->labels;
 }
 
+static const struct rondo_words *words(const struct rondo_job *job, const char *key)
+{
+    const struct loaded *loaded = job_bound(job);
+    int index = role_at(job_app(job), key);
+    return index < 0 ? NULL : loaded->words[index];
+}
+
+/* The fingerprint is of what will be gone. */
+static void release(const struct rondo_job *job, const char *key)
+{
+    struct loaded *loaded = job_bound(job);
+    int index = role_at(job_app(job), key);
+    if (index < 0 || !loaded->set[index])
+        return;
+    (void)host_fingerprint(job);
+    data_release(loaded->set[index]);
+}
+
 void host_threads(struct rondo_job *job, int32_t threads)
 {
     struct loaded *loaded = job_bound(job);
@@ -307,7 +353,7 @@ void host_init(struct rondo_host *host, const struct host_upcalls *upcalls)
         .given = job_given, .real = job_real, .integer = job_integer, .flag = job_flag,
         .text = job_text, .where = job_where, .matrix = matrix, .isa = host_isa, .say = say,
         .feed = upcalls->feed, .feed_all = upcalls->feed_all,
-        .block = upcalls->block, .create = upcalls->create, .each = each,
-        .memory = job_memory_bytes, .touch = touch,
+        .block = upcalls->block, .shard = upcalls->shard, .create = upcalls->create, .each = each,
+        .memory = job_memory_bytes, .touch = touch, .words = words, .release = release,
     };
 }

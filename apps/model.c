@@ -374,6 +374,11 @@ static const struct rondo_matrix *beside(const struct rondo_job *job, const char
     return model->question && role && strcmp(role->key, key) == 0 ? model->question->beside : NULL;
 }
 
+static const struct rondo_words *no_words(const struct rondo_job *job RONDO_UNUSED, const char *key RONDO_UNUSED)
+{
+    return NULL;
+}
+
 static void say(const struct rondo_job *job RONDO_UNUSED, const char *text)
 {
     log_line(LOG_INFO, "%s", text);
@@ -406,10 +411,11 @@ static void place(const struct rondo_model *model, struct rondo_error *err)
 
 static struct rondo_host host_of_model(void)
 {
-    static const struct host_upcalls none = { NULL, NULL, NULL, NULL };
+    static const struct host_upcalls none = { NULL, NULL, NULL, NULL, NULL };
     struct rondo_host host;
     host_init(&host, &none);
     host.matrix = beside;
+    host.words = no_words;
     host.isa = host_isa_of;
     host.say = say;
     host.option = option;

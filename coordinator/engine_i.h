@@ -1,7 +1,7 @@
 /* engine_i.h - the engine's parts, seen by its own files alone.
  *
  * Place:   coordinator, floor 3, private: engine.c, flight.c, plan.c, phase.c, order.c,
- *          couple.c, dispatch.c, snapshot.c.
+ *          couple.c, dispatch.c, snapshot.c, conclude.c.
  * Threads: one.
  */
 #ifndef ENGINE_I_H
@@ -122,6 +122,7 @@ struct engine {
     void *head;
     struct scheduler *scheduler; /* NULL where nothing is sampled */
     void **block_state;          /* [layout.blocks] */
+    void **shard_state;          /* [layout.shards], of a job that has concluded; else NULL */
     int64_t committed, planned;  /* last round of each kind */
     int64_t updates, pair_dots;
     int64_t refetch; /* first restored plan whose couplings are to be fetched; beyond planned: none */
@@ -222,5 +223,8 @@ int snapshot_idle(struct engine *engine);        /* no worker is left: wait at t
 int snapshot_parse(struct engine *engine, struct rondo_bytes in);
 void snapshot_fini(struct snapshot *cut, int32_t shards);
 int snapshot_init(struct snapshot *cut, int32_t shards);
+
+/* ---- conclude.c: when it has stopped for good */
+void conclude_fini(struct engine *engine);
 
 #endif

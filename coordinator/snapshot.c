@@ -271,7 +271,8 @@ int snapshot_boundary(struct engine *engine)
     if (engine->committed >= engine->options.round_limit)
         engine_stop_here(engine, "rounds");
     bool due = engine->committed - engine->safe.round >= engine->options.snapshot_rounds;
-    bool keep = engine->stop_asked && engine->stop_keeps && engine->observer.checkpoint;
+    bool keep = engine->stop_asked && engine->stop_keeps
+                && (engine->observer.checkpoint || engine->layout.with_shards);
     if (engine->stop_asked && !keep) {
         engine->state = ENGINE_DONE;
         engine->stop_reason = engine->stop_asked;

@@ -25,7 +25,7 @@ struct store {
     const struct rondo_job *job;
     char *dir, *spec; /* spec: canonical */
     FILE *progress;
-    struct rondo_buf line;
+    struct rondo_buf line, last; /* of progress: room, and the last that was written */
     struct file_atomic file[FILES_MOST];
     int files;
     char *saved; /* the checkpoint's bytes */
@@ -316,8 +316,11 @@ static int open_progress(struct store *store, struct rondo_error *err)
     while (!code && old && fgets(line, sizeof line, old)) {
         const char *round = strstr(line, "\"round\":");
         long long number = -1;
-        if (round && sscanf(round + 8, "%lld", &number) == 1 && number <= store->round)
-            fputs(line, file.stream);
+        if (!round || sscanf(round + 8, "%lld", &number) != 1 || number > store->round)
+            continue;
+        fputs(line, file.stream);
+        store->last.size = 0;
+        code = buf_append(&store->last, line, strlen(line));
     }
     if (!code)
         code = old ? file_commit(&file, err) : file_place(&file, err);
@@ -331,6 +334,17 @@ static int open_progress(struct store *store, struct rondo_error *err)
     return RONDO_OK;
 }
 
+/* But for the time. */
+static bool says_the_same(const struct rondo_buf *a, const struct rondo_buf *b)
+{
+    const unsigned char *from_a = a->size ? memchr(a->data, ',', a->size) : NULL;
+    const unsigned char *from_b = b->size ? memchr(b->data, ',', b->size) : NULL;
+    if (!from_a || !from_b)
+        return false;
+    size_t size = a->size - (size_t)(from_a - a->data);
+    return size == b->size - (size_t)(from_b - b->data) && memcmp(from_a, from_b, size) == 0;
+}
+
 int store_progress(struct store *store, double t_seconds, int64_t round, int64_t updates,
                    const struct rondo_report *report, struct rondo_error *err)
 {
@@ -338,7 +352,12 @@ int store_progress(struct store *store, double t_seconds, int64_t round, int64_t
     int code = result_progress(&store->line, t_seconds, round, updates, report);
     if (code)
         return rondo_error_set(err, code, NULL, NULL, "no memory");
-    fwrite(store->line.data, 1, store->line.size, store->progress);
+    if (says_the_same(&store->line, &store->last))
+        return RONDO_OK;
+    struct rondo_buf last = store->last;
+    store->last = store->line;
+    store->line = last;
+    fwrite(store->last.data, 1, store->last.size, store->progress);
     if (fflush(store->progress) != 0)
         return rondo_error_set(err, RONDO_EIO, store->dir, NULL, "cannot write %s: %s",
                                progress_name, strerror(errno));
@@ -464,6 +483,7 @@ void store_close(struct store *store)
     if (store->lock >= 0)
         close(store->lock);
     buf_fini(&store->line);
+    buf_fini(&store->last);
     mem_free(store->saved);
     mem_free(store->spec);
     mem_free(store->dir);

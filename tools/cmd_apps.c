@@ -45,12 +45,14 @@ static void print_param(const struct rondo_param *rule, const char *key, bool or
     printf("\n      %s\n", rule->help);
 }
 
+static const char *const kinds[] = { [RONDO_ROLE_MATRIX] = "matrix", [RONDO_ROLE_VECTOR] = "vector",
+                                     [RONDO_ROLE_PACKED] = "matrix", [RONDO_ROLE_COUNTS] = "counts",
+                                     [RONDO_ROLE_WORDS] = "words" };
+
 static void print_role(const struct rondo_role *role)
 {
     char key[KEY_MAX] = "";
-    const char *kind = role->kind == RONDO_ROLE_VECTOR   ? "vector"
-                       : role->kind == RONDO_ROLE_PACKED ? "matrix or genotypes"
-                                                         : "matrix";
+    const char *kind = role->kind == RONDO_ROLE_PACKED ? "matrix or genotypes" : kinds[role->kind];
     keys_of_role(role->key, key, sizeof key);
     printf("  %s\n      file, %s, %s", key, kind, role->required ? "required" : "optional");
     if (role->labels_of)
@@ -139,7 +141,7 @@ static void put_role(struct jsonout *out, const struct rondo_role *role)
     keys_of_role(role->key, key, sizeof key);
     jsonout_open(out, '{');
     jsonout_text_at(out, "key", key);
-    jsonout_text_at(out, "kind", role->kind == RONDO_ROLE_VECTOR ? "vector" : "matrix");
+    jsonout_text_at(out, "kind", kinds[role->kind]);
     jsonout_flag_at(out, "packed", role->kind == RONDO_ROLE_PACKED);
     jsonout_flag_at(out, "required", role->required);
     jsonout_text_at(out, "labels_of", role->labels_of);

@@ -148,10 +148,16 @@ static int write_labels(const char *path, const struct rondo_matrix *labels)
     char beside[4096];
     const char *name = strrchr(path, '/');
     name = name ? name + 1 : path;
-    int stem = (int)(name - path) + (int)strcspn(name, ".");
+    size_t begin = data_format_by_name(path) == DATA_DOCWORD ? strlen("docword.") : 0;
+    int stem = (int)(name - path + (ptrdiff_t)(begin + strcspn(name + begin, ".")));
     if (snprintf(beside, sizeof beside, "%.*s.labels.npy", stem, path) >= (int)sizeof beside)
         return cli_usage("data convert", "the path is too long");
     return write_matrix(beside, labels, NULL);
+}
+
+static void say_remark(void *context, const char *text)
+{
+    log_line(LOG_WARNING, "%s: %s", (const char *)context, text);
 }
 
 static int data_convert_command(int argc, char **argv)
@@ -175,6 +181,8 @@ static int data_convert_command(int argc, char **argv)
     if (data_load(in, &options, &set, &err))
         return cli_fail(&err);
     int status = write_matrix(out, &set->x, set->labels.dense);
+    if (!status && set->info.format == DATA_DOCWORD && data_remarks(set, say_remark, argv[optind], &err))
+        status = cli_fail(&err);
     if (!status && data_intact(set, in, &err)) {
         unlink(out);
         status = cli_fail(&err);

@@ -117,10 +117,10 @@ static int check_out(const struct predict *predict, struct rondo_error *err)
     return RONDO_OK;
 }
 
-static bool takes_packed(const struct rondo_job *job)
+static bool takes(const struct rondo_job *job, enum rondo_role_kind kind)
 {
     const struct rondo_role *role = job_app(job)->roles;
-    while (role->key && role->kind != RONDO_ROLE_PACKED)
+    while (role->key && role->kind != kind)
         role++;
     return role->key != NULL;
 }
@@ -184,15 +184,24 @@ static int check_names(const struct predict *predict, const struct rondo_job *jo
     return code;
 }
 
+static void say_remark(void *context, const char *text)
+{
+    log_line(LOG_INFO, "%s: %s", ((const struct predict *)context)->data, text);
+}
+
 static int load_data(struct predict *predict, struct rondo_error *err)
 {
     const struct rondo_job *job = model_job(predict->model);
     struct data_options options = {
         .index_base = predict->index_base ? predict->index_base[0] - '0'
                       : (int)job_integer(job, "data.index_base"),
-        .packed = takes_packed(job), .labels = DATA_LABELS_IF_WHOLE,
+        .packed = takes(job, RONDO_ROLE_PACKED), .counts = takes(job, RONDO_ROLE_COUNTS),
+        .labels = DATA_LABELS_IF_WHOLE,
     };
     int code = data_load(predict->data, &options, &predict->set, err);
+    if (!code && options.counts)
+        code = data_remarks(predict->set, say_remark, predict, err);
+    options.counts = false;
     options.vector = true;
     options.people = data_is_bed(predict->data) ? predict->data : NULL;
     options.column = job_given(job, "data.phenotype") ? job_text(job, "data.phenotype") : NULL;

@@ -3,6 +3,7 @@
 #include "apps/contract.h"
 #include "core/base/mem.h"
 #include "core/data/data.h"
+#include "core/data/vocabulary.h"
 #include "core/job/jsonout.h"
 #include "core/job/keys.h"
 #include "tools/cli.h"
@@ -27,7 +28,8 @@ struct source {
     const struct rondo_role *role;
     bool given, from_labels;
     struct data_info info;
-    struct data_set *set; /* of a vector, which is read whole; else NULL */
+    struct data_set *set;      /* of a vector, and */
+    struct rondo_words *words; /* of words, which are read whole; else NULL */
 };
 
 /* What a job is looked at by; bound to it, so that upcalls find it. */
@@ -47,7 +49,9 @@ static int inspect(const struct rondo_job *job, struct source *source, struct ro
     source->given = job_is_file(job, key);
     if (code || !source->given)
         return code;
-    if (source->role->kind == RONDO_ROLE_VECTOR)
+    if (source->role->kind == RONDO_ROLE_WORDS)
+        code = vocabulary_load(job_text(job, key), &source->words, err);
+    else if (source->role->kind == RONDO_ROLE_VECTOR)
         code = data_load(job_text(job, key), &options, &source->set, err);
     else
         code = data_inspect(job_text(job, key), &options, &source->info, err);
@@ -55,6 +59,8 @@ static int inspect(const struct rondo_job *job, struct source *source, struct ro
         host_place(job, key, err);
     else if (source->set)
         source->info = source->set->info;
+    else if (source->words)
+        source->info = (struct data_info){ .rows = source->words->count, .cols = 1 };
     return code;
 }
 
@@ -123,6 +129,12 @@ static const struct rondo_matrix *vector(const struct rondo_job *job, const char
     return source && source->set ? &source->set->x : NULL;
 }
 
+static const struct rondo_words *words(const struct rondo_job *job, const char *role)
+{
+    const struct source *source = source_of(job, role);
+    return source ? source->words : NULL;
+}
+
 static bool shape(const struct rondo_job *job, const char *role, int64_t *rows, int64_t *cols, bool *packed)
 {
     const struct source *source = source_of(job, role);
@@ -144,11 +156,12 @@ static void say(const struct rondo_job *job, const char *text)
 
 static int look(struct rondo_job *job, struct sight *sight, struct rondo_error *err)
 {
-    static const struct host_upcalls none = { NULL, NULL, NULL, NULL };
+    static const struct host_upcalls none = { NULL, NULL, NULL, NULL, NULL };
     const struct rondo_app *app = job_app(job);
     struct rondo_host host;
     host_init(&host, &none);
     host.matrix = vector;
+    host.words = words;
     host.shape = shape;
     host.say = say;
     job_bind(job, sight);
@@ -162,8 +175,10 @@ static int look(struct rondo_job *job, struct sight *sight, struct rondo_error *
 
 static void forget(struct sight *sight)
 {
-    for (int i = 0; i < sight->count; i++)
+    for (int i = 0; i < sight->count; i++) {
         data_free(sight->source[i].set);
+        vocabulary_free(sight->source[i].words);
+    }
     while (sight->lines)
         mem_free(sight->line[--sight->lines]);
 }
@@ -180,6 +195,10 @@ static void print_source(const struct rondo_job *job, const struct source *sourc
     if (!source->given)
         return;
     printf("%-10s %s\n", key, job_text(job, key));
+    if (source->words) {
+        printf("%-10s %" PRId64 " words\n", "", source->words->count);
+        return;
+    }
     printf("%-10s %s%s%s, %" PRId64 " x %" PRId64 ", %s, %" PRId64 " values%s, %.1f MiB\n", "",
            data_format_name(info->format), strcmp(info->compression, "none") == 0 ? "" : " in ",
            strcmp(info->compression, "none") == 0 ? "" : info->compression, info->rows, info->cols,
@@ -249,6 +268,10 @@ static void put_source(struct jsonout *out, const struct rondo_job *job,
         jsonout_text_at(out, "labels_of", source->role->labels_of);
     if (source->given) {
         jsonout_text_at(out, "file", job_text(job, key));
+    }
+    if (source->words)
+        jsonout_integer_at(out, "words", source->words->count);
+    if (source->given && !source->words) {
         jsonout_text_at(out, "format", data_format_name(info->format));
         jsonout_text_at(out, "compression", info->compression);
         jsonout_integer_at(out, "rows", info->rows);

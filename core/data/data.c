@@ -1,10 +1,13 @@
 #include "core/data/data.h"
 
+#include "core/base/bitset.h"
 #include "core/base/mem.h"
 #include "core/data/mapping.h"
 #include "core/data/matrix.h"
 #include "core/data/readers.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -19,6 +22,7 @@ static const struct reader {
 } readers[] = {
     { DATA_NPY, "npy", ".npy ", npy_inspect, npy_load },
     { DATA_MTX, "mtx", ".mtx ", mtx_inspect, mtx_load },
+    { DATA_DOCWORD, "docword", "", docword_inspect, docword_load },
     { DATA_BED, "bed", ".bed ", bed_inspect, bed_load },
     { DATA_TABLE, "table", "", phenotype_inspect, phenotype_load },
     { DATA_SVMLIGHT, "svmlight", ".svm .libsvm .svmlight .txt ", svmlight_inspect, svmlight_load },
@@ -41,8 +45,11 @@ const char *data_format_name(enum data_format format)
 
 /* ---- which format -------------------------------------------------------------------------- */
 
+/* docword.* is one, but where it has the suffix of another format. */
 enum data_format data_format_by_name(const char *path)
 {
+    const char *name = strrchr(path, '/');
+    bool docword = strncasecmp(name ? name + 1 : path, "docword.", 8) == 0;
     size_t length = strlen(path);
     if (length > 3 && strcasecmp(path + length - 3, ".gz") == 0)
         length -= 3;
@@ -51,11 +58,12 @@ enum data_format data_format_by_name(const char *path)
     for (int i = 0; i < READERS; i++)
         for (const char *suffix = readers[i].suffixes; *suffix;) {
             size_t size = strcspn(suffix, " ");
-            if (length > size && strncasecmp(path + length - size, suffix, size) == 0)
+            bool text = strncmp(suffix, ".txt", size) == 0;
+            if (length > size && strncasecmp(path + length - size, suffix, size) == 0 && !(docword && text))
                 return readers[i].format;
             suffix += size + 1;
         }
-    return DATA_UNKNOWN;
+    return docword ? DATA_DOCWORD : DATA_UNKNOWN;
 }
 
 /* The first line that says anything. */
@@ -97,10 +105,21 @@ static enum data_format by_content(const struct stream *s, const struct data_opt
         return DATA_MTX;
     if (phenotype_is_table(s, options))
         return DATA_TABLE;
+    if (docword_is(s))
+        return DATA_DOCWORD;
     enum data_format format = data_format_by_name(s->path);
     if (format == DATA_UNKNOWN && looks_numeric(s))
         format = DATA_SVMLIGHT;
     return format;
+}
+
+int data_check_sparse(const char *path, const struct data_options *options, bool sparse,
+                      struct rondo_error *err)
+{
+    if (!options->counts || sparse)
+        return RONDO_OK;
+    return rondo_error_set(err, RONDO_EINPUT, path, "rondo data convert FILE docword.txt makes one of it",
+                           "counts are read from sparse files: docword, svmlight, Matrix Market coordinates");
 }
 
 static int open_reader(struct stream *s, const char *path, const struct data_options *options,
@@ -120,8 +139,14 @@ static int open_reader(struct stream *s, const char *path, const struct data_opt
         return rondo_error_set(err, RONDO_EINPUT, path, hint, "looks like CSV, which is not read");
     }
     bool columns = *reader && (*reader)->format == DATA_TABLE;
-    if (*reader && (columns || !options->column))
-        return RONDO_OK;
+    if (*reader && (columns || !options->column)) {
+        enum data_format format = (*reader)->format;
+        bool sparse = format == DATA_SVMLIGHT || format == DATA_MTX || format == DATA_DOCWORD;
+        code = data_check_sparse(path, options, sparse, err);
+        if (code)
+            stream_close(s);
+        return code;
+    }
     stream_close(s);
     if (*reader)
         return rondo_error_set(err, RONDO_EINPUT, path, NULL,
@@ -130,7 +155,7 @@ static int open_reader(struct stream *s, const char *path, const struct data_opt
                                options->vector ? "phenotype" : "covariate", options->column);
     return rondo_error_set(err, RONDO_EINPUT, path, NULL,
                            "the format is not known: looked for NumPy (.npy), Matrix Market "
-                           "(%%%%MatrixMarket), svmlight (label index:value ...), "
+                           "(%%%%MatrixMarket), svmlight (label index:value ...), UCI docword, "
                            "plain or gzip or zstd, and PLINK 1 (.bed)");
 }
 
@@ -151,6 +176,16 @@ int data_check_shape(const char *path, const struct data_options *options, int64
                                "a vector is wanted, the file holds a %lld x %lld matrix",
                                (long long)rows, (long long)cols);
     return RONDO_OK;
+}
+
+int data_check_count(const struct stream *s, const struct data_options *options, double value,
+                     struct rondo_error *err)
+{
+    char found[STREAM_TOKEN];
+    if (!options->counts || (value >= 0 && value <= INT32_MAX && value == floor(value)))
+        return RONDO_OK;
+    return stream_error(s, err, NULL, "counts are whole numbers from 0 to 2147483647, found \"%s\"",
+                        stream_token(s, found));
 }
 
 /* ---- the doors ----------------------------------------------------------------------------- */
@@ -223,6 +258,57 @@ int data_intact(const struct data_set *set, const char *path, struct rondo_error
         return RONDO_OK;
     return rondo_error_set(err, RONDO_EINPUT, path, NULL,
                            "the file was cut short, or cannot be read any more, while it was used");
+}
+
+/* ---- what is to be said ---------------------------------------------------------------------- */
+
+static int64_t empty_rows(const struct rondo_matrix *x, uint64_t *seen)
+{
+    int64_t empty = x->rows;
+    for (int64_t at = 0; at < x->nnz; at++)
+        if (x->values[at] != 0 && !bitset_has(seen, x->rowidx[at])) {
+            bitset_add(seen, x->rowidx[at]);
+            empty--;
+        }
+    return empty;
+}
+
+int data_remarks(const struct data_set *set, void (*each)(void *context, const char *text), void *context,
+                 struct rondo_error *err)
+{
+    const struct rondo_matrix *x = &set->x;
+    char text[160];
+    if (set->info.unsorted) {
+        snprintf(text, sizeof text, "documents are out of order in %lld places: sorted",
+                 (long long)set->info.unsorted);
+        each(context, text);
+    }
+    if (set->info.summed) {
+        snprintf(text, sizeof text, "%lld entries are of a document and word that were there before: summed",
+                 (long long)set->info.summed);
+        each(context, text);
+    }
+    if (!x->sparse)
+        return RONDO_OK;
+    uint64_t *seen = mem_calloc(bitset_words(x->rows), sizeof *seen);
+    if (!seen)
+        return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "out of memory");
+    int64_t empty = empty_rows(x, seen);
+    mem_free(seen);
+    if (empty) {
+        snprintf(text, sizeof text, "%lld of %lld documents are empty: kept", (long long)empty,
+                 (long long)x->rows);
+        each(context, text);
+    }
+    return RONDO_OK;
+}
+
+void data_release(struct data_set *set)
+{
+    if (set->map)
+        mapping_release(set->map);
+    else
+        matrix_free(&set->x);
 }
 
 void data_free(struct data_set *set)

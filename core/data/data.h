@@ -3,13 +3,15 @@
  * Place:   core/data, floor 1; used by core/job's callers, coordinator, workers and tools.
  * Threads: loading is one thread's; what was loaded is immutable and shared.
  * Memory:  data_load gives owned data, freed by data_free.  Peak memory while loading is at most
- *          1.1 times the matrix as stored plus 16 MiB: text is read twice (count, then fill).
+ *          1.1 times the matrix as stored plus 16 MiB: text is read twice (count, then fill).  Of a
+ *          docword that is as it was before entries were summed.
  *
  * Formats, told by content first and by name second, plain or gzip or zstd:
  *   svmlight (.svm .libsvm .txt)   "label index:value ... # comment", indices ascending
  *   Matrix Market (.mtx)           coordinate or array; real, integer or pattern; general, symmetric
  *   NumPy (.npy)                   <f4 <f8, whole numbers, C or Fortran order, one or two dimensions;
  *                                  matrices of <f8 in Fortran order are mapped where large and plain
+ *   UCI bag of words (docword.*)   three lines D, W, NNZ, then "document word count" from 1: counts
  *   PLINK 1 (.bed .bim .fam)       genotypes by variants; mapped, never compressed
  *   tables (FID IID value ...)     phenotypes, matched to a .fam: options.people
  */
@@ -19,7 +21,7 @@
 #include <rondo/err.h>
 #include <rondo/matrix.h>
 
-enum data_format { DATA_UNKNOWN, DATA_SVMLIGHT, DATA_MTX, DATA_NPY, DATA_BED, DATA_TABLE };
+enum data_format { DATA_UNKNOWN, DATA_SVMLIGHT, DATA_MTX, DATA_NPY, DATA_BED, DATA_TABLE, DATA_DOCWORD };
 
 /* A .fam's phenotypes: missing ones are refused; they are not looked at; they are the labels where
  * none is missing. */
@@ -29,6 +31,7 @@ struct data_options {
     int index_base; /* svmlight: 0 or 1 (the first column's index); Matrix Market is always 1 */
     bool vector;    /* the file must hold one column (or one row, which is turned) */
     bool packed;    /* genotypes may come packed; else a .bed is refused */
+    bool counts;    /* every value must be a whole number from 0 to 2147483647; dense files are refused */
     enum data_labels labels; /* of a .bed */
     const char *people; /* a .bed: a table's rows come in the order of its .fam; NULL: no tables */
     const char *column; /* the table's column that is wanted, of a matrix those, "age,sex"; NULL: it has one, or
@@ -45,6 +48,8 @@ struct data_info {
     bool mapped;             /* the matrix is pages of the file itself */
     bool labels;             /* the file bears y (svmlight, .fam) */
     size_t bytes;            /* of the matrix once loaded */
+    int64_t unsorted, summed; /* docword, once loaded: entries whose document comes before that of the one
+                               * before; entries that were added to another of their document and word */
 };
 
 struct data_set {
@@ -72,7 +77,7 @@ bool data_companion(const char *path, int index, char *out, size_t size);
 int data_names(const char *path, void (*each)(void *context, int64_t column, const char *name), void *context,
                struct rondo_error *err) RONDO_MUST_CHECK;
 
-/* Reads as little as tells the shape.  Errors: RONDO_EINPUT with "file" or "file:line". */
+/* Reads as little as tells the shape; a docword's nnz is what its header states.  Errors: RONDO_EINPUT with "file" or "file:line". */
 int data_inspect(const char *path, const struct data_options *options, struct data_info *info,
                  struct rondo_error *err) RONDO_MUST_CHECK;
 
@@ -82,12 +87,18 @@ int data_inspect(const char *path, const struct data_options *options, struct da
 int data_load(const char *path, const struct data_options *options, struct data_set **set,
               struct rondo_error *err) RONDO_MUST_CHECK;
 void data_free(struct data_set *set); /* NULL allowed */
+/* What was accepted of counts and may be a mistake, a line each: entries out of order, or summed; documents
+ * without a word.  One pass over the rows' numbers.  Borrowed until `each` returns.  RONDO_ENOMEM. */
+int data_remarks(const struct data_set *set, void (*each)(void *context, const char *text), void *context,
+                 struct rondo_error *err) RONDO_MUST_CHECK;
+/* x is read no more: its memory is given back.  Mapped pages would come again; else x is gone. */
+void data_release(struct data_set *set);
 /* RONDO_EINPUT where the mapped file was cut short, or could not be read, since it was loaded: what was
  * computed meanwhile is worth nothing. */
 int data_intact(const struct data_set *set, const char *path, struct rondo_error *err) RONDO_MUST_CHECK;
 
-/* Writes a matrix as .npy (Fortran order, f8), .mtx or .svm (with labels [rows], or NULL), chosen
- * by the name; a trailing .gz compresses.  The file appears whole or not at all. */
+/* Writes a matrix as .npy (Fortran order, f8), .mtx, .svm (with labels [rows], or NULL) or docword.* (whole
+ * numbers alone: else RONDO_EINPUT), chosen by the name; a trailing .gz compresses.  The file appears whole or not at all. */
 int data_write(const char *path, const struct rondo_matrix *x, const double *labels,
                struct rondo_error *err) RONDO_MUST_CHECK;
 

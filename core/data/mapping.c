@@ -265,6 +265,11 @@ static void bring(const struct mapping *mapping, size_t from, size_t bytes)
 #endif
 }
 
+void mapping_release(struct mapping *mapping)
+{
+    (void)madvise(mapping->at, mapping->bytes, MADV_DONTNEED);
+}
+
 void mapping_touch(struct mapping *mapping, const void *at, size_t bytes)
 {
     if (!mapping->regions || !bytes)

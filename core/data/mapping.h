@@ -30,6 +30,8 @@ const void *mapping_at(const struct mapping *mapping);
 bool mapping_holds(const struct mapping *mapping, const void *at);
 /* These bytes of it are read next.  Cheap where they were said lately, and without a cap. */
 void mapping_touch(struct mapping *mapping, const void *at, size_t bytes);
+/* Nothing of it is read for now: no page stays resident. */
+void mapping_release(struct mapping *mapping);
 bool mapping_intact(const struct mapping *mapping);
 
 #endif

@@ -8,7 +8,7 @@
 enum { LINE = 8 };                /* doubles in 64 bytes */
 enum { SHORT_COLUMN = 64 };       /* below it columns are not padded */
 /* So many columns, or rows of a vector, are believed as they are, and so many with each entry. */
-enum { BELIEVED = 1 << 24, COLS_PER_ENTRY = 256, ROWS_PER_ENTRY = 4096 };
+enum { BELIEVED = 1 << 24, PER_ENTRY = 256, ROWS_PER_ENTRY = 4096 };
 
 size_t matrix_sparse_bytes(int64_t cols, int64_t nnz)
 {
@@ -77,7 +77,7 @@ int matrix_counts_init(struct matrix_counts *counts)
 static bool skips(const struct matrix_counts *counts)
 {
     return !counts->settled && counts->pages >= BELIEVED / MATRIX_PAGE
-           && counts->pages > counts->total / (MATRIX_PAGE / COLS_PER_ENTRY);
+           && counts->pages > counts->total / (MATRIX_PAGE / PER_ENTRY);
 }
 
 int matrix_counts_page(struct matrix_counts *counts, int64_t page)
@@ -114,10 +114,15 @@ void matrix_counts_fini(struct matrix_counts *counts)
     *counts = (struct matrix_counts){ 0 };
 }
 
+bool matrix_believes(int64_t claimed, int64_t entries)
+{
+    return claimed <= BELIEVED || claimed / PER_ENTRY <= entries;
+}
+
 int matrix_counts_settle(struct matrix_counts *counts, int64_t cols, const char *name,
                          struct rondo_error *err)
 {
-    if (cols > BELIEVED && cols / COLS_PER_ENTRY > counts->total)
+    if (!matrix_believes(cols, counts->total))
         return rondo_error_set(err, RONDO_EINPUT, name, NULL,
                                "%lld columns for %lld entries: a mistaken header or index",
                                (long long)cols, (long long)counts->total);
@@ -203,16 +208,23 @@ static void sort(int32_t *rows, double *values, int64_t count)
     }
 }
 
-/* Sorts one column where it needs it; returns the place of a row that stands twice, or -1. */
-static int64_t settle_column(int32_t *rows, double *values, int64_t count)
+/* Sorts one column where it needs it; false where it was sorted, and no row stands twice. */
+static bool sort_column(int32_t *rows, double *values, int64_t count)
 {
     int64_t i = 1;
     while (i < count && rows[i - 1] < rows[i])
         i++;
     if (i >= count)
-        return -1;
+        return false;
     sort(rows, values, count);
-    for (i = 1; i < count; i++)
+    return true;
+}
+
+/* Returns the place of a row that stands twice, or -1. */
+static int64_t settle_column(int32_t *rows, double *values, int64_t count)
+{
+    bool look = sort_column(rows, values, count);
+    for (int64_t i = 1; look && i < count; i++)
         if (rows[i - 1] == rows[i])
             return i;
     return -1;
@@ -238,6 +250,35 @@ int matrix_sparse_end(struct matrix_sparse *m, struct rondo_matrix *out, const c
                                   .colptr = m->colptr, .rowidx = m->rowidx, .values = m->values,
                                   .bytes = matrix_sparse_bytes(m->cols, m->nnz) };
     *m = (struct matrix_sparse){ 0 };
+    return RONDO_OK;
+}
+
+int matrix_sparse_sum(struct matrix_sparse *m, double most, int64_t *summed, const char *name,
+                      struct rondo_error *err)
+{
+    int64_t begin = 0, to = 0;
+    if (m->filled != m->nnz || m->colptr[m->cols] != m->nnz)
+        return matrix_changed(name, err);
+    for (int64_t j = 0; j < m->cols; j++) {
+        int64_t end = m->colptr[j + 1], first = to;
+        if (end < begin)
+            return matrix_changed(name, err);
+        sort_column(m->rowidx + begin, m->values + begin, end - begin);
+        for (int64_t at = begin; at < end; at++) {
+            bool again = to > first && m->rowidx[to - 1] == m->rowidx[at];
+            m->rowidx[again ? to - 1 : to] = m->rowidx[at];
+            m->values[again ? to - 1 : to] = (again ? m->values[to - 1] : 0) + m->values[at];
+            to += !again;
+            if (m->values[to - 1] > most)
+                return rondo_error_set(err, RONDO_EINPUT, name, NULL,
+                                       "the entries in row %lld, column %lld (counted from 1) come to more than "
+                                       "%.0f", (long long)m->rowidx[to - 1] + 1, (long long)j + 1, most);
+        }
+        m->colptr[j + 1] = to;
+        begin = end;
+    }
+    *summed = m->nnz - to;
+    m->nnz = m->filled = to;
     return RONDO_OK;
 }
 

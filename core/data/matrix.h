@@ -69,6 +69,9 @@ static inline int matrix_count(struct matrix_counts *counts, int64_t col)
     return RONDO_OK;
 }
 
+/* So many columns, or rows, for so many entries?  2^24, or 256 for each. */
+bool matrix_believes(int64_t claimed, int64_t entries);
+
 /* After the first pass.  Far more columns than entries, a mistaken header or index: RONDO_EINPUT.
  * MATRIX_AGAIN: the columns are right, but pages were not made; the counts begin anew. */
 enum { MATRIX_AGAIN = 1 };
@@ -91,6 +94,10 @@ static inline bool matrix_put(struct matrix_sparse *m, int64_t row, int64_t col,
     return true;
 }
 
+/* Before the end, where a row may stand twice in a column: what stands in one place is added up, to `most`
+ * at most (else RONDO_EINPUT); *summed entries are gone by that. */
+int matrix_sparse_sum(struct matrix_sparse *m, double most, int64_t *summed, const char *name,
+                      struct rondo_error *err) RONDO_MUST_CHECK;
 /* Sorts columns that need it, refuses a row that stands twice in a column, and moves the matrix. */
 int matrix_sparse_end(struct matrix_sparse *m, struct rondo_matrix *out, const char *name,
                       struct rondo_error *err) RONDO_MUST_CHECK;

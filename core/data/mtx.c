@@ -14,6 +14,7 @@
 
 struct mtx {
     struct stream *s;
+    const struct data_options *options;
     bool coordinate, pattern, symmetric;
     int64_t rows, cols, entries; /* as stated; array: entries is what must follow */
     int64_t row, col;            /* array: where the next value belongs, from 0 */
@@ -23,12 +24,6 @@ struct entry {
     int64_t row, col; /* from 0 */
     double value;
 };
-
-static int unexpected(const struct stream *s, const char *wanted, struct rondo_error *err)
-{
-    char found[STREAM_TOKEN];
-    return stream_error(s, err, NULL, "expected %s, found \"%s\"", wanted, stream_token(s, found));
-}
 
 /* ---- the header ---------------------------------------------------------------------------- */
 
@@ -101,26 +96,6 @@ static int next_line(struct stream *s, struct rondo_error *err)
     }
 }
 
-static int end_line(struct stream *s, struct rondo_error *err)
-{
-    int code = stream_skip_blanks(s, err);
-    if (!code && *s->at != '\n' && !stream_at_end(s))
-        return unexpected(s, "the end of the line", err);
-    return code ? code : stream_skip_line(s, err);
-}
-
-static int read_index(struct stream *s, const char *wanted, int64_t *value, struct rondo_error *err)
-{
-    int code = stream_skip_blanks(s, err);
-    if (code)
-        return code;
-    const char *end = number_index(s->at, value);
-    if (!end || !stream_is_break(s, end))
-        return unexpected(s, wanted, err);
-    s->at = end;
-    return RONDO_OK;
-}
-
 /* Each entry takes at least two bytes in an array, four as coordinates (the last end of line may
  * be missing). */
 static int check_entries(const struct mtx *mtx, struct rondo_error *err)
@@ -138,20 +113,23 @@ static int check_entries(const struct mtx *mtx, struct rondo_error *err)
     return RONDO_OK;
 }
 
-static int read_header(struct mtx *mtx, const struct data_options *options, struct rondo_error *err)
+static int read_header(struct mtx *mtx, struct rondo_error *err)
 {
+    const struct data_options *options = mtx->options;
     struct stream *s = mtx->s;
     int code = read_banner(mtx, err);
     if (!code)
         code = next_line(s, err);
     if (!code)
-        code = read_index(s, "the number of rows", &mtx->rows, err);
+        code = stream_index(s, "the number of rows", &mtx->rows, err);
     if (!code)
-        code = read_index(s, "the number of columns", &mtx->cols, err);
+        code = stream_index(s, "the number of columns", &mtx->cols, err);
     if (!code && mtx->coordinate)
-        code = read_index(s, "the number of entries", &mtx->entries, err);
+        code = stream_index(s, "the number of entries", &mtx->entries, err);
     if (!code)
         code = data_check_shape(s->path, options, mtx->rows, mtx->cols, err);
+    if (!code)
+        code = data_check_sparse(s->path, options, mtx->coordinate, err);
     if (!code && mtx->symmetric && mtx->rows != mtx->cols)
         code = stream_error(s, err, NULL, "a symmetric matrix cannot be %lld x %lld",
                             (long long)mtx->rows, (long long)mtx->cols);
@@ -160,24 +138,26 @@ static int read_header(struct mtx *mtx, const struct data_options *options, stru
     if (!mtx->coordinate)
         mtx->entries = mtx->symmetric ? mtx->rows * (mtx->rows + 1) / 2 : mtx->rows * mtx->cols;
     code = check_entries(mtx, err);
-    return code ? code : end_line(s, err);
+    return code ? code : stream_end_line(s, err);
 }
 
 /* ---- entries ------------------------------------------------------------------------------- */
 
-static int read_value(struct stream *s, double *value, struct rondo_error *err)
+static int read_value(const struct mtx *mtx, double *value, struct rondo_error *err)
 {
+    struct stream *s = mtx->s;
     char found[STREAM_TOKEN];
     int code = stream_skip_blanks(s, err);
     if (code)
         return code;
     const char *end = number_real(s->at, value);
     if (!end || !stream_is_break(s, end))
-        return unexpected(s, "a value", err);
+        return stream_unexpected(s, "a value", err);
     if (!isfinite(*value))
         return stream_error(s, err, NULL, "the value \"%s\" is not finite", stream_token(s, found));
-    s->at = end;
-    return RONDO_OK;
+    code = data_check_count(s, mtx->options, *value, err);
+    s->at = code ? s->at : end;
+    return code;
 }
 
 static int check_place(const struct mtx *mtx, const char *what, int64_t index, int64_t stated,
@@ -192,11 +172,11 @@ static int check_place(const struct mtx *mtx, const char *what, int64_t index, i
 static int read_place(struct mtx *mtx, struct entry *entry, struct rondo_error *err)
 {
     int64_t row, col;
-    int code = read_index(mtx->s, "a row", &row, err);
+    int code = stream_index(mtx->s, "a row", &row, err);
     if (!code)
         code = check_place(mtx, "row", row, mtx->rows, err);
     if (!code)
-        code = read_index(mtx->s, "a column", &col, err);
+        code = stream_index(mtx->s, "a column", &col, err);
     if (!code)
         code = check_place(mtx, "column", col, mtx->cols, err);
     if (code)
@@ -238,9 +218,9 @@ static int next_entry(struct mtx *mtx, int64_t done, struct entry *entry, struct
     else
         array_place(mtx, entry);
     if (!code && !mtx->pattern)
-        code = read_value(s, &entry->value, err);
+        code = read_value(mtx, &entry->value, err);
     if (!code && mtx->coordinate)
-        code = end_line(s, err);
+        code = stream_end_line(s, err);
     return code ? code : 1;
 }
 
@@ -259,13 +239,13 @@ static int count(struct mtx *mtx, struct matrix_counts *counts, struct rondo_err
     return found;
 }
 
-static int again(struct mtx *mtx, const struct data_options *options, struct rondo_error *err)
+static int again(struct mtx *mtx, struct rondo_error *err)
 {
     struct mtx first = *mtx;
     int code = stream_rewind(mtx->s, err);
     mtx->row = mtx->col = 0;
     if (!code)
-        code = read_header(mtx, options, err);
+        code = read_header(mtx, err);
     if (!code && (first.rows != mtx->rows || first.cols != mtx->cols ||
                   first.entries != mtx->entries || first.coordinate != mtx->coordinate))
         code = matrix_changed(mtx->s->path, err);
@@ -302,9 +282,9 @@ static int fill_dense(struct mtx *mtx, double *dense, int64_t ld, struct rondo_e
 int mtx_inspect(struct stream *s, const struct data_options *options, struct data_info *info,
                 struct rondo_error *err)
 {
-    struct mtx mtx = { .s = s };
+    struct mtx mtx = { .s = s, .options = options };
     struct matrix_counts counts = { 0 };
-    int code = read_header(&mtx, options, err);
+    int code = read_header(&mtx, err);
     if (code)
         return code;
     info->rows = mtx.rows;
@@ -329,24 +309,22 @@ int mtx_inspect(struct stream *s, const struct data_options *options, struct dat
     return code;
 }
 
-static int load_array(struct mtx *mtx, const struct data_options *options, struct data_set *set,
-                      struct rondo_error *err)
+static int load_array(struct mtx *mtx, struct data_set *set, struct rondo_error *err)
 {
     double *dense;
-    bool turned = options->vector && mtx->rows == 1;
+    bool turned = mtx->options->vector && mtx->rows == 1;
     int code = count(mtx, NULL, err);
     if (!code)
         code = matrix_dense(&set->x, turned ? mtx->cols : mtx->rows, turned ? 1 : mtx->cols, &dense,
                             mtx->s->path, err);
     if (!code)
-        code = again(mtx, options, err);
+        code = again(mtx, err);
     if (!code)
         code = fill_dense(mtx, dense, turned ? 1 : set->x.ld, err);
     return code;
 }
 
-static int load_coordinates(struct mtx *mtx, const struct data_options *options,
-                            struct data_set *set, struct rondo_error *err)
+static int load_coordinates(struct mtx *mtx, struct data_set *set, struct rondo_error *err)
 {
     struct matrix_counts counts;
     struct matrix_sparse x = { 0 };
@@ -358,19 +336,19 @@ static int load_coordinates(struct mtx *mtx, const struct data_options *options,
     if (!code)
         code = matrix_counts_settle(&counts, mtx->cols, path, err);
     if (code == MATRIX_AGAIN) {
-        code = again(mtx, options, err);
+        code = again(mtx, err);
         if (!code)
             code = count(mtx, &counts, err);
     }
     if (!code)
         code = matrix_sparse_begin(&x, &counts, mtx->rows, mtx->cols, path, err);
     if (!code)
-        code = again(mtx, options, err);
+        code = again(mtx, err);
     if (!code)
         code = fill_sparse(mtx, &x, err);
     if (!code)
         code = matrix_sparse_end(&x, &set->x, path, err);
-    if (!code && options->vector)
+    if (!code && mtx->options->vector)
         code = matrix_vector(&set->x, path, err);
     matrix_counts_fini(&counts);
     matrix_sparse_fini(&x);
@@ -380,10 +358,9 @@ static int load_coordinates(struct mtx *mtx, const struct data_options *options,
 int mtx_load(struct stream *s, const struct data_options *options, struct data_set *set,
              struct rondo_error *err)
 {
-    struct mtx mtx = { .s = s };
-    int code = read_header(&mtx, options, err);
+    struct mtx mtx = { .s = s, .options = options };
+    int code = read_header(&mtx, err);
     if (code)
         return code;
-    return mtx.coordinate ? load_coordinates(&mtx, options, set, err)
-                          : load_array(&mtx, options, set, err);
+    return mtx.coordinate ? load_coordinates(&mtx, set, err) : load_array(&mtx, set, err);
 }

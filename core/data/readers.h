@@ -1,6 +1,6 @@
 /* readers.h - what a format's reader gives to data.c: a header at the least, the matrix in full.
  *
- * Place:   core/data, floor 1; npy.c, svmlight.c, mtx.c, plink.c and phenotype.c implement it, data.c calls it.
+ * Place:   core/data, floor 1; npy.c, svmlight.c, mtx.c, docword.c, plink.c and phenotype.c implement it, data.c calls it.
  * Threads: one.
  * Memory:  a load fills *set as it goes; after an error data_free cleans up what is there.
  */
@@ -24,6 +24,12 @@ int mtx_inspect(struct stream *s, const struct data_options *options, struct dat
                 struct rondo_error *err);
 int mtx_load(struct stream *s, const struct data_options *options, struct data_set *set,
              struct rondo_error *err);
+/* Does it begin as a docword file does? */
+bool docword_is(const struct stream *s);
+int docword_inspect(struct stream *s, const struct data_options *options, struct data_info *info,
+                    struct rondo_error *err);
+int docword_load(struct stream *s, const struct data_options *options, struct data_set *set,
+                 struct rondo_error *err);
 int bed_inspect(struct stream *s, const struct data_options *options, struct data_info *info,
                 struct rondo_error *err);
 int bed_load(struct stream *s, const struct data_options *options, struct data_set *set,
@@ -41,6 +47,13 @@ int phenotype_load(struct stream *s, const struct data_options *options, struct 
 /* Refuses a shape that is empty, too large, or no vector where one is wanted. */
 int data_check_shape(const char *path, const struct data_options *options, int64_t rows,
                      int64_t cols, struct rondo_error *err) RONDO_MUST_CHECK;
+
+/* Refuses a value that is no count, where counts are wanted; the stream is at its token. */
+int data_check_count(const struct stream *s, const struct data_options *options, double value,
+                     struct rondo_error *err) RONDO_MUST_CHECK;
+/* Refuses a file of every value where counts are wanted. */
+int data_check_sparse(const char *path, const struct data_options *options, bool sparse,
+                      struct rondo_error *err) RONDO_MUST_CHECK;
 
 /* Says the loaded matrix's shape in set->info. */
 void data_describe(struct data_set *set);

@@ -61,11 +61,12 @@ static bool make_key(struct shelf *shelf, const struct data_options *options)
     const struct stat *v = &shelf->version;
     if (!realpath(shelf->source, path))
         return false;
-    int length = snprintf(word, sizeof word, "%d %lld %lld.%09ld %lld.%09ld %llu %llu %d %d %s",
+    int length = snprintf(word, sizeof word, "%d %lld %lld.%09ld %lld.%09ld %llu %llu %d %d %d %s",
                           SLAB_VERSION, (long long)v->st_size, (long long)v->st_mtim.tv_sec,
                           v->st_mtim.tv_nsec, (long long)v->st_ctim.tv_sec, v->st_ctim.tv_nsec,
                           (unsigned long long)v->st_dev, (unsigned long long)v->st_ino,
-                          options ? options->index_base : 1, options && options->vector, path);
+                          options ? options->index_base : 1, options && options->vector,
+                          options && options->counts, path);
     if (length < 0 || (size_t)length >= sizeof word)
         return false;
     file_sha256_of(word, (size_t)length, shelf->key);

@@ -25,12 +25,13 @@ struct part {
 struct header {
     char magic[8];
     uint32_t version, order; /* order: of bytes, as this machine has it */
-    uint64_t bytes, digest;  /* of the file; of the matrices */
+    uint64_t bytes, digest;  /* of the file; of the matrices and the last two numbers */
     uint32_t format, coding; /* of the file that was parsed */
     char key[SLAB_KEY];
     struct part x, labels;
+    int64_t unsorted, summed; /* struct data_info */
 };
-_Static_assert(sizeof(struct header) == 232 && sizeof(struct header) <= HEADER, "as documented");
+_Static_assert(sizeof(struct header) == 248 && sizeof(struct header) <= HEADER, "as documented");
 
 struct array {
     const void *at;
@@ -96,12 +97,20 @@ static struct part part_of(const struct rondo_matrix *m)
 static struct header header_of(const struct data_set *set)
 {
     struct header header = { .format = (uint32_t)set->info.format, .x = part_of(&set->x),
-                             .labels = part_of(&set->labels) };
+                             .labels = part_of(&set->labels), .unsorted = set->info.unsorted,
+                             .summed = set->info.summed };
     while (header.coding < STREAM_ZSTD
            && strcmp(stream_coding_name((enum stream_coding)header.coding), set->info.compression))
         header.coding++;
     lay_out(&header);
     return header;
+}
+
+/* FNV-1a over 64-bit words, as the matrices' own digest. */
+static uint64_t seal(uint64_t digest, const struct data_info *info)
+{
+    digest = (digest ^ (uint64_t)info->unsorted) * UINT64_C(0x100000001b3);
+    return (digest ^ (uint64_t)info->summed) * UINT64_C(0x100000001b3);
 }
 
 uint64_t slab_bytes(const struct data_set *set)
@@ -138,7 +147,7 @@ static int put_part(int fd, const struct part *part, const struct rondo_matrix *
 int slab_write(int fd, const char key[SLAB_KEY + 1], const struct data_set *set)
 {
     struct header header = header_of(set);
-    header.digest = digest_set(DIGEST_BEGIN, set);
+    header.digest = seal(digest_set(DIGEST_BEGIN, set), &set->info);
     memcpy(header.key, key, sizeof header.key);
     int code = ftruncate(fd, (off_t)header.bytes) ? RONDO_EIO : RONDO_OK;
     if (!code)
@@ -155,8 +164,8 @@ static bool is_sound(const struct header *header, const char *key, uint64_t byte
 {
     struct header want = *header;
     if (!is_possible(&header->x) || !is_possible(&header->labels)
-        || header->format < DATA_SVMLIGHT || header->format > DATA_NPY
-        || header->coding > STREAM_ZSTD)
+        || header->format < DATA_SVMLIGHT || header->format > DATA_DOCWORD || header->unsorted < 0
+        || header->summed < 0 || header->coding > STREAM_ZSTD)
         return false;
     memcpy(want.key, key, sizeof want.key);
     lay_out(&want);
@@ -201,10 +210,12 @@ static struct data_set *set_at(struct mapping *map, const struct header *header)
                               .labels = matrix_at(mapping_at(map), &header->labels), .map = map };
     set->info.format = (enum data_format)header->format;
     set->info.compression = stream_coding_name((enum stream_coding)header->coding);
+    set->info.unsorted = header->unsorted;
+    set->info.summed = header->summed;
     data_describe(set);
     uint64_t digest = digest_set(DIGEST_BEGIN, set);
     set->digest = digest;
-    if (digest == header->digest && pads_with_zeros(&set->x) && pads_with_zeros(&set->labels))
+    if (seal(digest, &set->info) == header->digest && pads_with_zeros(&set->x) && pads_with_zeros(&set->labels))
         return set;
     mem_free(set);
     return NULL;

@@ -12,7 +12,7 @@
 
 #include "core/data/data.h"
 
-enum { SLAB_VERSION = 1, SLAB_KEY = 64 };
+enum { SLAB_VERSION = 2, SLAB_KEY = 64 };
 
 /* Bytes that a set's file has. */
 uint64_t slab_bytes(const struct data_set *set);

@@ -1,6 +1,7 @@
 #include "core/data/stream.h"
 
 #include "core/base/mem.h"
+#include "core/data/number.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -335,6 +336,26 @@ int64_t stream_limit(const struct stream *s)
 
 /* ---- errors -------------------------------------------------------------------------------- */
 
+int stream_end_line(struct stream *s, struct rondo_error *err)
+{
+    int code = stream_skip_blanks(s, err);
+    if (!code && *s->at != '\n' && !stream_at_end(s))
+        return stream_unexpected(s, "the end of the line", err);
+    return code ? code : stream_skip_line(s, err);
+}
+
+int stream_index(struct stream *s, const char *wanted, int64_t *value, struct rondo_error *err)
+{
+    int code = stream_skip_blanks(s, err);
+    if (code)
+        return code;
+    const char *end = number_index(s->at, value);
+    if (!end || !stream_is_break(s, end))
+        return stream_unexpected(s, wanted, err);
+    s->at = end;
+    return RONDO_OK;
+}
+
 int stream_error(const struct stream *s, struct rondo_error *err, const char *hint,
                  const char *what, ...)
 {
@@ -363,4 +384,10 @@ const char *stream_token(const struct stream *s, char *out)
     }
     out[size] = 0;
     return size ? out : "the end of the line";
+}
+
+int stream_unexpected(const struct stream *s, const char *wanted, struct rondo_error *err)
+{
+    char found[STREAM_TOKEN];
+    return stream_error(s, err, NULL, "expected %s, found \"%s\"", wanted, stream_token(s, found));
 }

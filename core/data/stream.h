@@ -52,6 +52,12 @@ int stream_skip_blanks(struct stream *s, struct rondo_error *err) RONDO_MUST_CHE
 /* Passes the rest of the line and its end. */
 int stream_skip_line(struct stream *s, struct rondo_error *err) RONDO_MUST_CHECK;
 
+/* A whole number without a sign, what is too large being INT64_MAX; `wanted` stands in the error, which is
+ * at the word that is none. */
+int stream_index(struct stream *s, const char *wanted, int64_t *value, struct rondo_error *err) RONDO_MUST_CHECK;
+/* Passes the end of the line, before which nothing but blanks may stand. */
+int stream_end_line(struct stream *s, struct rondo_error *err) RONDO_MUST_CHECK;
+
 /* The most bytes that the file can decode to. */
 int64_t stream_limit(const struct stream *s);
 const char *stream_coding_name(enum stream_coding coding);
@@ -59,6 +65,8 @@ const char *stream_coding_name(enum stream_coding coding);
 /* RONDO_EINPUT at "file:line". */
 int stream_error(const struct stream *s, struct rondo_error *err, const char *hint,
                  const char *what, ...) RONDO_PRINTF(4, 5);
+/* "expected WANTED, found TOKEN" */
+int stream_unexpected(const struct stream *s, const char *wanted, struct rondo_error *err);
 /* The token at `at` in printable form, shortened, for an error's words; out is [STREAM_TOKEN]. */
 const char *stream_token(const struct stream *s, char *out);
 

@@ -12,6 +12,7 @@
 
 struct svmlight {
     struct stream *s;
+    const struct data_options *options;
     int64_t base;     /* the first column's index */
     int64_t rows;
     int64_t previous; /* the last index in this line, base - 1 at its beginning */
@@ -23,12 +24,6 @@ static int not_finite(const struct stream *s, struct rondo_error *err)
 {
     char found[STREAM_TOKEN];
     return stream_error(s, err, NULL, "the value \"%s\" is not finite", stream_token(s, found));
-}
-
-static int unexpected(const struct stream *s, const char *wanted, struct rondo_error *err)
-{
-    char found[STREAM_TOKEN];
-    return stream_error(s, err, NULL, "expected %s, found \"%s\"", wanted, stream_token(s, found));
 }
 
 static bool ends_value(const struct stream *s, const char *at)
@@ -54,7 +49,7 @@ static int next_label(struct svmlight *svm, double *label, struct rondo_error *e
     }
     const char *end = number_real(s->at, label);
     if (!end || !ends_value(s, end))
-        return unexpected(s, "a label", err);
+        return stream_unexpected(s, "a label", err);
     if (!isfinite(*label))
         return not_finite(s, err);
     if (svm->rows == MATRIX_ROWS_MAX)
@@ -113,11 +108,13 @@ static int next_entry(struct svmlight *svm, int64_t *col, double *value, struct 
     else
         end = NULL;
     if (!end || !ends_value(s, end))
-        return unexpected(s, "index:value", err);
+        return stream_unexpected(s, "index:value", err);
     if (index <= svm->previous || index > INT32_MAX)
         return check_index(svm, index, err);
     if (!isfinite(*value))
         return not_finite(s, err);
+    if (data_check_count(s, svm->options, *value, err))
+        return RONDO_EINPUT;
     s->at = end;
     svm->previous = index;
     *col = index - svm->base;
@@ -165,7 +162,7 @@ static int fill_lines(struct svmlight *svm, struct matrix_sparse *x, double *lab
 static int settle(struct stream *s, const struct data_options *options,
                   struct matrix_counts *counts, struct rondo_error *err)
 {
-    struct svmlight svm = { .s = s, .base = options->index_base };
+    struct svmlight svm = { .s = s, .options = options, .base = options->index_base };
     int code = matrix_counts_settle(counts, counts->cols, s->path, err);
     if (code != MATRIX_AGAIN)
         return code;
@@ -177,7 +174,7 @@ static int settle(struct stream *s, const struct data_options *options,
 static int count(struct stream *s, const struct data_options *options, int64_t *rows,
                  struct matrix_counts *counts, struct rondo_error *err)
 {
-    struct svmlight svm = { .s = s, .base = options->index_base };
+    struct svmlight svm = { .s = s, .options = options, .base = options->index_base };
     if (matrix_counts_init(counts))
         return rondo_error_set(err, RONDO_ENOMEM, s->path, NULL, "out of memory");
     int code = count_lines(&svm, counts, err);
@@ -212,7 +209,7 @@ int svmlight_load(struct stream *s, const struct data_options *options, struct d
 {
     struct matrix_counts counts;
     struct matrix_sparse x = { 0 };
-    struct svmlight svm = { .s = s, .base = options->index_base };
+    struct svmlight svm = { .s = s, .options = options, .base = options->index_base };
     double *labels;
     int64_t rows = 0;
     int code = count(s, options, &rows, &counts, err);

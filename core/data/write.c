@@ -1,4 +1,4 @@
-/* write.c - a matrix as .npy, .mtx or svmlight, perhaps gzipped; whole or not at all. */
+/* write.c - a matrix as .npy, .mtx, svmlight or docword, perhaps gzipped; whole or not at all. */
 #include "core/base/file.h"
 #include "core/base/mem.h"
 #include "core/data/bedfile.h"
@@ -207,6 +207,7 @@ static void by_rows_free(struct by_rows *t)
     mem_free(t->ptr);
     mem_free(t->col);
     mem_free(t->value);
+    *t = (struct by_rows){ 0 };
 }
 
 static int by_rows_make(struct by_rows *t, const struct rondo_matrix *x)
@@ -300,6 +301,60 @@ static int write_svmlight(struct sink *out, const struct rondo_matrix *x, const 
     return RONDO_OK;
 }
 
+/* ---- docword, by rows ------------------------------------------------------------------------ */
+
+/* Refuses what is no count, and counts the others but zeros. */
+static int check_counts(const struct rondo_matrix *x, const double *means, const char *path, int64_t *entries,
+                        struct rondo_error *err)
+{
+    *entries = 0;
+    for (int64_t j = 0; j < x->cols; j++) {
+        int64_t at = x->sparse ? x->colptr[j] : 0, end = x->sparse ? x->colptr[j + 1] : x->rows;
+        for (; at < end; at++) {
+            double value = x->sparse ? x->values[at] : entry(x, means, at, j);
+            if (!(value >= 0 && value <= INT32_MAX && value == floor(value)))
+                return rondo_error_set(err, RONDO_EINPUT, path, NULL,
+                                       "a docword has whole numbers from 0 to 2147483647; row %lld, column %lld "
+                                       "(counted from 1) has %g",
+                                       (long long)(x->sparse ? x->rowidx[at] : at) + 1, (long long)j + 1, value);
+            *entries += value != 0;
+        }
+    }
+    return RONDO_OK;
+}
+
+static void put_count(struct sink *out, int64_t row, int64_t col, double value)
+{
+    if (value != 0)
+        put_entry(out, row, col, value);
+}
+
+static int write_docword(struct sink *out, const struct rondo_matrix *x, const char *path,
+                         struct rondo_error *err)
+{
+    struct by_rows t = { 0 };
+    double *means;
+    int64_t stated[3] = { x->rows, x->cols, 0 };
+    int code = means_of(x, &means);
+    if (!code)
+        code = check_counts(x, means, path, &stated[2], err);
+    if (!code && x->sparse)
+        code = by_rows_make(&t, x);
+    for (int i = 0; i < 3 && !code; i++) {
+        put_index(out, stated[i]);
+        put_char(out, '\n');
+    }
+    for (int64_t i = 0; i < x->rows && !code; i++) {
+        for (int64_t at = x->sparse ? t.ptr[i] : 0; x->sparse && at < t.ptr[i + 1]; at++)
+            put_count(out, i, t.col[at], t.value[at]);
+        for (int64_t j = 0; !x->sparse && j < x->cols; j++)
+            put_count(out, i, j, entry(x, means, i, j));
+    }
+    by_rows_free(&t);
+    mem_free(means);
+    return code;
+}
+
 static bool ends_with(const char *path, const char *suffix)
 {
     size_t length = strlen(path), size = strlen(suffix);
@@ -315,16 +370,17 @@ int data_write(const char *path, const struct rondo_matrix *x, const double *lab
     if (format == DATA_UNKNOWN || format == DATA_BED || ends_with(path, ".zst"))
         return rondo_error_set(err, RONDO_EINPUT, path, NULL,
                                "the name does not tell a format that is written: .npy, .mtx, .svm, "
-                               "with or without .gz, or .bed");
+                               "docword.*, with or without .gz, or .bed");
     struct sink *out = mem_alloc(sizeof *out);
     if (!out)
         return rondo_error_set(err, RONDO_ENOMEM, path, NULL, "out of memory");
     locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0), kept = uselocale(plain);
     int code = sink_open(out, path, ends_with(path, ".gz"), err);
     if (!code) {
-        code = format == DATA_NPY   ? write_npy(out, x)
-               : format == DATA_MTX ? write_mtx(out, x)
-                                    : write_svmlight(out, x, labels);
+        code = format == DATA_NPY       ? write_npy(out, x)
+               : format == DATA_MTX     ? write_mtx(out, x)
+               : format == DATA_DOCWORD ? write_docword(out, x, path, err)
+                                        : write_svmlight(out, x, labels);
         if (code)
             rondo_error_set(err, code, path, NULL, "%s", rondo_strerror(code));
         code = sink_close(out, code, path, err);

@@ -48,6 +48,12 @@ struct rondo_matrix {
     const int64_t *position; /* packed: [p], or NULL; in no order */
 };
 
+/* A text by its lines, in their order: a vocabulary has the word of column j at j. */
+struct rondo_words {
+    int64_t count;
+    const char *const *word; /* [count], each ends with NUL; never empty, bytes as they stand in the file */
+};
+
 /* The code of row i in a packed column. */
 static inline enum rondo_genotype rondo_genotype_at(const uint8_t *column, int64_t i)
 {

@@ -51,15 +51,27 @@ static void check_matrix(const struct rondo_matrix *x)
         check_dense(x);
 }
 
+static void check_counts(const struct rondo_matrix *x)
+{
+    for (int64_t at = 0; x->sparse && at < x->nnz; at++)
+        fuzz_check(x->values[at] >= 0 && x->values[at] <= INT32_MAX && x->values[at] == floor(x->values[at]),
+                   "the count %g", x->values[at]);
+}
+
 static void check_set(const struct data_set *set, const struct data_info *told,
                       const struct data_options *options)
 {
-    fuzz_check(set->x.rows == told->rows && set->x.cols == told->cols && set->x.nnz == told->nnz
-                   && set->x.sparse == told->sparse && set->x.bytes == told->bytes,
+    int64_t summed = set->info.summed, gone = set->x.sparse ? summed : 0; /* a docword's header counts them */
+    fuzz_check(set->x.rows == told->rows && set->x.cols == told->cols && set->x.nnz + gone == told->nnz
+                   && set->x.sparse == told->sparse
+                   && (gone ? set->x.bytes < told->bytes : set->x.bytes == told->bytes),
                "another shape than inspect told");
+    fuzz_check(summed >= 0 && set->info.unsorted >= 0 && (told->format == DATA_DOCWORD || !summed), "remarks");
     fuzz_check((set->labels.rows > 0) == told->labels, "labels");
     fuzz_check(!options->vector || (set->x.cols == 1 && !set->x.sparse), "not a vector");
     check_matrix(&set->x);
+    if (options->counts)
+        check_counts(&set->x);
     if (set->labels.rows)
         check_matrix(&set->labels);
     fuzz_check(!set->labels.rows || set->labels.rows == set->x.rows, "labels of other rows");
@@ -177,7 +189,7 @@ void datafile_try(const uint8_t *data, size_t size)
     if (size < 2 || size > HEAD_MOST)
         return;
     struct data_set *set = NULL;
-    struct data_options options = { .index_base = !(data[0] & 1), .vector = data[0] & 2 };
+    struct data_options options = { .index_base = !(data[0] & 1), .vector = data[0] & 2, .counts = data[0] & 64 };
     int coding = data[0] >> 2 & 3;
     const uint8_t *file = data + 1;
     size--;

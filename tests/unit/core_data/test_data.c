@@ -73,6 +73,12 @@ Test(data, loading_matrix_market_survives_every_failing_allocation)
              &scratch_vector);
 }
 
+Test(data, loading_docword_survives_every_failing_allocation)
+{
+    survives(scratch_text("a.txt", "2\n3\n3\n2 3 1\n1 1 4\n1 1 4\n"), &scratch_one);
+    survives(scratch_text("v.txt", "3\n1\n1\n2 1 3\n"), &scratch_vector);
+}
+
 Test(data, loading_npy_survives_every_failing_allocation)
 {
     survives_name("a.npy");
@@ -123,8 +129,8 @@ static int write_one(void *what)
 
 Test(data, writing_survives_every_failing_allocation_and_leaves_no_file)
 {
-    static const char *const names[] = { "w.npy", "w.mtx", "w.svm", "w.svm.gz" };
-    for (int i = 0; i < 4; i++) {
+    static const char *const names[] = { "w.npy", "w.mtx", "w.svm", "w.svm.gz", "docword.w.txt" };
+    for (int i = 0; i < 5; i++) {
         char path[1024];
         snprintf(path, sizeof path, "%s", scratch_path(names[i]));
         cr_expect_geq(brutal_run(write_one, path), 1);
@@ -175,6 +181,19 @@ Test(data, loading_a_large_svmlight_text_holds_no_second_copy)
             fprintf(file, " %d:%d.25", j * 500 + (i * 7 + j) % 500 + 1, i % 100);
         fputc('\n', file);
     }
+    cr_assert_eq(fclose(file), 0);
+    stays_within(path, &scratch_one);
+}
+
+Test(data, loading_a_large_docword_holds_no_second_copy)
+{
+    const char *path = scratch_path("docword.l.txt");
+    FILE *file = fopen(path, "wb");
+    cr_assert(file != NULL);
+    fputs("40000\n20000\n1600000\n", file);
+    for (int i = 0; i < 40000; i++)
+        for (int j = 0; j < 40; j++)
+            fprintf(file, "%d %d %d\n", i + 1, j * 500 + (i * 7 + j) % 500 + 1, i % 100 + 1);
     cr_assert_eq(fclose(file), 0);
     stays_within(path, &scratch_one);
 }

@@ -203,6 +203,57 @@ Test(shelf, what_is_read_as_fast_without_is_not_kept)
     cr_expect_eq(count, 0);
 }
 
+/* So many documents of four entries, the last two the same, and every tenth in its place twice. */
+static void make_docword(const char *path, int documents)
+{
+    FILE *file = fopen(path, "w");
+    fprintf(file, "%d\n%d\n%d\n", documents + 1, 5000, 4 * documents);
+    for (int i = 0; i < documents; i++) {
+        int document = i % 10 ? i + 1 : documents - i;
+        for (int k = 0; k < 4; k++)
+            fprintf(file, "%d %d %d\n", document, (i * 31 + (k < 3 ? k : 2)) % 5000 + 1, k + 1);
+    }
+    cr_assert_eq(fclose(file), 0);
+}
+
+static void remember(void *context, const char *text)
+{
+    char *all = context;
+    size_t size = strlen(all);
+    snprintf(all + size, 600 - size, "%s\n", text);
+}
+
+Test(shelf, what_is_to_be_said_of_counts_is_kept_with_them)
+{
+    char path[1100], said[2][600] = { "", "" };
+    const struct data_options counts = { .index_base = 1, .counts = true };
+    snprintf(path, sizeof path, "%s", scratch_path("d.txt"));
+    make_docword(path, 5000);
+    comes_and_stays(settled(path), &counts);
+    for (int i = 0; i < 2; i++) {
+        struct rondo_error err = { 0 };
+        struct data_set *set;
+        cr_assert_eq(shelf_load(shelf_dir, path, &counts, &set, &err), RONDO_OK);
+        cr_expect(set->info.unsorted > 400 && set->info.summed >= 5000);
+        cr_expect_eq(data_remarks(set, remember, said[i], &err), RONDO_OK);
+        data_free(set);
+    }
+    cr_expect(strstr(said[0], "out of order") && strstr(said[0], "summed") && strstr(said[0], "are empty: kept"),
+              "%s", said[0]);
+    cr_expect_str_eq(said[0], said[1]);
+}
+
+Test(shelf, what_was_not_looked_at_for_counts_is_no_counts)
+{
+    const struct data_options counts = { .index_base = 1, .counts = true };
+    struct rondo_error err = { 0 };
+    struct data_set *set = NULL;
+    make_sparse();
+    cr_expect(comes_right(sparse, &scratch_one));
+    cr_expect_eq(shelf_load(shelf_dir, sparse, &counts, &set, &err), RONDO_EINPUT);
+    cr_expect(strstr(err.what, "counts are whole numbers") != NULL, "%s", err.what);
+}
+
 /* ---- other versions of the data --------------------------------------------------------------- */
 
 static void rewrite(const char *path, long at, char byte)

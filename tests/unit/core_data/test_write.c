@@ -54,6 +54,32 @@ Test(write, every_format_gives_a_sparse_matrix_back)
     returns("a.npy.gz", &sparse, false);
 }
 
+Test(write, counts_come_back_from_a_docword)
+{
+    static const double counts[] = { 3, 0, 2147483647, 1, 1, 0, 0, 0, 0, 0, 0, 0, 7, 0 };
+    const struct rondo_matrix full = { .rows = 5, .cols = 2, .nnz = 10, .ld = 7, .dense = counts };
+    static const double some[] = { 1, 12, 5, 2147483647, 4 };
+    const struct rondo_matrix few = { .rows = 5, .cols = 4, .nnz = 5, .sparse = true, .colptr = colptr,
+                                      .rowidx = rowidx, .values = some };
+    static const char *const names[] = { "docword.a.txt", "docword.a.txt.gz", "docword.a" };
+    for (int i = 0; i < 3; i++) {
+        returns(names[i], &few, true);
+        returns(names[i], &full, true);
+    }
+}
+
+Test(write, a_docword_has_no_other_numbers)
+{
+    struct rondo_error err = { 0 };
+    const char *path = scratch_path("docword.a.txt");
+    cr_expect_eq(data_write(path, &sparse, NULL, &err), RONDO_EINPUT);
+    cr_expect(strstr(err.what, "row 2, column 1 (counted from 1) has 0.1") != NULL, "%s", err.what);
+    err = (struct rondo_error){ 0 };
+    cr_expect_eq(data_write(path, &dense, NULL, &err), RONDO_EINPUT);
+    cr_expect(strstr(err.what, "row 1, column 1 (counted from 1) has 1.5") != NULL, "%s", err.what);
+    cr_expect_neq(access(path, F_OK), 0);
+}
+
 Test(write, a_vector_comes_back_as_a_vector)
 {
     static const char *const names[] = { "y.npy", "y.mtx", "y.npy.gz" };

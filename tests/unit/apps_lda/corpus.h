@@ -159,7 +159,7 @@ static inline void corpus_cut_documents(struct corpus *corpus)
  * token.  Word w likes topic w % topics. */
 static inline void corpus_make(struct corpus *corpus, int64_t documents, int64_t words, int32_t topics)
 {
-    static const struct host_upcalls none = { NULL, NULL, NULL, NULL };
+    static const struct host_upcalls none;
     *corpus = (struct corpus){ .documents = documents, .words = words, .topics = topics,
                                .row = (topics + 31) / 32 * 32 };
     host_init(&corpus->host, &none);
@@ -287,25 +287,6 @@ static inline double corpus_level(const struct corpus *corpus, const int32_t *ti
     for (int32_t k = 0; k < corpus->topics; k++)
         sum += corpus->alpha[k] * log(theta[k]);
     return sum;
-}
-
-/* Until the states have their own, which then is taken. */
-__attribute__((weak)) int32_t view_word(const struct view *view, int64_t word, int32_t *topic, int32_t *count)
-{
-    const struct problem *problem = view->problem;
-    const uint32_t *row = view->heavy;
-    int32_t n = 0, place = problem->place[word];
-    if (place >= 0) {
-        int b = place >= problem->block_first[1];
-        int64_t i = place - problem->block_first[b];
-        row = view->block[b]->counts.cells + view->block[b]->counts.at[i];
-    }
-    for (int32_t k = 0; k < problem->topics; k++)
-        if (row[k]) {
-            topic[n] = k;
-            count[n++] = (int32_t)row[k];
-        }
-    return n;
 }
 
 #endif

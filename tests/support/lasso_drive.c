@@ -282,11 +282,12 @@ static const struct rondo_matrix *host_matrix(const struct rondo_job *job, const
     const struct lasso_spec *spec = spec_of(job);
     const struct lasso_vector *vector = strcmp(role, "params.weights") == 0          ? &spec->weights
                                         : strcmp(role, "params.penalty_factor") == 0 ? &spec->factors
-                                                                                     : &spec->fold_of;
-    return strcmp(role, "x") == 0    ? &spec->design->matrix
-           : strcmp(role, "y") == 0  ? &spec->design->response
-           : vector->matrix.rows > 0 ? &vector->matrix
-                                     : NULL;
+                                        : strcmp(role, "params.cv.folds") == 0       ? &spec->fold_of
+                                                                                     : NULL;
+    return strcmp(role, "x") == 0              ? &spec->design->matrix
+           : strcmp(role, "y") == 0            ? &spec->design->response
+           : vector && vector->matrix.rows > 0 ? &vector->matrix
+                                               : NULL;
 }
 
 struct lasso_vector lasso_vector_of(const double *values, int64_t count)
@@ -313,7 +314,9 @@ static int host_each(const struct rondo_job *job RONDO_UNUSED, int64_t parts,
 /* Every other problem has shadows. */
 static int64_t host_memory(const struct rondo_job *job)
 {
-    return spec_of(job)->seed % 2 ? INT64_C(1) << 30 : 0;
+    const struct lasso_spec *spec = spec_of(job);
+    int64_t least = spec->folds || spec->fold_of.matrix.rows ? INT64_C(4) << 20 : 0; /* heads of folds */
+    return spec->seed % 2 ? INT64_C(1) << 30 : least;
 }
 
 static int host_create(struct rondo_output *output RONDO_UNUSED, const char *name RONDO_UNUSED,

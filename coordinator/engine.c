@@ -398,8 +398,9 @@ void engine_stop(struct engine *engine, const char *reason, bool keep)
 
 void engine_stop_here(struct engine *engine, const char *reason)
 {
-    engine->stop_of_round = engine->stop_of_round || !engine->stop_asked;
-    engine_stop(engine, reason, true);
+    bool cancelled = engine->stop_asked && !engine->stop_keeps;
+    if (!cancelled && !engine->stop_of_round)
+        engine->stop_of_round = reason;
 }
 
 void engine_checkpoint(struct engine *engine)

@@ -98,7 +98,8 @@ void engine_leave(struct engine *engine, int32_t worker);
 void engine_release(struct engine *engine, int32_t worker);
 /* The message is moved. */
 void engine_message(struct engine *engine, int32_t worker, struct message *message);
-/* Ends the job at the next boundary behind a commit.  keep: hand a checkpoint to the observer. */
+/* Ends the job at the next boundary behind a commit.  keep: hand a checkpoint to the observer, and where
+ * that round ends the job anyway it has ended by the round's word. */
 void engine_stop(struct engine *engine, const char *reason, bool keep);
 /* Hands a checkpoint of the next boundary to the observer; the job goes on. */
 void engine_checkpoint(struct engine *engine);

@@ -116,8 +116,8 @@ struct engine {
     const char *stop_reason; /* a constant string */
     const char *stop_asked;  /* by engine_stop; NULL: not */
     bool stop_keeps;
+    const char *stop_of_round; /* a round is the job's last, and why; forgotten where it is rolled back */
     const char *ended;  /* a restored job had ended already, and why; NULL: it goes on */
-    bool stop_of_round; /* asked by a round: forgotten where that round is rolled back */
 
     void *head;
     struct scheduler *scheduler; /* NULL where nothing is sampled */
@@ -162,7 +162,10 @@ void engine_let_go(struct engine *engine, int32_t worker, const char *why);
 /* Fails for an order that the app may not give. */
 int engine_app_wrong(struct engine *engine, const char *what);
 int engine_post(struct engine *engine, int32_t worker, const struct message *message);
-void engine_stop_here(struct engine *engine, const char *reason); /* a round ends the job */
+/* A round ends the job.  That goes before what was asked meanwhile: where a job is at its end there is
+ * nothing to go on with, and a resumed one would do what none that was let alone does.  Not before a
+ * cancellation, which keeps nothing. */
+void engine_stop_here(struct engine *engine, const char *reason);
 void engine_told(struct engine *engine, enum engine_moment what, int64_t round, int32_t phase,
                  int32_t block, int32_t shard, int32_t worker);
 

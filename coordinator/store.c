@@ -160,11 +160,12 @@ static int sync_spec(struct store *store, struct rondo_error *err)
 
 /* ---- checkpoints ------------------------------------------------------------------------------------ */
 
-/* The same bounds under /stop?  Else a job that has ended may go on. */
-static bool same_bounds(const struct rondo_job *a, const struct rondo_job *b)
+/* Are the bounds under /stop that it ended by the same?  Else it may go on.  What an app ends by is its own
+ * bounds' affair, and the others change nothing. */
+static bool same_bounds(const struct rondo_job *a, const struct rondo_job *b, const char *ended)
 {
-    const struct rondo_param *tables[] = { job_keys(), job_app(a)->params };
-    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
+    const struct rondo_param *tables[] = { job_app(a)->params, job_keys() };
+    for (int t = 0; t < (strcmp(ended, "rounds") == 0 ? 2 : 1); t++)
         for (const struct rondo_param *param = tables[t]; param->key; param++) {
             if (strncmp(param->key, "stop.", 5) != 0)
                 continue;
@@ -187,8 +188,10 @@ static int check_spec(struct store *store, const char *path, struct rondo_bytes 
     int code = job_parse(spec.data, spec.size, path, "/", NULL, 0, &registry_apps, &saved, err);
     if (!code)
         code = job_resumable(saved, store->job, err);
-    if (!code && ended.size < sizeof store->ended && same_bounds(saved, store->job))
+    if (!code && ended.size < sizeof store->ended)
         memcpy(store->ended, ended.data, ended.size);
+    if (!code && !same_bounds(saved, store->job, store->ended))
+        store->ended[0] = '\0';
     job_free(saved);
     return code;
 }

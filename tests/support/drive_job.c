@@ -45,13 +45,13 @@ static void on_round(void *context, const struct engine_round *round)
         engine_checkpoint(drive->engine);
 }
 
-static void on_checkpoint(void *context, int64_t round,
-                          const char *ended RONDO_UNUSED, struct rondo_bytes cut)
+static void on_checkpoint(void *context, int64_t round, const char *ended, struct rondo_bytes cut)
 {
     struct drive_end *end = ((struct drive *)context)->end;
     if (end->cut_round)
         return;
     end->cut_round = round;
+    end->cut_ended = ended;
     if (buf_append(&end->cut, cut.data, cut.size))
         end->code = RONDO_ENOMEM;
 }

@@ -46,6 +46,7 @@ struct drive_end {
     struct rondo_report report; /* behind conclude, but of a job that was interrupted */
     struct rondo_buf cut; /* the first checkpoint */
     int64_t cut_round;
+    const char *cut_ended; /* why the job had ended with it; NULL: it goes on */
     uint64_t allocations;
 };
 

@@ -104,12 +104,31 @@ static int heavier_task(const struct problem *p, struct rondo_pair a, struct ron
     return x != y ? x > y : a.block < b.block;
 }
 
+/* The heaviest first, so that workers end together. */
+static void add_pair(struct head *head, struct rondo_order *order, struct rondo_pair pair)
+{
+    int64_t at = order->count++;
+    for (; at > 0 && heavier_task(head->problem, pair, head->pairs[at - 1]); at--)
+        head->pairs[at] = head->pairs[at - 1];
+    head->pairs[at] = pair;
+}
+
+/* The first sweep gives topics to one shard, block after block, then to a second, to two more, to four: what
+ * is drawn side by side never outweighs what all of it can see.  Shards that began beside each other would
+ * each find topics of its own, which sweep after sweep would have to be made one. */
+static void begin(struct head *head, int64_t turn, struct rondo_order *order)
+{
+    int32_t parts = head->problem->parts, group = (int32_t)(turn / parts);
+    int32_t first = group ? 1 << (group - 1) : 0, last = 1 << group;
+    for (int32_t s = first; s < last && s < parts; s++)
+        add_pair(head, order, (struct rondo_pair){ (int32_t)((s + turn) % parts), s });
+}
+
 /* In sweep t block b meets shard rotation_t[(b + r) mod P] in its round r = 0 .. P - 1: each block each shard
- * once, in an order drawn anew for every sweep.  The heaviest task first, so that workers end together. */
-static void rotate(struct head *head, int64_t round, struct rondo_order *order)
+ * once, in an order drawn anew for every sweep. */
+static void rotate(struct head *head, int64_t sweep, int64_t turn, struct rondo_order *order)
 {
     const struct problem *p = head->problem;
-    int64_t sweep = (round - 1) / p->parts, turn = (round - 1) % p->parts;
     for (int32_t i = 0; i < p->parts; i++) {
         uint64_t draw = rondo_rng_u64(p->seed, (uint64_t)sweep, LDA_STREAM_ROTATION, (uint64_t)i);
         int32_t other = (int32_t)(draw % ((uint64_t)i + 1));
@@ -117,22 +136,22 @@ static void rotate(struct head *head, int64_t round, struct rondo_order *order)
         head->rotation[i] = head->rotation[other];
         head->rotation[other] = i;
     }
-    for (int32_t b = 0; b < p->parts; b++) {
-        struct rondo_pair pair = { b, head->rotation[(b + turn) % p->parts] };
-        int32_t at = b;
-        for (; at > 0 && heavier_task(p, pair, head->pairs[at - 1]); at--)
-            head->pairs[at] = head->pairs[at - 1];
-        head->pairs[at] = pair;
-    }
-    order->kind = RONDO_PLAN;
-    order->tag = LDA_DRAW;
-    order->pairs = head->pairs;
-    order->count = p->parts;
+    for (int32_t b = 0; b < p->parts; b++)
+        add_pair(head, order, (struct rondo_pair){ b, head->rotation[(b + turn) % p->parts] });
 }
 
 int lda_schedule(void *state, int64_t round, struct rondo_order *order)
 {
-    rotate(state, round, order);
+    struct head *head = state;
+    int64_t first = head->problem->first_rounds, turn = round - 1 - first, parts = head->problem->parts;
+    order->kind = RONDO_PLAN;
+    order->tag = LDA_DRAW;
+    order->pairs = head->pairs;
+    order->count = 0;
+    if (turn < 0)
+        begin(head, round - 1, order);
+    else
+        rotate(head, 1 + turn / parts, turn % parts, order);
     return RONDO_OK;
 }
 
@@ -156,7 +175,7 @@ static int take_changes(struct head *head, int64_t round, struct rondo_bytes res
     if (lda_kind(result) != LDA_DRAW || result.size != (2 + (size_t)p->topics + heavy) * sizeof *change)
         return RONDO_EAPP;
     head->drawn = change[-1];
-    head->figures.drawn += round <= p->parts ? head->drawn : 0;
+    head->figures.drawn += round <= p->first_rounds ? head->drawn : 0;
     for (int32_t k = 0; k < p->topics; k++) {
         head->common->total[k] += change[k];
         all += head->common->total[k];
@@ -275,7 +294,8 @@ int lda_settle(void *state, struct rondo_head_link *link, int64_t round, int32_t
     int code = phase ? end_sweep(head, link, results[0], order) : take_changes(head, round, results[0]);
     if (code)
         return code;
-    if (!phase && round % head->problem->parts == 0) {
+    const struct problem *p = head->problem;
+    if (!phase && round >= p->first_rounds && (round - p->first_rounds) % p->parts == 0) {
         order_counts(head, order);
         return RONDO_OK;
     }

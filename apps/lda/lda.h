@@ -69,6 +69,7 @@ struct problem {
     uint64_t seed;
 
     int32_t parts;                   /* P */
+    int64_t first_rounds;            /* of the first sweep: P for one shard, one more, two more, four, ... */
     const int64_t *shard_first;      /* [P + 1] documents */
     const int32_t *tile_first;       /* [P + 1] */
     const struct tile *tiles;

@@ -79,7 +79,7 @@ static int visit_tile(const struct problem *p, const struct common *common, cons
         .token = tile->token + first, .pairs = tile->pairs, .z = z,
         .own = own, .heavy = { p->heavy_at, NULL, scratch->heavy }, .wide_words = p->wide_words,
         .documents = documents, .most = tile->most, .rows = p->rows, .wide = tile->wide,
-        .first = task->round <= p->parts, .steps = p->steps,
+        .first = task->round <= p->first_rounds, .steps = p->steps,
         .seed = task->seed, .round = (uint64_t)task->round, .stream = LDA_STREAM_DRAW,
         .item = (uint64_t)tile->tokens_before + tile->token[first], .scratch = scratch->kernel,
     };

@@ -425,9 +425,7 @@ int lda_cut(struct problem *problem, const struct rondo_matrix *docs, int64_t pa
     struct cutting cut = { .problem = problem, .docs = docs };
     int code = count_tokens(&cut, err);
     problem->parts = parts_of(problem, parts);
-    problem->first_rounds = problem->parts;
-    for (int32_t shards = 1; shards < problem->parts; shards *= 2)
-        problem->first_rounds += problem->parts;
+    problem->first_rounds = 2 * (int64_t)problem->parts - 1;
     problem->rows = !problem->mh && lda_rows_for_documents(problem->topics, problem->documents
         ? (double)problem->tokens / (double)problem->documents : 0);
     int (*const steps[])(struct cutting *, struct rondo_error *) = { deal_words, order_words, cut_shards,

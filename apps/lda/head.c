@@ -31,7 +31,6 @@ struct head {
     struct heldout *heldout;  /* NULL: no test documents */
     struct figures figures;
     struct rondo_pair *pairs; /* [P] */
-    int32_t *rotation;        /* [P] */
     int64_t drawn;            /* in the round that is being settled */
     struct rondo_buf commit, counts;
     const struct block **block; /* [P] */
@@ -46,7 +45,6 @@ void lda_head_destroy(const void *context, void *state)
         lda_common_destroy(context, head->common);
     heldout_destroy(head->heldout);
     host->free(head->pairs);
-    host->free(head->rotation);
     host->free(head->commit.data);
     host->free(head->counts.data);
     host->free(head->block);
@@ -65,14 +63,13 @@ int lda_head_create(const void *context, int32_t index, void **state, struct ron
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for a model");
     head->problem = p;
     head->pairs = host->alloc(parts * sizeof *head->pairs);
-    head->rotation = host->alloc(parts * sizeof *head->rotation);
     head->block = host->zalloc(parts, sizeof *head->block);
     head->shard = host->zalloc(parts, sizeof *head->shard);
     int code = lda_common_create(p, index, &common, err);
     head->common = common;
     if (!code && p->test)
         code = heldout_create(p, &head->heldout, err);
-    if (!code && (!head->pairs || !head->rotation || !head->block || !head->shard))
+    if (!code && (!head->pairs || !head->block || !head->shard))
         code = rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for a model");
     if (code)
         lda_head_destroy(p, head);
@@ -113,45 +110,26 @@ static void add_pair(struct head *head, struct rondo_order *order, struct rondo_
     head->pairs[at] = pair;
 }
 
-/* The first sweep gives topics to one shard, block after block, then to a second, to two more, to four: what
- * is drawn side by side never outweighs what all of it can see.  Shards that began beside each other would
- * each find topics of its own, which sweep after sweep would have to be made one. */
-static void begin(struct head *head, int64_t turn, struct rondo_order *order)
-{
-    int32_t parts = head->problem->parts, group = (int32_t)(turn / parts);
-    int32_t first = group ? 1 << (group - 1) : 0, last = 1 << group;
-    for (int32_t s = first; s < last && s < parts; s++)
-        add_pair(head, order, (struct rondo_pair){ (int32_t)((s + turn) % parts), s });
-}
-
-/* In sweep t block b meets shard rotation_t[(b + r) mod P] in its round r = 0 .. P - 1: each block each shard
- * once, in an order drawn anew for every sweep. */
-static void rotate(struct head *head, int64_t sweep, int64_t turn, struct rondo_order *order)
-{
-    const struct problem *p = head->problem;
-    for (int32_t i = 0; i < p->parts; i++) {
-        uint64_t draw = rondo_rng_u64(p->seed, (uint64_t)sweep, LDA_STREAM_ROTATION, (uint64_t)i);
-        int32_t other = (int32_t)(draw % ((uint64_t)i + 1));
-        head->rotation[i] = i;
-        head->rotation[i] = head->rotation[other];
-        head->rotation[other] = i;
-    }
-    for (int32_t b = 0; b < p->parts; b++)
-        add_pair(head, order, (struct rondo_pair){ b, head->rotation[(b + turn) % p->parts] });
-}
-
+/* The first sweep, in which each token draws among those that have a topic already, is a sequential one: task
+ * (b, s) comes after (b - 1, s) and (b, s - 1), so that turn t = 0 .. 2P - 2 has those with b + s = t.  Shards
+ * that began beside each other would each find topics of its own, and sweep after sweep would have to bring
+ * them together.  Each later sweep goes the same way round, t = 0 .. P - 1 with b + s = t (mod P): from one
+ * draw of a token to its next all others are drawn once, which mixes faster than an order drawn anew. */
 int lda_schedule(void *state, int64_t round, struct rondo_order *order)
 {
     struct head *head = state;
-    int64_t first = head->problem->first_rounds, turn = round - 1 - first, parts = head->problem->parts;
+    const struct problem *p = head->problem;
+    int64_t turn = round - 1 - p->first_rounds;
+    bool first = turn < 0;
+    turn = first ? round - 1 : turn % p->parts;
+    for (int32_t b = 0; b < p->parts; b++) {
+        int64_t s = turn - b;
+        if (first ? s >= 0 && s < p->parts : (s += s < 0 ? p->parts : 0, true))
+            add_pair(head, order, (struct rondo_pair){ b, (int32_t)s });
+    }
     order->kind = RONDO_PLAN;
     order->tag = LDA_DRAW;
     order->pairs = head->pairs;
-    order->count = 0;
-    if (turn < 0)
-        begin(head, round - 1, order);
-    else
-        rotate(head, 1 + turn / parts, turn % parts, order);
     return RONDO_OK;
 }
 

@@ -22,7 +22,7 @@ enum {
 };
 
 /* Streams of rng.h. */
-enum { LDA_STREAM_DRAW = 256, LDA_STREAM_ROTATION, LDA_STREAM_FOLD };
+enum { LDA_STREAM_DRAW = 256 };
 
 struct kept;
 
@@ -69,7 +69,7 @@ struct problem {
     uint64_t seed;
 
     int32_t parts;                   /* P */
-    int64_t first_rounds;            /* of the first sweep: P for one shard, one more, two more, four, ... */
+    int64_t first_rounds;            /* of the first sweep */
     const int64_t *shard_first;      /* [P + 1] documents */
     const int32_t *tile_first;       /* [P + 1] */
     const struct tile *tiles;

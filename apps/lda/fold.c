@@ -213,9 +213,9 @@ static double step(const struct fold_model *model, const int32_t *word, const in
         for (int32_t j = 0; j < model->length[w]; j++)
             sum[topic[j]] += r * times[j];
     }
-    double all = tokens + model->alpha_sum;
+    double all = tokens + model->alpha_sum, share = 1 / all;
     for (int32_t k = 0; k < model->topics; k++) {
-        double next = (a[k] * (model->beta * rest + sum[k]) + model->alpha[k]) / all;
+        double next = (a[k] * (model->beta * rest + sum[k]) + model->alpha[k]) * share;
         double growth = theta[k] > 0 ? next / theta[k] : 0; /* 0: alpha is */
         most = growth > most ? growth : most;
         theta[k] = next;
@@ -228,7 +228,7 @@ static double step(const struct fold_model *model, const int32_t *word, const in
 static void leap(const struct fold_model *model, double tokens, const double *start, const double *once,
                  const double *twice, double *theta)
 {
-    double rr = 0, vv = 0, sum = 0, all = tokens + model->alpha_sum;
+    double rr = 0, vv = 0, sum = 0, share = 1 / (tokens + model->alpha_sum);
     for (int32_t k = 0; k < model->topics; k++) {
         double r = once[k] - start[k], v = twice[k] - once[k] - r;
         rr += r * r;
@@ -237,10 +237,11 @@ static void leap(const struct fold_model *model, double tokens, const double *st
     double s = fmax(1, rr < vv * LEAP_MOST * LEAP_MOST ? sqrt(rr / vv) : LEAP_MOST);
     for (int32_t k = 0; k < model->topics; k++) {
         double r = once[k] - start[k], v = twice[k] - once[k] - r;
-        sum += theta[k] = fmax(start[k] + s * (2 * r + s * v), model->alpha[k] / all);
+        double next = start[k] + s * (2 * r + s * v), least = model->alpha[k] * share;
+        sum += theta[k] = next > least ? next : least;
     }
     for (int32_t k = 0; k < model->topics; k++)
-        theta[k] /= sum;
+        theta[k] *= 1 / sum;
 }
 
 double fold_in(const struct fold_model *model, const int32_t *word, const int32_t *count, int64_t pairs,

@@ -7,6 +7,8 @@
 
 enum { WORDS_OF_PART = 2048 };
 
+static const double LEAP_MOST = 1024; /* steps at once */
+
 static int no_memory(struct rondo_error *err)
 {
     return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for the topics of documents");
@@ -211,9 +213,9 @@ static double step(const struct fold_model *model, const int32_t *word, const in
         for (int32_t j = 0; j < model->length[w]; j++)
             sum[topic[j]] += r * times[j];
     }
-    double all = tokens + model->alpha_sum;
+    double all = tokens + model->alpha_sum, share = 1 / all;
     for (int32_t k = 0; k < model->topics; k++) {
-        double next = (a[k] * (model->beta * rest + sum[k]) + model->alpha[k]) / all;
+        double next = (a[k] * (model->beta * rest + sum[k]) + model->alpha[k]) * share;
         double growth = theta[k] > 0 ? next / theta[k] : 0; /* 0: alpha is */
         most = growth > most ? growth : most;
         theta[k] = next;
@@ -221,18 +223,54 @@ static double step(const struct fold_model *model, const int32_t *word, const in
     return (most - 1) * all;
 }
 
+/* start + 2 s r + s^2 v, where r = once - start, v = (twice - once) - r and s = |r| / |v|: s = 1 is `twice`.
+ * No topic falls below what every step leaves it, and the sum is 1. */
+static void leap(const struct fold_model *model, double tokens, const double *start, const double *once,
+                 const double *twice, double *theta)
+{
+    double rr = 0, vv = 0, sum = 0, share = 1 / (tokens + model->alpha_sum);
+    for (int32_t k = 0; k < model->topics; k++) {
+        double r = once[k] - start[k], v = twice[k] - once[k] - r;
+        rr += r * r;
+        vv += v * v;
+    }
+    double s = fmax(1, rr < vv * LEAP_MOST * LEAP_MOST ? sqrt(rr / vv) : LEAP_MOST);
+    for (int32_t k = 0; k < model->topics; k++) {
+        double r = once[k] - start[k], v = twice[k] - once[k] - r;
+        double next = start[k] + s * (2 * r + s * v), least = model->alpha[k] * share;
+        sum += theta[k] = next > least ? next : least;
+    }
+    for (int32_t k = 0; k < model->topics; k++)
+        theta[k] *= 1 / sum;
+}
+
 double fold_in(const struct fold_model *model, const int32_t *word, const int32_t *count, int64_t pairs,
                double *theta, double *room)
 {
-    double tokens = 0, gap = 0;
+    size_t topics = (size_t)model->topics, size = topics * sizeof *theta;
+    double *a = room, *sum = a + topics, *start = sum + topics, *once = start + topics, *twice = once + topics;
+    double tokens = 0, gap = 0, before = HUGE_VAL; /* HUGE_VAL: no leap to be judged */
     for (int64_t i = 0; i < pairs; i++)
         tokens += count[i];
-    for (int32_t k = 0; k < model->topics; k++)
+    for (size_t k = 0; k < topics; k++)
         theta[k] = model->alpha[k] / model->alpha_sum;
-    for (int i = 0; tokens > 0 && i < FOLD_MOST; i++) {
-        gap = step(model, word, count, pairs, tokens, theta, room, room + model->topics) / tokens;
+    for (int i = 0; tokens > 0 && i < FOLD_MOST; i += 2) {
+        if (before < HUGE_VAL)
+            leap(model, tokens, start, once, twice, theta);
+        memcpy(start, theta, size);
+        gap = step(model, word, count, pairs, tokens, theta, a, sum) / tokens;
         if (gap <= FOLD_GAP)
             break;
+        if (gap > before) {
+            memcpy(theta, twice, size);
+            before = HUGE_VAL;
+            continue;
+        }
+        memcpy(once, theta, size);
+        gap = before = step(model, word, count, pairs, tokens, theta, a, sum) / tokens;
+        if (gap <= FOLD_GAP)
+            break;
+        memcpy(twice, theta, size);
     }
     return gap;
 }

@@ -20,7 +20,10 @@
  *
  *     max L - L(theta) <= max_k g_k - (N + sum alpha),   where  theta'_k / theta_k = g_k / (N + sum alpha),
  *
- * theta' being the next step; so the proof costs nothing.
+ * theta' being the next step; so the proof costs nothing.  After two steps a leap goes on where they point
+ * (Varadhan, Roland, "Simple and globally convergent methods for accelerating the convergence of any EM
+ * algorithm", Scand. J. Stat. 35, 2008, scheme S3), and is taken back where the gap grows by it: on
+ * news20 11.5 steps instead of 20.7 with 100 topics, 29 instead of 84 with 1,000.
  *
  * This is the maximum a posteriori under Dirichlet(alpha + 1).  Asuncion, Welling, Smyth, Teh, "On smoothing
  * and inference for topic models" (UAI 2009), show that MAP, variational Bayes and CVB0 differ in offsets of
@@ -35,7 +38,7 @@
 
 #include "lda.h"
 
-enum { FOLD_MOST = 1000 };
+enum { FOLD_MOST = 1000, FOLD_ROOM = 5 };
 #define FOLD_GAP 1e-5
 
 struct fold_model {
@@ -65,7 +68,8 @@ void fold_close(struct fold_model *model);
 
 /* theta [topics] of the document with these (word, count), `pairs` of them; counts may be 0.  Sums to 1 but
  * for rounding, and is the prior where there are no tokens.  A topic that no token has, or a word that was
- * never seen, has phi from beta alone.  room: [2 x topics].  Answers the gap in nats for each token. */
+ * never seen, has phi from beta alone.  room: [FOLD_ROOM x topics].  Answers the gap in nats
+ * for each token, that of the theta before the last step, which can only be more. */
 double fold_in(const struct fold_model *model, const int32_t *word, const int32_t *count, int64_t pairs,
                double *theta, double *room);
 

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { PARTS_MOST = 64, ROOM_MOST = 1 << 20 /* topics of all parts' rooms together */ };
+enum { ROOM = 1 + FOLD_ROOM, PARTS_MOST = 64, ROOM_MOST = 1 << 19 /* topics of all parts together */ };
 
 struct heldout {
     const struct problem *problem;
@@ -20,7 +20,7 @@ struct heldout {
     int64_t tokens;                         /* evaluated */
     double *score;                          /* [documents] log-likelihood of the evaluated half */
     int64_t parts;
-    double *room;                           /* [parts x 3 x topics] */
+    double *room;                           /* [parts x ROOM x topics] */
 };
 
 /* Token number t is evaluated where t is odd. */
@@ -120,7 +120,7 @@ static int prepare(struct heldout *heldout, struct rondo_error *err)
     heldout->needed = host->alloc((size_t)(problem->words + 1) * sizeof *heldout->needed);
     heldout->evaluated = host->alloc((size_t)(pairs + 1) * sizeof *heldout->evaluated);
     heldout->score = host->alloc((size_t)(heldout->documents + 1) * sizeof *heldout->score);
-    heldout->room = host->alloc((size_t)(heldout->parts * 3 * problem->topics) * sizeof *heldout->room);
+    heldout->room = host->alloc((size_t)(heldout->parts * ROOM * problem->topics) * sizeof *heldout->room);
     if (!number || !heldout->needed || !heldout->evaluated || !heldout->score || !heldout->room) {
         host->free(number);
         return no_memory(err);
@@ -170,7 +170,7 @@ static int score_part(void *context, int64_t part)
 {
     struct heldout *heldout = context;
     int64_t topics = heldout->model.topics;
-    double *theta = heldout->room + part * 3 * topics, *room = theta + topics;
+    double *theta = heldout->room + part * ROOM * topics, *room = theta + topics;
     int64_t lo = heldout->documents * part / heldout->parts, hi = heldout->documents * (part + 1) / heldout->parts;
     for (int64_t d = lo; d < hi; d++) {
         int64_t at = heldout->first[d], pairs = heldout->first[d + 1] - at;

@@ -18,7 +18,7 @@ struct prediction {
     struct bag bag;
     int64_t tall;                   /* rows of a block */
     double *theta;                  /* [tall x topics] */
-    double *room;                   /* [3 x topics] */
+    double *room;                   /* [(1 + FOLD_ROOM) x topics] */
     int32_t *observed, *evaluated;  /* [columns] */
     double tokens, halves, score;   /* of all documents; evaluated, and their log-likelihood */
 };
@@ -37,7 +37,7 @@ static int make_room(struct prediction *p)
     int64_t topics = p->model.topics, columns = p->what->data->cols;
     p->tall = BLOCK / topics > 1 ? BLOCK / topics : 1;
     p->theta = p->host->alloc((size_t)(p->tall * topics) * sizeof *p->theta);
-    p->room = p->host->alloc((size_t)(3 * topics) * sizeof *p->room);
+    p->room = p->host->alloc((size_t)((1 + FOLD_ROOM) * topics) * sizeof *p->room);
     p->observed = p->host->alloc((size_t)(columns + 1) * sizeof *p->observed);
     p->evaluated = p->host->alloc((size_t)(columns + 1) * sizeof *p->evaluated);
     if (!p->theta || !p->room || !p->observed || !p->evaluated)

@@ -20,7 +20,7 @@ static void open_all(struct fold_model *model, struct corpus *corpus)
 static double fold_row(const struct fold_model *model, const int32_t *times, double *theta)
 {
     int32_t word[WORDS_MOST];
-    double room[2 * TOPICS_MOST];
+    double room[FOLD_ROOM * TOPICS_MOST];
     for (int32_t w = 0; w < model->words; w++)
         word[w] = w;
     return fold_in(model, word, times, model->words, theta, room);
@@ -135,7 +135,7 @@ Test(fold, words_asked_for_are_numbered_as_they_are_asked_for)
     struct corpus corpus;
     struct fold_model all, some;
     const int32_t asked[3] = { 0, 7, 30 }, its[3] = { 0, 1, 2 }, count[3] = { 3, 1, 2 };
-    double theta[K], few[K], room[2 * K];
+    double theta[K], few[K], room[FOLD_ROOM * K];
     corpus_make(&corpus, D, V, K);
     open_all(&all, &corpus);
     cr_assert_eq(fold_open(&some, &corpus.problem, asked, 3, NULL), RONDO_OK);

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import pathlib
 import unittest
 
 import numpy as np
@@ -77,9 +78,10 @@ class Data(support.Case, Refusing):
 
     def test_it_goes_through_every_sparse_format_and_comes_back(self):
         rng = np.random.default_rng(5)
-        x = sp.csr_matrix(rng.poisson(0.3, (60, 41)) * rng.integers(1, 9, (60, 41)))
+        x = rng.poisson(0.3, (60, 41)) * rng.integers(1, 9, (60, 41))
         x[7] = 0
         x[:, 40] = 0
+        x = sp.csr_matrix(x)
         scipy.io.mmwrite(self.path("x.mtx"), x, field="integer")
         first = self.convert("x.mtx", "docword.x.txt")
         np.testing.assert_array_equal(read_docword(first), x.toarray())
@@ -129,6 +131,54 @@ class Data(support.Case, Refusing):
         for name in ("x.mtx", "docword.x.txt"):
             self.run_job(self.spec(name, "y.npy"), "out." + name)
         self.assertEqual(self.result("out.x.mtx")["model_sha256"], self.result("out.docword.x.txt")["model_sha256"])
+
+
+class Made(support.Case, Refusing):
+    def make(self, name, *words):
+        done = call("data", "generate", "lda", "--out", self.path(name), *words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(self.path(name, "vocab.txt"), encoding="ascii") as stream:
+            vocabulary = stream.read().splitlines()
+        with open(self.path(name, "job.json"), encoding="ascii") as stream:
+            spec = json.load(stream)
+        return read_docword(self.path(name, "docword.txt.gz")), vocabulary, np.load(self.path(name, "topics.npy")), spec
+
+    def test_bars_are_rows_and_columns_of_a_square(self):
+        x, words, phi, spec = self.make("bars", "--documents", "500")
+        self.assertEqual((x.shape, len(words), phi.shape), ((500, 100), 100, (20, 100)))
+        self.assertEqual((words[0], words[37], words[99]), ("r0c0", "r3c7", "r9c9"))
+        square = phi.reshape(20, 10, 10)
+        for k in range(10):
+            np.testing.assert_array_equal(square[k].nonzero(), [[k] * 10, range(10)])
+            np.testing.assert_array_equal(square[10 + k].nonzero(), [range(10), [k] * 10])
+        self.assertEqual((spec["app"], spec["params"], sorted(spec["data"])),
+                         ("lda", {"topics": 20}, ["docs", "vocab"]))
+        self.assertAlmostEqual(x.sum() / 500, 100, delta=4 * np.sqrt(100 / 500))
+
+    def test_zipf_falls_as_the_rank(self):
+        x, words, phi, _ = self.make("zipf", "--design", "zipf", "--documents", "800", "--words", "300",
+                                     "--topics", "40", "--tokens", "50", "--beta", "0.2")
+        self.assertEqual((x.shape, len(words), phi.shape), ((800, 300), 300, (40, 300)))
+        np.testing.assert_allclose(phi.sum(axis=1), 1, rtol=1e-12)
+        p = 1 / np.arange(1, 301) / np.sum(1 / np.arange(1, 301))
+        off = np.abs(x.sum(axis=0) / x.sum() - p)  # 40 draws of a Dirichlet with shapes 0.2 x 300 p
+        self.assertLess((off / np.sqrt(p * (1 - p) / 61 / 40)).max(), 5)
+
+    def test_the_same_options_make_the_same_bytes(self):
+        for name, seed in (("a", "7"), ("b", "7"), ("c", "8")):
+            self.make(name, "--design", "zipf", "--documents", "100", "--words", "50", "--topics", "3", "--seed", seed)
+        def read(name):
+            return [pathlib.Path(self.path(name, f)).read_bytes() for f in ("docword.txt.gz", "vocab.txt", "topics.npy")]
+        self.assertEqual(read("a"), read("b"))
+        self.assertNotEqual(read("a")[0], read("c")[0])
+
+    def test_what_cannot_be_made_is_named(self):
+        for words, says in ((("--words", "99"), "--words: must be a square"), (("--alpha", "0"), "--alpha: must be"),
+                            (("--topics", "3"), "--topics has no meaning for --design bars"),
+                            (("--rows", "3"), "--rows has no meaning"), (("--design", "ar"), "--design has no \"ar\""),
+                            (("--format", "npy"), "--format has no meaning for lda")):
+            self.refused(call("data", "generate", "lda", "--out", self.path("no"), *words), says)
+        self.assertFalse(os.path.exists(self.path("no")))
 
 
 class App(installed.Case, Refusing):

@@ -2,7 +2,7 @@
 
 #include "core/base/file.h"
 #include "core/base/mem.h"
-#include "core/data/corpus.h"
+#include "core/data/documents.h"
 #include "core/data/number.h"
 #include "tools/cli.h"
 
@@ -55,7 +55,7 @@ static const char *const format_names[] = { "npy",    "mtx",    "svm", "npy.gz",
 /* Of one app or the other. */
 union recipe {
     struct data_recipe lasso;
-    struct corpus_recipe lda;
+    struct documents_recipe lda;
 };
 
 /* What each design is made with unless told otherwise; block 0 is all columns. */
@@ -66,8 +66,8 @@ static const union recipe usual[DESIGNS] = {
                          .heritability = 0.5 },
     [SPARSE].lasso = { .design = DATA_DESIGN_SPARSE, .rows = 10000, .cols = 20000, .density = 0.001,
                        .causes = 200, .amplitude = 1, .noise = 1 },
-    [BARS].lda = { .design = CORPUS_BARS, .documents = 2000, .words = 100, .tokens = 100, .alpha = 0.2 },
-    [ZIPF].lda = { .design = CORPUS_ZIPF, .documents = 5000, .words = 10000, .topics = 50, .tokens = 100,
+    [BARS].lda = { .design = DOCUMENTS_BARS, .documents = 2000, .words = 100, .tokens = 100, .alpha = 0.2 },
+    [ZIPF].lda = { .design = DOCUMENTS_ZIPF, .documents = 5000, .words = 10000, .topics = 50, .tokens = 100,
                    .alpha = 0.1, .beta = 0.05 },
 };
 
@@ -89,12 +89,12 @@ static const struct field {
     { "noise", false, 1 << AR | 1 << SPARSE, offsetof(struct data_recipe, noise) },
     { "heritability", false, 1 << GENOTYPE, offsetof(struct data_recipe, heritability) },
     { "missing", false, 1 << GENOTYPE, offsetof(struct data_recipe, missing) },
-    { "documents", true, ALL_LDA, offsetof(struct corpus_recipe, documents) },
-    { "words", true, ALL_LDA, offsetof(struct corpus_recipe, words) },
-    { "topics", true, 1 << ZIPF, offsetof(struct corpus_recipe, topics) },
-    { "tokens", false, ALL_LDA, offsetof(struct corpus_recipe, tokens) },
-    { "alpha", false, ALL_LDA, offsetof(struct corpus_recipe, alpha) },
-    { "beta", false, 1 << ZIPF, offsetof(struct corpus_recipe, beta) },
+    { "documents", true, ALL_LDA, offsetof(struct documents_recipe, documents) },
+    { "words", true, ALL_LDA, offsetof(struct documents_recipe, words) },
+    { "topics", true, 1 << ZIPF, offsetof(struct documents_recipe, topics) },
+    { "tokens", false, ALL_LDA, offsetof(struct documents_recipe, tokens) },
+    { "alpha", false, ALL_LDA, offsetof(struct documents_recipe, alpha) },
+    { "beta", false, 1 << ZIPF, offsetof(struct documents_recipe, beta) },
 };
 enum { FIELDS = sizeof fields / sizeof fields[0] };
 
@@ -320,12 +320,12 @@ static int write_words(const struct order *order)
 {
     struct file_atomic file;
     struct rondo_error err = { 0 };
-    const struct corpus_recipe *recipe = &order->recipe.lda;
-    char name[CORPUS_NAME];
+    const struct documents_recipe *recipe = &order->recipe.lda;
+    char name[DOCUMENTS_NAME];
     if (file_begin(&file, order->dir, "vocab.txt", &err))
         return cli_fail(&err);
     for (int64_t w = 0; w < recipe->words; w++) {
-        corpus_name(recipe, w, name);
+        documents_name(recipe, w, name);
         fprintf(file.stream, "%s\n", name);
     }
     if (file_commit(&file, &err))
@@ -334,9 +334,9 @@ static int write_words(const struct order *order)
     return 0;
 }
 
-static int write_corpus(const struct order *order, const struct data_set *set, const double *topics)
+static int write_documents(const struct order *order, const struct data_set *set, const double *topics)
 {
-    int64_t many = corpus_topics(&order->recipe.lda);
+    int64_t many = documents_topics(&order->recipe.lda);
     char path[4096], params[64];
     snprintf(path, sizeof path, "%.4000s/docword.txt.gz", order->dir);
     snprintf(params, sizeof params, "\"topics\": %lld", (long long)many);
@@ -354,9 +354,9 @@ static int generate_lda(const struct order *order)
     struct data_set *set;
     double *topics;
     struct rondo_error err = { 0 };
-    if (corpus_generate(&order->recipe.lda, &set, &topics, &err))
+    if (documents_generate(&order->recipe.lda, &set, &topics, &err))
         return refused(&err);
-    int status = file_make_dir(order->dir, &err) ? cli_fail(&err) : write_corpus(order, set, topics);
+    int status = file_make_dir(order->dir, &err) ? cli_fail(&err) : write_documents(order, set, topics);
     data_free(set);
     mem_free(topics);
     return status;

@@ -40,7 +40,7 @@ const struct cli_command cli_commands[] = {
       "usage: rondo predict --model OUT-DIR --data FILE --out FILE [--y FILE] [--covariates FILE]\n"
       "                     [--index-base 0|1] [--json] [--quiet] [--KEY VALUE]...\n\n"
       "  --model OUT-DIR     the output directory of a job that is completed\n"
-      "  --data FILE         a row for each prediction: svmlight, Matrix Market, .npy or .bed\n"
+      "  --data FILE         a row for each prediction: svmlight, Matrix Market, .npy, docword or .bed\n"
       "  --out FILE          .txt, .tsv, .csv or .npy: a row for each row; appears whole or not at all\n"
       "  --y FILE            what is true: says how far the predictions are from it; else the labels\n"
       "                      that the data's file bears, where the job's y were such\n"

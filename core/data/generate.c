@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-/* Streams of rng.h; data have 100 to 110; haplotype.c has 104 to 106 for genotypes, corpus.c
+/* Streams of rng.h; data have 100 to 110; haplotype.c has 104 to 106 for genotypes, documents.c
  * 107 to 110. */
 enum { VALUES = 100, CAUSES, EFFECTS, NOISE, GAPS = 106 };
 

@@ -141,7 +141,8 @@ class Made(support.Case, Refusing):
             vocabulary = stream.read().splitlines()
         with open(self.path(name, "job.json"), encoding="ascii") as stream:
             spec = json.load(stream)
-        return read_docword(self.path(name, "docword.txt.gz")), vocabulary, np.load(self.path(name, "topics.npy")), spec
+        return (read_docword(self.path(name, "docword.txt.gz")), vocabulary, np.load(self.path(name, "topics.npy")),
+                spec)
 
     def test_bars_are_rows_and_columns_of_a_square(self):
         x, words, phi, spec = self.make("bars", "--documents", "500")
@@ -168,7 +169,8 @@ class Made(support.Case, Refusing):
         for name, seed in (("a", "7"), ("b", "7"), ("c", "8")):
             self.make(name, "--design", "zipf", "--documents", "100", "--words", "50", "--topics", "3", "--seed", seed)
         def read(name):
-            return [pathlib.Path(self.path(name, f)).read_bytes() for f in ("docword.txt.gz", "vocab.txt", "topics.npy")]
+            return [pathlib.Path(self.path(name, made)).read_bytes()
+                    for made in ("docword.txt.gz", "vocab.txt", "topics.npy")]
         self.assertEqual(read("a"), read("b"))
         self.assertNotEqual(read("a")[0], read("c")[0])
 

@@ -1,4 +1,4 @@
-#include "core/data/corpus.h"
+#include "core/data/documents.h"
 
 #include "core/base/mem.h"
 #include "core/data/matrix.h"
@@ -21,7 +21,7 @@ struct draws {
 };
 
 struct making {
-    const struct corpus_recipe *recipe;
+    const struct documents_recipe *recipe;
     int64_t topics;
     double *truth;    /* [topics x words] column-major */
     double *phi;      /* [topics x words] row-major: sums of a topic's shares up to each word */
@@ -95,34 +95,34 @@ static int64_t pick(const double *sum, int64_t count, double u)
 
 /* ---- topics ------------------------------------------------------------------------------------- */
 
-static int64_t side_of(const struct corpus_recipe *recipe)
+static int64_t side_of(const struct documents_recipe *recipe)
 {
     return (int64_t)llround(sqrt((double)recipe->words));
 }
 
-int64_t corpus_topics(const struct corpus_recipe *recipe)
+int64_t documents_topics(const struct documents_recipe *recipe)
 {
-    return recipe->design == CORPUS_BARS ? 2 * side_of(recipe) : recipe->topics;
+    return recipe->design == DOCUMENTS_BARS ? 2 * side_of(recipe) : recipe->topics;
 }
 
-void corpus_name(const struct corpus_recipe *recipe, int64_t word, char out[CORPUS_NAME])
+void documents_name(const struct documents_recipe *recipe, int64_t word, char out[DOCUMENTS_NAME])
 {
     int64_t side = side_of(recipe);
-    if (recipe->design == CORPUS_BARS)
-        snprintf(out, CORPUS_NAME, "r%" PRId64 "c%" PRId64, word / side, word % side);
+    if (recipe->design == DOCUMENTS_BARS)
+        snprintf(out, DOCUMENTS_NAME, "r%" PRId64 "c%" PRId64, word / side, word % side);
     else
-        snprintf(out, CORPUS_NAME, "w%06" PRId64, word);
+        snprintf(out, DOCUMENTS_NAME, "w%06" PRId64, word);
 }
 
 /* Row k, or column k - side. */
-static void make_bar(const struct corpus_recipe *r, int64_t k, double *phi)
+static void make_bar(const struct documents_recipe *r, int64_t k, double *phi)
 {
     int64_t side = side_of(r);
     for (int64_t w = 0; w < r->words; w++)
         phi[w] = (k < side ? w / side == k : w % side == k - side) ? 1 / (double)side : 0;
 }
 
-static void make_zipf(const struct corpus_recipe *r, int64_t k, double *phi)
+static void make_zipf(const struct documents_recipe *r, int64_t k, double *phi)
 {
     struct draws draws = { .seed = r->seed, .place = k, .stream = TOPICS };
     double harmonic = 0;
@@ -135,9 +135,9 @@ static void make_zipf(const struct corpus_recipe *r, int64_t k, double *phi)
 
 static void make_topic(const struct making *m, int64_t k)
 {
-    const struct corpus_recipe *r = m->recipe;
+    const struct documents_recipe *r = m->recipe;
     double *phi = m->phi + k * r->words;
-    (r->design == CORPUS_BARS ? make_bar : make_zipf)(r, k, phi);
+    (r->design == DOCUMENTS_BARS ? make_bar : make_zipf)(r, k, phi);
     for (int64_t w = 0; w < r->words; w++)
         m->truth[k + w * m->topics] = phi[w];
     to_sums(phi, r->words);
@@ -146,7 +146,7 @@ static void make_topic(const struct making *m, int64_t k)
 /* ---- documents ---------------------------------------------------------------------------------- */
 
 /* Poisson: the arrivals within `mean`, one after an exponential wait. */
-static int64_t draw_length(const struct corpus_recipe *r, int64_t document)
+static int64_t draw_length(const struct documents_recipe *r, int64_t document)
 {
     struct draws draws = { .seed = r->seed, .place = document, .stream = LENGTHS };
     int64_t length = 0;
@@ -158,7 +158,7 @@ static int64_t draw_length(const struct corpus_recipe *r, int64_t document)
 /* Counts the document's words; returns how many of them are in m->touched. */
 static int64_t draw_document(struct making *m, int64_t document)
 {
-    const struct corpus_recipe *r = m->recipe;
+    const struct documents_recipe *r = m->recipe;
     struct draws shares = { .seed = r->seed, .place = document, .stream = SHARES };
     struct draws draws = { .seed = r->seed, .place = document, .stream = TOKENS };
     for (int64_t k = 0; k < m->topics; k++)
@@ -216,9 +216,9 @@ static int make_documents(struct making *m, struct data_set *set, struct rondo_e
 
 /* ---- the door ------------------------------------------------------------------------------------ */
 
-static int check(const struct corpus_recipe *r, struct rondo_error *err)
+static int check(const struct documents_recipe *r, struct rondo_error *err)
 {
-    bool bars = r->design == CORPUS_BARS;
+    bool bars = r->design == DOCUMENTS_BARS;
     int64_t side = r->words >= 4 && r->words <= WORDS_MOST ? side_of(r) : 0;
     const struct {
         const char *name, *range;
@@ -235,16 +235,16 @@ static int check(const struct corpus_recipe *r, struct rondo_error *err)
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
         if (!rules[i].good)
             return rondo_error_set(err, RONDO_EINPUT, rules[i].name, NULL, "must be %s", rules[i].range);
-    return matrix_enough_memory(2 * (size_t)corpus_topics(r) * (size_t)r->words * sizeof(double), "", err);
+    return matrix_enough_memory(2 * (size_t)documents_topics(r) * (size_t)r->words * sizeof(double), "", err);
 }
 
-int corpus_generate(const struct corpus_recipe *recipe, struct data_set **set, double **topics,
-                    struct rondo_error *err)
+int documents_generate(const struct documents_recipe *recipe, struct data_set **set, double **topics,
+                       struct rondo_error *err)
 {
     int code = check(recipe, err);
     if (code)
         return code;
-    size_t words = (size_t)recipe->words, many = (size_t)corpus_topics(recipe);
+    size_t words = (size_t)recipe->words, many = (size_t)documents_topics(recipe);
     struct making m = { .recipe = recipe, .topics = (int64_t)many,
                         .truth = mem_alloc(many * words * sizeof *m.truth),
                         .phi = mem_alloc(many * words * sizeof *m.phi),

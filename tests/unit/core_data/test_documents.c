@@ -1,35 +1,35 @@
 /* Expected figures come from the recipe's closed forms: Poisson lengths, Dirichlet means and variances. */
-#include "core/data/corpus.h"
+#include "core/data/documents.h"
 
 #include "tests/support/brutal.h"
 #include "tests/unit/core_data/scratch.h"
 
 #include <math.h>
 
-static const struct corpus_recipe bars = { .design = CORPUS_BARS, .documents = 3000, .words = 25, .tokens = 40,
+static const struct documents_recipe bars = { .design = DOCUMENTS_BARS, .documents = 3000, .words = 25, .tokens = 40,
                                            .alpha = 0.5, .seed = 4 };
-static const struct corpus_recipe zipf = { .design = CORPUS_ZIPF, .documents = 2000, .words = 400, .topics = 30,
+static const struct documents_recipe zipf = { .design = DOCUMENTS_ZIPF, .documents = 2000, .words = 400, .topics = 30,
                                            .tokens = 60, .alpha = 0.1, .beta = 0.05, .seed = 5 };
 
-static struct data_set *make(struct corpus_recipe recipe, double **topics)
+static struct data_set *make(struct documents_recipe recipe, double **topics)
 {
     struct data_set *set;
     struct rondo_error err = { 0 };
-    cr_assert_eq(corpus_generate(&recipe, &set, topics, &err), RONDO_OK, "%s %s", err.where, err.what);
+    cr_assert_eq(documents_generate(&recipe, &set, topics, &err), RONDO_OK, "%s %s", err.where, err.what);
     cr_assert(set->x.sparse && set->x.rows == recipe.documents && set->x.cols == recipe.words);
     return set;
 }
 
-Test(corpus, a_bar_is_a_row_or_a_column_of_the_square)
+Test(documents, a_bar_is_a_row_or_a_column_of_the_square)
 {
     double *topics;
     struct data_set *set = make(bars, &topics);
-    char name[CORPUS_NAME];
-    cr_assert_eq(corpus_topics(&bars), 10);
+    char name[DOCUMENTS_NAME];
+    cr_assert_eq(documents_topics(&bars), 10);
     for (int k = 0; k < 10; k++)
         for (int w = 0; w < 25; w++)
             cr_expect_eq(topics[k + 10 * w], (k < 5 ? w / 5 == k : w % 5 == k - 5) ? 0.2 : 0);
-    corpus_name(&bars, 13, name);
+    documents_name(&bars, 13, name);
     cr_expect_str_eq(name, "r2c3");
     mem_free(topics);
     data_free(set);
@@ -37,7 +37,7 @@ Test(corpus, a_bar_is_a_row_or_a_column_of_the_square)
 
 /* Poisson(m): mean m, variance m; of n documents the mean is off by sqrt(m / n), and the variance by
  * about sqrt(2 / n) of it. */
-static void lengths_are_poisson(const struct corpus_recipe *recipe, const struct rondo_matrix *x)
+static void lengths_are_poisson(const struct documents_recipe *recipe, const struct rondo_matrix *x)
 {
     double *length = mem_calloc((size_t)x->rows, sizeof *length), sum = 0, squares = 0;
     for (int64_t at = 0; at < x->nnz; at++) {
@@ -55,12 +55,12 @@ static void lengths_are_poisson(const struct corpus_recipe *recipe, const struct
 }
 
 /* The share of each word among all tokens is the mean of phi over the topics, each as frequent as any. */
-Test(corpus, documents_are_of_their_topics_and_of_poisson_lengths)
+Test(documents, documents_are_of_their_topics_and_of_poisson_lengths)
 {
-    const struct corpus_recipe *const recipes[] = { &bars, &zipf };
+    const struct documents_recipe *const recipes[] = { &bars, &zipf };
     for (int i = 0; i < 2; i++) {
         double *topics, tokens = 0, off = 0;
-        int64_t many = corpus_topics(recipes[i]);
+        int64_t many = documents_topics(recipes[i]);
         struct data_set *set = make(*recipes[i], &topics);
         const struct rondo_matrix *x = &set->x;
         lengths_are_poisson(recipes[i], x);
@@ -81,10 +81,10 @@ Test(corpus, documents_are_of_their_topics_and_of_poisson_lengths)
 }
 
 /* phi_kw ~ Dirichlet with shapes a_w of sum A: mean a_w / A. */
-Test(corpus, zipfs_topics_are_shares_whose_means_fall_as_the_rank)
+Test(documents, zipfs_topics_are_shares_whose_means_fall_as_the_rank)
 {
     enum { TOPICS = 3000, WORDS = 50 };
-    struct corpus_recipe recipe = zipf;
+    struct documents_recipe recipe = zipf;
     recipe.documents = 1;
     recipe.topics = TOPICS;
     recipe.words = WORDS;
@@ -106,16 +106,16 @@ Test(corpus, zipfs_topics_are_shares_whose_means_fall_as_the_rank)
             mean += topics[k + TOPICS * w] / TOPICS;
         cr_expect_float_eq(mean, wanted, 4.5 * sqrt(wanted * (1 - wanted) / (total + 1) / TOPICS), "word %d", w);
     }
-    char name[CORPUS_NAME];
-    corpus_name(&recipe, 123, name);
+    char name[DOCUMENTS_NAME];
+    documents_name(&recipe, 123, name);
     cr_expect_str_eq(name, "w000123");
     mem_free(topics);
     data_free(set);
 }
 
-Test(corpus, the_smallest_shapes_make_no_number_that_is_none)
+Test(documents, the_smallest_shapes_make_no_number_that_is_none)
 {
-    struct corpus_recipe recipe = zipf;
+    struct documents_recipe recipe = zipf;
     recipe.alpha = 1e-9;
     recipe.beta = 1e-9;
     recipe.documents = 50;
@@ -128,10 +128,10 @@ Test(corpus, the_smallest_shapes_make_no_number_that_is_none)
     data_free(set);
 }
 
-Test(corpus, a_recipe_makes_the_same_and_another_seed_something_else)
+Test(documents, a_recipe_makes_the_same_and_another_seed_something_else)
 {
     double *one, *two, *three;
-    struct corpus_recipe other = zipf;
+    struct documents_recipe other = zipf;
     other.seed++;
     struct data_set *a = make(zipf, &one), *b = make(zipf, &two), *c = make(other, &three);
     size_t bytes = (size_t)(zipf.topics * zipf.words) * sizeof *one;
@@ -149,10 +149,10 @@ Test(corpus, a_recipe_makes_the_same_and_another_seed_something_else)
 }
 
 /* Documents are keyed by their number: more of them change none. */
-Test(corpus, more_documents_leave_the_first_as_they_are)
+Test(documents, more_documents_leave_the_first_as_they_are)
 {
     double *one, *two;
-    struct corpus_recipe fewer = bars;
+    struct documents_recipe fewer = bars;
     fewer.documents = 100;
     struct data_set *all = make(bars, &one), *some = make(fewer, &two);
     for (int64_t w = 0; w < 25; w++)
@@ -164,12 +164,12 @@ Test(corpus, more_documents_leave_the_first_as_they_are)
     data_free(some);
 }
 
-Test(corpus, a_recipe_that_cannot_be_is_named)
+Test(documents, a_recipe_that_cannot_be_is_named)
 {
     struct rondo_error err = { 0 };
     struct data_set *set = NULL;
     double *topics;
-    struct corpus_recipe bad[7] = { bars, bars, bars, zipf, zipf, zipf, zipf };
+    struct documents_recipe bad[7] = { bars, bars, bars, zipf, zipf, zipf, zipf };
     static const char *const names[] = { "words", "tokens", "documents", "topics", "alpha", "beta", "words" };
     bad[0].words = 26;
     bad[1].tokens = 0;
@@ -179,7 +179,7 @@ Test(corpus, a_recipe_that_cannot_be_is_named)
     bad[5].beta = -1;
     bad[6].words = 1 << 25;
     for (int i = 0; i < 7; i++, err = (struct rondo_error){ 0 }) {
-        cr_expect_eq(corpus_generate(&bad[i], &set, &topics, &err), RONDO_EINPUT);
+        cr_expect_eq(documents_generate(&bad[i], &set, &topics, &err), RONDO_EINPUT);
         cr_expect_str_eq(err.where, names[i]);
     }
 }
@@ -189,15 +189,15 @@ static int trial(void *what)
     double *topics = NULL;
     struct data_set *set = NULL;
     struct rondo_error err = { 0 };
-    int code = corpus_generate(what, &set, &topics, &err);
+    int code = documents_generate(what, &set, &topics, &err);
     mem_free(topics);
     data_free(set);
     return code;
 }
 
-Test(corpus, any_allocation_may_fail)
+Test(documents, any_allocation_may_fail)
 {
-    struct corpus_recipe recipe = bars;
+    struct documents_recipe recipe = bars;
     recipe.documents = 3;
     cr_expect_geq(brutal_run(trial, &recipe), 8);
 }

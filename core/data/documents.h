@@ -1,4 +1,4 @@
-/* corpus.h - made documents whose topics are known.
+/* documents.h - made documents whose topics are known.
  *
  * Place:   core/data, floor 1; used by tools/made.c and tests.
  * Threads: one.
@@ -12,15 +12,15 @@
  *   zipf  phi_k ~ Dirichlet(beta words p), where p_w falls as 1 / (w + 1): frequent words are frequent in
  *         every topic, rare ones in few
  */
-#ifndef CORPUS_H
-#define CORPUS_H
+#ifndef DOCUMENTS_H
+#define DOCUMENTS_H
 
 #include "core/data/data.h"
 
-enum corpus_design { CORPUS_BARS, CORPUS_ZIPF };
+enum documents_design { DOCUMENTS_BARS, DOCUMENTS_ZIPF };
 
-struct corpus_recipe {
-    enum corpus_design design;
+struct documents_recipe {
+    enum documents_design design;
     int64_t documents, words;
     int64_t topics; /* zipf */
     double tokens;  /* the mean length of a document */
@@ -30,14 +30,14 @@ struct corpus_recipe {
 };
 
 /* Of bars two for each row of the square. */
-int64_t corpus_topics(const struct corpus_recipe *recipe);
+int64_t documents_topics(const struct documents_recipe *recipe);
 /* A word's name: "r0c3", "w000123". */
-enum { CORPUS_NAME = 48 };
-void corpus_name(const struct corpus_recipe *recipe, int64_t word, char out[CORPUS_NAME]);
+enum { DOCUMENTS_NAME = 48 };
+void documents_name(const struct documents_recipe *recipe, int64_t word, char out[DOCUMENTS_NAME]);
 
 /* documents x words, sparse, and phi [topics x words] column-major (mem_free), a pure function of the
  * recipe.  RONDO_EINPUT with the recipe's field. */
-int corpus_generate(const struct corpus_recipe *recipe, struct data_set **set, double **topics,
-                    struct rondo_error *err) RONDO_MUST_CHECK;
+int documents_generate(const struct documents_recipe *recipe, struct data_set **set, double **topics,
+                       struct rondo_error *err) RONDO_MUST_CHECK;
 
 #endif

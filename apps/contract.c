@@ -16,6 +16,7 @@ static const int64_t VARIABLES_MOST = INT64_C(1) << 40;
 enum {
     BEFORE_PREDICT = offsetof(struct rondo_app, predict_options),
     BEFORE_PREVIEW = offsetof(struct rondo_app, preview),
+    BEFORE_CONCLUDE = offsetof(struct rondo_app, conclude),
 };
 
 /* What is checked: the app, and where its errors stand. */
@@ -38,7 +39,8 @@ static int check_build(const struct check *check)
                                "the app asks for ABI %" PRIu32 " and this rondo offers %u", abi,
                                RONDO_APP_ABI);
     uint32_t size = check->app->size;
-    if (size == sizeof *check->app || size == BEFORE_PREDICT || size == BEFORE_PREVIEW)
+    if (size == sizeof *check->app || size == BEFORE_PREDICT || size == BEFORE_PREVIEW
+        || size == BEFORE_CONCLUDE)
         return RONDO_OK;
     return rondo_error_set(check->err, RONDO_EAPP, check->where, REBUILD,
                            "the app has %" PRIu32 " bytes and ABI %u has %zu", check->app->size, abi,
@@ -262,6 +264,11 @@ contract_predict_function *contract_coefficients(const struct rondo_app *app)
 contract_preview_function *contract_preview(const struct rondo_app *app)
 {
     return app->size > BEFORE_PREVIEW ? app->preview : NULL;
+}
+
+contract_conclude_function *contract_conclude(const struct rondo_app *app)
+{
+    return app->size > BEFORE_CONCLUDE ? app->conclude : NULL;
 }
 
 /* ---- the cut -------------------------------------------------------------------------------------- */

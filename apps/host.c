@@ -353,7 +353,7 @@ void host_init(struct rondo_host *host, const struct host_upcalls *upcalls)
         .given = job_given, .real = job_real, .integer = job_integer, .flag = job_flag,
         .text = job_text, .where = job_where, .matrix = matrix, .isa = host_isa, .say = say,
         .feed = upcalls->feed, .feed_all = upcalls->feed_all,
-        .block = upcalls->block, .create = upcalls->create, .each = each,
+        .block = upcalls->block, .shard = upcalls->shard, .create = upcalls->create, .each = each,
         .memory = job_memory_bytes, .touch = touch, .words = words, .release = release,
     };
 }

@@ -18,6 +18,7 @@ struct host_upcalls {
                  const double *delta, const double *violation);
     void (*feed_all)(struct rondo_head_link *link, const double *violation);
     const void *(*block)(const struct rondo_head_link *link, int32_t index);
+    const void *(*shard)(const struct rondo_head_link *link, int32_t index);
     int (*create)(struct rondo_output *output, const char *name, FILE **stream,
                   struct rondo_error *err);
 };
@@ -36,7 +37,7 @@ int host_options(const struct rondo_job *job, int role, struct data_options *opt
 void host_place(const struct rondo_job *job, const char *key, struct rondo_error *err);
 
 /* So many threads are there for an app's `each` until this is called with 0; then it has the team's, to
- * which the job's workers in this process belong. */
+ * which the job's workers in this process belong.  For callbacks beside which no worker runs. */
 void host_threads(struct rondo_job *job, int32_t threads);
 struct team *host_team(const struct rondo_job *job); /* borrowed until host_unload */
 

@@ -411,7 +411,7 @@ static void place(const struct rondo_model *model, struct rondo_error *err)
 
 static struct rondo_host host_of_model(void)
 {
-    static const struct host_upcalls none = { NULL, NULL, NULL, NULL };
+    static const struct host_upcalls none = { NULL, NULL, NULL, NULL, NULL };
     struct rondo_host host;
     host_init(&host, &none);
     host.matrix = beside;

@@ -198,6 +198,7 @@ void engine_destroy(struct engine *engine)
         if (engine->block_state[b])
             engine->app->block.destroy(engine->problem, engine->block_state[b]);
     mem_free(engine->block_state);
+    conclude_fini(engine);
     scheduler_destroy(engine->scheduler);
     snapshot_fini(&engine->safe, engine->layout.shards);
     snapshot_fini(&engine->making, engine->layout.shards);
@@ -397,8 +398,9 @@ void engine_stop(struct engine *engine, const char *reason, bool keep)
 
 void engine_stop_here(struct engine *engine, const char *reason)
 {
-    engine->stop_of_round = engine->stop_of_round || !engine->stop_asked;
-    engine_stop(engine, reason, true);
+    bool cancelled = engine->stop_asked && !engine->stop_keeps;
+    if (!cancelled && !engine->stop_of_round)
+        engine->stop_of_round = reason;
 }
 
 void engine_checkpoint(struct engine *engine)
@@ -427,6 +429,13 @@ const void *engine_block(const struct rondo_head_link *link, int32_t index)
     const struct engine *engine = (const struct engine *)link;
     return engine->block_state && index >= 0 && index < engine->layout.blocks
                ? engine->block_state[index] : NULL;
+}
+
+const void *engine_shard(const struct rondo_head_link *link, int32_t index)
+{
+    const struct engine *engine = (const struct engine *)link;
+    return engine->shard_state && index >= 0 && index < engine->layout.shards
+               ? engine->shard_state[index] : NULL;
 }
 
 struct rondo_head_link *engine_link(struct engine *engine)

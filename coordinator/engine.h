@@ -98,7 +98,8 @@ void engine_leave(struct engine *engine, int32_t worker);
 void engine_release(struct engine *engine, int32_t worker);
 /* The message is moved. */
 void engine_message(struct engine *engine, int32_t worker, struct message *message);
-/* Ends the job at the next boundary behind a commit.  keep: hand a checkpoint to the observer. */
+/* Ends the job at the next boundary behind a commit.  keep: hand a checkpoint to the observer, and where
+ * that round ends the job anyway it has ended by the round's word. */
 void engine_stop(struct engine *engine, const char *reason, bool keep);
 /* Hands a checkpoint of the next boundary to the observer; the job goes on. */
 void engine_checkpoint(struct engine *engine);
@@ -109,6 +110,7 @@ void engine_feed(struct rondo_head_link *link, int64_t count, const int64_t *var
                  const double *delta, const double *violation);
 void engine_feed_all(struct rondo_head_link *link, const double *violation);
 const void *engine_block(const struct rondo_head_link *link, int32_t index);
+const void *engine_shard(const struct rondo_head_link *link, int32_t index);
 /* The link that save gets. */
 struct rondo_head_link *engine_link(struct engine *engine);
 
@@ -116,6 +118,10 @@ struct rondo_head_link *engine_link(struct engine *engine);
 
 /* The next message to send; false: none.  The caller moves it on. */
 bool engine_outgoing(struct engine *engine, int32_t *worker, struct message *message);
+
+/* Of an engine that is DONE and has a head, once: where the layout is with_shards, shows the shards' states
+ * from now on; then has the app conclude.  Nothing of it is in a cut. */
+int engine_conclude(struct engine *engine, struct rondo_error *err) RONDO_MUST_CHECK;
 
 enum engine_state engine_state(const struct engine *engine);
 const char *engine_stop_reason(const struct engine *engine); /* "gap", ...; "error" where it failed */

@@ -1,7 +1,7 @@
 /* engine_i.h - the engine's parts, seen by its own files alone.
  *
  * Place:   coordinator, floor 3, private: engine.c, flight.c, plan.c, phase.c, order.c,
- *          couple.c, dispatch.c, snapshot.c.
+ *          couple.c, dispatch.c, snapshot.c, conclude.c.
  * Threads: one.
  */
 #ifndef ENGINE_I_H
@@ -116,12 +116,13 @@ struct engine {
     const char *stop_reason; /* a constant string */
     const char *stop_asked;  /* by engine_stop; NULL: not */
     bool stop_keeps;
+    const char *stop_of_round; /* a round is the job's last, and why; forgotten where it is rolled back */
     const char *ended;  /* a restored job had ended already, and why; NULL: it goes on */
-    bool stop_of_round; /* asked by a round: forgotten where that round is rolled back */
 
     void *head;
     struct scheduler *scheduler; /* NULL where nothing is sampled */
     void **block_state;          /* [layout.blocks] */
+    void **shard_state;          /* [layout.shards], of a job that has concluded; else NULL */
     int64_t committed, planned;  /* last round of each kind */
     int64_t updates, pair_dots;
     int64_t refetch; /* first restored plan whose couplings are to be fetched; beyond planned: none */
@@ -161,7 +162,10 @@ void engine_let_go(struct engine *engine, int32_t worker, const char *why);
 /* Fails for an order that the app may not give. */
 int engine_app_wrong(struct engine *engine, const char *what);
 int engine_post(struct engine *engine, int32_t worker, const struct message *message);
-void engine_stop_here(struct engine *engine, const char *reason); /* a round ends the job */
+/* A round ends the job.  That goes before what was asked meanwhile: where a job is at its end there is
+ * nothing to go on with, and a resumed one would do what none that was let alone does.  Not before a
+ * cancellation, which keeps nothing. */
+void engine_stop_here(struct engine *engine, const char *reason);
 void engine_told(struct engine *engine, enum engine_moment what, int64_t round, int32_t phase,
                  int32_t block, int32_t shard, int32_t worker);
 
@@ -222,5 +226,8 @@ int snapshot_idle(struct engine *engine);        /* no worker is left: wait at t
 int snapshot_parse(struct engine *engine, struct rondo_bytes in);
 void snapshot_fini(struct snapshot *cut, int32_t shards);
 int snapshot_init(struct snapshot *cut, int32_t shards);
+
+/* ---- conclude.c: when it has stopped for good */
+void conclude_fini(struct engine *engine);
 
 #endif

@@ -225,16 +225,9 @@ static void trace_one(struct recorder *recorder, const struct engine_round *roun
         keep_error(recorder, &err);
 }
 
-static void on_round(void *context, const struct engine_round *round)
+static void tell_progress(struct recorder *recorder, const struct engine_round *round)
 {
-    struct recorder *recorder = context;
     struct rondo_error err = { 0 };
-    recorder->solved_ns = now(recorder);
-    if (recorder->trace || recorder->held)
-        trace_one(recorder, round);
-    recorder->tasks = 0;
-    if (!round->progress || !round->report)
-        return;
     double seconds = recorder_solved_seconds(recorder);
     if (recorder->options.store
         && store_progress(recorder->options.store, seconds, round->round, round->updates,
@@ -242,6 +235,25 @@ static void on_round(void *context, const struct engine_round *round)
         keep_error(recorder, &err);
     if (recorder->options.progress)
         recorder->options.progress(recorder->options.context, seconds, round);
+}
+
+static void on_round(void *context, const struct engine_round *round)
+{
+    struct recorder *recorder = context;
+    recorder->solved_ns = now(recorder);
+    if (recorder->trace || recorder->held)
+        trace_one(recorder, round);
+    recorder->tasks = 0;
+    if (round->progress && round->report)
+        tell_progress(recorder, round);
+}
+
+void recorder_conclude(struct recorder *recorder, int64_t round, int64_t updates,
+                       const struct rondo_report *report)
+{
+    struct engine_round last = { .round = round, .updates = updates, .note = "", .report = report,
+                                 .progress = true };
+    tell_progress(recorder, &last);
 }
 
 static void on_checkpoint(void *context, int64_t round, const char *ended, struct rondo_bytes cut)

@@ -26,6 +26,9 @@ struct recorder_options {
 
 int recorder_create(const struct recorder_options *options, struct recorder **recorder,
                     struct rondo_error *err) RONDO_MUST_CHECK;
+/* A line of progress behind the last round, whose report has changed since. */
+void recorder_conclude(struct recorder *recorder, int64_t round, int64_t updates,
+                       const struct rondo_report *report);
 /* What the job came to, into the trace: updates and the report's metrics. */
 void recorder_tell(struct recorder *recorder, const struct rondo_report *report, int64_t updates);
 /* Flushes the trace.  The first error of writing since the beginning is in err. */

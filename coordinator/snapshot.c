@@ -168,8 +168,7 @@ static int tell_checkpoint(struct engine *engine, const struct snapshot *cut)
     int code = out.failed ? RONDO_ENOMEM : RONDO_OK;
     if (!code && engine->observer.checkpoint)
         engine->observer.checkpoint(engine->observer.context, cut->round,
-                                    engine->stop_of_round ? engine->stop_asked : NULL,
-                                    (struct rondo_bytes){ bytes.data, bytes.size });
+                                    engine->stop_of_round, (struct rondo_bytes){ bytes.data, bytes.size });
     buf_fini(&bytes);
     return code;
 }
@@ -201,6 +200,23 @@ int snapshot_parse(struct engine *engine, struct rondo_bytes bytes)
 
 /* ---- making one -------------------------------------------------------------------------------- */
 
+static const char *stop_of(const struct engine *engine)
+{
+    return engine->stop_of_round ? engine->stop_of_round : engine->stop_asked;
+}
+
+/* The stop, if there is one, leaves a checkpoint. */
+static bool stop_keeps(const struct engine *engine)
+{
+    return engine->stop_of_round || (engine->stop_asked && engine->stop_keeps);
+}
+
+static void stop(struct engine *engine)
+{
+    engine->state = ENGINE_DONE;
+    engine->stop_reason = stop_of(engine);
+}
+
 static bool holding(const struct engine *engine, int32_t worker)
 {
     return engine->seat[worker].holds && !engine->seat[worker].left;
@@ -213,14 +229,13 @@ static int finish(struct engine *engine)
     engine->safe.complete = true;
     engine->making = old;
     engine->making_cut = false;
-    if (engine->cut_told || (engine->stop_asked && engine->stop_keeps)) {
+    if (engine->cut_told || stop_keeps(engine)) {
         engine->cut_told = false;
         if (tell_checkpoint(engine, &engine->safe))
             return engine_fail(engine, RONDO_ENOMEM, "no memory for a checkpoint");
     }
-    if (engine->stop_asked) {
-        engine->state = ENGINE_DONE;
-        engine->stop_reason = engine->stop_asked;
+    if (stop_of(engine)) {
+        stop(engine);
         return RONDO_OK;
     }
     if (engine->rebalance) {
@@ -271,10 +286,9 @@ int snapshot_boundary(struct engine *engine)
     if (engine->committed >= engine->options.round_limit)
         engine_stop_here(engine, "rounds");
     bool due = engine->committed - engine->safe.round >= engine->options.snapshot_rounds;
-    bool keep = engine->stop_asked && engine->stop_keeps && engine->observer.checkpoint;
-    if (engine->stop_asked && !keep) {
-        engine->state = ENGINE_DONE;
-        engine->stop_reason = engine->stop_asked;
+    bool keep = stop_keeps(engine) && (engine->observer.checkpoint || engine->layout.with_shards);
+    if (stop_of(engine) && !keep) {
+        stop(engine);
         return RONDO_OK;
     }
     if (!due && !keep && !engine->cut_wanted && !engine->rebalance)
@@ -395,9 +409,7 @@ static int restore(struct engine *engine)
     engine->making_cut = false;
     engine->cut_wanted = engine->cut_wanted || engine->cut_told; /* it was not made */
     engine->cut_told = false;
-    if (engine->stop_of_round) /* that round is to come again */
-        engine->stop_asked = NULL;
-    engine->stop_of_round = false;
+    engine->stop_of_round = NULL; /* that round is to come again */
     flight_reset(engine);
     dispatch_reset(engine);
     destroy_models(engine);
@@ -460,8 +472,7 @@ int snapshot_idle(struct engine *engine)
         return RONDO_OK;
     if (began && engine->stop_keeps && tell_checkpoint(engine, &engine->safe))
         return engine_fail(engine, RONDO_ENOMEM, "no memory for a checkpoint");
-    engine->state = ENGINE_DONE;
-    engine->stop_reason = engine->stop_asked;
+    stop(engine);
     return RONDO_OK;
 }
 

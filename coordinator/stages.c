@@ -24,6 +24,7 @@ struct stages {
     struct engine *engine;
     struct engine_observer inner; /* the recorder's */
     bool started;                 /* the workers */
+    bool models;                  /* it has stopped for good: its model is to be written */
     int32_t workers;
     int64_t began_ns;
     int64_t loaded_ns; /* what follows is solving */
@@ -92,7 +93,7 @@ static int prepare(struct stages *run, struct rondo_error *err)
     if (run->options->resume && !run->checkpoint.size)
         log_line(LOG_WARNING, "no checkpoint yet, starting at the beginning");
     static const struct host_upcalls upcalls = { engine_feed, engine_feed_all, engine_block,
-                                                 store_create };
+                                                 engine_shard, store_create };
     host_init(&run->host, &upcalls);
     if (run->app->check)
         code = contract_answer(run->app, "check", run->app->check(&run->host, run->job, err), err);
@@ -241,6 +242,25 @@ static int solve(struct stages *run, struct rondo_error *err)
 
 /* ---- the end ---------------------------------------------------------------------------------------------- */
 
+/* The workers have gone: their threads are the app's. */
+static int conclude(struct stages *run, struct rondo_error *err)
+{
+    const char *reason = engine_stop_reason(run->engine);
+    run->models = engine_head(run->engine) && strcmp(reason, "interrupted") != 0
+                  && strcmp(reason, "cancelled") != 0; /* else the checkpoint says it all, where any is */
+    if (!run->models)
+        return RONDO_OK;
+    host_threads(run->job, run->options->threads);
+    int code = engine_conclude(run->engine, err);
+    if (code || !contract_conclude(run->app))
+        return code;
+    struct rondo_report report;
+    code = contract_report(run->app, engine_head(run->engine), &report, err);
+    if (!code)
+        recorder_conclude(run->recorder, engine_rounds(run->engine), engine_updates(run->engine), &report);
+    return code;
+}
+
 static void report(struct stages *run)
 {
     struct rondo_run_outcome *outcome = run->outcome;
@@ -254,7 +274,7 @@ static void report(struct stages *run)
     recorder_tell(run->recorder, &outcome->report, outcome->updates);
 }
 
-static void conclude(struct stages *run, int code)
+static void judge(struct stages *run, int code)
 {
     struct rondo_run_outcome *outcome = run->outcome;
     outcome->stop_reason = code || !run->engine ? "error" : engine_stop_reason(run->engine);
@@ -292,10 +312,8 @@ static int write_result(struct stages *run, int code, struct rondo_error *err)
 
 static int save(struct stages *run, struct rondo_error *err)
 {
-    const char *reason = engine_stop_reason(run->engine);
-    if (strcmp(reason, "interrupted") == 0 || strcmp(reason, "cancelled") == 0
-        || !engine_head(run->engine))
-        return RONDO_OK; /* the checkpoint says it all, where anything has begun */
+    if (!run->models)
+        return RONDO_OK;
     int code = run->app->save(engine_head(run->engine), engine_link(run->engine), &run->host,
                                store_output(run->store), err);
     code = contract_answer(run->app, "save", code, err);
@@ -318,13 +336,15 @@ int stages_run(struct rondo_job *job, const struct stages_options *options,
     if (!code)
         code = solve(&run, err);
     if (!code)
+        code = conclude(&run, err);
+    if (!code)
         code = save(&run, err);
     if (code && !err->code)
         rondo_error_set(err, code, NULL, NULL, "%s", rondo_strerror(code));
     report(&run);
     int closed = recorder_close(run.recorder, err);
     code = code ? code : closed;
-    conclude(&run, code);
+    judge(&run, code);
     if (run.store && (store_begun(run.store) || options->id))
         code = write_result(&run, code, err);
     engine_destroy(run.engine);

@@ -25,7 +25,7 @@ struct store {
     const struct rondo_job *job;
     char *dir, *spec; /* spec: canonical */
     FILE *progress;
-    struct rondo_buf line;
+    struct rondo_buf line, last; /* of progress: room, and the last that was written */
     struct file_atomic file[FILES_MOST];
     int files;
     char *saved; /* the checkpoint's bytes */
@@ -160,11 +160,12 @@ static int sync_spec(struct store *store, struct rondo_error *err)
 
 /* ---- checkpoints ------------------------------------------------------------------------------------ */
 
-/* The same bounds under /stop?  Else a job that has ended may go on. */
-static bool same_bounds(const struct rondo_job *a, const struct rondo_job *b)
+/* Are the bounds under /stop that it ended by the same?  Else it may go on.  What an app ends by is its own
+ * bounds' affair, and the others change nothing. */
+static bool same_bounds(const struct rondo_job *a, const struct rondo_job *b, const char *ended)
 {
-    const struct rondo_param *tables[] = { job_keys(), job_app(a)->params };
-    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
+    const struct rondo_param *tables[] = { job_app(a)->params, job_keys() };
+    for (int t = 0; t < (strcmp(ended, "rounds") == 0 ? 2 : 1); t++)
         for (const struct rondo_param *param = tables[t]; param->key; param++) {
             if (strncmp(param->key, "stop.", 5) != 0)
                 continue;
@@ -187,8 +188,10 @@ static int check_spec(struct store *store, const char *path, struct rondo_bytes 
     int code = job_parse(spec.data, spec.size, path, "/", NULL, 0, &registry_apps, &saved, err);
     if (!code)
         code = job_resumable(saved, store->job, err);
-    if (!code && ended.size < sizeof store->ended && same_bounds(saved, store->job))
+    if (!code && ended.size < sizeof store->ended)
         memcpy(store->ended, ended.data, ended.size);
+    if (!code && !same_bounds(saved, store->job, store->ended))
+        store->ended[0] = '\0';
     job_free(saved);
     return code;
 }
@@ -316,8 +319,11 @@ static int open_progress(struct store *store, struct rondo_error *err)
     while (!code && old && fgets(line, sizeof line, old)) {
         const char *round = strstr(line, "\"round\":");
         long long number = -1;
-        if (round && sscanf(round + 8, "%lld", &number) == 1 && number <= store->round)
-            fputs(line, file.stream);
+        if (!round || sscanf(round + 8, "%lld", &number) != 1 || number > store->round)
+            continue;
+        fputs(line, file.stream);
+        store->last.size = 0;
+        code = buf_append(&store->last, line, strlen(line));
     }
     if (!code)
         code = old ? file_commit(&file, err) : file_place(&file, err);
@@ -331,6 +337,17 @@ static int open_progress(struct store *store, struct rondo_error *err)
     return RONDO_OK;
 }
 
+/* But for the time. */
+static bool says_the_same(const struct rondo_buf *a, const struct rondo_buf *b)
+{
+    const unsigned char *from_a = a->size ? memchr(a->data, ',', a->size) : NULL;
+    const unsigned char *from_b = b->size ? memchr(b->data, ',', b->size) : NULL;
+    if (!from_a || !from_b)
+        return false;
+    size_t size = a->size - (size_t)(from_a - a->data);
+    return size == b->size - (size_t)(from_b - b->data) && memcmp(from_a, from_b, size) == 0;
+}
+
 int store_progress(struct store *store, double t_seconds, int64_t round, int64_t updates,
                    const struct rondo_report *report, struct rondo_error *err)
 {
@@ -338,7 +355,12 @@ int store_progress(struct store *store, double t_seconds, int64_t round, int64_t
     int code = result_progress(&store->line, t_seconds, round, updates, report);
     if (code)
         return rondo_error_set(err, code, NULL, NULL, "no memory");
-    fwrite(store->line.data, 1, store->line.size, store->progress);
+    if (says_the_same(&store->line, &store->last))
+        return RONDO_OK;
+    struct rondo_buf last = store->last;
+    store->last = store->line;
+    store->line = last;
+    fwrite(store->last.data, 1, store->last.size, store->progress);
     if (fflush(store->progress) != 0)
         return rondo_error_set(err, RONDO_EIO, store->dir, NULL, "cannot write %s: %s",
                                progress_name, strerror(errno));
@@ -464,6 +486,7 @@ void store_close(struct store *store)
     if (store->lock >= 0)
         close(store->lock);
     buf_fini(&store->line);
+    buf_fini(&store->last);
     mem_free(store->saved);
     mem_free(store->spec);
     mem_free(store->dir);

@@ -66,7 +66,7 @@ int store_checkpoint(struct store *store, const struct store_ground *ground,
 /* Why the resumed job has ended already, under the same bounds; "" where there is more to do. */
 const char *store_ended(const struct store *store);
 
-/* Appends a line to progress.jsonl. */
+/* Appends a line to progress.jsonl, unless the last one says the same of the same round. */
 int store_progress(struct store *store, double t_seconds, int64_t round, int64_t updates,
                    const struct rondo_report *report, struct rondo_error *err) RONDO_MUST_CHECK;
 

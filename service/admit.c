@@ -154,7 +154,7 @@ static enum fault check_files(struct look *look, const char *const *roots)
 
 static enum fault check_app(const struct look *look)
 {
-    static const struct host_upcalls none = { NULL, NULL, NULL, NULL };
+    static const struct host_upcalls none = { NULL, NULL, NULL, NULL, NULL };
     const struct rondo_app *app = job_app(look->job);
     struct rondo_host host;
     host_init(&host, &none);

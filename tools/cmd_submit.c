@@ -29,7 +29,7 @@ static void find_here(const struct rondo_job *job, struct rondo_error *err)
 /* What the app itself has against the spec; data are not looked at, they may be elsewhere. */
 static int check(struct rondo_job *job, struct rondo_error *err)
 {
-    static const struct host_upcalls none = { NULL, NULL, NULL, NULL };
+    static const struct host_upcalls none = { NULL, NULL, NULL, NULL, NULL };
     struct rondo_host host;
     host_init(&host, &none);
     return job_app(job)->check ? job_app(job)->check(&host, job, err) : RONDO_OK;

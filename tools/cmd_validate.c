@@ -156,7 +156,7 @@ static void say(const struct rondo_job *job, const char *text)
 
 static int look(struct rondo_job *job, struct sight *sight, struct rondo_error *err)
 {
-    static const struct host_upcalls none = { NULL, NULL, NULL, NULL };
+    static const struct host_upcalls none = { NULL, NULL, NULL, NULL, NULL };
     const struct rondo_app *app = job_app(job);
     struct rondo_host host;
     host_init(&host, &none);

@@ -123,6 +123,7 @@ int lasso_bundle_unpack(struct lasso_head *head, struct rondo_bytes in)
             return code;
         used += (int64_t)sizeof(int64_t) + padded((int64_t)part.size);
     }
+    head->bundle->told = head->at.point;
     return used == (int64_t)in.size ? RONDO_OK : RONDO_ESTATE;
 }
 

@@ -122,8 +122,10 @@ void lasso_reopen_path(struct lasso_head *head)
     int64_t number = 0;
     for (size_t at = 0, from = 0; (point = lasso_walk(&head->path, &at, &column, &b)) != NULL;
          from = at, number++) {
-        if (!point->precise || point->gap <= head->lasso->gap)
+        if (!point->precise || point->gap <= head->lasso->gap) {
+            head->solved = *point;
             continue;
+        }
         head->path.size = from;
         head->at.path_bytes = (int64_t)from;
         head->at.point = number;

@@ -4,13 +4,15 @@
  * Threads: who holds a task holds its counts; immutable otherwise.
  * Memory:  `cells` and `length` belong to a state, `at` to the problem.
  *
- * An owner has a row or a list, whichever its place in `cells` has room for:
+ * An owner has a row or a list, whichever its place in `cells` has room for: of a word, where that is
+ * `row` cells or more, a row; of documents the visit says.
  *   row   [row] counts, topic k's at k, zero from `topics` on: of words uint32_t, of the documents of a
  *         narrow tile uint16_t (two to a cell), of a wide tile uint32_t.  Rows begin at multiples of 64 bytes.
  *   list  length[i] slots, topic and count, no topic twice, no count 0, in any order.  Narrow slots are
  *         uint32_t: topic << 16 | count.  Wide slots are uint64_t, two cells: topic << 32 | count.
  *         A list has room for min(topics, tokens of the owner) slots and so never overflows.
- * Lists of words are wide where topics are more than 65,536; those of documents, and `z`, in wide tiles.
+ * Lists of words are wide where topics are more than 65,535; those of documents, and `z`, in wide tiles.
+ * A place is a row's where it has room for `row` counts.  64 bytes behind the last cell may be read.
  */
 #ifndef LDA_COUNTS_H
 #define LDA_COUNTS_H

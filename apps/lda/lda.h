@@ -17,14 +17,21 @@
 
 #include <rondo/app.h>
 
+enum {
+    LDA_NARROW_MOST = 65535, /* topics, and tokens of a document, that 16 bits hold */
+};
+
 /* Streams of rng.h. */
 enum { LDA_STREAM_DRAW = 256, LDA_STREAM_ROTATION, LDA_STREAM_FOLD };
+
+struct kept;
 
 /* Documents whose counts fit the second cache together, and the words in them, block by block. */
 struct tile {
     int32_t documents;
     const int32_t *document; /* [documents] their numbers in the corpus, ascending */
-    bool wide;               /* documents of 65,536 tokens or more, or topics above 65,536 */
+    bool wide;               /* documents of more than LDA_NARROW_MOST tokens, or so many topics */
+    int64_t tokens_before;   /* in the tiles before it */
     int32_t words;           /* entries: distinct words of the tile */
     const int32_t *first;    /* [P + 1] where a block's entries begin */
     const int32_t *word;     /* [words] in its block, or ~h of heavy word h; ascending */
@@ -49,10 +56,17 @@ struct problem {
     bool mh, rows;                   /* rows: documents have rows, else lists */
     bool wide_words;
     int32_t steps;
+    double alpha_given;              /* of each topic, where no file has them */
     const double *alpha;             /* [topics] to begin with */
     bool uniform;                    /* alpha is one number for all topics, and stays so */
     double beta;
-    bool optimise;
+    bool optimise;                   /* fit the priors */
+    bool pyldavis;                   /* save what pyLDAvis reads */
+    int32_t top_words;               /* words of a topic in topics.tsv */
+    int64_t interval;                /* sweeps between two fits */
+    int64_t evaluate_every;          /* sweeps between two evaluations of perplexity and coherence */
+    int64_t iterations;              /* sweeps until the job is done */
+    uint64_t seed;
 
     int32_t parts;                   /* P */
     const int64_t *shard_first;      /* [P + 1] documents */
@@ -65,7 +79,20 @@ struct problem {
     int32_t heavy;
     const int32_t *heavy_word;       /* [heavy] ascending */
     const int64_t *heavy_at;         /* [heavy + 1] */
+    const int64_t *task_tokens;      /* [P x P] of block b and shard s at b P + s */
+
+    struct rondo_buf lengths;        /* histogram_lengths */
+    struct kept *kept;
 };
+
+/* Zeroed memory, aligned to 64 bytes, that lives as long as the problem; NULL: none. */
+void *lda_keep(struct problem *problem, size_t count, size_t size);
+void lda_release(struct problem *problem); /* frees all of it */
+
+/* Cuts the corpus, counts of words in documents (rows documents, columns words), into shards, blocks and
+ * tiles: fills in what lda.h has from `documents` on, but for topics and priors, which must be there.
+ * Cost: two passes over the pairs.  RONDO_EINPUT: no tokens, or more than can be counted. */
+int lda_cut(struct problem *problem, const struct rondo_matrix *docs, int64_t parts, struct rondo_error *err);
 
 /* What all tasks read; a replica for every worker. */
 struct common {
@@ -76,11 +103,13 @@ struct common {
 };
 
 struct shard {
+    int32_t index;
     void **z;              /* of each tile: [its tokens] */
     struct counts *counts; /* of each tile */
 };
 
 struct block {
+    int32_t index;
     struct counts counts;
 };
 

@@ -3,7 +3,7 @@
  * Place:   include/rondo.  An app includes <rondo/...> and its own folder alone; a built-in app and
  *          a plug-in are the same source.
  * Threads: open, close, head and schedule, settle, report and save: one thread at a time, the
- *          coordinator's.  push, pull, couple, apply: many threads at once, each with its own
+ *          coordinator's (conclude too).  push, pull, couple, apply: many at once, each with its own
  *          scratch and its own common or shard; the problem is immutable and shared.
  *          A service has many jobs: any callback may run beside any of another job, and check
  *          beside its own, so an app keeps nothing that changes outside its problem and states.
@@ -20,6 +20,8 @@
  *     pull       any worker    [partials of a block, in shard order] -> the block's result
  *     settle     coordinator   [results, in block order] -> another phase, or the commit
  *     apply      workers       the commit, once to every common state and shard
+ *
+ * and behind the last, where a model is to be written: conclude, report, save, on the coordinator.
  *
  * Three patterns of movement come out of it:
  *   reduce   the data are cut by rows into shards, each holding its slice of the state; a task is
@@ -93,6 +95,8 @@ struct rondo_layout {
     int32_t blocks;     /* rotate: blocks that carry a state; else 0 */
     int64_t whole;      /* most variables in a whole round, where that is more than the spec's
                          * blocks x block_size; without couplings */
+    bool with_shards;   /* the model needs the shards too: conclude and save see them by host->shard.
+                         * Costs their room on the coordinator, packed and then unpacked, once */
 };
 
 /* ---- states ------------------------------------------------------------------------------ */
@@ -100,8 +104,8 @@ struct rondo_layout {
 /* A state that Rondo creates, moves, saves and restores, but does not look into.  pack appends to
  * `out`; unpack replaces the whole of a created state and refuses bytes that do not fit
  * (RONDO_ESTATE).  Packed bytes must restore the same bits.  Shards and commons are created and
- * restored on their worker; block states on the coordinator, and wherever a message that carries one
- * is decoded. */
+ * restored on their worker, and shards at the end on the coordinator where the layout is with_shards;
+ * block states on the coordinator, and wherever a message that carries one is decoded. */
 struct rondo_state_ops {
     int (*create)(const void *problem, int32_t index, void **state, struct rondo_error *err);
     void (*destroy)(const void *problem, void *state);
@@ -256,18 +260,18 @@ struct rondo_host {
     /* The same for all variables 0 .. M-1 at once. */
     void (*feed_all)(struct rondo_head_link *link, const double *violation);
 
-    /* A block's state, where no task has it: in settle and save.  NULL: there is none. */
+    /* A block's state, where no task has it: in settle, conclude and save.  NULL: there is none. */
     const void *(*block)(const struct rondo_head_link *link, int32_t index);
 
     /* A file of the model in the output directory; it appears when save has returned 0. */
     int (*create)(struct rondo_output *output, const char *name, FILE **stream,
                   struct rondo_error *err);
 
-    /* Not from check, preview, predict and coefficients: part(context, 0 .. parts-1), each once; from open on
-     * as many threads as the process has for the job, later on the caller's and those of its workers that are
-     * idle, and that may be none.  A part writes what is its own, and what it is follows from the data, so
-     * that neither their order nor who does them changes a bit; it has no scratch but its own stack, and may
-     * call each itself.  Not worth it for parts below some 50 us.  0, or what the lowest part that failed
+    /* Not from check, preview, predict and coefficients: part(context, 0 .. parts-1), each once; from open,
+     * conclude and save on as many threads as the process has for the job, else on the caller's and those of
+     * its workers that are idle, and that may be none.  A part writes what is its own, and what it is follows
+     * from the data, so that neither their order nor who does them changes a bit; it has no scratch but its
+     * own stack, and may call each itself.  Not worth it for parts below some 50 us.  0, or what the lowest part that failed
      * answered. */
     int (*each)(const struct rondo_job *job, int64_t parts, int (*part)(void *context, int64_t index),
                 void *context);
@@ -307,6 +311,10 @@ struct rondo_host {
     /* From open alone: the app reads this role's matrix no more, and its memory is given back; after that
      * neither what host->matrix gave nor what it gives is of use.  Labels that came with it stay. */
     void (*release)(const struct rondo_job *job, const char *role);
+
+    /* A shard's state as of the last commit, in conclude and save of an app whose layout is with_shards; else
+     * NULL. */
+    const void *(*shard)(const struct rondo_head_link *link, int32_t index);
 };
 
 /* ---- the app ------------------------------------------------------------------------------- */
@@ -382,8 +390,8 @@ struct rondo_app {
                  struct rondo_bytes commit);
 
     void (*report)(const void *head, struct rondo_report *report);
-    /* Writes the model.  host->block shows the blocks' states here; what it needs of shards must
-     * have reached the head by results. */
+    /* Writes the model.  host->block shows the blocks' states here, and host->shard the shards' where the
+     * layout is with_shards; else what it needs of shards must have reached the head by results. */
     int (*save)(const void *head, struct rondo_head_link *link, const struct rondo_host *host,
                 struct rondo_output *output, struct rondo_error *err);
 
@@ -408,6 +416,13 @@ struct rondo_app {
      * "lambda", "intercept", "columns".  Options as predict has them.  NULL: this app has none. */
     int (*coefficients)(const struct rondo_host *host, const struct rondo_predict *what,
                         struct rondo_report *report, struct rondo_error *err);
+
+    /* The job has stopped for good and its model is to be written: once, on the coordinator, before the last
+     * report and save.  host->block and host->shard show all states as of the last commit, host->each may be
+     * called.  The head may keep here what stands in that report and costs too much for every one (an exact
+     * likelihood, a held-out error).  A job that goes on later goes on from the commit, as if this had not
+     * been called.  NULL: nothing. */
+    int (*conclude)(void *head, struct rondo_head_link *link, struct rondo_error *err);
 };
 
 /* ---- a plug-in ------------------------------------------------------------------------------ */

@@ -19,6 +19,8 @@ struct head {
     struct rondo_pair *pairs; /* [shards]; of the order last given */
     int64_t *delta;           /* [topics] of the round */
     int64_t *kept;            /* [topics] totals, [blocks] visits, told: what is packed */
+    int64_t concluded;        /* how often */
+    uint64_t end;             /* of all states, when it concluded */
 };
 
 static int64_t word_of(const struct app_rotate_shape *shape, int32_t shard, int32_t token)
@@ -57,6 +59,7 @@ static void layout(const void *context, struct rondo_layout *layout)
     layout->shards = shape->no_shards ? 0 : shape->shards;
     layout->blocks = shape->blocks;
     layout->chunks = 1;
+    layout->with_shards = true;
 }
 
 /* ---- flat states --------------------------------------------------------------------------------- */
@@ -403,9 +406,83 @@ static int apply(const void *context, void *common, void *shard, void *scratch, 
     return RONDO_OK;
 }
 
+/* ---- the end ------------------------------------------------------------------------------------------ */
+
+/* What a shard says of the blocks' counts is taken off them: nothing is left. */
+static bool counts_of(const struct head *head, const int64_t *shard, int64_t *left)
+{
+    const struct app_rotate_shape *shape = &head->problem->shape;
+    bool good = true;
+    for (int32_t t = 0; t < shape->tokens; t++) {
+        int64_t word = word_of(shape, (int32_t)shard[AT_ID], t);
+        good = --left[word * shape->topics + shard[FIXED + t]] >= 0 && good;
+    }
+    return good;
+}
+
+/* All states are there, as of one commit, and say the same of every token. */
+static bool agree(struct head *head, const struct rondo_head_link *link, int64_t *left)
+{
+    const struct rondo_host *host = head->problem->host;
+    const struct app_rotate_shape *shape = &head->problem->shape;
+    size_t each = (size_t)block_words(head->problem);
+    uint64_t end = 0;
+    for (int32_t b = 0; b < shape->blocks; b++) {
+        const int64_t *block = host->block(link, b);
+        if (!block || block[AT_ID] != b || block[AT_COUNTER] != visits_of(head)[b])
+            return false;
+        memcpy(left + (size_t)b * each, block + FIXED, each * sizeof *left);
+        end = apps_fold(end, block, (FIXED + each) * sizeof *block);
+    }
+    for (int32_t s = 0; s < shape->shards && !shape->no_shards; s++) {
+        const int64_t *shard = host->shard(link, s), *first = host->shard(link, 0);
+        if (!shard || shard[AT_ID] != s || shard[AT_COUNTER] != first[AT_COUNTER]
+            || !counts_of(head, shard, left))
+            return false;
+        end = apps_fold(end, shard, (size_t)(FIXED + shape->tokens) * sizeof *shard);
+    }
+    for (size_t i = 0; i < (size_t)shape->blocks * each && !shape->no_shards; i++)
+        if (left[i])
+            return false;
+    head->end = end;
+    return !host->block(link, shape->blocks) && !host->shard(link, -1)
+           && !host->shard(link, shape->no_shards ? 0 : shape->shards);
+}
+
+static int conclude(void *state, struct rondo_head_link *link, struct rondo_error *err)
+{
+    struct head *head = state;
+    const struct rondo_host *host = head->problem->host;
+    size_t counts = (size_t)head->problem->shape.blocks * (size_t)block_words(head->problem);
+    int64_t *left = host->alloc(counts * sizeof *left);
+    if (!left)
+        return RONDO_ENOMEM;
+    bool good = agree(head, link, left) && !head->concluded++;
+    host->free(left);
+    return good ? RONDO_OK : rondo_error_set(err, RONDO_EAPP, NULL, NULL, "the states do not agree");
+}
+
+/* shards.bin: the shards' words, one behind the other. */
+static int save(const void *state, struct rondo_head_link *link, const struct rondo_host *host,
+                struct rondo_output *output, struct rondo_error *err)
+{
+    const struct head *head = state;
+    const struct app_rotate_shape *shape = &head->problem->shape;
+    FILE *stream;
+    int code = head->concluded == 1 ? host->create(output, "shards.bin", &stream, err) : RONDO_EAPP;
+    size_t words = (size_t)(FIXED + shape->tokens);
+    for (int32_t s = 0; s < shape->shards && !code; s++)
+        code = fwrite(host->shard(link, s), sizeof(int64_t), words, stream) == words ? RONDO_OK : RONDO_EIO;
+    return code;
+}
+
+/* Behind the end two metrics more. */
 static void report(const void *state, struct rondo_report *report)
 {
     const struct head *head = state;
+    report->count = head->concluded ? 2 : 0;
+    report->metric[0] = (struct rondo_metric){ "concluded", (double)head->concluded, true };
+    report->metric[1] = (struct rondo_metric){ "end", (double)(head->end >> 11), true };
     for (int32_t k = 0; k < head->problem->shape.topics; k++)
         report->objective += (double)head->kept[k];
 }
@@ -423,5 +500,5 @@ const struct rondo_app app_rotate = {
     .block = { block_create, flat_destroy, block_pack, block_unpack },
     .scratch = scratch_create, .scratch_free = flat_destroy,
     .schedule = schedule, .brief = brief, .push = push, .merge = merge, .settle = settle,
-    .apply = apply, .report = report,
+    .apply = apply, .report = report, .save = save, .conclude = conclude,
 };

@@ -204,6 +204,22 @@ class Stopped(Jobs):
             self.assertEqual(finer["metrics"]["lambda"], chosen)
             self.assertAlmostEqual(finer["objective"], result["objective"], delta=1e-6 * result["objective"])
 
+    def test_with_as_many_rounds_as_it_takes(self):
+        """A limit at the last round, or one more, or one that is raised afterwards: nothing is done twice."""
+        self.make()
+        spec = self.job("logistic", cv={"folds": self.file("folds")})
+        result = self.solve(spec, "whole")
+        whole = self.files("whole")
+        for limit in (result["rounds"] - 1, result["rounds"], result["rounds"] + 1):
+            with self.subTest(limit=limit - result["rounds"]):
+                out = "by%d" % limit
+                self.solve(spec, out, "--set", "stop.rounds=%d" % limit)
+                again = self.solve(spec, out, "--resume", "--workers", 2)
+                self.assertEqual(self.files(out), whole)
+                for key in ("objective", "rounds", "updates", "metrics", "stop_reason"):
+                    self.assertEqual(again[key], result[key], key)
+                self.rounds_are_whole(out)
+
     def test_killed_as_it_goes_on_after_its_end(self):
         """Its old result does not speak for it: what it has found by then is not thrown away."""
         spec = self.long()

@@ -18,7 +18,7 @@ DEFECTS = [
     ("app.abi = 2", "the app asks for ABI 2 and this rondo offers 1 (build it against these headers)"),
     ("app.abi = 2; app.name = (const char *)1; app.params = (void *)1", "the app asks for ABI 2"),
     ("app.size = 8", "the app has 8 bytes and ABI 1 has"),
-    ("app.size -= 8", "(build it against these headers)"),
+    ("app.size -= 16", "(build it against these headers)"),
     ("app.size += 8", "(build it against these headers)"),
     ("app.name = 0", "the app has no name"),
     ("app.name = \\\"\\\"", "the app's name \"\" is not"),
@@ -64,7 +64,7 @@ TABLES = [
 CALLBACKS = {
     "reduce": "check open head.create head.pack common.create common.pack shard.create shard.pack "
               "schedule couple brief push pull settle apply save".split(),
-    "rotate": "block.create block.pack scratch merge".split(),
+    "rotate": "block.create block.pack scratch merge conclude".split(),
 }
 ANSWERS = {-4: "", -1: ": out of memory", -2: ": bad input", 7: ": it answered 7, which is no code",
            -77: ": it answered -77, which is no code"}
@@ -146,7 +146,8 @@ class Plugins(installed.Case):
         """Before there was predict: its struct ends there, and what stands behind it is not its own."""
         data = self.write("x.svm", "1 1:2\n")
         for edit in ("(void)0", "app.size = offsetof(struct rondo_app, predict_options); "
-                     "app.predict = (void *)1; app.predict_options = (void *)1"):
+                     "app.predict = (void *)1; app.predict_options = (void *)1",
+                     "app.size = offsetof(struct rondo_app, conclude); app.conclude = (void *)1"):
             with self.subTest(edit=edit):
                 folder = self.path("older%d" % len(edit))
                 self.build(os.path.join(folder, "older.so"), "gather", edit)

@@ -1,4 +1,4 @@
-/* entry.c - an app of tests/apps as a plug-in, which saves its head and fails where it is asked to.
+/* entry.c - an app of tests/apps as a plug-in, which saves its head too and fails where it is asked to.
  *
  *     BASE    app_reduce, app_rotate, app_gather or app_empty
  *     EDIT    statements that spoil the app before it is given, as `app.push = NULL`
@@ -36,6 +36,7 @@ static int check(const struct rondo_host *host, const struct rondo_job *job, str
         fail_answer = answer;
     calls = strcmp(fail_name, "check") == 0 || strcmp(fail_name, "open") == 0
             || strcmp(fail_name, "scratch") == 0 || strcmp(fail_name, "save") == 0
+            || strcmp(fail_name, "conclude") == 0
             || strstr(fail_name, ".create") || strstr(fail_name, "pack");
     if (strcmp(fail_name, "check in words") == 0)
         return rondo_error_set(err, RONDO_EINPUT, "/params/answer", "try 1", "an answer of no use");
@@ -161,13 +162,17 @@ static int save(const void *head, struct rondo_head_link *link, const struct ron
     FILE *stream;
     struct rondo_buf buf = { 0 };
     int code = ANSWER("save", host->create(output, "state.bin", &stream, err));
-    (void)link;
     if (!code)
         code = BASE.head.pack(the_problem, head, &buf);
     if (!code && fwrite(buf.data, 1, buf.size, stream) != buf.size)
         code = RONDO_EIO;
     the_host->free(buf.data);
-    return code;
+    return !code && BASE.save ? BASE.save(head, link, host, output, err) : code;
+}
+
+static int conclude(void *head, struct rondo_head_link *link, struct rondo_error *err)
+{
+    return ANSWER("conclude", BASE.conclude(head, link, err));
 }
 
 static const struct rondo_param params[] = {
@@ -175,7 +180,7 @@ static const struct rondo_param params[] = {
     { "answer", RONDO_INTEGER, "-4", -100, 100, false, NULL, "", "what it answers" },
     { 0 },
 };
-static const char *const files[] = { "state.bin", NULL };
+static const char *const files[] = { "state.bin", "shards.bin", NULL };
 static struct rondo_app app;
 
 const struct rondo_app *rondo_app_entry(void)
@@ -209,6 +214,7 @@ const struct rondo_app *rondo_app_entry(void)
     app.apply = BASE.apply ? apply : NULL;
     app.report = report;
     app.save = save;
+    app.conclude = BASE.conclude ? conclude : NULL;
     EDIT;
     return &app;
 }

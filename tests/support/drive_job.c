@@ -45,13 +45,13 @@ static void on_round(void *context, const struct engine_round *round)
         engine_checkpoint(drive->engine);
 }
 
-static void on_checkpoint(void *context, int64_t round,
-                          const char *ended RONDO_UNUSED, struct rondo_bytes cut)
+static void on_checkpoint(void *context, int64_t round, const char *ended, struct rondo_bytes cut)
 {
     struct drive_end *end = ((struct drive *)context)->end;
     if (end->cut_round)
         return;
     end->cut_round = round;
+    end->cut_ended = ended;
     if (buf_append(&end->cut, cut.data, cut.size))
         end->code = RONDO_ENOMEM;
 }
@@ -100,7 +100,7 @@ static int play(struct drive *drive, const void *problem)
     const struct drive_job *job = drive->job;
     struct drive_end *end = drive->end;
     struct engine_observer observer = { .context = drive, .round = on_round,
-                                        .checkpoint = on_checkpoint };
+                                        .checkpoint = job->no_checkpoints ? NULL : on_checkpoint };
     struct engine_options options = drive_engine_options(job, problem);
     int code = engine_create(&options, &observer, &drive->engine, &end->error);
     if (!code && job->restore.size)
@@ -122,7 +122,6 @@ static int look_at(struct drive *drive, const void *problem)
 {
     struct drive_end *end = drive->end;
     const struct rondo_app *app = drive->job->app;
-    struct rondo_report report = { 0 };
     end->state = engine_state(drive->engine);
     end->rounds = engine_rounds(drive->engine);
     end->updates = engine_updates(drive->engine);
@@ -131,10 +130,8 @@ static int look_at(struct drive *drive, const void *problem)
         end->error = *engine_error(drive->engine);
         return end->error.code ? end->error.code : RONDO_EAPP;
     }
-    if (app->report)
-        app->report(engine_head(drive->engine), &report);
-    end->objective = report.objective;
-    return app->head.pack(problem, engine_head(drive->engine), &end->head);
+    int code = drive_conclude(drive->engine, app, end);
+    return code ? code : app->head.pack(problem, engine_head(drive->engine), &end->head);
 }
 
 void drive_job(const struct drive_job *job, struct drive_end *end)
@@ -161,10 +158,18 @@ void drive_job_fini(struct drive_end *end)
     buf_fini(&end->cut);
 }
 
+static bool same_report(const struct rondo_report *a, const struct rondo_report *b)
+{
+    bool same = a->count == b->count && memcmp(&a->objective, &b->objective, sizeof a->objective) == 0;
+    for (int32_t i = 0; i < a->count && same; i++)
+        same = memcmp(&a->metric[i].value, &b->metric[i].value, sizeof a->metric[i].value) == 0;
+    return same;
+}
+
 bool drive_job_same(const struct drive_end *a, const struct drive_end *b)
 {
     return a->code == RONDO_OK && b->code == RONDO_OK && a->rounds == b->rounds
            && a->updates == b->updates && strcmp(a->stop_reason, b->stop_reason) == 0
-           && a->head.size == b->head.size
+           && a->head.size == b->head.size && same_report(&a->report, &b->report)
            && memcmp(a->head.data, b->head.data, a->head.size) == 0;
 }

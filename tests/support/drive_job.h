@@ -29,6 +29,7 @@ struct drive_job {
     struct drive_loss loss[DRIVE_LOSSES];
     int64_t checkpoint_round;   /* a checkpoint is asked for when it has been committed; 0: never */
     bool stop_there;            /* ... and the job is interrupted */
+    bool no_checkpoints;        /* nobody keeps any */
     struct rondo_bytes restore; /* empty: from the beginning */
     int64_t count_from, count_to; /* allocations are counted between these two commits */
 };
@@ -42,8 +43,10 @@ struct drive_end {
     int64_t rounds, updates, told; /* told: rounds that the observer heard of, each once */
     int32_t phases_most;
     double objective;
+    struct rondo_report report; /* behind conclude, but of a job that was interrupted */
     struct rondo_buf cut; /* the first checkpoint */
     int64_t cut_round;
+    const char *cut_ended; /* why the job had ended with it; NULL: it goes on */
     uint64_t allocations;
 };
 
@@ -54,6 +57,8 @@ bool drive_job_same(const struct drive_end *a, const struct drive_end *b);
 
 /* The upcalls of a process that has a head and no output. */
 const struct rondo_host *drive_host(void);
+/* Has an engine that is DONE conclude, where a model would be written, and looks at the report. */
+int drive_conclude(struct engine *engine, const struct rondo_app *app, struct drive_end *end);
 /* What the engine is told of this job. */
 struct engine_options drive_engine_options(const struct drive_job *job, const void *problem);
 

@@ -4,13 +4,14 @@
 #include "apps/host.h"
 
 #include <pthread.h>
+#include <string.h>
 
 static struct rondo_host the_host;
 
 static void fill_host(void)
 {
     static const struct host_upcalls upcalls = { engine_feed, engine_feed_all, engine_block,
-                                                 NULL };
+                                                 engine_shard, NULL };
     host_init(&the_host, &upcalls);
 }
 
@@ -19,6 +20,16 @@ const struct rondo_host *drive_host(void)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, fill_host);
     return &the_host;
+}
+
+int drive_conclude(struct engine *engine, const struct rondo_app *app, struct drive_end *end)
+{
+    int code = strcmp(end->stop_reason, "interrupted") == 0 ? RONDO_OK
+                                                            : engine_conclude(engine, &end->error);
+    if (app->report)
+        app->report(engine_head(engine), &end->report);
+    end->objective = end->report.objective;
+    return code;
 }
 
 struct engine_options drive_engine_options(const struct drive_job *job, const void *problem)

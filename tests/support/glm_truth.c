@@ -298,7 +298,7 @@ void glm_draw(struct dice *dice, struct design *design, struct lasso_spec *spec,
     else
         spec->fold_of = lasso_vector_of(room->folds, n);
     for (int64_t i = 0; i < n; i++)
-        room->folds[i] = (double)((i * 7 + dice_below(dice, 2)) % folds) - 1;
+        room->folds[i] = (double)((i * 7 + dice_below(dice, 2)) % folds) + 1;
 }
 
 void glm_room_fini(struct glm_room *room)

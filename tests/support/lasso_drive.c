@@ -282,11 +282,12 @@ static const struct rondo_matrix *host_matrix(const struct rondo_job *job, const
     const struct lasso_spec *spec = spec_of(job);
     const struct lasso_vector *vector = strcmp(role, "params.weights") == 0          ? &spec->weights
                                         : strcmp(role, "params.penalty_factor") == 0 ? &spec->factors
-                                                                                     : &spec->fold_of;
-    return strcmp(role, "x") == 0    ? &spec->design->matrix
-           : strcmp(role, "y") == 0  ? &spec->design->response
-           : vector->matrix.rows > 0 ? &vector->matrix
-                                     : NULL;
+                                        : strcmp(role, "params.cv.folds") == 0       ? &spec->fold_of
+                                                                                     : NULL;
+    return strcmp(role, "x") == 0              ? &spec->design->matrix
+           : strcmp(role, "y") == 0            ? &spec->design->response
+           : vector && vector->matrix.rows > 0 ? &vector->matrix
+                                               : NULL;
 }
 
 struct lasso_vector lasso_vector_of(const double *values, int64_t count)
@@ -313,7 +314,9 @@ static int host_each(const struct rondo_job *job RONDO_UNUSED, int64_t parts,
 /* Every other problem has shadows. */
 static int64_t host_memory(const struct rondo_job *job)
 {
-    return spec_of(job)->seed % 2 ? INT64_C(1) << 30 : 0;
+    const struct lasso_spec *spec = spec_of(job);
+    int64_t least = spec->folds || spec->fold_of.matrix.rows ? INT64_C(4) << 20 : 0; /* heads of folds */
+    return spec->seed % 2 ? INT64_C(1) << 30 : least;
 }
 
 static int host_create(struct rondo_output *output RONDO_UNUSED, const char *name RONDO_UNUSED,
@@ -379,6 +382,7 @@ struct drive {
     lasso_watch watch;
     lasso_look look;
     void *context;
+    struct lasso_part *part;
 };
 
 static void on_round(void *context, const struct engine_round *round)
@@ -389,6 +393,18 @@ static void on_round(void *context, const struct engine_round *round)
         drive->watch(drive->context, drive->lasso, lasso_coefficients(head), round);
     if (drive->look)
         drive->look(drive->context, drive->lasso, head, round);
+    if (drive->part && drive->part->stop == round->round)
+        engine_stop(drive->engine, "interrupted", true);
+}
+
+static void on_checkpoint(void *context, int64_t round RONDO_UNUSED, const char *ended,
+                          struct rondo_bytes cut)
+{
+    const struct drive *drive = context;
+    if (!drive->part)
+        return;
+    drive->part->ended = ended;
+    cr_assert_eq(buf_append(&drive->part->cut, cut.data, cut.size), RONDO_OK);
 }
 
 static struct scheduler_config schedule_of(const struct lasso_spec *spec)
@@ -443,6 +459,21 @@ static void conclude(struct lasso_outcome *outcome, const struct drive *drive)
     outcome->rounds = engine_rounds(drive->engine);
     outcome->updates = engine_updates(drive->engine);
     memcpy(outcome->b, lasso_coefficients(head), (size_t)keep * sizeof(double));
+    if (drive->part)
+        cr_assert_eq(lasso_head_pack(drive->lasso, head, &drive->part->head), RONDO_OK);
+}
+
+/* Creates the engine, from the checkpoint where there is one. */
+static int begin(struct drive *drive, const struct engine_options *options, struct rondo_error *err)
+{
+    struct engine_observer observer = { .context = drive, .round = on_round,
+                                        .checkpoint = on_checkpoint };
+    const struct lasso_part *from = drive->part ? drive->part->from : NULL;
+    int code = engine_create(options, &observer, &drive->engine, err);
+    if (code || !from)
+        return code;
+    return engine_restore(drive->engine, (struct rondo_bytes){ from->cut.data, from->cut.size },
+                          from->ended, err);
 }
 
 static void run(struct drive drive, const struct lasso_spec *spec, struct lasso_outcome *outcome)
@@ -459,11 +490,10 @@ static void run(struct drive drive, const struct lasso_spec *spec, struct lasso_
         .schedule = schedule_of(spec), .workers = 1, .round_limit = spec->round_limit,
         .snapshot_rounds = 64,
     };
-    struct engine_observer observer = { .context = &drive, .round = on_round };
     struct cluster_options members = { .app = &lasso_app, .problem = lasso, .workers = 1,
                                        .seed = spec->seed };
     struct cluster *cluster;
-    outcome->code = engine_create(&options, &observer, &drive.engine, &outcome->err);
+    outcome->code = begin(&drive, &options, &outcome->err);
     cr_assert_eq(outcome->code, RONDO_OK, "%s", outcome->err.what);
     outcome->code = cluster_start(&members, &cluster, &outcome->err);
     cr_assert_eq(outcome->code, RONDO_OK, "%s", outcome->err.what);
@@ -490,6 +520,12 @@ void lasso_drive_look(const struct lasso_spec *spec, lasso_look look, void *cont
                       struct lasso_outcome *outcome)
 {
     run((struct drive){ .look = look, .context = context }, spec, outcome);
+}
+
+void lasso_drive_part(const struct lasso_spec *spec, struct lasso_part *part, lasso_look look,
+                      void *context, struct lasso_outcome *outcome)
+{
+    run((struct drive){ .look = look, .context = context, .part = part }, spec, outcome);
 }
 
 /* ---- the oracle ---------------------------------------------------------------------------------------- */

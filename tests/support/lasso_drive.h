@@ -127,6 +127,18 @@ typedef void (*lasso_look)(void *context, const struct lasso *lasso, const struc
 void lasso_drive_look(const struct lasso_spec *spec, lasso_look look, void *context,
                       struct lasso_outcome *outcome);
 
+/* A run that is interrupted, or goes on; cut and head are the caller's (buf_fini). */
+struct lasso_part {
+    int64_t stop;          /* interrupted when this round has been committed; 0: never */
+    const struct lasso_part *from; /* whose checkpoint it goes on from; NULL: from the beginning */
+    struct rondo_buf cut;  /* out: the checkpoint that it left, */
+    const char *ended;     /* and why the job had ended with it; NULL: there is more to do */
+    struct rondo_buf head; /* out: as the app packs it */
+};
+
+void lasso_drive_part(const struct lasso_spec *spec, struct lasso_part *part, lasso_look look,
+                      void *context, struct lasso_outcome *outcome);
+
 /* The model as it stands: all coefficients [p], those that no penalty holds among them; the intercept. */
 double lasso_drive_model(const struct lasso *lasso, const struct lasso_head *head, double *b);
 

@@ -29,6 +29,7 @@ struct stage {
     struct rondo_buf cut;
     int64_t cut_round;
     int cuts, released;
+    bool concluded;
 };
 
 static void line_put(struct line *line, const struct message *message)
@@ -246,6 +247,10 @@ void stage_look(struct stage *stage, struct drive_end *end)
     snprintf(end->stop_reason, sizeof end->stop_reason, "%s", engine_stop_reason(engine));
     end->error = *engine_error(engine);
     end->code = end->state == ENGINE_FAILED ? end->error.code : RONDO_OK;
+    if (end->state == ENGINE_DONE && engine_head(engine) && !stage->concluded) {
+        stage->concluded = true;
+        end->code = drive_conclude(engine, stage->job.app, end);
+    }
     if (!end->code)
         end->code = stage->job.app->head.pack(stage->problem, engine_head(engine), &end->head);
     if (!end->code)

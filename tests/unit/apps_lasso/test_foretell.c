@@ -132,7 +132,7 @@ static const struct rondo_matrix *none_beside(const struct rondo_job *job RONDO_
 static int predict(struct rondo_model *model, const struct rondo_matrix *data, const double *y,
                    bool open, struct rondo_report *report, struct rondo_error *err)
 {
-    static const struct host_upcalls none = { NULL, NULL, NULL, NULL };
+    static const struct host_upcalls none = { NULL, NULL, NULL, NULL, NULL };
     struct rondo_host host;
     host_init(&host, &none);
     host.text = text;

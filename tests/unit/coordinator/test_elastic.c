@@ -187,6 +187,48 @@ Test(elastic, a_job_that_every_worker_fails_ends_with_the_reason)
     stage_destroy(stage);
 }
 
+Test(elastic, a_job_that_is_cancelled_is_cancelled_though_it_comes_to_its_end)
+{
+    for (int cancelled = 0; cancelled < 2; cancelled++) {
+        struct drive_job job = { .app = &app_reduce };
+        struct drive_end end;
+        struct stage *stage = stage_create(&job);
+        stage_join(stage);
+        run_to(stage, 11);
+        engine_stop(stage_engine(stage), cancelled ? "cancelled" : "interrupted", !cancelled);
+        stage_finish(stage);
+        stage_look(stage, &end);
+        cr_expect_eq(end.rounds, 12);
+        cr_expect_str_eq(end.stop_reason, cancelled ? "cancelled" : "rounds");
+        drive_job_fini(&end);
+        stage_destroy(stage);
+    }
+}
+
+/* The last round's end is forgotten with it; that somebody wants the job to stop is not. */
+Test(elastic, an_interruption_outlives_a_last_round_that_is_rolled_back)
+{
+    struct drive_end want = patterns_good(&(struct drive_job){ .app = &app_reduce }), end;
+    struct drive_job job = { .app = &app_reduce, .patient = true, .workers = 2 };
+    struct stage *stage = stage_create(&job);
+    stage_join(stage);
+    stage_join(stage);
+    run_to(stage, 11);
+    engine_stop(stage_engine(stage), "interrupted", true);
+    run_to(stage, 12); /* committed, and its cut waits for both */
+    cr_assert_eq(engine_state(stage_engine(stage)), ENGINE_RUNNING);
+    stage_leave(stage, 1);
+    stage_finish(stage);
+    stage_look(stage, &end);
+    cr_expect_str_eq(end.stop_reason, "interrupted");
+    cr_expect_lt(end.rounds, 12);
+    job.restore = (struct rondo_bytes){ end.cut.data, end.cut.size };
+    patterns_expect(&want, &job, "rolled back");
+    drive_job_fini(&end);
+    drive_job_fini(&want);
+    stage_destroy(stage);
+}
+
 Test(elastic, a_job_without_workers_stops_when_asked_and_keeps_a_checkpoint)
 {
     struct drive_job job = { .app = &app_rotate, .patient = true };

@@ -177,6 +177,34 @@ Test(patterns, the_app_can_end_the_job)
     drive_job_fini(&end);
 }
 
+/* Interrupted behind any round: at the last one there is nothing left to interrupt. */
+Test(patterns, an_interruption_behind_the_last_round_comes_too_late)
+{
+    for (int by_app = 0; by_app < 2; by_app++) {
+        app_reduce_shape.stop_round = by_app ? 9 : 0;
+        struct drive_job job = { .app = &app_reduce, .rounds = by_app ? 50 : 9, .pipeline = 3 };
+        const char *word = by_app ? "enough" : "rounds";
+        struct drive_end want = patterns_good(&job);
+        cr_assert_str_eq(want.stop_reason, word);
+        for (int64_t k = 1; k <= 9; k++) {
+            struct drive_job first = job, rest = job;
+            first.checkpoint_round = k;
+            first.stop_there = true;
+            struct drive_end end = patterns_good(&first);
+            cr_expect_eq(end.cut_round, k);
+            cr_expect_str_eq(end.stop_reason, k < 9 ? "interrupted" : word, "round %lld", (long long)k);
+            cr_expect_str_eq(end.cut_ended ? end.cut_ended : "", k < 9 ? "" : word);
+            rest.restore = (struct rondo_bytes){ end.cut.data, end.cut.size };
+            if (k < 9)
+                patterns_expect(&want, &rest, "interrupted");
+            else
+                cr_expect(drive_job_same(&want, &end));
+            drive_job_fini(&end);
+        }
+        drive_job_fini(&want);
+    }
+}
+
 /* The ridge's normal equations (X'X + ridge I) b = X'y hold at the end: no gradient is left. */
 Test(patterns, reduce_comes_to_the_solution)
 {

@@ -1,0 +1,413 @@
+/* states.c - the states that Rondo moves: totals and priors, a shard's topics, a block's counts. */
+#include "states.h"
+
+#include <string.h>
+
+/* ---- bytes ------------------------------------------------------------------------------------------- */
+
+int lda_append(const struct rondo_host *host, struct rondo_buf *out, const void *data, size_t size)
+{
+    if (out->capacity - out->size < size) {
+        size_t twice = out->capacity * 2, wanted = out->size + size;
+        int code = host->reserve(out, wanted > twice ? wanted : twice);
+        if (code)
+            return code;
+    }
+    if (size)
+        memcpy(out->data + out->size, data, size);
+    out->size += size;
+    return RONDO_OK;
+}
+
+int lda_take(struct rondo_bytes *in, void *data, size_t size)
+{
+    if (in->size < size)
+        return RONDO_ESTATE;
+    if (size)
+        memcpy(data, in->data, size);
+    in->data = (const unsigned char *)in->data + size;
+    in->size -= size;
+    return RONDO_OK;
+}
+
+static int no_memory(struct rondo_error *err)
+{
+    return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for topic counts");
+}
+
+/* ---- counts ------------------------------------------------------------------------------------------ */
+
+/* Of owners whose lists are wide, and whose rows are half as long as they are said to be where narrow. */
+struct form {
+    int32_t owners;
+    int64_t row;     /* cells of a row; no list has so many */
+    bool wide;       /* slots of two cells */
+    int32_t topics;
+};
+
+static struct form form_of_words(const struct problem *p, int32_t block)
+{
+    int64_t words = p->block_first[block + 1] - p->block_first[block];
+    return (struct form){ (int32_t)words, p->row, p->wide_words, p->topics };
+}
+
+static struct form form_of_documents(const struct problem *p, const struct tile *tile)
+{
+    return (struct form){ tile->documents, !p->rows ? INT64_MAX : tile->wide ? p->row : p->row / 2, tile->wide,
+                          p->topics };
+}
+
+static int counts_create(const struct rondo_host *host, const struct form *form, const int64_t *at,
+                         struct counts *counts)
+{
+    size_t owners = (size_t)form->owners;
+    *counts = (struct counts){ .at = at,
+                               .length = host->zalloc(owners ? owners : 1, sizeof *counts->length),
+                               .cells = host->zalloc((size_t)at[owners] + 16, sizeof *counts->cells) };
+    return counts->length && counts->cells ? RONDO_OK : RONDO_ENOMEM;
+}
+
+static void counts_destroy(const struct rondo_host *host, struct counts *counts)
+{
+    host->free(counts->length);
+    host->free(counts->cells);
+}
+
+/* A row as it lies, a list's slots in their order: what is drawn next depends on it. */
+static int counts_pack(const struct rondo_host *host, const struct form *form, const struct counts *counts,
+                       struct rondo_buf *out)
+{
+    int code = lda_append(host, out, counts->length, (size_t)form->owners * sizeof *counts->length);
+    for (int32_t i = 0; i < form->owners && !code; i++) {
+        int64_t room = counts->at[i + 1] - counts->at[i];
+        int64_t cells = room >= form->row ? form->row : (int64_t)counts->length[i] * (form->wide ? 2 : 1);
+        code = lda_append(host, out, counts->cells + counts->at[i], (size_t)cells * sizeof *counts->cells);
+    }
+    return code;
+}
+
+static bool list_fits(const struct form *form, const uint32_t *cells, int32_t length)
+{
+    for (int32_t i = 0; i < length; i++) {
+        uint64_t slot = 0;
+        memcpy(&slot, cells + (form->wide ? 2 * i : i), form->wide ? 8 : 4);
+        uint64_t topic = form->wide ? slot >> 32 : slot >> 16;
+        if (topic >= (uint64_t)form->topics)
+            return false;
+    }
+    return true;
+}
+
+static int counts_unpack(const struct form *form, struct counts *counts, struct rondo_bytes *in)
+{
+    int code = lda_take(in, counts->length, (size_t)form->owners * sizeof *counts->length);
+    for (int32_t i = 0; i < form->owners && !code; i++) {
+        int64_t room = counts->at[i + 1] - counts->at[i];
+        int64_t cells = room >= form->row ? form->row : (int64_t)counts->length[i] * (form->wide ? 2 : 1);
+        if (counts->length[i] < 0 || cells > room)
+            return RONDO_ESTATE;
+        code = lda_take(in, counts->cells + counts->at[i], (size_t)cells * sizeof *counts->cells);
+        if (!code && room < form->row && !list_fits(form, counts->cells + counts->at[i], counts->length[i]))
+            code = RONDO_ESTATE;
+    }
+    return code;
+}
+
+/* ---- a block ------------------------------------------------------------------------------------------ */
+
+void lda_block_destroy(const void *problem, void *state)
+{
+    const struct rondo_host *host = ((const struct problem *)problem)->host;
+    counts_destroy(host, &((struct block *)state)->counts);
+    host->free(state);
+}
+
+int lda_block_create(const void *context, int32_t index, void **state, struct rondo_error *err)
+{
+    const struct problem *p = context;
+    struct form form = form_of_words(p, index);
+    struct block *block = p->host->zalloc(1, sizeof *block);
+    if (!block)
+        return no_memory(err);
+    block->index = index;
+    if (counts_create(p->host, &form, p->block_at[index], &block->counts)) {
+        lda_block_destroy(p, block);
+        return no_memory(err);
+    }
+    *state = block;
+    return RONDO_OK;
+}
+
+int lda_block_pack(const void *context, const void *state, struct rondo_buf *out)
+{
+    const struct problem *p = context;
+    const struct block *block = state;
+    struct form form = form_of_words(p, block->index);
+    return counts_pack(p->host, &form, &block->counts, out);
+}
+
+int lda_block_unpack(const void *context, void *state, struct rondo_bytes in)
+{
+    const struct problem *p = context;
+    struct block *block = state;
+    struct form form = form_of_words(p, block->index);
+    int code = counts_unpack(&form, &block->counts, &in);
+    return code || !in.size ? code : RONDO_ESTATE;
+}
+
+/* ---- a shard ------------------------------------------------------------------------------------------ */
+
+static int32_t tiles_of(const struct problem *p, int32_t shard)
+{
+    return p->tile_first[shard + 1] - p->tile_first[shard];
+}
+
+static size_t tokens_of(const struct tile *tile)
+{
+    return tile->token[tile->words];
+}
+
+static size_t bytes_of(const struct tile *tile)
+{
+    return tokens_of(tile) * (tile->wide ? sizeof(uint32_t) : sizeof(uint16_t));
+}
+
+void lda_shard_destroy(const void *context, void *state)
+{
+    const struct problem *p = context;
+    struct shard *shard = state;
+    for (int32_t t = 0; t < tiles_of(p, shard->index); t++) {
+        if (shard->z)
+            p->host->free(shard->z[t]);
+        if (shard->counts)
+            counts_destroy(p->host, &shard->counts[t]);
+    }
+    p->host->free(shard->z);
+    p->host->free(shard->counts);
+    p->host->free(shard);
+}
+
+int lda_shard_create(const void *context, int32_t index, void **state, struct rondo_error *err)
+{
+    const struct problem *p = context;
+    const struct tile *tile = p->tiles + p->tile_first[index];
+    size_t tiles = (size_t)tiles_of(p, index);
+    struct shard *shard = p->host->zalloc(1, sizeof *shard);
+    if (!shard)
+        return no_memory(err);
+    shard->index = index;
+    shard->z = p->host->zalloc(tiles ? tiles : 1, sizeof *shard->z);
+    shard->counts = p->host->zalloc(tiles ? tiles : 1, sizeof *shard->counts);
+    int code = shard->z && shard->counts ? RONDO_OK : RONDO_ENOMEM;
+    for (size_t t = 0; t < tiles && !code; t++) {
+        struct form form = form_of_documents(p, &tile[t]);
+        shard->z[t] = p->host->alloc(bytes_of(&tile[t]) + 64);
+        code = shard->z[t] ? counts_create(p->host, &form, tile[t].at, &shard->counts[t]) : RONDO_ENOMEM;
+        if (!code)
+            memset(shard->z[t], 0xff, bytes_of(&tile[t]) + 64); /* no topic yet */
+    }
+    if (code) {
+        lda_shard_destroy(p, shard);
+        return no_memory(err);
+    }
+    *state = shard;
+    return RONDO_OK;
+}
+
+int lda_shard_pack(const void *context, const void *state, struct rondo_buf *out)
+{
+    const struct problem *p = context;
+    const struct shard *shard = state;
+    const struct tile *tile = p->tiles + p->tile_first[shard->index];
+    int code = RONDO_OK;
+    for (int32_t t = 0; t < tiles_of(p, shard->index) && !code; t++) {
+        struct form form = form_of_documents(p, &tile[t]);
+        code = lda_append(p->host, out, shard->z[t], bytes_of(&tile[t]));
+        if (!code)
+            code = counts_pack(p->host, &form, &shard->counts[t], out);
+    }
+    return code;
+}
+
+int lda_shard_unpack(const void *context, void *state, struct rondo_bytes in)
+{
+    const struct problem *p = context;
+    struct shard *shard = state;
+    const struct tile *tile = p->tiles + p->tile_first[shard->index];
+    int code = RONDO_OK;
+    for (int32_t t = 0; t < tiles_of(p, shard->index) && !code; t++) {
+        struct form form = form_of_documents(p, &tile[t]);
+        code = lda_take(&in, shard->z[t], bytes_of(&tile[t]));
+        if (!code)
+            code = counts_unpack(&form, &shard->counts[t], &in);
+    }
+    return code || !in.size ? code : RONDO_ESTATE;
+}
+
+/* ---- the common state ---------------------------------------------------------------------------------- */
+
+static size_t heavy_cells(const struct problem *p)
+{
+    return (size_t)p->heavy * (size_t)p->row;
+}
+
+void lda_common_destroy(const void *context, void *state)
+{
+    const struct rondo_host *host = ((const struct problem *)context)->host;
+    struct common *common = state;
+    host->free(common->alpha);
+    host->free(common->total);
+    host->free(common->heavy);
+    host->free(common);
+}
+
+int lda_common_create(const void *context, int32_t index, void **state, struct rondo_error *err)
+{
+    const struct problem *p = context;
+    struct common *common = p->host->zalloc(1, sizeof *common);
+    (void)index;
+    if (!common)
+        return no_memory(err);
+    common->alpha = p->host->alloc((size_t)p->topics * sizeof *common->alpha);
+    common->total = p->host->zalloc((size_t)p->row, sizeof *common->total);
+    common->heavy = p->host->zalloc(heavy_cells(p) + 16, sizeof *common->heavy);
+    if (!common->alpha || !common->total || !common->heavy) {
+        lda_common_destroy(p, common);
+        return no_memory(err);
+    }
+    memcpy(common->alpha, p->alpha, (size_t)p->topics * sizeof *common->alpha);
+    common->beta = p->beta;
+    *state = common;
+    return RONDO_OK;
+}
+
+int lda_common_pack(const void *context, const void *state, struct rondo_buf *out)
+{
+    const struct problem *p = context;
+    const struct common *common = state;
+    int code = lda_append(p->host, out, common->alpha, (size_t)p->topics * sizeof *common->alpha);
+    code = code ? code : lda_append(p->host, out, &common->beta, sizeof common->beta);
+    code = code ? code : lda_append(p->host, out, common->total, (size_t)p->row * sizeof *common->total);
+    return code ? code : lda_append(p->host, out, common->heavy, heavy_cells(p) * sizeof *common->heavy);
+}
+
+int lda_common_unpack(const void *context, void *state, struct rondo_bytes in)
+{
+    const struct problem *p = context;
+    struct common *common = state;
+    int code = lda_take(&in, common->alpha, (size_t)p->topics * sizeof *common->alpha);
+    code = code ? code : lda_take(&in, &common->beta, sizeof common->beta);
+    code = code ? code : lda_take(&in, common->total, (size_t)p->row * sizeof *common->total);
+    code = code ? code : lda_take(&in, common->heavy, heavy_cells(p) * sizeof *common->heavy);
+    return code || !in.size ? code : RONDO_ESTATE;
+}
+
+/* ---- the whole model ------------------------------------------------------------------------------------ */
+
+static int32_t row16(const uint16_t *row, int32_t topics, int32_t *topic, int32_t *count)
+{
+    int32_t found = 0;
+    for (int32_t k = 0; k < topics; k++)
+        if (row[k]) {
+            topic[found] = k;
+            count[found++] = row[k];
+        }
+    return found;
+}
+
+static int32_t row32(const uint32_t *row, int32_t topics, int32_t *topic, int32_t *count)
+{
+    int32_t found = 0;
+    for (int32_t k = 0; k < topics; k++)
+        if (row[k]) {
+            topic[found] = k;
+            count[found++] = (int32_t)row[k];
+        }
+    return found;
+}
+
+/* Shell's sort: most lists are short. */
+static void sort_topics(int32_t *topic, int32_t *count, int32_t length)
+{
+    int32_t gap = 1;
+    while (gap < length / 3)
+        gap = 3 * gap + 1;
+    for (; gap > 0; gap /= 3)
+        for (int32_t i = gap; i < length; i++) {
+            int32_t k = topic[i], n = count[i], at = i;
+            for (; at >= gap && topic[at - gap] > k; at -= gap) {
+                topic[at] = topic[at - gap];
+                count[at] = count[at - gap];
+            }
+            topic[at] = k;
+            count[at] = n;
+        }
+}
+
+static int32_t list(const uint32_t *cells, int32_t length, bool wide, int32_t *topic, int32_t *count)
+{
+    for (int32_t i = 0; i < length; i++) {
+        uint64_t slot = 0;
+        memcpy(&slot, cells + (wide ? 2 * i : i), wide ? 8 : 4);
+        topic[i] = (int32_t)(wide ? slot >> 32 : slot >> 16);
+        count[i] = (int32_t)(wide ? slot & UINT32_MAX : slot & UINT16_MAX);
+    }
+    sort_topics(topic, count, length);
+    return length;
+}
+
+int32_t view_word(const struct view *view, int64_t word, int32_t *topic, int32_t *count)
+{
+    const struct problem *p = view->problem;
+    int32_t place = p->place[word], block = 0;
+    if (place < 0)
+        return row32(view->heavy + (size_t)~place * (size_t)p->row, p->topics, topic, count);
+    for (int32_t last = p->parts; last - block > 1;) {
+        int32_t middle = block + (last - block) / 2;
+        *(place < p->block_first[middle] ? &last : &block) = middle;
+    }
+    const struct counts *counts = &view->block[block]->counts;
+    int64_t i = place - p->block_first[block];
+    return counts->at[i + 1] - counts->at[i] >= p->row
+               ? row32(counts->cells + counts->at[i], p->topics, topic, count)
+               : list(counts->cells + counts->at[i], counts->length[i], p->wide_words, topic, count);
+}
+
+static const struct tile *find_document(const struct problem *p, int32_t shard, int64_t document, int32_t *seat)
+{
+    for (int32_t t = p->tile_first[shard]; t < p->tile_first[shard + 1]; t++) {
+        const struct tile *tile = &p->tiles[t];
+        int32_t low = 0, high = tile->documents;
+        while (high - low > 0) {
+            int32_t middle = low + (high - low) / 2;
+            if (tile->document[middle] < document)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        if (low < tile->documents && tile->document[low] == document) {
+            *seat = low;
+            return tile;
+        }
+    }
+    return NULL;
+}
+
+int32_t view_document(const struct view *view, int64_t document, int32_t *topic, int32_t *count)
+{
+    const struct problem *p = view->problem;
+    int32_t shard = 0, seat = 0;
+    for (int32_t last = p->parts; last - shard > 1;) {
+        int32_t middle = shard + (last - shard) / 2;
+        *(document < p->shard_first[middle] ? &last : &shard) = middle;
+    }
+    const struct tile *tile = find_document(p, shard, document, &seat);
+    if (!tile)
+        return 0;
+    const struct counts *counts = &view->shard[shard]->counts[tile - p->tiles - p->tile_first[shard]];
+    const uint32_t *cells = counts->cells + counts->at[seat];
+    if (!p->rows)
+        return list(cells, counts->length[seat], tile->wide, topic, count);
+    return tile->wide ? row32(cells, p->topics, topic, count)
+                      : row16((const uint16_t *)(const void *)cells, p->topics, topic, count);
+}

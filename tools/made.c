@@ -336,10 +336,14 @@ static int write_words(const struct order *order)
 
 static int write_documents(const struct order *order, const struct data_set *set, const double *topics)
 {
-    int64_t many = documents_topics(&order->recipe.lda);
-    char path[4096], params[64];
+    const struct documents_recipe *recipe = &order->recipe.lda;
+    int64_t many = documents_topics(recipe);
+    char path[4096], alpha[32], beta[32], params[160];
+    number_print(alpha, recipe->alpha);
+    number_print(beta, recipe->beta);
     snprintf(path, sizeof path, "%.4000s/docword.txt.gz", order->dir);
-    snprintf(params, sizeof params, "\"topics\": %lld", (long long)many);
+    snprintf(params, sizeof params, "\"topics\": %lld, \"alpha\": %s%s%s", (long long)many, alpha,
+             order->design == ZIPF ? ", \"beta\": " : "", order->design == ZIPF ? beta : "");
     int status = made_write(path, &set->x, NULL);
     if (!status)
         status = write_words(order);

@@ -153,7 +153,7 @@ class Made(support.Case, Refusing):
             np.testing.assert_array_equal(square[k].nonzero(), [[k] * 10, range(10)])
             np.testing.assert_array_equal(square[10 + k].nonzero(), [range(10), [k] * 10])
         self.assertEqual((spec["app"], spec["params"], sorted(spec["data"])),
-                         ("lda", {"topics": 20}, ["docs", "vocab"]))
+                         ("lda", {"topics": 20, "alpha": 0.2}, ["docs", "vocab"]))
         self.assertAlmostEqual(x.sum() / 500, 100, delta=4 * np.sqrt(100 / 500))
 
     def test_zipf_falls_as_the_rank(self):
@@ -181,6 +181,59 @@ class Made(support.Case, Refusing):
                             (("--format", "npy"), "--format has no meaning for lda")):
             self.refused(call("data", "generate", "lda", "--out", self.path("no"), *words), says)
         self.assertFalse(os.path.exists(self.path("no")))
+
+
+class Lda(support.Case, Refusing):
+    """Bad documents and words by way of rondo run."""
+
+    def spec(self, docs, vocab="vocab.txt", test=None):
+        data = {"docs": docs, "vocab": vocab, **({"test": test} if test else {})}
+        return self.write("lda.json", json.dumps({"version": 1, "app": "lda", "data": data,
+                                                  "params": {"topics": 2}, "stop": {"iterations": 3}}))
+
+    def setUp(self):
+        super().setUp()
+        self.write("vocab.txt", "one\ntwo\n")
+        self.write("docword.good.txt", "2\n2\n2\n1 1 3\n2 2 1\n")
+
+    def refuses(self, spec, *says):
+        self.refused(call("run", spec, "--out", self.path("out")), *says)
+        self.assertEqual(os.listdir(self.path("out")) if os.path.exists(self.path("out")) else [], [])
+
+    def test_bad_documents(self):
+        for text, line, what in BAD:
+            with self.subTest(text=text):
+                path = self.write("docword.bad.txt", text)
+                self.refuses(self.spec("docword.bad.txt"), path + line if line else path, what)
+        self.refuses(self.spec("docword.good.txt", test="docword.bad.txt"), "/data/test", "come to more than")
+
+    def test_bad_words(self):
+        for text, says in (("one\n\n", (".txt:2", "the line is empty")), ("one\n", ("/data/vocab", "2")),
+                           ("one\ntwo\nthree\n", ("/data/vocab", "3")), ("", ("empty",))):
+            self.write("words.txt", text)
+            self.refuses(self.spec("docword.good.txt", "words.txt"), *says)
+
+    def test_what_is_accepted_is_noted(self):
+        self.write("docword.odd.txt", "4\n2\n4\n3 1 1\n1 1 1\n1 1 2\n2 2 1\n")
+        self.run_job(self.spec("docword.odd.txt"), "out")
+        notes = [note for note in self.result("out")["notes"] if note.startswith("data.docs: ")]
+        self.assertEqual([note.split(": ")[-1] for note in notes], ["sorted", "summed", "kept"])
+        self.assertEqual(scipy.io.mmread(self.path("out", "doc_topic.mtx")).sum(axis=1).ravel().tolist(),
+                         [[3, 1, 1, 0]])
+
+    def test_a_document_of_a_million_tokens_and_a_word_in_every_document(self):
+        with open(self.path("docword.long.txt"), "w", encoding="ascii") as stream:
+            stream.write("3000\n2\n3001\n1 2 1000000\n")
+            stream.writelines("%d 1 1\n" % (i + 1) for i in range(3000))
+        self.run_job(self.spec("docword.long.txt"), "out")
+        counts = scipy.io.mmread(self.path("out", "word_topic.mtx")).sum(axis=1).ravel().tolist()
+        self.assertEqual(counts, [[3000, 1000000]])
+
+    def test_made_documents_run_as_they_are(self):
+        done = call("data", "generate", "lda", "--documents", "50", "--words", "16", "--out", self.path("bars"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.run_job(self.path("bars", "job.json"), "out", "--set", "stop.iterations=5")
+        self.assertEqual(scipy.io.mmread(self.path("out", "word_topic.mtx")).shape, (16, 8))
 
 
 class App(installed.Case, Refusing):

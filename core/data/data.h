@@ -77,7 +77,8 @@ bool data_companion(const char *path, int index, char *out, size_t size);
 int data_names(const char *path, void (*each)(void *context, int64_t column, const char *name), void *context,
                struct rondo_error *err) RONDO_MUST_CHECK;
 
-/* Reads as little as tells the shape; a docword's nnz is what its header states.  Errors: RONDO_EINPUT with "file" or "file:line". */
+/* Reads as little as tells the shape; a docword's nnz is what its header states.  Errors: RONDO_EINPUT with
+ * "file" or "file:line". */
 int data_inspect(const char *path, const struct data_options *options, struct data_info *info,
                  struct rondo_error *err) RONDO_MUST_CHECK;
 
@@ -98,7 +99,8 @@ void data_release(struct data_set *set);
 int data_intact(const struct data_set *set, const char *path, struct rondo_error *err) RONDO_MUST_CHECK;
 
 /* Writes a matrix as .npy (Fortran order, f8), .mtx, .svm (with labels [rows], or NULL) or docword.* (whole
- * numbers alone: else RONDO_EINPUT), chosen by the name; a trailing .gz compresses.  The file appears whole or not at all. */
+ * numbers alone: else RONDO_EINPUT), chosen by the name; a trailing .gz compresses.  The file appears whole or
+ * not at all. */
 int data_write(const char *path, const struct rondo_matrix *x, const double *labels,
                struct rondo_error *err) RONDO_MUST_CHECK;
 

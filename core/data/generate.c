@@ -6,14 +6,13 @@
 #include "core/data/bedfile.h"
 #include "core/data/haplotype.h"
 #include "core/data/matrix.h"
+#include "core/data/normals.h"
 #include "core/data/readers.h"
 
-#include <rondo/rng.h>
-
-#include <math.h>
 #include <string.h>
 
-/* Streams of rng.h; data have 100 to 110; haplotype.c has 104 to 106 for genotypes. */
+/* Streams of rng.h; data have 100 to 110; haplotype.c has 104 to 106 for genotypes, documents.c
+ * 107 to 110. */
 enum { VALUES = 100, CAUSES, EFFECTS, NOISE, GAPS = 106 };
 
 enum { CHROMOSOMES = 22, SPACING = 3000 };
@@ -25,19 +24,6 @@ struct making {
     double *y;        /* [rows]: first X b, then the noise on top */
     uint64_t *causes; /* bitset of columns */
 };
-
-struct normals {
-    double a, b;
-};
-
-/* Two standard normals (Box and Muller, 1958). */
-static struct normals normals(uint64_t seed, int64_t column, uint32_t stream, int64_t item)
-{
-    struct rondo_rng_pair bits = rondo_rng_pair(seed, (uint64_t)column, stream, (uint64_t)item);
-    double radius = sqrt(-2 * log((double)((bits.a >> 11) + 1) * 0x1.0p-53));
-    double angle = 0x1.921fb54442d18p+2 * ((double)(bits.b >> 11) * 0x1.0p-53);
-    return (struct normals){ radius * cos(angle), radius * sin(angle) };
-}
 
 /* A whole number in [0, n). */
 static int64_t below(uint64_t bits, int64_t n)
@@ -58,7 +44,7 @@ static void draw_causes(struct making *m)
     for (int64_t j = 0; j < r->cols; j++) {
         struct rondo_rng_pair bits = rondo_rng_pair(r->seed, (uint64_t)j, EFFECTS, 0);
         m->truth[j] = !bitset_has(m->causes, j) ? 0
-                      : r->design == DATA_DESIGN_GENOTYPE ? normals(r->seed, j, EFFECTS, 0).a
+                      : r->design == DATA_DESIGN_GENOTYPE ? normals_at(r->seed, j, EFFECTS, 0).a
                       : bits.a >> 63                      ? -r->amplitude
                                                           : r->amplitude;
     }
@@ -67,7 +53,7 @@ static void draw_causes(struct making *m)
 static void add_noise(struct making *m, double deviation)
 {
     for (int64_t i = 0; i < m->recipe->rows; i++)
-        m->y[i] += deviation * normals(m->recipe->seed, 0, NOISE, i).a;
+        m->y[i] += deviation * normals_at(m->recipe->seed, 0, NOISE, i).a;
 }
 
 static void add_column(struct making *m, const double *column, double coefficient)
@@ -82,7 +68,7 @@ static void ar_column(const struct data_recipe *r, int64_t j, const double *befo
 {
     double keep = before ? r->rho : 0, fresh = sqrt(1 - keep * keep);
     for (int64_t i = 0; i < r->rows; i += 2) {
-        struct normals z = normals(r->seed, j, VALUES, i / 2);
+        struct normals z = normals_at(r->seed, j, VALUES, i / 2);
         x[i] = fresh * z.a + (before ? keep * before[i] : 0);
         if (i + 1 < r->rows)
             x[i + 1] = fresh * z.b + (before ? keep * before[i + 1] : 0);
@@ -205,7 +191,7 @@ static void fill_sparse(struct making *m, struct matrix_sparse *x)
     for (int64_t j = 0; j < r->cols; j++) {
         int64_t row = -1;
         for (int64_t k = 0; (row = next_row(r, j, k, row)) < r->rows; k++) {
-            double value = normals(r->seed, j, VALUES, k).a;
+            double value = normals_at(r->seed, j, VALUES, k).a;
             matrix_put(x, row, j, value);
             m->y[row] += m->truth[j] * value;
         }

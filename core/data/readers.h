@@ -1,6 +1,7 @@
 /* readers.h - what a format's reader gives to data.c: a header at the least, the matrix in full.
  *
- * Place:   core/data, floor 1; npy.c, svmlight.c, mtx.c, docword.c, plink.c and phenotype.c implement it, data.c calls it.
+ * Place:   core/data, floor 1; npy.c, svmlight.c, mtx.c, docword.c, plink.c and phenotype.c implement
+ *          it, data.c calls it.
  * Threads: one.
  * Memory:  a load fills *set as it goes; after an error data_free cleans up what is there.
  */

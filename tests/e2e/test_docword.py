@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import pathlib
 import unittest
 
 import numpy as np
@@ -77,9 +78,10 @@ class Data(support.Case, Refusing):
 
     def test_it_goes_through_every_sparse_format_and_comes_back(self):
         rng = np.random.default_rng(5)
-        x = sp.csr_matrix(rng.poisson(0.3, (60, 41)) * rng.integers(1, 9, (60, 41)))
+        x = rng.poisson(0.3, (60, 41)) * rng.integers(1, 9, (60, 41))
         x[7] = 0
         x[:, 40] = 0
+        x = sp.csr_matrix(x)
         scipy.io.mmwrite(self.path("x.mtx"), x, field="integer")
         first = self.convert("x.mtx", "docword.x.txt")
         np.testing.assert_array_equal(read_docword(first), x.toarray())
@@ -129,6 +131,109 @@ class Data(support.Case, Refusing):
         for name in ("x.mtx", "docword.x.txt"):
             self.run_job(self.spec(name, "y.npy"), "out." + name)
         self.assertEqual(self.result("out.x.mtx")["model_sha256"], self.result("out.docword.x.txt")["model_sha256"])
+
+
+class Made(support.Case, Refusing):
+    def make(self, name, *words):
+        done = call("data", "generate", "lda", "--out", self.path(name), *words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(self.path(name, "vocab.txt"), encoding="ascii") as stream:
+            vocabulary = stream.read().splitlines()
+        with open(self.path(name, "job.json"), encoding="ascii") as stream:
+            spec = json.load(stream)
+        return (read_docword(self.path(name, "docword.txt.gz")), vocabulary, np.load(self.path(name, "topics.npy")),
+                spec)
+
+    def test_bars_are_rows_and_columns_of_a_square(self):
+        x, words, phi, spec = self.make("bars", "--documents", "500")
+        self.assertEqual((x.shape, len(words), phi.shape), ((500, 100), 100, (20, 100)))
+        self.assertEqual((words[0], words[37], words[99]), ("r0c0", "r3c7", "r9c9"))
+        square = phi.reshape(20, 10, 10)
+        for k in range(10):
+            np.testing.assert_array_equal(square[k].nonzero(), [[k] * 10, range(10)])
+            np.testing.assert_array_equal(square[10 + k].nonzero(), [range(10), [k] * 10])
+        self.assertEqual((spec["app"], spec["params"], sorted(spec["data"])),
+                         ("lda", {"topics": 20, "alpha": 0.2}, ["docs", "vocab"]))
+        self.assertAlmostEqual(x.sum() / 500, 100, delta=4 * np.sqrt(100 / 500))
+
+    def test_zipf_falls_as_the_rank(self):
+        x, words, phi, _ = self.make("zipf", "--design", "zipf", "--documents", "800", "--words", "300",
+                                     "--topics", "40", "--tokens", "50", "--beta", "0.2")
+        self.assertEqual((x.shape, len(words), phi.shape), ((800, 300), 300, (40, 300)))
+        np.testing.assert_allclose(phi.sum(axis=1), 1, rtol=1e-12)
+        p = 1 / np.arange(1, 301) / np.sum(1 / np.arange(1, 301))
+        off = np.abs(x.sum(axis=0) / x.sum() - p)  # 40 draws of a Dirichlet with shapes 0.2 x 300 p
+        self.assertLess((off / np.sqrt(p * (1 - p) / 61 / 40)).max(), 5)
+
+    def test_the_same_options_make_the_same_bytes(self):
+        for name, seed in (("a", "7"), ("b", "7"), ("c", "8")):
+            self.make(name, "--design", "zipf", "--documents", "100", "--words", "50", "--topics", "3", "--seed", seed)
+        def read(name):
+            return [pathlib.Path(self.path(name, made)).read_bytes()
+                    for made in ("docword.txt.gz", "vocab.txt", "topics.npy")]
+        self.assertEqual(read("a"), read("b"))
+        self.assertNotEqual(read("a")[0], read("c")[0])
+
+    def test_what_cannot_be_made_is_named(self):
+        for words, says in ((("--words", "99"), "--words: must be a square"), (("--alpha", "0"), "--alpha: must be"),
+                            (("--topics", "3"), "--topics has no meaning for --design bars"),
+                            (("--rows", "3"), "--rows has no meaning"), (("--design", "ar"), "--design has no \"ar\""),
+                            (("--format", "npy"), "--format has no meaning for lda")):
+            self.refused(call("data", "generate", "lda", "--out", self.path("no"), *words), says)
+        self.assertFalse(os.path.exists(self.path("no")))
+
+
+class Lda(support.Case, Refusing):
+    """Bad documents and words by way of rondo run."""
+
+    def spec(self, docs, vocab="vocab.txt", test=None):
+        data = {"docs": docs, "vocab": vocab, **({"test": test} if test else {})}
+        return self.write("lda.json", json.dumps({"version": 1, "app": "lda", "data": data,
+                                                  "params": {"topics": 2}, "stop": {"iterations": 3}}))
+
+    def setUp(self):
+        super().setUp()
+        self.write("vocab.txt", "one\ntwo\n")
+        self.write("docword.good.txt", "2\n2\n2\n1 1 3\n2 2 1\n")
+
+    def refuses(self, spec, *says):
+        self.refused(call("run", spec, "--out", self.path("out")), *says)
+        self.assertEqual(os.listdir(self.path("out")) if os.path.exists(self.path("out")) else [], [])
+
+    def test_bad_documents(self):
+        for text, line, what in BAD:
+            with self.subTest(text=text):
+                path = self.write("docword.bad.txt", text)
+                self.refuses(self.spec("docword.bad.txt"), path + line if line else path, what)
+        self.refuses(self.spec("docword.good.txt", test="docword.bad.txt"), "/data/test", "come to more than")
+
+    def test_bad_words(self):
+        for text, says in (("one\n\n", (".txt:2", "the line is empty")), ("one\n", ("/data/vocab", "2")),
+                           ("one\ntwo\nthree\n", ("/data/vocab", "3")), ("", ("empty",))):
+            self.write("words.txt", text)
+            self.refuses(self.spec("docword.good.txt", "words.txt"), *says)
+
+    def test_what_is_accepted_is_noted(self):
+        self.write("docword.odd.txt", "4\n2\n4\n3 1 1\n1 1 1\n1 1 2\n2 2 1\n")
+        self.run_job(self.spec("docword.odd.txt"), "out")
+        notes = [note for note in self.result("out")["notes"] if note.startswith("data.docs: ")]
+        self.assertEqual([note.split(": ")[-1] for note in notes], ["sorted", "summed", "kept"])
+        self.assertEqual(scipy.io.mmread(self.path("out", "doc_topic.mtx")).sum(axis=1).ravel().tolist(),
+                         [[3, 1, 1, 0]])
+
+    def test_a_document_of_a_million_tokens_and_a_word_in_every_document(self):
+        with open(self.path("docword.long.txt"), "w", encoding="ascii") as stream:
+            stream.write("3000\n2\n3001\n1 2 1000000\n")
+            stream.writelines("%d 1 1\n" % (i + 1) for i in range(3000))
+        self.run_job(self.spec("docword.long.txt"), "out")
+        counts = scipy.io.mmread(self.path("out", "word_topic.mtx")).sum(axis=1).ravel().tolist()
+        self.assertEqual(counts, [[3000, 1000000]])
+
+    def test_made_documents_run_as_they_are(self):
+        done = call("data", "generate", "lda", "--documents", "50", "--words", "16", "--out", self.path("bars"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.run_job(self.path("bars", "job.json"), "out", "--set", "stop.iterations=5")
+        self.assertEqual(scipy.io.mmread(self.path("out", "word_topic.mtx")).shape, (16, 8))
 
 
 class App(installed.Case, Refusing):

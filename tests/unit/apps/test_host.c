@@ -29,7 +29,7 @@ static struct rondo_host host;
 
 static void begin(void)
 {
-    static const struct host_upcalls none = { NULL, NULL, NULL, NULL };
+    static const struct host_upcalls none;
     scratch_begin();
     log_set_level(LOG_WARNING);
     app = app_empty;

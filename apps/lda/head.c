@@ -242,7 +242,7 @@ static int end_sweep(struct head *head, struct rondo_head_link *link, struct ron
     if (lda_kind(result) != LDA_COUNT)
         return RONDO_EAPP;
     head->counts.size = 0;
-    int code = lda_append(p->host, &head->counts, lda_payload(result).data, lda_payload(result).size);
+    int code = histogram_merge(p, &head->counts, 0, lda_payload(result)); /* it checks what came */
     if (!code)
         code = add_heavy(head);
     if (code)

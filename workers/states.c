@@ -88,7 +88,6 @@ static int pack_one(const struct states *states, int32_t index, struct rondo_buf
                     struct rondo_error *err)
 {
     const void *state = index < 0 ? states->common : house_take(states->house, index, states->epoch);
-    out->size = 0;
     int code = state ? contract_pack(states->app, name_of(index), states->problem, state, out, err)
                      : rondo_error_set(err, RONDO_ESTATE, NULL, NULL, "no such state: %d", index);
     if (index >= 0 && state)
@@ -98,19 +97,21 @@ static int pack_one(const struct states *states, int32_t index, struct rondo_buf
 
 int states_pack(const struct states *states, struct rondo_buf *out, struct rondo_error *err)
 {
-    struct rondo_buf one = { 0 };
     struct cursor_writer writer = cursor_writer(out);
     int code = RONDO_OK;
     for (int32_t index = -1; index < states->shards && !code; index++) {
         if (index < 0 ? !states->common : !states->mine[index])
             continue;
-        code = pack_one(states, index, &one, err);
+        cursor_put_u32(&writer, (uint32_t)index);
+        cursor_put_u64(&writer, 0);
+        size_t begin = out->size; /* a state may be large: it is packed in its place, then counted */
+        code = writer.failed ? RONDO_ENOMEM : pack_one(states, index, out, err);
         if (code)
             break;
-        cursor_put_u32(&writer, (uint32_t)index);
-        cursor_put_block(&writer, one.data, one.size);
+        struct rondo_buf count = { out->data + begin - sizeof(uint64_t), 0, sizeof(uint64_t) };
+        struct cursor_writer size = cursor_writer(&count);
+        cursor_put_u64(&size, out->size - begin);
     }
-    buf_fini(&one);
     return code ? code : writer.failed ? RONDO_ENOMEM : RONDO_OK;
 }
 

@@ -19,6 +19,7 @@ struct worker {
     struct states states;
     struct parcel_pool pool;
     struct rondo_buf partial; /* of a fused push */
+    size_t snapped;           /* how many bytes its states were, packed */
     struct rondo_bytes *partials; /* [partials_room] of a pull */
     int32_t partials_room;
     bool failed;            /* a STATE or COMMIT, and said so, in ... */
@@ -285,15 +286,18 @@ static int handle(struct worker *worker, struct message *message)
         code = intact(worker, code, &err);
         return code ? fail(worker, message, code, &err) : RONDO_OK;
     }
-    /* An answer of couplings is as large as its question: small parcels are not for it, or all of them
+    /* An answer of couplings is as large as its question, states are as they were: small parcels are not for it, or all of them
      * grow in turn. */
-    size_t size = message->type == MESSAGE_COUPLE ? bytes_of(message->variables).size : 0;
+    size_t size = message->type == MESSAGE_COUPLE ? bytes_of(message->variables).size
+                  : message->type == MESSAGE_SNAP ? worker->snapped : 0;
     struct parcel *body = parcel_take(&worker->pool, size);
     code = body ? intact(worker, answer(worker, message, &body->buf, &err), &err) : RONDO_ENOMEM;
     if (code) {
         parcel_drop(body);
         return fail(worker, message, code, &err);
     }
+    if (message->type == MESSAGE_SNAP)
+        worker->snapped = body->buf.size;
     return reply(worker, message, message->type == MESSAGE_SNAP ? MESSAGE_SNAPPED : MESSAGE_DONE,
                  body);
 }

@@ -44,3 +44,14 @@ Test(allocation, none_in_a_round_that_pulls_a_hundred_shards)
     app_reduce_shape.shards = 100;
     expect_most(&app_reduce, 1, 1, LATE);
 }
+
+/* States of a megabyte: a cut's bytes are written where those of the one before were. */
+Test(allocation, none_in_a_cut)
+{
+    app_rotate_shape.tokens = 25000;
+    struct drive_job job = { .app = &app_rotate, .rounds = 13, .snapshot_rounds = 1, .count_from = 4,
+                             .count_to = 12 };
+    struct drive_end end = patterns_good(&job);
+    cr_expect_eq(end.allocations, NONE, "%llu allocations in 8 cuts", (unsigned long long)end.allocations);
+    drive_job_fini(&end);
+}

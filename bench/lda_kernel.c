@@ -3,8 +3,8 @@
  *     zcat docword.NAME.txt.gz | bench/lda_kernel TOPICS SWEEPS [ISA [TILE_BYTES [STEPS]]]
  *
  * alpha = 50/TOPICS, beta = 0.01; STEPS above 0: Metropolis-Hastings.  Says tokens/s and the joint
- * log-likelihood per token, sweep by sweep, and beside the last ten the rate at which this machine reads
- * lines at random, four for a token, from as many bytes as the counts have: a model of what a token costs. */
+ * log-likelihood per token, sweep by sweep, and beside the last ten, and the best after the first, the rate
+ * at which this machine reads lines at random, four for a token, from as many bytes as the counts have. */
 #include "apps/lda/kernel.h"
 
 #include <math.h>

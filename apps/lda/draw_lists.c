@@ -163,7 +163,7 @@ INLINE void list_load(const struct list *list, const bool wide, int32_t i, whole
     if (!wide) {
         const uint32_t *slots = (const uint32_t *)list->slots + i;
 #ifdef __AVX512F__
-        __mmask16 here = left >= SIXTEEN ? 0xffff : (__mmask16)((1u << left) - 1);
+        __mmask16 here = (__mmask16)(left >= SIXTEEN ? 0xffff : (1u << left) - 1);
         __m512i s = _mm512_maskz_loadu_epi32(here, slots);
         *topic = (whole)_mm512_srli_epi32(s, 16);
         *count = (whole)_mm512_and_epi32(s, _mm512_set1_epi32(0xffff));
@@ -192,11 +192,24 @@ INLINE reals gather(const float *x, whole index)
 #ifdef __AVX512F__
     return (reals)_mm512_i32gather_ps((__m512i)index, x, 4);
 #else
-    float out[SIXTEEN];
-    for (int l = 0; l < SIXTEEN; l++)
-        out[l] = x[index[l]];
-    return load_reals(out);
+    return (reals){ x[index[0]], x[index[1]], x[index[2]],  x[index[3]],  x[index[4]],  x[index[5]],
+                    x[index[6]], x[index[7]], x[index[8]],  x[index[9]],  x[index[10]], x[index[11]],
+                    x[index[12]], x[index[13]], x[index[14]], x[index[15]] };
 #endif
+}
+
+/* q of the topics of slots i .. i + 15; not looked at where the count is 0.  Sixteen loads are faster than
+ * a gather instruction (Zen 4: by a tenth of all that is done here).  Slots from `length` on hold what
+ * they like, as long as they are the list's own; q has room for every topic of 16 bits. */
+INLINE reals list_q(const float *q, const struct list *list, const bool wide, int32_t i, whole topic)
+{
+    if (wide || i + SIXTEEN > list->room)
+        return gather(q, topic);
+    const uint32_t *s = (const uint32_t *)list->slots + i;
+    return (reals){ q[s[0] >> 16],  q[s[1] >> 16],  q[s[2] >> 16],  q[s[3] >> 16],
+                    q[s[4] >> 16],  q[s[5] >> 16],  q[s[6] >> 16],  q[s[7] >> 16],
+                    q[s[8] >> 16],  q[s[9] >> 16],  q[s[10] >> 16], q[s[11] >> 16],
+                    q[s[12] >> 16], q[s[13] >> 16], q[s[14] >> 16], q[s[15] >> 16] };
 }
 
 /* Where the document has topic k; below 0: nowhere. */
@@ -276,6 +289,17 @@ INLINE int list_move(struct list *list, const bool wide, int32_t old, int32_t sl
 
 /* ---- drawing ------------------------------------------------------------------------------------------ */
 
+/* count q, and 0 where the count is 0 whatever q. */
+INLINE reals weights(whole count, reals q)
+{
+#ifdef __AVX512F__
+    __mmask16 some = _mm512_test_epi32_mask((__m512i)count, (__m512i)count);
+    return (reals)_mm512_maskz_mul_ps(some, _mm512_cvtepi32_ps((__m512i)count), (__m512)q);
+#else
+    return (reals)((count != 0) & (whole)(__builtin_convertvector(count, reals) * q));
+#endif
+}
+
 /* The weights of the document's slots, one taken off topic `old`, summed lane by lane in `sum`; returns
  * the last of the sums.  *at: the slot of `old`; below 0: there is none. */
 INLINE reals document_sums(const struct work *work, const struct list *list, const bool wide, int32_t old,
@@ -288,7 +312,7 @@ INLINE reals document_sums(const struct work *work, const struct list *list, con
         list_load(list, wide, i, &topic, &count);
         uint32_t here = take(topic, &count, old);
         *at = here ? i + __builtin_ctz(here) : *at;
-        x += __builtin_convertvector(count, reals) * gather(work->q, topic);
+        x += weights(count, list_q(work->q, list, wide, i, topic));
         store_reals(work->sum + i, x);
     }
     return x;

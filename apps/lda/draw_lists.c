@@ -155,7 +155,7 @@ INLINE void list_load(const struct list *list, const bool wide, int32_t i, whole
     if (!wide) {
         const uint32_t *slots = (const uint32_t *)list->slots + i;
 #ifdef __AVX512F__
-        __mmask16 here = left >= SIXTEEN ? 0xffff : (__mmask16)((1u << left) - 1);
+        __mmask16 here = (__mmask16)(left >= SIXTEEN ? 0xffff : (1u << left) - 1);
         __m512i s = _mm512_maskz_loadu_epi32(here, slots);
         *topic = (whole)_mm512_srli_epi32(s, 16);
         *count = (whole)_mm512_and_epi32(s, _mm512_set1_epi32(0xffff));

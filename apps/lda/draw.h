@@ -38,6 +38,15 @@ INLINE struct owner owner_of(const struct visit *visit, int32_t i)
     };
 }
 
+INLINE void prefetch_owner(const struct visit *visit, int32_t i)
+{
+    struct owner owner = owner_of(visit, i);
+    for (int l = 0; l < (owner.row ? 8 : 2); l++)
+        __builtin_prefetch(owner.cells + 16 * l, 1);
+    if (!owner.row)
+        __builtin_prefetch(owner.length, 1);
+}
+
 INLINE void slot_get(const struct visit *visit, const uint32_t *cells, int32_t i, uint32_t *topic,
                      uint32_t *count)
 {

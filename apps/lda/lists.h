@@ -82,28 +82,13 @@ INLINE whole gather_whole(const uint32_t *x, whole index)
 #endif
 }
 
-/* Bit l: x_l is 0. */
-INLINE uint32_t lanes_zero(whole x)
-{
-#ifdef __AVX512F__
-    return _mm512_testn_epi32_mask((__m512i)x, (__m512i)x);
-#else
-    union { whole all; __m128i quarter[4]; } a = { x };
-    uint32_t mask = 0;
-    for (int i = 0; i < 4; i++)
-        mask |= (uint32_t)_mm_movemask_ps(_mm_castsi128_ps(
-            _mm_cmpeq_epi32(a.quarter[i], _mm_setzero_si128()))) << 4 * i;
-    return mask;
-#endif
-}
-
 /* Where the document has topic k; below 0: nowhere. */
 INLINE int32_t list_find(const struct list *list, const bool wide, uint32_t k)
 {
     for (int32_t i = 0; i < list->length; i += SIXTEEN) {
         whole topic, count;
         list_load(list, wide, i, &topic, &count);
-        uint32_t here = lanes_zero(topic - all_whole((int32_t)k));
+        uint32_t here = zeros(topic - all_whole((int32_t)k));
         if (list->length - i < SIXTEEN)
             here &= (1u << (list->length - i)) - 1;
         if (here)

@@ -207,48 +207,29 @@ INLINE float word_weight(const struct word *word, uint32_t topic)
 
 /* ---- a document ------------------------------------------------------------------------------------------ */
 
-/* q's first line, slot by slot in `sum`; *last: the last of the sums.  `old` has one token too many.  Not 0:
- * there is a topic that cannot be. */
+/* q's first line, slot by slot in `sum`; *last: the last of the sums, *slot: where `old` is, which has one
+ * token too many; below 0: nowhere.  Not 0: there is a topic that cannot be. */
 INLINE int document_weigh(const struct word *word, const struct list *list, uint32_t old, reals *last,
-                          const bool wide)
+                          int32_t *slot, const bool wide)
 {
     const struct visit *visit = word->visit;
     reals x = { 0 };
     whole fits = all_whole(-1);
+    *slot = -1;
     for (int32_t i = 0; i < list->length; i += SIXTEEN) {
         whole topic, count;
         list_load(list, wide, i, &topic, &count);
         whole here = (topic >= 0) & (topic < all_whole(visit->topics));
         fits &= here;
         topic &= here;
-        count += (topic == all_whole((int32_t)old)) & (count != 0); /* true is -1 */
+        uint32_t own = take(topic, &count, (int32_t)old);
+        *slot = own ? i + __builtin_ctz(own) : *slot;
         reals of_word = __builtin_convertvector(gather_whole(word->count, topic), reals) + all(visit->beta);
         x += __builtin_convertvector(count, reals) * gather(visit->inverse, topic) * of_word;
         store_reals(word->sum + i, x);
     }
     *last = x;
-    return lanes_zero(fits) ? -1 : 0;
-}
-
-INLINE float sum_of(reals x)
-{
-#ifdef __AVX512F__
-    return _mm512_reduce_add_ps((__m512)x);
-#else
-    float a[SIXTEEN];
-    memcpy(a, &x, sizeof a);
-    for (int half = SIXTEEN / 2; half > 0; half /= 2)
-        for (int l = 0; l < half; l++)
-            a[l] += a[l + half];
-    return a[0];
-#endif
-}
-
-/* A part of its sum, below 1 whatever is rounded. */
-INLINE float share_of(double u, double sum)
-{
-    float share = (float)(u / sum);
-    return share < 1 ? share : 0x1.fffffep-1f;
+    return zeros(fits) ? -1 : 0;
 }
 
 /* n_dk without the token */
@@ -276,12 +257,13 @@ INLINE uint32_t token_draw(const struct word *word, const struct list *list, rea
     struct choice now = { old, 0 };
     if (old != NONE)
         now = choice_of(word, a, old, document_count(list, old, old, slot, wide));
-    double document = (double)sum_of(last), all_mass = document + (double)a * word->mass;
+    reals sum, running_sums = running(last, &sum);
+    double document = (double)sum[0], all_mass = document + (double)a * word->mass;
     for (int32_t step = old == NONE ? -1 : 0; step < visit->steps; step++) {
         double u = unit(&state) * all_mass;
         uint32_t topic;
         if (u < document) {
-            slot = pick(word->sum, (list->length + SIXTEEN - 1) / SIXTEEN, last, share_of(u, document));
+            slot = pick(word->sum, (list->length + SIXTEEN - 1) / SIXTEEN, last, running_sums, (float)u);
             if (slot < 0)
                 continue;
             topic = list_topic(list, wide, slot);
@@ -304,19 +286,18 @@ INLINE int visit_token(struct word *word, struct list *list, size_t i, float a, 
 {
     const struct visit *visit = word->visit;
     uint32_t old = NONE;
-    int32_t slot = -1;
+    int32_t slot;
     float inverse = 0;
     reals last;
     if (!visit->first) {
         old = topic_of(visit, wide, i);
-        slot = list_find(list, wide, old);
-        if (slot < 0 || visit->total[old] < 1)
+        if (visit->total[old] < 1)
             return -1;
         inverse = visit->inverse[old];
         visit->inverse[old] = inverse_of(visit, visit->total[old] - 1);
         word->count[old]--;
     }
-    if (document_weigh(word, list, old, &last, wide))
+    if (document_weigh(word, list, old, &last, &slot, wide) || (slot < 0) != visit->first)
         return -1;
     uint32_t topic = token_draw(word, list, last, i, old, slot, a, wide);
     word->count[topic]++;

@@ -132,7 +132,10 @@ static void tile_make(struct bench *bench, int64_t first, int64_t last, struct e
     *tile = (struct tile){ .first = first, .tokens = tokens };
     tile->visit = (struct visit){
         .topics = bench->topics, .row = bench->row, .alpha = bench->alpha, .uniform = true, .beta = 0.01f,
-        .beta_sum = 0.01f * (float)bench->corpus.words, .total = bench->total, .inverse = bench->inverse,
+        .beta_sum = 0.01f * (float)bench->corpus.words, .alpha_mean = bench->alpha[0],
+        .inverse_mean = (float)bench->topics / ((float)bench->corpus.tokens +
+                                                0.01f * (float)bench->topics * (float)bench->corpus.words),
+        .total = bench->total, .inverse = bench->inverse,
         .words = words, .word = word, .pair = pair, .token = token, .pairs = pairs, .z = room(2 * tokens),
         .own = bench->own, .most = most, .rows = bench->rows, .seed = 1, .stream = 256,
         .documents = { .at = at, .length = room(4 * (size_t)(last - first)),

@@ -1,7 +1,8 @@
-"""A topic model as its files have it: the joint log-likelihood, the counts and the coherence of its topics,
-computed with NumPy and SciPy from word_topic.mtx, doc_topic.mtx and hyper.json alone.
+"""A topic model as its files have it: the joint log-likelihood, the counts, the coherence of its topics, topics of
+documents and perplexity by completion, computed as their definitions have them with NumPy and SciPy from
+word_topic.mtx, doc_topic.mtx and hyper.json alone.
 
-    python3 lda_reference.py OUT-DIR [DOCWORD]      prints what it finds; wrong counts are an error
+    python3 lda_reference.py OUT-DIR [DOCWORD [TEST-DOCWORD]]      prints what it finds; wrong counts are an error
 """
 
 import gzip
@@ -29,6 +30,11 @@ class Model:
     def tokens(self):
         return int(self.word_topic.sum())
 
+    def phi(self):
+        """The topics' words: K x V, rows sum to 1."""
+        counts = self.word_topic.toarray() + self.beta
+        return (counts / counts.sum(axis=0)).T
+
 
 def read_counts(path):
     """A Matrix Market file of whole numbers: every entry at least 1, none twice."""
@@ -53,6 +59,15 @@ def read_docword(path):
         numbers = numpy.array(stream.read().split(), dtype=numpy.int64).reshape(-1, 3)
     return scipy.sparse.csr_matrix((numbers[:, 2], (numbers[:, 0] - 1, numbers[:, 1] - 1)),
                                    shape=(documents, words), dtype=numpy.int64)
+
+
+def docword(counts):
+    """Counts D x V as UCI bag of words, documents and words ascending."""
+    entries = scipy.sparse.csr_matrix(counts)
+    entries.sort_indices()
+    entries = entries.tocoo()
+    return "".join("%d\n" % n for n in (*entries.shape, entries.nnz)) + "".join(
+        "%d %d %d\n" % (i + 1, j + 1, n) for i, j, n in zip(entries.row, entries.col, entries.data))
 
 
 def log_likelihood(model):
@@ -119,14 +134,48 @@ def npmi(there):
     return value[numpy.triu_indices(words, 1)].mean()
 
 
-def main(folder, docword=None):
+def fold_in(phi, alpha, words, counts, steps=20000, near=1e-13):
+    """The proportions that maximise sum_w c_w log(theta phi_w) + sum_k alpha_k log theta_k, by expectation
+    maximisation from the uniform ones until they move no more."""
+    phi, total = phi[:, words], counts.sum() + alpha.sum()
+    theta = numpy.full(len(alpha), 1 / len(alpha))
+    for _ in range(steps):
+        before = theta
+        theta = (theta * (phi @ (counts / (theta @ phi))) + alpha) / total
+        if numpy.abs(theta - before).max() < near:
+            break
+    return theta
+
+
+def proportions(model, documents):
+    phi = model.phi()
+    return numpy.array([fold_in(phi, model.alpha, row.indices, row.data) for row in documents])
+
+
+def perplexity(model, documents):
+    """Tokens one by one, words ascending: topics from the even ones, and how likely are the odd ones?"""
+    phi, score, tokens = model.phi(), 0.0, 0
+    for row in documents:
+        row.sort_indices()
+        enumerated = numpy.repeat(row.indices, row.data)
+        seen, hidden = enumerated[::2], enumerated[1::2]
+        if len(hidden):
+            theta = fold_in(phi, model.alpha, *numpy.unique(seen, return_counts=True))
+            score += numpy.log(theta @ phi[:, hidden]).sum()
+            tokens += len(hidden)
+    return numpy.exp(-score / tokens)
+
+
+def main(folder, train=None, test=None):
     model = Model(folder)
-    corpus = read_docword(docword) if docword else None
+    corpus = read_docword(train) if train else None
     check_counts(model, corpus)
     value = log_likelihood(model)
     print("tokens %d, log-likelihood %.17g, per token %.9g" % (model.tokens(), value, value / max(1, model.tokens())))
     if corpus is not None:
         print("coherence %.9g" % numpy.nanmean(coherence(model, corpus)))
+    if test:
+        print("perplexity %.9g" % perplexity(model, read_docword(test)))
 
 
 if __name__ == "__main__":

@@ -34,10 +34,7 @@ class Files(support.Case):
     def setUp(self):
         super().setUp()
         self.corpus = draw(1)
-        entries = self.corpus.tocoo()
-        lines = ["%d" % n for n in (*entries.shape, entries.nnz)]
-        lines += ["%d %d %d" % (i + 1, j + 1, n) for i, j, n in zip(entries.row, entries.col, entries.data)]
-        self.docs = self.write("docword.txt", "\n".join(lines) + "\n")
+        self.docs = self.write("docword.txt", lda_reference.docword(self.corpus))
         self.words = ["w\u00f6rd %d" % w for w in range(WORDS)]
         self.vocab = self.write("vocab.txt", ("\n".join(self.words) + "\n").encode())
 

@@ -22,7 +22,7 @@ static const struct rondo_param params[] = {
     { "sampler", RONDO_CHOICE, "\"auto\"", NAN, NAN, false, "auto|exact|mh", "",
       "exact: from the conditional itself; mh: Metropolis-Hastings, whose cost does not grow with topics; "
       "auto: mh from 10000 topics on" },
-    { "mh_steps", RONDO_INTEGER, "2", 1, 64, false, NULL, "proposals", "mh: of each kind, for each token" },
+    { "mh_steps", RONDO_INTEGER, "1", 1, 64, false, NULL, "proposals", "mh: for each token" },
     { "optimize_hyperparameters", RONDO_BOOL, "false", NAN, NAN, false, NULL, "",
       "fit alpha and beta to the counts, every optimize_interval sweeps" },
     { "optimize_interval", RONDO_INTEGER, "10", 1, NAN, false, NULL, "sweeps", "between two fits" },

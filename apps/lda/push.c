@@ -9,6 +9,7 @@
 
 struct scratch {
     float *alpha, *inverse; /* [row] */
+    double alpha_sum;
     int64_t *total;         /* [row] */
     uint32_t *heavy;        /* [heavy x row] */
     void *kernel, *counting;
@@ -58,8 +59,10 @@ static void see(const struct problem *p, const struct common *common, struct scr
     double beta_sum = common->beta * (double)p->words;
     memcpy(scratch->total, common->total, (size_t)p->row * sizeof *scratch->total);
     memcpy(scratch->heavy, common->heavy, (size_t)p->heavy * (size_t)p->row * sizeof *scratch->heavy);
+    scratch->alpha_sum = 0;
     for (int32_t k = 0; k < p->topics; k++) {
         scratch->alpha[k] = (float)common->alpha[k];
+        scratch->alpha_sum += common->alpha[k];
         scratch->inverse[k] = 1 / ((float)common->total[k] + (float)beta_sum);
     }
 }
@@ -74,6 +77,8 @@ static int visit_tile(const struct problem *p, const struct common *common, cons
     struct visit visit = {
         .topics = p->topics, .row = p->row, .alpha = scratch->alpha, .uniform = p->uniform,
         .beta = (float)common->beta, .beta_sum = (float)(common->beta * (double)p->words),
+        .alpha_mean = (float)(scratch->alpha_sum / p->topics),
+        .inverse_mean = (float)(p->topics / ((double)p->tokens + p->topics * common->beta * (double)p->words)),
         .total = scratch->total, .inverse = scratch->inverse,
         .words = last - first, .word = tile->word + first, .pair = tile->pair + first,
         .token = tile->token + first, .pairs = tile->pairs, .z = z,

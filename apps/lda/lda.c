@@ -22,6 +22,9 @@ static const struct rondo_param params[] = {
     { "sampler", RONDO_CHOICE, "\"auto\"", NAN, NAN, false, "auto|exact|mh", "",
       "exact: from the conditional itself; mh: Metropolis-Hastings, whose cost does not grow with topics; "
       "auto: mh from 10000 topics on" },
+    { "start", RONDO_CHOICE, "\"sequential\"", NAN, NAN, false, "sequential|random", "",
+      "the first sweep: each token among those that have a topic already, which is far the sooner to be good; "
+      "or at random, which a small corpus may need to come out of a poor beginning" },
     { "mh_steps", RONDO_INTEGER, "1", 1, 64, false, NULL, "proposals", "mh: for each token" },
     { "optimize_hyperparameters", RONDO_BOOL, "false", NAN, NAN, false, NULL, "",
       "fit alpha and beta to the counts, every optimize_interval sweeps" },
@@ -69,6 +72,7 @@ static int read_params(struct problem *p, struct rondo_error *err)
     p->alpha_given = host->given(job, "params.alpha") ? host->real(job, "params.alpha") : 50.0 / p->topics;
     p->beta = host->real(job, "params.beta");
     p->mh = strcmp(sampler, "mh") == 0 || (strcmp(sampler, "auto") == 0 && p->topics >= MH_TOPICS);
+    p->random_start = strcmp(host->text(job, "params.start"), "random") == 0;
     p->steps = (int32_t)host->integer(job, "params.mh_steps");
     p->optimise = host->flag(job, "params.optimize_hyperparameters");
     p->interval = host->integer(job, "params.optimize_interval");

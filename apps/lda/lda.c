@@ -129,8 +129,7 @@ static void say_parts(const struct problem *p)
     const struct rondo_host *host = p->host;
     const int64_t asked = host->integer(p->job, "schedule.blocks"), workers = host->integer(p->job, "workers.count");
     char line[128];
-    snprintf(line, sizeof line, "a round has at most %" PRId32 " task%s, each for one worker", p->parts,
-             p->parts == 1 ? "" : "s");
+    snprintf(line, sizeof line, "at most %" PRId32 " %s at once", p->parts, p->parts == 1 ? "worker works" : "workers work");
     if (p->parts < asked || p->parts < workers)
         host->say(p->job, line);
 }

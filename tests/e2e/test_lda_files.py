@@ -117,10 +117,10 @@ class Files(support.Case):
         self.assertIn("stopped within the first sweep: some tokens have no topic yet", result["notes"])
 
     def test_how_many_workers_can_work_is_said(self):
-        said = "a round has at most 3 tasks, each for one worker"
+        said = "at most 3 workers work at once"
         for blocks, notes in ((8, [said]), (3, [])):
             result = self.solve(self.job(topics=7), "out%d" % blocks, "--set", "schedule.blocks=%d" % blocks)
-            self.assertEqual([note for note in result["notes"] if "tasks" in note], notes)
+            self.assertEqual([note for note in result["notes"] if "worker" in note], notes)
         result = self.solve(self.job(topics=7), "out", "--set", "schedule.blocks=3", "--workers", 4)
         self.assertIn(said, result["notes"])
 

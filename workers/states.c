@@ -1,7 +1,6 @@
 #include "workers/states.h"
 
 #include "apps/contract.h"
-#include "core/base/cursor.h"
 #include "core/base/mem.h"
 
 int states_init(struct states *states, const struct rondo_app *app, const void *problem)
@@ -66,24 +65,13 @@ int states_hold(struct states *states, int32_t index, bool fresh, struct rondo_b
     return code;
 }
 
-int states_pack(const struct states *states, struct rondo_buf *out, struct rondo_error *err)
+int states_pack(const struct states *states, int32_t index, struct rondo_buf *out, struct rondo_error *err)
 {
-    struct rondo_buf one = { 0 };
-    struct cursor_writer writer = cursor_writer(out);
-    int code = RONDO_OK;
-    for (int32_t index = -1; index < states->shards && !code; index++) {
-        const void *state = index < 0 ? states->common : states->shard[index];
-        if (!state)
-            continue;
-        one.size = 0;
-        code = contract_pack(states->app, name_of(index), states->problem, state, &one, err);
-        if (code)
-            break;
-        cursor_put_u32(&writer, (uint32_t)index);
-        cursor_put_block(&writer, one.data, one.size);
-    }
-    buf_fini(&one);
-    return code ? code : writer.failed ? RONDO_ENOMEM : RONDO_OK;
+    const void *state = index == -1 ? states->common
+                        : index >= 0 && index < states->shards ? states->shard[index] : NULL;
+    if (!state)
+        return rondo_error_set(err, RONDO_ESTATE, NULL, NULL, "state %d is not held here", index);
+    return contract_pack(states->app, name_of(index), states->problem, state, out, err);
 }
 
 int states_apply(struct states *states, void *scratch, int64_t round, struct rondo_bytes commit)

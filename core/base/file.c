@@ -209,3 +209,12 @@ void file_sha256_of(const void *bytes, size_t size, char hex[65])
 {
     SHA256Data(bytes, size, hex);
 }
+
+void file_sha256_of_parts(const struct rondo_bytes *part, int count, char hex[65])
+{
+    SHA2_CTX sum;
+    SHA256Init(&sum);
+    for (int i = 0; i < count; i++)
+        SHA256Update(&sum, part[i].data, part[i].size);
+    SHA256End(&sum, hex);
+}

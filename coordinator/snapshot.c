@@ -8,6 +8,7 @@
 #include "apps/contract.h"
 #include "core/base/cursor.h"
 #include "core/base/mem.h"
+#include "core/base/spill.h"
 #include "coordinator/engine_i.h"
 
 enum { CUT_VERSION = 1 };
@@ -167,8 +168,10 @@ static int tell_checkpoint(struct engine *engine, const struct snapshot *cut)
     cursor_put_i64(&out, cut->round);
     cursor_put_block(&out, cut->core.data, cut->core.size);
     cursor_put_u32(&out, (uint32_t)engine->layout.shards);
-    for (int32_t i = 0; i <= engine->layout.shards; i++)
+    for (int32_t i = 0; i <= engine->layout.shards; i++) {
+        spill_said(2 * cut->state[i].size); /* from there and to here */
         cursor_put_block(&out, cut->state[i].data, cut->state[i].size);
+    }
     int code = out.failed ? RONDO_ENOMEM : RONDO_OK;
     if (!code && engine->observer.checkpoint)
         engine->observer.checkpoint(engine->observer.context, cut->round,

@@ -294,7 +294,7 @@ int store_checkpoint(struct store *store, const struct store_ground *ground,
         const struct rondo_bytes parts[] = { { head.data, head.size }, cut };
         file_sha256_of_parts(parts, 2, hex);
         fwrite(head.data, 1, head.size, file.stream);
-        fwrite(cut.data, 1, cut.size, file.stream);
+        file_write(file.stream, cut);
         fwrite(hex, 1, sizeof hex - 1, file.stream);
         code = file_commit(&file, err);
     }

@@ -71,6 +71,9 @@ static int visit_tile(const struct problem *p, const struct common *common, cons
     int32_t first = tile->first[task->block], last = tile->first[task->block + 1];
     if (first == last)
         return 0;
+    lda_touch(p, tile->at[tile->documents] * 4
+                     + (int64_t)(tile->pair[last] - tile->pair[first]) * (int64_t)sizeof *tile->pairs
+                     + (int64_t)(tile->token[last] - tile->token[first]) * (tile->wide ? 4 : 2) + (last - first) * 12);
     struct visit visit = {
         .topics = p->topics, .row = p->row, .alpha = scratch->alpha, .uniform = p->uniform,
         .beta = (float)common->beta, .beta_sum = (float)(common->beta * (double)p->words),

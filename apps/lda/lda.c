@@ -173,6 +173,7 @@ static int open_problem(const struct rondo_host *host, const struct rondo_job *j
     p->host = host;
     p->job = job;
     p->kernel = lda_kernel_for(host->isa(job));
+    p->touches = host->touch != NULL;
     int code = read_params(p, err);
     if (!code)
         code = read_alpha(p, err);

@@ -45,6 +45,7 @@ struct problem {
     const struct rondo_host *host;
     const struct rondo_job *job;
     const struct lda_kernel *kernel;
+    bool touches;                    /* the host wants to know what is visited next */
     const struct rondo_words *vocabulary;
     const struct rondo_matrix *test; /* NULL: none */
 
@@ -91,6 +92,14 @@ struct problem {
 void *lda_keep(struct problem *problem, size_t count, size_t size);
 void lda_release(struct problem *problem); /* frees all of it */
 
+/* So many bytes of the corpus or of states are visited next (host->touch): what is not visited then may lie
+ * on the disk. */
+static inline void lda_touch(const struct problem *problem, int64_t bytes)
+{
+    if (problem->touches)
+        problem->host->touch(problem->job, NULL, (size_t)bytes);
+}
+
 /* Cuts the corpus, counts of words in documents (rows documents, columns words), into shards, blocks and
  * tiles: fills in what lda.h has from `documents` on, but for topics and priors, which must be there.
  * Cost: two passes over the pairs.  RONDO_EINPUT: no tokens, or more than can be counted. */
@@ -108,6 +117,7 @@ struct shard {
     int32_t index;
     void **z;              /* of each tile: [its tokens] */
     struct counts *counts; /* of each tile */
+    unsigned char *memory; /* where all of them lie, tile by tile */
 };
 
 struct block {

@@ -300,6 +300,11 @@ int contract_layout(const struct rondo_app *app, const struct rondo_layout *layo
     return RONDO_OK;
 }
 
+bool contract_rotates(const struct rondo_app *app, const struct rondo_layout *layout)
+{
+    return layout->blocks > 0 && app->block.create;
+}
+
 /* ---- what a callback answers ------------------------------------------------------------------------ */
 
 static bool is_code(int code)

@@ -36,6 +36,9 @@ contract_conclude_function *contract_conclude(const struct rondo_app *app);
 int contract_layout(const struct rondo_app *app, const struct rondo_layout *layout,
                     struct rondo_error *err) RONDO_MUST_CHECK;
 
+/* Are its rounds plans of blocks that travel?  Then shards may be any worker's of a process. */
+bool contract_rotates(const struct rondo_app *app, const struct rondo_layout *layout);
+
 /* Judges a callback's answer: 0 where it is 0, else the code, with words in err. */
 int contract_answer(const struct rondo_app *app, const char *callback, int code,
                     struct rondo_error *err) RONDO_MUST_CHECK;

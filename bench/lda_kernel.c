@@ -3,8 +3,8 @@
  *     zcat docword.NAME.txt.gz | bench/lda_kernel TOPICS SWEEPS [ISA [TILE_BYTES [STEPS]]]
  *
  * alpha = 50/TOPICS, beta = 0.01; STEPS above 0: Metropolis-Hastings.  Says tokens/s and the joint
- * log-likelihood per token, sweep by sweep, and beside the last ten the rate at which this machine reads
- * lines at random, four for a token, from as many bytes as the counts have: a model of what a token costs. */
+ * log-likelihood per token, sweep by sweep, and beside the last ten, and the best after the first, the rate
+ * at which this machine reads lines at random, four for a token, from as many bytes as the counts have. */
 #include "apps/lda/kernel.h"
 
 #include <math.h>
@@ -132,7 +132,10 @@ static void tile_make(struct bench *bench, int64_t first, int64_t last, struct e
     *tile = (struct tile){ .first = first, .tokens = tokens };
     tile->visit = (struct visit){
         .topics = bench->topics, .row = bench->row, .alpha = bench->alpha, .uniform = true, .beta = 0.01f,
-        .beta_sum = 0.01f * (float)bench->corpus.words, .total = bench->total, .inverse = bench->inverse,
+        .beta_sum = 0.01f * (float)bench->corpus.words, .alpha_mean = bench->alpha[0],
+        .inverse_mean = (float)bench->topics / ((float)bench->corpus.tokens +
+                                                0.01f * (float)bench->topics * (float)bench->corpus.words),
+        .total = bench->total, .inverse = bench->inverse,
         .words = words, .word = word, .pair = pair, .token = token, .pairs = pairs, .z = room(2 * tokens),
         .own = bench->own, .most = most, .rows = bench->rows, .seed = 1, .stream = 256,
         .documents = { .at = at, .length = room(4 * (size_t)(last - first)),
@@ -257,19 +260,24 @@ int main(int argc, char **argv)
     words_begin(&bench);
     tiles_begin(&bench);
     void *scratch = room(lda_scratch_bytes(bench.topics, bench.row));
-    double sum = 0, late = 0;
+    double sum = 0, late = 0, least = INFINITY;
     for (int i = 0; i < sweeps; i++) {
         double took = sweep(&bench, kernel, scratch, i, steps);
         sum += took;
         late = i < sweeps - LATE ? 0 : late + took;
+        least = i > 0 && took < least ? took : least;
         if (i < 5 || i % 5 == 4)
             printf("sweep %3d  %6.1f M tokens/s  %7.2f s in all  %.4f per token\n", i + 1,
                    (double)corpus->tokens / took / 1e6, sum, likelihood(&bench));
     }
     double rate = (double)corpus->tokens * (sweeps < LATE ? sweeps : LATE) / late;
     double lines = line_rate(bench.count_bytes, corpus->tokens);
-    printf("%s, %d tiles of %zu bytes, %s: last %d sweeps %.2f M tokens/s; random lines, 4 a token in %.1f MB: "
-           "%.2f M/s; ratio %.2f\n", kernel->isa, bench.tiles, bench.tile_bytes, bench.rows ? "rows" : "lists",
-           LATE, rate / 1e6, (double)bench.count_bytes / 1e6, lines / 1e6, rate / lines);
+    int64_t visits = 0;
+    for (int i = 0; i < bench.tiles; i++)
+        visits += bench.tile[i].visit.words;
+    printf("%s, %d tiles of %zu bytes, %.1f tokens a visit, %s: last %d sweeps %.2f M tokens/s, best %.2f; random lines, 4 a token in %.1f MB: "
+           "%.2f M/s; ratio %.2f\n", kernel->isa, bench.tiles, bench.tile_bytes,
+           (double)corpus->tokens / (double)visits, bench.rows ? "rows" : "lists",
+           LATE, rate / 1e6, (double)corpus->tokens / least / 1e6, (double)bench.count_bytes / 1e6, lines / 1e6, rate / lines);
     return 0;
 }

@@ -1,7 +1,8 @@
 /* dispatch.c - pieces of work and the workers that do them.
  *
  * A ticket is (set, index).  Work on a shard waits in the queue of the worker that holds it, other
- * work in one queue for all.  A worker has at most WINDOW pieces at once, so that a fast one takes
+ * work in one queue for all.  Where workers share the shards a plan's pairs go out at once, and the first that
+ * is idle takes the next.  A worker has at most WINDOW pieces at once, so that a fast one takes
  * more of them; who did what changes no result.
  */
 #include "core/base/mem.h"
@@ -84,12 +85,16 @@ static int64_t ring_pop(const int64_t *ring, int64_t *head, int64_t *count, int6
     return ticket;
 }
 
+static int give(struct engine *engine, int32_t worker, int64_t ticket);
+
 int dispatch_queue(struct engine *engine, enum work_set set, int64_t index)
 {
     int64_t ticket = ticket_of(set, index);
     struct work *work = dispatch_find(engine, ticket);
     work->state = WORK_QUEUED;
     work->worker = -1;
+    if (work->anyones)
+        return give(engine, NET_ANYONE, ticket);
     if (work->owner < 0)
         return ring_push(&engine->queue, &engine->queue_head, &engine->queue_count,
                          &engine->queue_capacity, ticket);
@@ -104,7 +109,7 @@ void dispatch_reset(struct engine *engine)
     for (int32_t i = 0; i < engine->seats; i++) {
         engine->seat[i].queue_count = 0;
         engine->seat[i].outstanding = 0;
-        engine->seat[i].snap_due = false;
+        engine->seat[i].snap_due = engine->seat[i].spoke = false;
     }
 }
 
@@ -161,7 +166,8 @@ static int give(struct engine *engine, int32_t worker, int64_t ticket)
         return engine_fail(engine, RONDO_ENOMEM, "no memory for couplings");
     work->state = WORK_SENT;
     work->worker = worker;
-    engine->seat[worker].outstanding++;
+    if (worker != NET_ANYONE)
+        engine->seat[worker].outstanding++;
     engine_told(engine, ENGINE_TASK_SENT, message.round, message.phase, message.block,
                 message.shard, worker);
     return engine_post(engine, worker, &message);

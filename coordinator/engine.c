@@ -355,12 +355,14 @@ static void receive(struct engine *engine, int32_t worker, struct message *messa
 {
     struct worker_seat *seat = &engine->seat[worker];
     struct work *work;
+    seat->spoke = seat->spoke || message->type == MESSAGE_DONE || message->type == MESSAGE_SNAPPED;
     switch (message->type) {
     case MESSAGE_DONE:
         work = dispatch_find(engine, message->ticket);
-        if (!work || work->state != WORK_SENT || work->worker != worker)
+        if (!work || work->state != WORK_SENT || (work->worker != worker && work->worker != NET_ANYONE))
             return;
-        seat->outstanding--;
+        if (work->worker == worker)
+            seat->outstanding--;
         engine_told(engine, ENGINE_TASK_DONE, message->round, message->phase, message->block,
                     message->shard, worker);
         if (!flight_fits(engine, message))

@@ -36,6 +36,8 @@ struct engine_options {
     int32_t workers;                  /* the first round begins when so many have joined */
     bool patient;                     /* workers may come again: without one the job waits, and a
                                        * worker that fails is let go; else the job fails */
+    bool together;                    /* workers are threads of one process and share the shards: what a
+                                       * plan lists goes to NET_ANYONE, in its order */
     int64_t round_limit;              /* stop.rounds */
     int64_t snapshot_rounds;          /* a cut every so many rounds, where there are shards */
 };
@@ -116,7 +118,7 @@ struct rondo_head_link *engine_link(struct engine *engine);
 
 /* ---- what it wants ------------------------------------------------------------------------- */
 
-/* The next message to send; false: none.  The caller moves it on. */
+/* The next message to send, to a worker or NET_ANYONE; false: none.  The caller moves it on. */
 bool engine_outgoing(struct engine *engine, int32_t *worker, struct message *message);
 
 /* Of an engine that is DONE and has a head, once: where the layout is with_shards, shows the shards' states

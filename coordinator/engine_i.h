@@ -8,6 +8,7 @@
 #define ENGINE_I_H
 
 #include "coordinator/engine.h"
+#include "core/net/net.h"
 
 enum {
     WINDOW = 3,     /* pieces of work that a worker may have at once */
@@ -20,8 +21,9 @@ enum work_set { SET_PUSH, SET_PULL, SET_COUPLE };
 /* One message's worth of work. */
 struct work {
     enum work_state state;
-    int32_t worker;  /* SENT: who has it */
+    int32_t worker;  /* SENT: who has it; NET_ANYONE: not known */
     int32_t owner;   /* who must have it; -1: any */
+    bool anyones;    /* the transport finds a worker for it */
     int32_t block;   /* index into phase.block; COUPLE: tile */
     int32_t shard;
     struct parcel *answer;
@@ -84,6 +86,7 @@ struct worker_seat {
     bool leaving;             /* to be released at the next boundary */
     int32_t outstanding;
     bool snap_due;            /* a SNAP was sent and not answered */
+    bool spoke;               /* has answered in this epoch, and so has the states that it was sent */
     int64_t *queue;           /* tickets that only this worker can do: a ring */
     int64_t queue_head, queue_count, queue_capacity;
 };

@@ -134,6 +134,7 @@ static int queue_pushes(struct engine *engine)
 {
     struct phase *phase = &engine->phase;
     bool pairs = phase->kind == RONDO_PLAN;
+    bool together = pairs && engine->options.together && contract_rotates(engine->app, &engine->layout);
     int64_t each = pairs || !engine->layout.shards ? 1 : engine->layout.shards;
     int code = works_resize(&phase->push, phase->blocks * each);
     if (!code)
@@ -148,8 +149,10 @@ static int queue_pushes(struct engine *engine)
             int32_t shard = pairs                   ? block->shard
                             : engine->layout.shards ? (int32_t)i
                                                     : -1;
+            int32_t owner = shard < 0 ? -1 : engine->owner[shard];
             phase->push.item[block->first + i] = (struct work){
-                .owner = shard < 0 ? -1 : engine->owner[shard], .block = b, .shard = shard,
+                .owner = owner, .block = b, .shard = shard,
+                .anyones = together && (owner < 0 || engine->seat[owner].spoke),
             };
             code = dispatch_queue(engine, SET_PUSH, block->first + i);
         }

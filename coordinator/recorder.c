@@ -108,8 +108,9 @@ static void task_done(struct recorder *recorder, int32_t phase, int32_t block, i
 {
     for (int64_t i = recorder->tasks - 1; i >= 0; i--) {
         struct trace_task *task = &recorder->task[i];
-        if (task->worker == worker && task->phase == phase && task->block == block
+        if ((task->worker == worker || task->worker < 0) && task->phase == phase && task->block == block
             && task->shard == shard && task->done_ns < 0) {
+            task->worker = worker;
             task->done_ns = now(recorder);
             return;
         }

@@ -159,6 +159,11 @@ static int tell_checkpoint(struct engine *engine, const struct snapshot *cut)
 {
     struct rondo_buf bytes = { 0 };
     struct cursor_writer out = cursor_writer(&bytes);
+    size_t size = cut->core.size;
+    for (int32_t i = 0; i <= engine->layout.shards; i++)
+        size += cut->state[i].size + sizeof(uint64_t);
+    if (buf_reserve(&bytes, size + 64)) /* at once: grown, it would take twice the room */
+        return RONDO_ENOMEM;
     cursor_put_u32(&out, CUT_VERSION);
     cursor_put_i64(&out, cut->round);
     cursor_put_block(&out, cut->core.data, cut->core.size);

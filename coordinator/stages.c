@@ -192,6 +192,7 @@ static int assemble(struct stages *run, struct rondo_error *err)
     struct engine_options options = {
         .app = run->app, .host = &run->host, .problem = run->problem,
         .schedule = schedule_of(job), .workers = 1, .patient = run->options->workers.patient,
+        .together = run->options->workers.together,
         .round_limit = job_integer(job, "stop.rounds"),
         .snapshot_rounds = job_integer(job, "checkpoint.snapshot_rounds"),
     };
@@ -200,6 +201,20 @@ static int assemble(struct stages *run, struct rondo_error *err)
         code = engine_restore(run->engine, run->checkpoint, ended_of(run->store), err);
     run->outcome->solve_seconds = since(run->loaded_ns);
     return code;
+}
+
+/* A round has at most as many pairs as the grid's shorter side. */
+static void say_idle(struct stages *run)
+{
+    struct rondo_layout layout = { 0 };
+    char text[160];
+    run->app->layout(run->problem, &layout);
+    int32_t pairs = layout.blocks < layout.shards ? layout.blocks : layout.shards;
+    if (!contract_rotates(run->app, &layout) || pairs == 0 || run->workers <= pairs)
+        return;
+    snprintf(text, sizeof text, "%d of %d workers have nothing to do: the grid is %d x %d, cut from the data",
+             run->workers - pairs, run->workers, layout.blocks, layout.shards);
+    run->host.say(run->job, text);
 }
 
 static int solve(struct stages *run, struct rondo_error *err)
@@ -213,6 +228,7 @@ static int solve(struct stages *run, struct rondo_error *err)
     if (code)
         return code;
     run->started = true;
+    say_idle(run);
     engine_expect(run->engine, run->workers);
     run->outcome->start_seconds = since(began_ns);
     recorder_start(run->recorder, run->outcome->solve_seconds);

@@ -31,7 +31,7 @@ struct stages_view {
 /* Where workers come from. */
 struct stages_workers {
     void *context;
-    bool patient; /* as in engine_options */
+    bool patient, together; /* as in engine_options */
     /* Waits for the first of them.  *workers: how many are to join before the first round. */
     int (*start)(void *context, const struct stages_view *view, int32_t *workers,
                  struct net_hub **hub, struct rondo_error *err);

@@ -265,6 +265,8 @@ static int pack_checkpoint(const struct store *store, const struct store_ground 
 {
     struct cursor_writer out = cursor_writer(bytes);
     char hex[65];
+    if (buf_reserve(bytes, cut.size + strlen(store->spec) + 512))
+        return RONDO_ENOMEM;
     cursor_put_bytes(&out, checkpoint_magic, sizeof checkpoint_magic - 1);
     cursor_put_u32(&out, CHECKPOINT_VERSION);
     cursor_put_block(&out, store->spec, strlen(store->spec));

@@ -1,5 +1,6 @@
 #include "embed/cluster.h"
 
+#include "apps/contract.h"
 #include "core/base/mem.h"
 #include "workers/worker.h"
 
@@ -14,6 +15,7 @@ struct member {
 
 struct cluster {
     struct loop *loop;
+    struct house *house; /* NULL: each worker has its own shards */
     struct member *member; /* [workers] */
     int32_t workers;
 };
@@ -49,14 +51,24 @@ static int start_thread(struct member *member, struct rondo_error *err)
     return RONDO_OK;
 }
 
+/* Where blocks travel, shards go to whoever is idle. */
+static int share_shards(struct cluster *cluster, const struct cluster_options *options)
+{
+    struct rondo_layout layout = { 0 };
+    options->app->layout(options->problem, &layout);
+    return layout.shards > 0 && contract_rotates(options->app, &layout)
+               ? house_create(options->app, options->problem, layout.shards, &cluster->house)
+               : RONDO_OK;
+}
+
 static int start_members(struct cluster *cluster, const struct cluster_options *options,
                          struct rondo_error *err)
 {
-    int code = RONDO_OK;
+    int code = share_shards(cluster, options);
     for (int32_t i = 0; i < options->workers && !code; i++) {
         struct worker_options worker = { .app = options->app, .problem = options->problem,
                                          .job = options->job,
-                                         .seed = options->seed,
+                                         .seed = options->seed, .house = cluster->house,
                                          .link = loop_link(cluster->loop, i),
                                          .team = options->team };
         code = worker_create(&worker, &cluster->member[i].worker, err);
@@ -119,6 +131,7 @@ void cluster_destroy(struct cluster *cluster)
         return;
     for (int32_t i = 0; cluster->member && i < cluster->workers; i++)
         worker_destroy(cluster->member[i].worker);
+    house_destroy(cluster->house);
     loop_destroy(cluster->loop);
     mem_free(cluster->member);
     mem_free(cluster);

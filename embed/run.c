@@ -79,7 +79,7 @@ int rondo_run(struct rondo_job *job, const struct rondo_run_options *options,
     struct stages_options stages = {
         .dir = options->dir, .resume = options->resume, .force = options->force,
         .threads = options->workers,
-        .workers = { .context = &run, .start = start, .stop = stop, .destroy = destroy,
+        .workers = { .context = &run, .together = true, .start = start, .stop = stop, .destroy = destroy,
                      .round = options->lose_round > 0 ? lose : NULL },
         .context = &run, .asked = asked, .progress = progress,
     };

@@ -15,11 +15,11 @@ struct worker {
     struct team *team;
     struct team_member member;
     uint64_t seed;
-    uint32_t epoch; /* of the states held */
     void *scratch;
     struct states states;
     struct parcel_pool pool;
     struct rondo_buf partial; /* of a fused push */
+    size_t snapped;           /* how many bytes its states were, packed */
     struct rondo_bytes *partials; /* [partials_room] of a pull */
     int32_t partials_room;
     bool failed;            /* a STATE or COMMIT, and said so, in ... */
@@ -44,7 +44,7 @@ int worker_create(const struct worker_options *options, struct worker **out,
     worker->link = options->link;
     worker->seed = options->seed;
     parcel_pool_init(&worker->pool);
-    int code = states_init(&worker->states, options->app, options->problem);
+    int code = states_init(&worker->states, options->app, options->problem, options->house);
     if (!code && options->app->scratch)
         code = contract_answer(options->app, "scratch",
                                options->app->scratch(options->problem, &worker->scratch, err), err);
@@ -142,15 +142,16 @@ static int do_push(struct worker *worker, const struct message *message, struct 
     const struct rondo_app *app = worker->app;
     bool fused = message->flags & MESSAGE_FUSED;
     struct rondo_buf *partial = fused ? &worker->partial : out;
-    void *shard = NULL;
-    if (task->shard >= 0) {
-        shard = task->shard < worker->states.shards ? worker->states.shard[task->shard] : NULL;
-        if (!shard)
-            return RONDO_ESTATE;
-    }
+    struct house *house = worker->states.house;
+    int32_t place = task->shard;
+    void *shard = place < 0 ? NULL : house_take(house, place, message->epoch);
+    if (place >= 0 && !shard)
+        return RONDO_ESTATE;
     partial->size = 0;
     int code = app->push(worker->problem, worker->states.common, shard, message->object,
                          worker->scratch, task, partial);
+    if (shard)
+        house_give(house, place);
     code = contract_wrote(app, "push", code, partial, err);
     if (code || !fused)
         return code;
@@ -179,16 +180,18 @@ static int do_couple(struct worker *worker, const struct message *message, struc
         ordered = ordered && pairs.ptr[c] <= pairs.ptr[c + 1];
     if (!ordered || count < 0 || have - 2 * (size_t)columns - 1 != (size_t)count)
         return RONDO_ESTATE;
-    void *shard = message->shard >= 0 && message->shard < worker->states.shards
-                      ? worker->states.shard[message->shard] : NULL;
-    if (message->shard >= 0 && !shard)
-        return RONDO_ESTATE;
     int code = buf_reserve(out, (size_t)count * sizeof(double));
     if (code)
         return code;
+    struct house *house = worker->states.house;
+    void *shard = message->shard < 0 ? NULL : house_take(house, message->shard, message->epoch);
+    if (message->shard >= 0 && !shard)
+        return RONDO_ESTATE;
     out->size = (size_t)count * sizeof(double);
     code = worker->app->couple(worker->problem, worker->states.common, shard, worker->scratch,
                                &pairs, (double *)(void *)out->data);
+    if (shard)
+        house_give(house, message->shard);
     return contract_answer(worker->app, "couple", code, err);
 }
 
@@ -266,10 +269,11 @@ static int handle(struct worker *worker, struct message *message)
 {
     struct rondo_error err = { 0 };
     int code;
-    if (message->epoch != worker->epoch) { /* shards have new owners: ours are other's now */
-        states_drop(&worker->states);
-        worker->epoch = message->epoch;
-    }
+    int32_t newer = (int32_t)(message->epoch - worker->states.epoch);
+    if (newer < 0) /* of what any worker may do: the coordinator has forgotten it */
+        return RONDO_OK;
+    if (newer > 0) /* shards have new owners: ours are other's now */
+        states_begin(&worker->states, message->epoch);
     if (message->type == MESSAGE_COMMIT) {
         code = states_apply(&worker->states, worker->scratch, message->round,
                             bytes_of(message->body));
@@ -277,20 +281,23 @@ static int handle(struct worker *worker, struct message *message)
         return code ? fail(worker, message, code, &err) : RONDO_OK;
     }
     if (message->type == MESSAGE_STATE) {
-        code = states_hold(&worker->states, message->shard, message->flags & MESSAGE_FRESH,
+        code = states_hold(&worker->states, message->shard, message->round, message->flags & MESSAGE_FRESH,
                            bytes_of(message->body), &err);
         code = intact(worker, code, &err);
         return code ? fail(worker, message, code, &err) : RONDO_OK;
     }
-    /* An answer of couplings is as large as its question: small parcels are not for it, or all of them
+    /* An answer of couplings is as large as its question, states are as they were: small parcels are not for it, or all of them
      * grow in turn. */
-    size_t size = message->type == MESSAGE_COUPLE ? bytes_of(message->variables).size : 0;
+    size_t size = message->type == MESSAGE_COUPLE ? bytes_of(message->variables).size
+                  : message->type == MESSAGE_SNAP ? worker->snapped : 0;
     struct parcel *body = parcel_take(&worker->pool, size);
     code = body ? intact(worker, answer(worker, message, &body->buf, &err), &err) : RONDO_ENOMEM;
     if (code) {
         parcel_drop(body);
         return fail(worker, message, code, &err);
     }
+    if (message->type == MESSAGE_SNAP)
+        worker->snapped = body->buf.size;
     return reply(worker, message, message->type == MESSAGE_SNAP ? MESSAGE_SNAPPED : MESSAGE_DONE,
                  body);
 }

@@ -10,6 +10,7 @@
 
 #include "core/base/team.h"
 #include "core/net/net.h"
+#include "workers/house.h"
 
 struct worker;
 
@@ -18,6 +19,7 @@ struct worker_options {
     const void *problem; /* borrowed, outlives the worker */
     const struct rondo_job *job; /* whose data must stay what they are (host_intact); NULL: it has none */
     uint64_t seed;
+    struct house *house; /* of shards that it shares with others, outlives it; NULL: its own */
     struct net_link *link;
     struct team *team; /* of the job's threads in this process, joined until worker_destroy; NULL: none */
 };

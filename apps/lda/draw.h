@@ -20,7 +20,7 @@ int PASTE(lda_mh_, KERNEL_ISA)(const struct visit *visit);
 /* Where the counts of the i-th word of a visit lie. */
 struct owner {
     uint32_t *cells;
-    int32_t *length;
+    int32_t *length, room; /* slots of a list; of a row not to be used */
     bool row;
 };
 
@@ -33,8 +33,18 @@ INLINE struct owner owner_of(const struct visit *visit, int32_t i)
     return (struct owner){
         .cells = counts->cells + counts->at[w],
         .length = heavy ? NULL : counts->length + w,
+        .room = (int32_t)((counts->at[w + 1] - counts->at[w]) >> visit->wide_words),
         .row = heavy || counts->at[w + 1] - counts->at[w] >= visit->row,
     };
+}
+
+INLINE void prefetch_owner(const struct visit *visit, int32_t i)
+{
+    struct owner owner = owner_of(visit, i);
+    for (int l = 0; l < (owner.row ? 8 : 2); l++)
+        __builtin_prefetch(owner.cells + 16 * l, 1);
+    if (!owner.row)
+        __builtin_prefetch(owner.length, 1);
 }
 
 INLINE void slot_get(const struct visit *visit, const uint32_t *cells, int32_t i, uint32_t *topic,

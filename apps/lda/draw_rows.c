@@ -2,15 +2,15 @@
  *
  * Topic k = 16 v + l stands in lane l of vector v.  A token's weights (n_dk + alpha_k) q_k, where
  *     q_k = (n_kw + beta) / (n_k + V beta),
- * are summed over v, then over lanes; a lane is drawn, then v in it (sixteen.h).  q stays in registers
- * from token to token of a word, for 128 topics and fewer: a store of one number that the next token
- * loads with fifteen others would stall it.
+ * are summed over v, then over lanes; a lane is drawn, then v in it (sixteen.h).  What the next token waits
+ * for is the way from a draw to the topic's new q, so that q, and 1 / (n_k + V beta), stand ready for one
+ * token less and one more, too; what a move shifts out is computed anew while the next draw goes on.
  */
 #include "draw.h"
 
 #define UNROLL _Pragma("GCC unroll 8")
 
-enum { BATCH = 64, MOST = 8, AHEAD = 6 };
+enum { BATCH = 64, MOST = 8, AHEAD = 6, WORDS_AHEAD = 3 };
 
 struct uniforms {
     uint64_t item;
@@ -55,11 +55,11 @@ INLINE void sum_up(reals *t, const int vectors)
 INLINE int32_t choose(reals *t, const int vectors, float u)
 {
     sum_up(t, vectors);
-    reals x = t[vectors - 1], p = running(x), cut = lane(p, 15) * all(u);
+    reals x = t[vectors - 1], sum, p = running(x, &sum), cut = sum * all(u);
     uint32_t l = (uint32_t)__builtin_popcount(at_most(p, cut));
     if (__builtin_expect(l >= SIXTEEN, 0))
         return -1;
-    reals rest = below(cut - lane(shifted(p), l), x);
+    reals rest = below(cut - shifted(p), x);
     uint64_t low = 0, high = 0; /* bit 16 v + l: the sum up to v is not above what is left */
     UNROLL
     for (int v = 0; v < vectors - 1; v++) {
@@ -74,19 +74,70 @@ INLINE int32_t choose(reals *t, const int vectors, float u)
     return SIXTEEN * passed + (int32_t)l;
 }
 
-struct word {
-    uint32_t *row;  /* n_kw */
-    reals q[MOST];
+/* With one token of the topic less, as it is, with one more. */
+struct three {
+    float *less, *now, *more; /* [row] */
 };
 
-/* n_k and n_kw of a topic have changed by `by`: its q. */
-INLINE float change(const struct visit *visit, uint32_t *row, uint32_t topic, int32_t by)
+struct work {
+    uint32_t *spare;       /* [row] see row_open */
+    uint32_t *row;         /* n_kw of the word in hand */
+    float *sum;            /* [row] */
+    struct three q;        /* of the word in hand */
+    struct three inverse;  /* `now` is the visit's */
+    struct uniforms uniforms;
+};
+
+static void work_begin(const struct visit *visit, struct work *work)
 {
-    row[topic] += (uint32_t)by;
-    visit->total[topic] += by;
-    float inverse = inverse_of(visit, visit->total[topic]);
-    visit->inverse[topic] = inverse;
-    return ((float)(int32_t)row[topic] + visit->beta) * inverse;
+    size_t row = (size_t)visit->row;
+    float *at = visit->scratch;
+    *work = (struct work){ .spare = visit->scratch, .sum = at + row, .uniforms.item = visit->item };
+    work->q = (struct three){ at + 2 * row, at + 3 * row, at + 4 * row };
+    work->inverse = (struct three){ at + 5 * row, visit->inverse, at + 6 * row };
+    memset(at, 0, 7 * sizeof *at * row);
+    for (int32_t k = 0; k < visit->topics; k++) {
+        work->inverse.less[k] = inverse_of(visit, visit->total[k] - 1);
+        work->inverse.more[k] = inverse_of(visit, visit->total[k] + 1);
+    }
+}
+
+INLINE void word_begin(const struct visit *visit, struct work *work, const int vectors)
+{
+    for (int v = 0; v < vectors; v++) {
+        int k = SIXTEEN * v;
+        reals n = from_words(work->row + k) + all(visit->beta);
+        store_reals(work->q.less + k, (n - 1) * load_reals(work->inverse.less + k));
+        store_reals(work->q.now + k, n * load_reals(work->inverse.now + k));
+        store_reals(work->q.more + k, (n + 1) * load_reals(work->inverse.more + k));
+    }
+}
+
+/* The topic loses a token of the word, or gains one: q first, on which others wait. */
+INLINE void lose(const struct visit *visit, struct work *work, uint32_t k)
+{
+    float q = work->q.now[k];
+    put(work->q.now, k, work->q.less[k]);
+    work->q.more[k] = q;
+    work->inverse.more[k] = work->inverse.now[k];
+    work->inverse.now[k] = work->inverse.less[k];
+    uint32_t n = --work->row[k];
+    int64_t total = --visit->total[k];
+    work->inverse.less[k] = inverse_of(visit, total - 1);
+    work->q.less[k] = ((float)((int32_t)n - 1) + visit->beta) * work->inverse.less[k];
+}
+
+INLINE void gain(const struct visit *visit, struct work *work, uint32_t k)
+{
+    float q = work->q.now[k];
+    put(work->q.now, k, work->q.more[k]);
+    work->q.less[k] = q;
+    work->inverse.less[k] = work->inverse.now[k];
+    work->inverse.now[k] = work->inverse.more[k];
+    uint32_t n = ++work->row[k];
+    int64_t total = ++visit->total[k];
+    work->inverse.more[k] = inverse_of(visit, total + 1);
+    work->q.more[k] = ((float)((int32_t)n + 1) + visit->beta) * work->inverse.more[k];
 }
 
 INLINE reals row_load(const void *row, const bool wide, int v)
@@ -103,64 +154,84 @@ INLINE uint32_t row_count(const void *row, const bool wide, uint32_t topic)
 INLINE void row_add(void *row, const bool wide, uint32_t topic, int32_t by)
 {
     if (wide)
-        ((uint32_t *)row)[topic] += (uint32_t)by;
+        bump_word(row, topic, by);
     else
-        ((uint16_t *)row)[topic] = (uint16_t)(((uint16_t *)row)[topic] + by);
+        bump_half(row, topic, by);
 }
 
-/* The tokens of a pair, one after the other. */
-INLINE int draw_pair(const struct visit *visit, struct word *word, struct uniforms *uniforms, void *row,
-                     size_t token, uint32_t count, const int vectors, const bool wide)
+/* More topics than registers hold. */
+static int32_t choose_long(const struct visit *visit, const struct work *work, const void *row, bool wide, float u)
 {
-    reals n[MOST];
-    UNROLL
-    for (int v = 0; v < vectors; v++)
-        n[v] = row_load(row, wide, v);
-    for (uint32_t c = 0; c < count; c++) {
-        if (!visit->first) {
-            uint32_t old = topic_of(visit, wide, token + c);
-            if (old >= (uint32_t)visit->topics || row_count(row, wide, old) == 0 || word->row[old] == 0)
-                return 1;
-            reals q = all(change(visit, word->row, old, -1));
-            row_add(row, wide, old, -1);
-            UNROLL
-            for (int v = 0; v < vectors; v++) {
-                whole less = less_topic(SIXTEEN * v, (int32_t)old);
-                word->q[v] = put(word->q[v], less, q);
-                n[v] = put(n[v], less, n[v] - 1);
-            }
-        }
+    reals x = { 0 };
+    int32_t vectors = visit->row / SIXTEEN;
+    for (int32_t v = 0; v < vectors; v++) {
+        x += (row_load(row, wide, v) + load_reals(visit->alpha + SIXTEEN * v)) *
+             load_reals(work->q.now + SIXTEEN * v);
+        store_reals(work->sum + SIXTEEN * v, x);
+    }
+    reals sum, p = running(x, &sum);
+    return pick(work->sum, vectors, x, p, u * sum[0]);
+}
+
+INLINE int draw_token(const struct visit *visit, struct work *work, void *row, size_t token, const int vectors,
+                      const bool wide)
+{
+    if (!visit->first) {
+        uint32_t old = topic_of(visit, wide, token);
+        if (old >= (uint32_t)visit->topics || row_count(row, wide, old) == 0 || work->row[old] == 0)
+            return 1;
+        lose(visit, work, old);
+        row_add(row, wide, old, -1);
+    }
+    int32_t drawn;
+    float u = next(visit, &work->uniforms);
+    if (vectors <= MOST) {
         reals t[MOST];
         UNROLL
         for (int v = 0; v < vectors; v++)
-            t[v] = (n[v] + load_reals(visit->alpha + SIXTEEN * v)) * word->q[v];
-        float u = next(visit, uniforms);
-        int32_t drawn = choose(t, vectors, u);
-        uint32_t topic = drawn >= 0 ? (uint32_t)drawn : (uint32_t)(u * (float)visit->topics);
-        reals q = all(change(visit, word->row, topic, 1));
-        row_add(row, wide, topic, 1);
-        topic_put(visit, wide, token + c, topic);
-        UNROLL
-        for (int v = 0; v < vectors; v++) {
-            whole less = less_topic(SIXTEEN * v, (int32_t)topic);
-            word->q[v] = put(word->q[v], less, q);
-            n[v] = put(n[v], less, n[v] + 1);
-        }
+            t[v] = (row_load(row, wide, v) + load_reals(visit->alpha + SIXTEEN * v)) *
+                   load_reals(work->q.now + SIXTEEN * v);
+        drawn = choose(t, vectors, u);
+    } else {
+        drawn = choose_long(visit, work, row, wide, u);
     }
+    uint32_t topic = drawn >= 0 ? (uint32_t)drawn : (uint32_t)(u * (float)visit->topics);
+    gain(visit, work, topic);
+    row_add(row, wide, topic, 1);
+    topic_put(visit, wide, token, topic);
     return 0;
 }
 
-/* The row back into the list. */
-static void row_close(const struct visit *visit, const struct owner *owner, uint32_t *row)
+/* The row back into the list, sixteen topics at a time. */
+INLINE void row_close(const struct visit *visit, const struct owner *owner, uint32_t *row, const int vectors)
 {
     if (owner->row)
         return;
     int32_t length = 0;
-    for (int32_t k = 0; k < visit->topics; k++)
-        if (row[k] != 0) {
-            slot_set(visit, owner->cells, length++, (uint32_t)k, row[k]);
-            row[k] = 0;
+    for (int v = 0; v < vectors; v++) {
+        words16 *at = (words16 *)(row + SIXTEEN * v), n = *at;
+        uint32_t here = ~zeros((whole)n) & 0xffff;
+        if (here == 0)
+            continue;
+#ifdef __AVX512F__
+        if (!visit->wide_words) {
+            __m512i slots = _mm512_or_epi32((__m512i)n, _mm512_slli_epi32(_mm512_add_epi32(
+                _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+                _mm512_set1_epi32(SIXTEEN * v)), 16));
+            int many = __builtin_popcount(here);
+            _mm512_mask_storeu_epi32(owner->cells + length, (__mmask16)((1u << many) - 1),
+                                     _mm512_maskz_compress_epi32((__mmask16)here, slots));
+            length += many;
+            *at = (words16){ 0 };
+            continue;
         }
+#endif
+        for (; here != 0; here &= here - 1) {
+            int32_t k = SIXTEEN * v + __builtin_ctz(here);
+            slot_set(visit, owner->cells, length++, (uint32_t)k, row[k]);
+        }
+        *at = (words16){ 0 };
+    }
     *owner->length = length;
 }
 
@@ -172,100 +243,35 @@ INLINE void *document_row(const struct visit *visit, const struct pair *pair)
 INLINE void prefetch_row(const struct visit *visit, uint32_t pair, const int vectors, const bool wide)
 {
     const char *row = document_row(visit, &visit->pairs[pair]);
-    int bytes = vectors * SIXTEEN * (wide ? 4 : 2);
+    int lines = (vectors + !wide) / (wide ? 1 : 2);
     UNROLL
-    for (int b = 0; b < bytes; b += 64)
-        __builtin_prefetch(row + b, 1);
+    for (int l = 0; l < lines && l < MOST; l++)
+        __builtin_prefetch(row + 64 * l, 1);
 }
 
 INLINE int visit_rows(const struct visit *visit, const int vectors, const bool wide)
 {
-    struct uniforms uniforms = { .item = visit->item };
-    uint32_t *spare = visit->scratch;
-    memset(spare, 0, 4 * (size_t)visit->row);
+    struct work work;
+    work_begin(visit, &work);
     uint32_t end = visit->pair[visit->words];
-    int bad = 0;
-    for (int32_t i = 0; i < visit->words && !bad; i++) {
+    for (int32_t i = 0; i < visit->words; i++) {
         struct owner owner = owner_of(visit, i);
-        struct word word = { .row = row_open(visit, &owner, spare) };
-        UNROLL
-        for (int v = 0; v < vectors; v++)
-            word.q[v] = (from_words(word.row + SIXTEEN * v) + all(visit->beta)) *
-                        load_reals(visit->inverse + SIXTEEN * v);
+        if (i + WORDS_AHEAD < visit->words)
+            prefetch_owner(visit, i + WORDS_AHEAD);
+        work.row = row_open(visit, &owner, work.spare);
+        word_begin(visit, &work, vectors);
         size_t token = visit->token[i];
-        for (uint32_t p = visit->pair[i]; p < visit->pair[i + 1] && !bad; p++) {
+        for (uint32_t p = visit->pair[i]; p < visit->pair[i + 1]; p++) {
             if (p + AHEAD < end)
                 prefetch_row(visit, p + AHEAD, vectors, wide);
-            struct pair pair = visit->pairs[p];
-            bad = draw_pair(visit, &word, &uniforms, document_row(visit, &pair), token, pair.count, vectors,
-                            wide);
-            token += pair.count;
+            void *row = document_row(visit, &visit->pairs[p]);
+            for (uint32_t c = visit->pairs[p].count; c > 0; c--)
+                if (draw_token(visit, &work, row, token++, vectors, wide) != 0)
+                    return 1;
         }
-        row_close(visit, &owner, word.row);
+        row_close(visit, &owner, work.row, vectors);
     }
-    return bad;
-}
-
-/* ---- more topics than registers hold ------------------------------------------------------------------ */
-
-struct long_work {
-    uint32_t *spare;
-    float *q, *sum; /* [row] */
-};
-
-static int32_t choose_long(const struct visit *visit, const struct long_work *work, const void *row,
-                           bool wide, float u)
-{
-    reals x = { 0 };
-    int32_t vectors = visit->row / SIXTEEN;
-    for (int32_t v = 0; v < vectors; v++) {
-        x += (row_load(row, wide, v) + load_reals(visit->alpha + SIXTEEN * v)) *
-             load_reals(work->q + SIXTEEN * v);
-        store_reals(work->sum + SIXTEEN * v, x);
-    }
-    return pick(work->sum, vectors, x, u);
-}
-
-static int draw_long(const struct visit *visit, const struct long_work *work, struct uniforms *uniforms,
-                     uint32_t *counts, void *row, size_t token, bool wide)
-{
-    if (!visit->first) {
-        uint32_t old = topic_of(visit, wide, token);
-        if (old >= (uint32_t)visit->topics || row_count(row, wide, old) == 0 || counts[old] == 0)
-            return 1;
-        work->q[old] = change(visit, counts, old, -1);
-        row_add(row, wide, old, -1);
-    }
-    float u = next(visit, uniforms);
-    int32_t drawn = choose_long(visit, work, row, wide, u);
-    uint32_t topic = drawn >= 0 ? (uint32_t)drawn : (uint32_t)(u * (float)visit->topics);
-    work->q[topic] = change(visit, counts, topic, 1);
-    row_add(row, wide, topic, 1);
-    topic_put(visit, wide, token, topic);
     return 0;
-}
-
-static int visit_long(const struct visit *visit, bool wide)
-{
-    struct uniforms uniforms = { .item = visit->item };
-    struct long_work work = { .spare = visit->scratch };
-    work.q = (float *)(work.spare + visit->row);
-    work.sum = work.q + visit->row;
-    memset(work.spare, 0, 4 * (size_t)visit->row);
-    int bad = 0;
-    for (int32_t i = 0; i < visit->words && !bad; i++) {
-        struct owner owner = owner_of(visit, i);
-        uint32_t *counts = row_open(visit, &owner, work.spare);
-        for (int32_t k = 0; k < visit->row; k += SIXTEEN)
-            store_reals(work.q + k, (from_words(counts + k) + all(visit->beta)) * load_reals(visit->inverse + k));
-        size_t token = visit->token[i];
-        for (uint32_t p = visit->pair[i]; p < visit->pair[i + 1] && !bad; p++)
-            for (uint32_t c = 0; c < visit->pairs[p].count && !bad; c++)
-                bad = draw_long(visit, &work, &uniforms, counts, document_row(visit, &visit->pairs[p]),
-                                token++, wide);
-        row_close(visit, &owner, counts);
-    }
-    return bad;
 }
 
 #define VECTORS(n)                                                                                          \
@@ -293,5 +299,7 @@ int PASTE(lda_draw_rows_, KERNEL_ISA)(const struct visit *visit)
         { wide_1, wide_2, wide_3, wide_4, wide_5, wide_6, wide_7, wide_8 },
     };
     int32_t vectors = (visit->topics + SIXTEEN - 1) / SIXTEEN;
-    return vectors <= MOST ? table[visit->wide][vectors - 1](visit) : visit_long(visit, visit->wide);
+    if (vectors <= MOST)
+        return table[visit->wide][vectors - 1](visit);
+    return visit->wide ? visit_rows(visit, visit->row / SIXTEEN, true) : visit_rows(visit, visit->row / SIXTEEN, false);
 }

@@ -8,8 +8,9 @@ extern const struct lda_kernel lda_kernel_v2, lda_kernel_v3, lda_kernel_v4;
 size_t lda_scratch_bytes(int32_t topics, int32_t row)
 {
     (void)topics;
-    /* eight numbers of four bytes for a topic, each array rounded up to whole lines, and the rest */
-    return 8 * (4 * (size_t)row + 256) + (size_t)row / 4 + 4096;
+    /* Ten numbers of four bytes for a topic, each array rounded up to whole lines, and the rest; and behind
+     * the second, q, wherever it begins, room for any topic of 16 bits (draw_lists.c). */
+    return 10 * (4 * (size_t)row + 256) + (size_t)row / 4 + 4 * 65536;
 }
 
 bool lda_rows_for_documents(int32_t topics, double tokens_per_document)

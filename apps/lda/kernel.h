@@ -27,6 +27,8 @@ struct visit {
     const float *alpha;   /* [row], 0 from topics on */
     bool uniform;         /* alpha is the same for all topics */
     float beta, beta_sum; /* beta_sum = V beta */
+    float alpha_mean;     /* mh: of the topics' alpha, above 0 */
+    float inverse_mean;   /* mh: about that of `inverse`: topics / (tokens of the corpus + topics V beta) */
     int64_t *total;       /* [row] n_k: those of the round before and this task's own moves */
     float *inverse;       /* [row] 1 / (n_k + beta_sum), kept with `total`; 0 from topics on */
 
@@ -47,7 +49,7 @@ struct visit {
     bool wide;                    /* z and the documents' counts are 32 bits wide */
 
     bool first;                   /* the tokens have no topic yet: z is written, not read */
-    int32_t steps;                /* mh: proposals of each kind for a token */
+    int32_t steps;                /* mh: proposals for a token */
     /* Random numbers: rng.h's (seed, round, stream, item), item counting up from here; nothing else in the
      * job draws from that stream items item .. item + tokens - 1 of that round. */
     uint64_t seed, round, item;

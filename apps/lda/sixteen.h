@@ -54,7 +54,11 @@ INLINE whole all_whole(int32_t x)
 /* Counts as numbers; below 2^31. */
 INLINE reals from_halves(const uint16_t *n)
 {
+#ifdef __AVX512F__
+    return (reals)_mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i_u *)n)));
+#else
     return __builtin_convertvector(__builtin_convertvector(*(const halves *)n, whole), reals);
+#endif
 }
 
 INLINE reals from_words(const uint32_t *n)
@@ -62,22 +66,35 @@ INLINE reals from_words(const uint32_t *n)
     return __builtin_convertvector((whole) * (const words16 *)n, reals);
 }
 
-/* The numbers of 16 topics from `first` on, less k: 0 in the lane of topic k. */
-INLINE whole less_topic(int32_t first, int32_t k)
+/* All ones in lane l, else zeros: a window on a row of zeros with one -1 in the middle. */
+INLINE whole only(uint32_t l)
 {
-    return (whole){ 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 } + (first - k);
+    static const int32_t window[2 * SIXTEEN - 1] __attribute__((aligned(64))) = { [SIXTEEN - 1] = -1 };
+    return (whole) * (const words16 *)(window + (SIXTEEN - 1) - l);
 }
 
-/* x, but value where `less` is 0. */
-INLINE reals put(reals x, whole less, reals value)
+/* Sets x[k], or adds 1 or -1 to it, by all sixteen around it, x aligned to 64 bytes: what is read soon
+ * after as a vector is to be written as one, or the reader waits until the store has left the core. */
+INLINE void put(float *x, uint32_t k, float value)
 {
-#ifdef __AVX512F__
-    return (reals)_mm512_mask_mov_ps((__m512)x, _mm512_testn_epi32_mask((__m512i)less, (__m512i)less),
-                                     (__m512)value);
-#else
-    whole here = less == 0;
-    return (reals)((here & (whole)value) | (~here & (whole)x));
-#endif
+    float *at = x + k / SIXTEEN * SIXTEEN;
+    whole here = only(k % SIXTEEN);
+    store_reals(at, (reals)((here & (whole)all(value)) | (~here & (whole)load_reals(at))));
+}
+
+INLINE void bump_word(uint32_t *x, uint32_t k, int32_t by)
+{
+    words16 *at = (words16 *)(x + k / SIXTEEN * SIXTEEN);
+    whole one = only(k % SIXTEEN);
+    *at = by < 0 ? *at + (words16)one : *at - (words16)one;
+}
+
+INLINE void bump_half(uint16_t *x, uint32_t k, int32_t by)
+{
+    static const uint16_t window[2 * SIXTEEN - 1] __attribute__((aligned(64))) = { [SIXTEEN - 1] = 1 };
+    halves *at = (halves *)(x + k / SIXTEEN * SIXTEEN);
+    halves one = *(const halves *)(window + (SIXTEEN - 1) - k % SIXTEEN);
+    *at = by < 0 ? *at - one : *at + one;
 }
 
 /* Bit l: x_l <= u_l. */
@@ -94,17 +111,36 @@ INLINE uint32_t at_most(reals x, reals u)
 #endif
 }
 
-/* Running sums over the lanes. */
-INLINE reals running(reals x)
+/* Bit l: x_l is 0. */
+INLINE uint32_t zeros(whole x)
 {
 #ifdef __AVX512F__
-    __m512 p = (__m512)x;
-    p = _mm512_mask_add_ps(p, 0xaaaa, p, _mm512_permute_ps(p, 0xa0));
-    p = _mm512_mask_add_ps(p, 0xcccc, p, _mm512_permute_ps(p, 0x55));
-    p = _mm512_mask_add_ps(p, 0xf0f0, p, _mm512_permutexvar_ps(
-        _mm512_setr_epi32(3, 3, 3, 3, 3, 3, 3, 3, 11, 11, 11, 11, 11, 11, 11, 11), p));
-    p = _mm512_mask_add_ps(p, 0xff00, p, _mm512_permutexvar_ps(_mm512_set1_epi32(7), p));
-    return (reals)p;
+    return _mm512_testn_epi32_mask((__m512i)x, (__m512i)x);
+#else
+    union { whole all; __m128i quarter[4]; } a = { x };
+    uint32_t mask = 0;
+    for (int i = 0; i < 4; i++)
+        mask |= (uint32_t)_mm_movemask_ps(_mm_castsi128_ps(
+            _mm_cmpeq_epi32(a.quarter[i], _mm_setzero_si128()))) << 4 * i;
+    return mask;
+#endif
+}
+
+/* Running sums over the lanes; *sum: the last, in all lanes. */
+INLINE reals running(reals x, reals *sum)
+{
+#ifdef __AVX512F__
+    const __m512i one = _mm512_broadcast_i32x4(_mm_setr_epi8(-1, -1, -1, -1, 0, 1, 2, 3, -1, -1, -1, -1, 8, 9, 10, 11));
+    const __m512i two = _mm512_broadcast_i32x4(_mm_setr_epi8(-1, -1, -1, -1, -1, -1, -1, -1, 4, 5, 6, 7, 4, 5, 6, 7));
+    const __m512i four = _mm512_setr_epi32(16, 16, 16, 16, 3, 3, 3, 3, 16, 16, 16, 16, 11, 11, 11, 11);
+    const __m512i eight = _mm512_setr_epi32(16, 16, 16, 16, 16, 16, 16, 16, 7, 7, 7, 7, 7, 7, 7, 7);
+    __m512 p = (__m512)x, zero = _mm512_setzero_ps();
+    p = _mm512_add_ps(p, (__m512)_mm512_shuffle_epi8((__m512i)p, one));
+    p = _mm512_add_ps(p, (__m512)_mm512_shuffle_epi8((__m512i)p, two));
+    p = _mm512_add_ps(p, _mm512_permutex2var_ps(p, four, zero));
+    *sum = (reals)_mm512_add_ps(_mm512_permutexvar_ps(_mm512_set1_epi32(15), p),
+                                _mm512_permutexvar_ps(_mm512_set1_epi32(7), p));
+    return (reals)_mm512_add_ps(p, _mm512_permutex2var_ps(p, eight, zero));
 #else
     float p[SIXTEEN];
     memcpy(p, &x, sizeof p);
@@ -113,19 +149,8 @@ INLINE reals running(reals x)
             if (l & step)
                 p[l] += p[(l & ~(2 * step - 1)) | (step - 1)];
     memcpy(&x, p, sizeof p);
+    *sum = all(p[SIXTEEN - 1]);
     return x;
-#endif
-}
-
-/* x_l in all lanes; 0 <= l < 16. */
-INLINE reals lane(reals x, uint32_t l)
-{
-#ifdef __AVX512F__
-    return (reals)_mm512_permutexvar_ps(_mm512_set1_epi32((int)l), (__m512)x);
-#else
-    float a[SIXTEEN];
-    memcpy(a, &x, sizeof a);
-    return all(a[l & 15]);
 #endif
 }
 
@@ -153,22 +178,36 @@ INLINE reals below(reals a, reals b)
 #endif
 }
 
-/* Of 16 running sums along `count` vectors, sum[16 i + l] the i-th of lane l and x the last: the first
- * place i, l, lane by lane, where u of the whole, 0 <= u < 1, is passed, as 16 i + l; -1 where all is 0. */
-INLINE int32_t pick(const float *sum, int32_t count, reals x, float u)
+/* Of 16 running sums along `count` vectors, sum[16 i + l] the i-th of lane l and x the last, p = running(x):
+ * the first place i, l, lane by lane, where `cut` >= 0 of p_15 is passed, as 16 i + l; -1 where all is 0. */
+INLINE int32_t pick(const float *sum, int32_t count, reals x, reals p, float cut)
 {
-    reals p = running(x), cut = lane(p, 15) * all(u);
-    uint32_t l = (uint32_t)__builtin_popcount(at_most(p, cut));
-    if (l >= SIXTEEN)
+    float most = p[SIXTEEN - 1];
+    if (!(most > 0))
         return -1;
-    float before[2 * SIXTEEN] = { 0 };
-    store_reals(before + 1, p);
-    reals rest = below(cut - all(before[l]), lane(x, l));
+    reals u = below(all(cut), all(most));
+    uint32_t l = (uint32_t)__builtin_popcount(at_most(p, u));
+    float rest[SIXTEEN];
+    store_reals(rest, below(u - shifted(p), x));
     int32_t i = 0;
-    float level = rest[0];
     for (int32_t k = 0; k + 1 < count; k++)
-        i += sum[SIXTEEN * k + (int32_t)l] <= level;
+        i += sum[SIXTEEN * k + (int32_t)l] <= rest[l];
     return SIXTEEN * i + (int32_t)l;
+}
+
+/* Takes 1 off the count of topic k, if it is there and above 0; bit l: there it was. */
+INLINE uint32_t take(whole topic, whole *count, int32_t k)
+{
+#ifdef __AVX512F__
+    __mmask16 here = _mm512_mask_cmpeq_epi32_mask(_mm512_test_epi32_mask((__m512i)*count, (__m512i)*count),
+                                                  (__m512i)topic, _mm512_set1_epi32(k));
+    *count = (whole)_mm512_mask_sub_epi32((__m512i)*count, here, (__m512i)*count, _mm512_set1_epi32(1));
+    return here;
+#else
+    whole here = (topic == k) & (*count != 0);
+    *count += here;
+    return ~zeros(here) & 0xffff;
+#endif
 }
 
 #endif

@@ -4,6 +4,7 @@
 #include "core/base/mem.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <unistd.h>
 
 enum {
@@ -11,6 +12,7 @@ enum {
     SPIN_MOST = 4000,     /* turns, about 0.2 ms, where every thread has a core */
     SPIN_LEAST = 32,      /* where spinning has been in vain */
     SPIN_CROWDED = 20,    /* where threads are more than cores */
+    LAG_MOST = 4,         /* messages of its own that a worker leaves unread before all wait for it */
     SPIN_AGAIN = 256,     /* rests from one full spin to the next, in vain or not */
     ENCODED = 0xff,       /* the type of a message whose body is another, as bytes */
 };
@@ -48,8 +50,17 @@ struct seat {
     int32_t number;
 };
 
+/* What the first worker shall do that has nothing else: a ring that all of them read. */
+struct common {
+    pthread_mutex_t mutex;
+    struct message *item; /* [capacity], a power of two */
+    uint64_t head, capacity;
+    _Alignas(64) _Atomic uint64_t count; /* written under the mutex, sequentially consistent as asleep is */
+};
+
 struct loop {
     struct net_hub hub; /* first: a hub is its loop */
+    struct common common;
     struct loop_options options;
     struct seat *seats;
     struct bed bed;
@@ -91,6 +102,12 @@ static bool ring_ready(struct ring *ring)
     return head != ring->tail_seen;
 }
 
+static uint64_t ring_unread(struct ring *ring)
+{
+    uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire); /* first: it stays behind */
+    return atomic_load_explicit(&ring->tail, memory_order_relaxed) - head;
+}
+
 static bool ring_get(struct ring *ring, struct message *message)
 {
     if (!ring_ready(ring))
@@ -99,6 +116,48 @@ static bool ring_get(struct ring *ring, struct message *message)
     *message = ring->slot[head % RING_SLOTS];
     atomic_store_explicit(&ring->head, head + 1, memory_order_release);
     return true;
+}
+
+static int common_put(struct common *common, const struct message *message)
+{
+    pthread_mutex_lock(&common->mutex);
+    uint64_t count = atomic_load(&common->count);
+    if (count == common->capacity) {
+        uint64_t larger = count ? 2 * count : 16;
+        struct message *grown = mem_alloc((size_t)larger * sizeof *grown);
+        for (uint64_t i = 0; i < count && grown; i++)
+            grown[i] = common->item[(common->head + i) & (common->capacity - 1)];
+        if (grown) {
+            mem_free(common->item);
+            common->item = grown;
+            common->head = 0;
+            common->capacity = larger;
+        }
+    }
+    bool room = count < common->capacity;
+    if (room) {
+        common->item[(common->head + count) & (common->capacity - 1)] = *message;
+        atomic_store(&common->count, count + 1);
+    }
+    pthread_mutex_unlock(&common->mutex);
+    return room ? RONDO_OK : RONDO_ENOMEM;
+}
+
+/* What was sent to the worker alone before comes first: `down` is looked at again when no more can come. */
+static bool common_get(struct common *common, struct ring *down, struct message *message)
+{
+    if (!atomic_load(&common->count))
+        return false;
+    pthread_mutex_lock(&common->mutex);
+    uint64_t count = atomic_load(&common->count);
+    bool own = ring_get(down, message);
+    if (!own && count) {
+        *message = common->item[common->head];
+        common->head = (common->head + 1) & (common->capacity - 1);
+        atomic_store(&common->count, count - 1);
+    }
+    pthread_mutex_unlock(&common->mutex);
+    return own || count;
 }
 
 /* ---- beds -------------------------------------------------------------------------------- */
@@ -200,16 +259,46 @@ static struct message_codec codec_of(const struct loop *loop, struct parcel_pool
 
 /* ---- the hub ------------------------------------------------------------------------------- */
 
+/* Others may have done all there was, round after round, while a worker got no turn on its core; what was
+ * sent to it alone is kept for it, and shall not be much. */
+static void wait_for(struct loop *loop, struct seat *seat)
+{
+    uint64_t half = RING_SLOTS / 2; /* of answers: then it is the hub that does not read */
+    while (ring_unread(&seat->down) > LAG_MOST && ring_unread(&seat->up) < half
+           && ring_unread(&loop->seats[0].up) < half && !atomic_load(&seat->gone))
+        if (!loop->step || loop->step(loop->step_context) <= 0)
+            sched_yield();
+}
+
+/* Wakes one that sleeps, if any does; who is awake looks by itself. */
+static int send_anyone(struct loop *loop, struct message *message)
+{
+    for (int32_t i = loop->step ? 1 : 0; i < loop->options.workers; i++)
+        wait_for(loop, &loop->seats[i]);
+    int code = common_put(&loop->common, message);
+    if (code) {
+        struct message_codec codec = codec_of(loop, &loop->pool);
+        message_discard(message, &codec);
+        return code;
+    }
+    for (int32_t i = loop->options.workers - 1; i >= 0; i--)
+        if (!atomic_load(&loop->seats[i].gone) && bed_wake(&loop->seats[i].bed))
+            break;
+    return RONDO_OK;
+}
+
 static int hub_send(struct net_hub *hub, int32_t worker, struct message *message)
 {
     struct loop *loop = (struct loop *)hub;
-    struct seat *seat = &loop->seats[worker];
+    struct seat *seat = worker < 0 ? NULL : &loop->seats[worker];
     struct message_codec codec = codec_of(loop, &loop->pool);
     int code = loop->options.encoded ? encode(message, &codec) : RONDO_OK;
     if (code) {
         message_discard(message, &codec);
         return code;
     }
+    if (!seat)
+        return send_anyone(loop, message);
     /* The reader never waits for the hub, but for room in `up`, which holds a whole window. */
     while (!ring_put(&seat->down, message)) {
         if (atomic_load(&seat->gone)) {
@@ -283,7 +372,7 @@ static int link_receive(struct net_link *link, struct message *message)
     struct seat *seat = (struct seat *)link;
     if (atomic_load_explicit(&seat->gone, memory_order_acquire))
         return RONDO_ECANCELED;
-    if (!ring_get(&seat->down, message))
+    if (!ring_get(&seat->down, message) && !common_get(&seat->loop->common, &seat->down, message))
         return 0;
     struct message_codec codec = codec_of(seat->loop, &seat->pool);
     int code = decode(message, &codec);
@@ -323,6 +412,7 @@ static bool link_ready(void *context)
 {
     const struct link_rest *rest = context;
     return ring_ready(&rest->seat->down) || atomic_load(&rest->seat->gone)
+           || atomic_load(&rest->seat->loop->common.count) > 0
            || (rest->ready && rest->ready(rest->context));
 }
 
@@ -358,6 +448,7 @@ int loop_create(const struct loop_options *options, struct loop **out, struct ro
     loop->hub.ops = &hub_ops;
     loop->options = *options;
     loop->seats = seats;
+    pthread_mutex_init(&loop->common.mutex, NULL);
     int spin = sysconf(_SC_NPROCESSORS_ONLN) >= options->workers ? SPIN_MOST : SPIN_CROWDED;
     bed_init(&loop->bed, spin);
     parcel_pool_init(&loop->pool);
@@ -380,6 +471,8 @@ void loop_drain(struct loop *loop)
         struct seat *seat = &loop->seats[i];
         while (ring_get(&seat->down, &message) || ring_get(&seat->up, &message))
             message_discard(&message, &codec);
+        while (common_get(&loop->common, &seat->down, &message))
+            message_discard(&message, &codec);
     }
 }
 
@@ -393,6 +486,8 @@ void loop_destroy(struct loop *loop)
     }
     parcel_pool_fini(&loop->pool);
     bed_fini(&loop->bed);
+    pthread_mutex_destroy(&loop->common.mutex);
+    mem_free(loop->common.item);
     mem_free(loop->seats);
     mem_free(loop);
 }

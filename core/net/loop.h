@@ -6,7 +6,8 @@
  *          `encoded` asks that each goes through core/wire's bytes.
  *
  * A ring has one writer and one reader.  Who finds nothing spins for a while, where there is a core
- * for every thread, and then sleeps.  The coordinator's thread may lend itself to worker 0: instead
+ * for every thread, and then sleeps.  What is sent to NET_ANYONE is taken by the first worker whose ring is
+ * empty.  The coordinator's thread may lend itself to worker 0: instead
  * of waiting it runs that worker's next message, so that N workers need N threads, not N + 1.
  */
 #ifndef LOOP_H

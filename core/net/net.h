@@ -25,12 +25,14 @@ struct net_event {
     struct message message; /* NET_MESSAGE: owned by the receiver */
 };
 
+enum { NET_ANYONE = -1 }; /* where a transport has it: the first worker that has nothing else to do */
+
 struct net_hub {
     const struct net_hub_ops *ops;
 };
 
 struct net_hub_ops {
-    /* Queues the message for a worker, with back-pressure; a message to a worker that has left is
+    /* Queues the message for a worker, or NET_ANYONE, with back-pressure; a message to a worker that has left is
      * dropped.  RONDO_ENOMEM, or what encoding said. */
     int (*send)(struct net_hub *hub, int32_t worker, struct message *message);
     /* The next event, or NET_NOTHING at once. */

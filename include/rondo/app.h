@@ -118,7 +118,8 @@ struct rondo_state_ops {
 enum rondo_kind {
     RONDO_SAMPLED, /* schedule: Rondo samples, checks and cuts blocks of variables */
     RONDO_SWEEP,   /* every chunk once */
-    RONDO_PLAN,    /* the listed (block, shard) pairs, no block and no shard twice */
+    RONDO_PLAN,    /* the listed (block, shard) pairs, no block and no shard twice; given out in their order,
+                    * in one process to whoever is idle: the heaviest first balances best */
     RONDO_AGAIN,   /* settle only: the blocks of the phase before, once more */
     RONDO_JOIN,    /* settle only: one block made of the listed variables */
     RONDO_REST,    /* settle only: no further phase, commit */

@@ -93,6 +93,13 @@ class Conclude(installed.Case):
         self.run_("parts", "--resume", "--workers", 2)
         self.assertEqual(self.ended("parts"), whole)
 
+    def test_workers_that_have_nothing_to_do_are_counted(self):
+        self.spec(rounds=3)
+        for workers, notes in ((8, ["3 of 8 workers have nothing to do: the grid is 7 x 5, cut from the data"]),
+                               (5, [])):
+            self.run_("w%d" % workers, "--workers", workers)
+            self.assertEqual(self.result("w%d" % workers)["notes"], notes)
+
     def test_workers_of_a_service(self):
         spec = self.spec(rounds=24)
         self.run_("here")

@@ -21,6 +21,8 @@ SAMPLERS = (
     ("rows", 20, {}),
     ("rows of another width", 128, {"sampler": "exact"}),
     ("lists", 300, {}),
+    ("rows, at random", 100, {"start": "random"}),
+    ("mh, at random", 300, {"sampler": "mh", "start": "random"}),
     ("lists of many", 3000, {"sampler": "exact"}),
     ("mh", 300, {"sampler": "mh"}),
     ("mh of many", 12000, {}),
@@ -65,7 +67,7 @@ class Answers(lda_jobs.Case):
             for seed in (1, 2, 3):
                 out = "out%d-%d" % (blocks, seed)
                 self.run_job(self.path("bars", "job.json"), out, "--set", "stop.iterations=150", "--set",
-                             "seed=%d" % seed, "--set", "schedule.blocks=%d" % blocks, "--set", "params.beta=0.1")
+                             "seed=%d" % seed, "--set", "schedule.blocks=%d" % blocks, "--set", "params.start=random")
                 overlap = np.minimum(self.agrees(out, corpus).phi()[:, None, :], bars[None]).sum(axis=2)
                 matched = overlap[scipy.optimize.linear_sum_assignment(-overlap)]
                 found.append((self.result(out)["objective"], matched.min()))

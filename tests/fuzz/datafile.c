@@ -175,6 +175,8 @@ static void try_compressed(const uint8_t *file, size_t size, bool by_zstd, bool 
     const char *path = fuzz_file(1, packed, length);
     fuzz_drop(packed);
     int code = try_path(path, size, options, seldom, &set);
+    if (code == RONDO_ECANCELED)
+        return; /* more entries fit in it, for all that its size says: what was refused by that is true, and slow */
     fuzz_check(code == wanted, "%s: the code is %d, %d where plain", by_zstd ? "zstd" : "gzip", code,
                wanted);
     fuzz_check(code || (same_matrix(&set->x, &like->x)

@@ -48,6 +48,7 @@ static void draw_form(struct dice *dice, struct instance *made)
     made->form = (struct lda_form){
         .topics = K, .beta = pow(10, -3 * dice_unit(dice)), .mh = dice_unit(dice) < 0.4,
         .uniform = dice_unit(dice) < 0.5, .optimise = dice_unit(dice) < 0.3,
+        .random_start = dice_unit(dice) < 0.3,
         .parts = 1 + (int32_t)dice_below(dice, 7), .seed = (uint64_t)dice_below(dice, 1 << 30),
         .isa = isas[dice_below(dice, levels())],
     };

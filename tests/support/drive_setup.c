@@ -41,7 +41,7 @@ struct engine_options drive_engine_options(const struct drive_job *job, const vo
                       .coupled = COUPLED_SOLVE, .threshold = 0.3, .seed = 11,
                       .pipeline = job->pipeline ? job->pipeline : 1, .cache_bytes = 1 << 20 },
         .workers = job->workers ? job->workers : 1,
-        .patient = job->patient,
+        .patient = job->patient, .together = !job->remote,
         .round_limit = job->rounds ? job->rounds : 12,
         .snapshot_rounds = job->snapshot_rounds ? job->snapshot_rounds : 4,
     };

@@ -44,7 +44,8 @@ int lda_drive_cut(struct lda_drive *drive, const struct lda_corpus *corpus, cons
     make_matrix(drive, corpus);
     *p = (struct problem){
         .host = drive_host(), .kernel = lda_kernel_for(form->isa ? form->isa : "x86-64-v2"), .topics = form->topics,
-        .row = (form->topics + 31) / 32 * 32, .mh = form->mh, .wide_words = form->topics > LDA_NARROW_MOST,
+        .row = (form->topics + 31) / 32 * 32, .mh = form->mh,
+        .random_start = form->random_start, .wide_words = form->topics > LDA_NARROW_MOST,
         .steps = 2, .uniform = form->uniform, .beta = form->beta, .optimise = form->optimise, .interval = 2,
         .evaluate_every = INT64_MAX, .iterations = INT64_MAX, .seed = form->seed, .round_least = 1,
     };

@@ -18,7 +18,7 @@ struct lda_form {
     int32_t topics;
     const double *alpha;  /* [topics]; NULL: 0.3 of each */
     double beta;
-    bool mh, optimise, uniform;
+    bool mh, optimise, uniform, random_start;
     int32_t parts;        /* at most; fewer where there are fewer documents, words or tokens */
     uint64_t seed;
     const char *isa;

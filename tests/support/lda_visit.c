@@ -115,6 +115,9 @@ void lda_small_init(struct lda_small *small, const struct lda_options *options)
     float *alpha = allot(small, 4 * (size_t)v->row);
     memcpy(alpha, o->alpha, 4 * (size_t)o->topics);
     v->alpha = alpha;
+    for (int32_t k = 0; k < o->topics; k++)
+        v->alpha_mean += alpha[k] / (float)o->topics;
+    v->inverse_mean = 0.01f;
     v->total = allot(small, 8 * (size_t)v->row);
     v->inverse = allot(small, 4 * (size_t)v->row);
     for (int32_t k = 0; k < o->topics; k++)

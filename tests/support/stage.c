@@ -105,6 +105,7 @@ struct stage *stage_create(const struct drive_job *job)
     int code = job->app->open(drive_host(), NULL, &stage->problem, NULL);
     assert(!code);
     struct engine_options options = drive_engine_options(job, stage->problem);
+    options.together = false; /* each message goes where the test says */
     struct engine_observer observer = { .context = stage, .checkpoint = keep_cut,
                                         .released = let_go };
     code = engine_create(&options, &observer, &stage->engine, NULL);

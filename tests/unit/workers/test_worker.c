@@ -213,8 +213,11 @@ Test(worker, refuses_a_shard_that_it_does_not_hold)
     /* A second one in the same epoch is not told. */
     cr_expect_eq(answer_to(&desk, (struct message){ .type = MESSAGE_STATE, .shard = -2,
                                                     .epoch = 4 }), 0);
-    hold(&desk, 2);
-    expect_failed(&desk, (struct message){ .type = MESSAGE_STATE, .shard = 2 }, "no bytes");
+    cr_expect_eq(answer_to(&desk, (struct message){ .type = MESSAGE_STATE, .flags = MESSAGE_FRESH,
+                                                    .shard = 2, .epoch = 5 }), 0);
+    expect_failed(&desk, (struct message){ .type = MESSAGE_STATE, .shard = 2, .epoch = 5 }, "no bytes");
+    /* Nor is what comes late. */
+    cr_expect_eq(answer_to(&desk, (struct message){ .type = MESSAGE_PUSH, .shard = 2, .epoch = 4 }), 0);
     desk_fini(&desk);
 }
 

@@ -6,7 +6,6 @@
 #include <string.h>
 
 enum {
-    TASK_TOKENS = 30000,     /* P rounds of P tasks: of a sweep's tokens P at the most for every so many */
     TILE_BYTES = 2048 * 1024, /* counts of a tile's documents: the second cache and a half of it free */
     TILE_DOCUMENTS = 65536,
     PAIR_MOST = 65535,
@@ -67,6 +66,15 @@ static int no_memory(struct rondo_error *err)
 
 /* ---- how many ---------------------------------------------------------------------------------------- */
 
+static int count_fits(const int64_t *tokens, int64_t count, const char *what, struct rondo_error *err)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (tokens[i] > INT32_MAX)
+            return rondo_error_set(err, RONDO_EINPUT, "/data/docs", NULL, "%s %lld has more than %d tokens", what,
+                                   (long long)i + 1, INT32_MAX);
+    return RONDO_OK;
+}
+
 static int count_tokens(struct cutting *cut, struct rondo_error *err)
 {
     struct problem *p = cut->problem;
@@ -89,10 +97,10 @@ static int count_tokens(struct cutting *cut, struct rondo_error *err)
     }
     p->document_tokens = cut->document_tokens;
     p->word_tokens = cut->word_tokens;
-    for (int64_t d = 0; d < p->documents; d++)
-        if (p->document_tokens[d] > INT32_MAX)
-            return rondo_error_set(err, RONDO_EINPUT, "/data/docs", NULL, "document %lld has more than %d tokens",
-                                   (long long)d + 1, INT32_MAX);
+    int code = count_fits(p->document_tokens, p->documents, "document", err);
+    code = code ? code : count_fits(p->word_tokens, p->words, "word", err);
+    if (code)
+        return code;
     return p->tokens > 0 ? RONDO_OK
                          : rondo_error_set(err, RONDO_EINPUT, "/data/docs", NULL, "there are no tokens");
 }
@@ -100,7 +108,7 @@ static int count_tokens(struct cutting *cut, struct rondo_error *err)
 /* As many parts as the spec's rounds have blocks, fewer where tasks would be too small to be worth a message. */
 static int32_t parts_of(const struct problem *p, int64_t asked)
 {
-    int64_t most = p->tokens / TASK_TOKENS;
+    int64_t most = p->tokens / p->round_least;
     most = most < p->documents ? most : p->documents;
     most = most < p->words ? most : p->words;
     most = most < asked ? most : asked;
@@ -156,7 +164,14 @@ static int deal_words(struct cutting *cut, struct rondo_error *err)
     return code;
 }
 
-/* The words block by block, and where the counts of each lie: a row where a list could be as long. */
+/* A row where a list could be as long, or a count too large for a narrow slot.  16: what aligning the next
+ * row may add to a list. */
+static bool has_row(const struct problem *p, int64_t tokens, int64_t room)
+{
+    return room >= p->row - 16 || (!p->wide_words && tokens > LDA_NARROW_MOST);
+}
+
+/* The words block by block, and where the counts of each lie. */
 static int order_words(struct cutting *cut, struct rondo_error *err)
 {
     struct problem *p = cut->problem;
@@ -187,7 +202,7 @@ static int order_words(struct cutting *cut, struct rondo_error *err)
         order[cut->place[w]] = (int32_t)w;
         int64_t *begin = &at[b][cut->place[w] - first[b]], tokens = p->word_tokens[w];
         int64_t room = (tokens < p->topics ? tokens : p->topics) * (p->wide_words ? 2 : 1);
-        if (room >= p->row - 16) { /* 16: what aligning the next one may add to a list */
+        if (has_row(p, tokens, room)) {
             *begin = (*begin + 15) / 16 * 16;
             room = p->row;
         }

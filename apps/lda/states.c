@@ -91,8 +91,8 @@ static bool list_fits(const struct form *form, const uint32_t *cells, int32_t le
     for (int32_t i = 0; i < length; i++) {
         uint64_t slot = 0;
         memcpy(&slot, cells + (form->wide ? 2 * i : i), form->wide ? 8 : 4);
-        uint64_t topic = form->wide ? slot >> 32 : slot >> 16;
-        if (topic >= (uint64_t)form->topics)
+        uint64_t topic = form->wide ? slot >> 32 : slot >> 16, count = slot & (form->wide ? UINT32_MAX : UINT16_MAX);
+        if (topic >= (uint64_t)form->topics || !count)
             return false;
     }
     return true;

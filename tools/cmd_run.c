@@ -101,12 +101,22 @@ static int parse(struct arguments *arguments, int argc, char **argv)
     return 0;
 }
 
+/* "-" where the app has none yet. */
+static const char *objective(char text[32], int digits, double value)
+{
+    if (isfinite(value))
+        snprintf(text, 32, "%.*g", digits, value);
+    else
+        snprintf(text, 32, "-");
+    return text;
+}
+
 static void show_progress(void *context RONDO_UNUSED, double seconds, int64_t round,
                           const struct rondo_report *report)
 {
-    char line[512];
-    int at = snprintf(line, sizeof line, "%8.2f s  round %-7" PRId64 " objective %-14.8g", seconds,
-                      round, report->objective);
+    char line[512], text[32];
+    int at = snprintf(line, sizeof line, "%8.2f s  round %-7" PRId64 " objective %-14s", seconds, round,
+                      objective(text, 8, report->objective));
     for (int32_t i = 0; i < report->count && i < 2 && at < (int)sizeof line; i++)
         at += snprintf(line + at, sizeof line - (size_t)at, " %s %.4g", report->metric[i].name,
                        report->metric[i].value);
@@ -173,11 +183,12 @@ static int say_end(const struct arguments *arguments, const struct rondo_run_out
     if (report->goal && is_limit(outcome->stop_reason))
         log_line(LOG_WARNING, "stopped by %s before the goal (%s/result.json says how far it is); %s reached: %.3g",
                  outcome->stop_reason, dir, report->goal, goal_of(report));
+    char text[32];
     if (!arguments->quiet)
-        fprintf(stderr, "rondo: %s by %s: objective %.10g%s, %" PRId64 " rounds, %" PRId64
+        fprintf(stderr, "rondo: %s by %s: objective %s%s, %" PRId64 " rounds, %" PRId64
                         " updates, %.3f s; see %s\n",
-                outcome->state, outcome->stop_reason, report->objective, goal, outcome->rounds,
-                outcome->updates, outcome->solve_seconds, dir);
+                outcome->state, outcome->stop_reason, objective(text, 10, report->objective), goal,
+                outcome->rounds, outcome->updates, outcome->solve_seconds, dir);
     return 0;
 }
 

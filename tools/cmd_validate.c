@@ -209,6 +209,11 @@ static void print_source(const struct rondo_job *job, const struct source *sourc
 static void print_schedule(const struct rondo_job *job)
 {
     const char *check = job_text(job, "schedule.dependency.check");
+    if (job_app(job)->block.create) { /* it plans its own rounds: nothing is drawn, and nothing checked */
+        printf("%-10s %s, at most %" PRId64 " blocks\n", "schedule", job_text(job, "schedule.sync"),
+               job_integer(job, "schedule.blocks"));
+        return;
+    }
     printf("%-10s %s, %s, ", "schedule", job_text(job, "schedule.sync"),
            job_text(job, "schedule.priority.rule"));
     if (strcmp(check, "none") == 0)

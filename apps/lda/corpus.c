@@ -7,7 +7,7 @@
 
 enum {
     TASK_TOKENS = 30000,     /* P rounds of P tasks: of a sweep's tokens P at the most for every so many */
-    TILE_BYTES = 512 * 1024, /* counts of a tile's documents: the second cache and a half of it free */
+    TILE_BYTES = 2048 * 1024, /* counts of a tile's documents: the second cache and a half of it free */
     TILE_DOCUMENTS = 65536,
     PAIR_MOST = 65535,
 };

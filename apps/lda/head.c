@@ -252,7 +252,7 @@ static int end_sweep(struct head *head, struct rondo_head_link *link, struct ron
     struct statistics statistics = weigh(head);
     if (!last && sweeps % p->evaluate_every == 0)
         code = look(head, link, false, &view) ? evaluate(head, &view, &err) : RONDO_EAPP;
-    if (!code && !last && p->optimise && sweeps % p->interval == 0) {
+    if (!code && p->optimise && sweeps % p->interval == 0) { /* the last one too: a job may go on */
         hyper_alpha(&statistics, head->common->alpha);
         hyper_beta(&statistics, &head->common->beta);
     }
@@ -345,7 +345,7 @@ void lda_report(const void *state, struct rondo_report *report)
     double alpha_sum = 0;
     for (int32_t k = 0; k < p->topics; k++)
         alpha_sum += head->common->alpha[k];
-    report->objective = figures->likelihood;
+    report->objective = figures->counted ? figures->likelihood : (double)NAN;
     put(report, "iterations", (double)figures->sweeps, true);
     if (figures->counted)
         put(report, "log_likelihood_per_token", figures->likelihood / (double)p->tokens, false);

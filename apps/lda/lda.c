@@ -22,6 +22,9 @@ static const struct rondo_param params[] = {
     { "sampler", RONDO_CHOICE, "\"auto\"", NAN, NAN, false, "auto|exact|mh", "",
       "exact: from the conditional itself; mh: Metropolis-Hastings, whose cost does not grow with topics; "
       "auto: mh from 10000 topics on" },
+    { "start", RONDO_CHOICE, "\"sequential\"", NAN, NAN, false, "sequential|random", "",
+      "the first sweep: each token among those that have a topic already, which is far the sooner to be good; "
+      "or at random, which a small corpus may need to come out of a poor beginning" },
     { "mh_steps", RONDO_INTEGER, "1", 1, 64, false, NULL, "proposals", "mh: for each token" },
     { "optimize_hyperparameters", RONDO_BOOL, "false", NAN, NAN, false, NULL, "",
       "fit alpha and beta to the counts, every optimize_interval sweeps" },
@@ -69,6 +72,7 @@ static int read_params(struct problem *p, struct rondo_error *err)
     p->alpha_given = host->given(job, "params.alpha") ? host->real(job, "params.alpha") : 50.0 / p->topics;
     p->beta = host->real(job, "params.beta");
     p->mh = strcmp(sampler, "mh") == 0 || (strcmp(sampler, "auto") == 0 && p->topics >= MH_TOPICS);
+    p->random_start = strcmp(host->text(job, "params.start"), "random") == 0;
     p->steps = (int32_t)host->integer(job, "params.mh_steps");
     p->optimise = host->flag(job, "params.optimize_hyperparameters");
     p->interval = host->integer(job, "params.optimize_interval");
@@ -123,6 +127,17 @@ static int check_words(struct problem *p, int64_t words, struct rondo_error *err
                            (long long)p->vocabulary->count, (long long)words);
 }
 
+/* Small tasks are not worth a message, and then there are fewer than the spec's blocks. */
+static void say_parts(const struct problem *p)
+{
+    const struct rondo_host *host = p->host;
+    const int64_t asked = host->integer(p->job, "schedule.blocks"), workers = host->integer(p->job, "workers.count");
+    char line[128];
+    snprintf(line, sizeof line, "at most %" PRId32 " %s at once", p->parts, p->parts == 1 ? "worker works" : "workers work");
+    if (p->parts < asked || p->parts < workers)
+        host->say(p->job, line);
+}
+
 static int read_data(struct problem *p, struct rondo_error *err)
 {
     const struct rondo_matrix *docs = p->host->matrix(p->job, "docs");
@@ -133,6 +148,8 @@ static int read_data(struct problem *p, struct rondo_error *err)
     if (!code)
         code = lda_cut(p, docs, p->host->integer(p->job, "schedule.blocks"), err);
     p->host->release(p->job, "docs");
+    if (!code)
+        say_parts(p);
     if (!code && (code = histogram_lengths(p, &p->lengths)))
         rondo_error_set(err, code, NULL, NULL, "no memory for the corpus");
     return code;

@@ -56,6 +56,7 @@ struct problem {
     bool mh, rows;                   /* rows: documents have rows, else lists */
     bool wide_words;
     int32_t steps;
+    bool random_start;               /* the first sweep draws without regard to counts */
     double alpha_given;              /* of each topic, where no file has them */
     const double *alpha;             /* [topics] to begin with */
     bool uniform;                    /* alpha is one number for all topics, and stays so */

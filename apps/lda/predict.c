@@ -26,6 +26,8 @@ struct prediction {
 static int check_data(struct prediction *p)
 {
     const struct rondo_matrix *data = p->what->data;
+    if (p->what->y)
+        return rondo_error_set(p->err, RONDO_EINPUT, "--y", NULL, "nobody knows the topics of documents");
     if (data->cols == p->model.words || (p->what->cols_open && data->cols < p->model.words))
         return RONDO_OK;
     return rondo_error_set(p->err, RONDO_EINPUT, p->what->data_name, NULL,

@@ -53,16 +53,24 @@ int lda_scratch(const void *context, void **out, struct rondo_error *err)
 
 /* ---- drawing ------------------------------------------------------------------------------------------- */
 
-/* The task's own totals begin as those of the round before. */
-static void see(const struct problem *p, const struct common *common, struct scratch *scratch)
+/* Priors of a start at random: so wide that the counts say next to nothing. */
+#define WIDE 1e6
+
+static double width_of(const struct problem *p, const struct rondo_task *task)
 {
-    double beta_sum = common->beta * (double)p->words;
+    return p->random_start && task->round <= p->first_rounds ? WIDE : 1;
+}
+
+/* The task's own totals begin as those of the round before. */
+static void see(const struct problem *p, const struct common *common, double width, struct scratch *scratch)
+{
+    double beta_sum = common->beta * width * (double)p->words;
     memcpy(scratch->total, common->total, (size_t)p->row * sizeof *scratch->total);
     memcpy(scratch->heavy, common->heavy, (size_t)p->heavy * (size_t)p->row * sizeof *scratch->heavy);
     scratch->alpha_sum = 0;
     for (int32_t k = 0; k < p->topics; k++) {
-        scratch->alpha[k] = (float)common->alpha[k];
-        scratch->alpha_sum += common->alpha[k];
+        scratch->alpha[k] = (float)(common->alpha[k] * width);
+        scratch->alpha_sum += common->alpha[k] * width;
         scratch->inverse[k] = 1 / ((float)common->total[k] + (float)beta_sum);
     }
 }
@@ -72,13 +80,14 @@ static int visit_tile(const struct problem *p, const struct common *common, cons
                       struct scratch *scratch)
 {
     int32_t first = tile->first[task->block], last = tile->first[task->block + 1];
+    double beta = common->beta * width_of(p, task), beta_sum = beta * (double)p->words;
     if (first == last)
         return 0;
     struct visit visit = {
         .topics = p->topics, .row = p->row, .alpha = scratch->alpha, .uniform = p->uniform,
-        .beta = (float)common->beta, .beta_sum = (float)(common->beta * (double)p->words),
+        .beta = (float)beta, .beta_sum = (float)beta_sum,
         .alpha_mean = (float)(scratch->alpha_sum / p->topics),
-        .inverse_mean = (float)(p->topics / ((double)p->tokens + p->topics * common->beta * (double)p->words)),
+        .inverse_mean = (float)(p->topics / ((double)p->tokens + p->topics * beta_sum)),
         .total = scratch->total, .inverse = scratch->inverse,
         .words = last - first, .word = tile->word + first, .pair = tile->pair + first,
         .token = tile->token + first, .pairs = tile->pairs, .z = z,
@@ -113,7 +122,7 @@ static int put_changes(const struct problem *p, const struct common *common, con
 static int draw(const struct problem *p, const struct common *common, struct shard *shard, struct block *block,
                 struct scratch *scratch, const struct rondo_task *task, struct rondo_buf *partial)
 {
-    see(p, common, scratch);
+    see(p, common, width_of(p, task), scratch);
     for (int32_t t = p->tile_first[task->shard]; t < p->tile_first[task->shard + 1]; t++) {
         int32_t own = t - p->tile_first[task->shard];
         if (visit_tile(p, common, task, &p->tiles[t], shard->z[own], shard->counts[own], block->counts, scratch))

@@ -40,9 +40,9 @@ class Completion(support.Case):
                 "data": {"docs": self.train, "vocab": vocabulary, "test": self.test}, "stop": {"iterations": 30}}
         return self.write("job.json", json.dumps(spec))
 
-    def predict(self, data, out="theta.npy", expect=0):
+    def predict(self, data, *words, out="theta.npy", expect=0):
         done = call("predict", "--model", self.path("out"), "--data", data, "--out", self.path(out), "--json",
-                    "--quiet")
+                    "--quiet", *words)
         self.assertEqual(done.returncode, expect, done.stderr)
         return done
 
@@ -97,6 +97,10 @@ class Completion(support.Case):
         done = self.predict(other, expect=2)
         self.assertIn("has 59 words, the model has 60", done.stderr)
         self.assertNotIn("perplexity", json.loads(self.predict(single).stdout)["metrics"])
+        np.save(self.path("y.npy"), np.zeros(20))
+        self.assertIn("--y: nobody knows the topics", self.predict(single, "--y", self.path("y.npy"), expect=2).stderr)
+        self.write("labels.svm", "1 1:2 3:1\n2 2:1\n")
+        self.predict(self.path("labels.svm"))
 
 
 if __name__ == "__main__":

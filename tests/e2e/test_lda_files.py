@@ -98,6 +98,33 @@ class Files(support.Case):
                     sums.add(tuple(sha256(self.path(out, name)) for name in FILES))
                 self.assertEqual(len(sums), 1)
 
+    def test_a_job_that_goes_on_is_a_longer_one(self):
+        job = self.job(**JOBS[2])
+        for out, iterations in (("parts", 4), ("parts", 7), ("whole", 7)):
+            resume = ("--resume",) if iterations == 7 else ()
+            self.solve(job, out, "--set", "stop.iterations=%d" % iterations, *resume)
+        self.assertEqual(*([sha256(self.path(out, name)) for name in FILES] for out in ("parts", "whole")))
+
+    def test_within_the_first_sweep_there_is_no_likelihood(self):
+        done = support.call("run", self.job(topics=7), "--out", self.path("out"), "--set", "stop.rounds=1")
+        self.assertIn("completed by rounds: objective -, 1 rounds", done.stderr)
+        result = read_json(self.path("out", "result.json"))
+        self.assertIsNone(result["objective"])
+        self.assertNotIn("log_likelihood_per_token", result["metrics"])
+        self.assertIn("stopped within the first sweep: some tokens have no topic yet", result["notes"])
+
+    def test_how_many_workers_can_work_is_said(self):
+        said = "at most 3 workers work at once"
+        for blocks, notes in ((8, [said]), (3, [])):
+            result = self.solve(self.job(topics=7), "out%d" % blocks, "--set", "schedule.blocks=%d" % blocks)
+            self.assertEqual([note for note in result["notes"] if "worker" in note], notes)
+        result = self.solve(self.job(topics=7), "out", "--set", "schedule.blocks=3", "--workers", 4)
+        self.assertIn(said, result["notes"])
+
+    def test_validate_speaks_of_what_a_topic_model_has(self):
+        told = support.call("validate", self.job(topics=7), "--set", "schedule.blocks=5").stdout
+        self.assertIn("schedule   bsp, at most 5 blocks\nworkers", told)
+
     def test_wrong_counts_are_found(self):
         self.solve(self.job(topics=7))
         good = lda_reference.Model(self.path("out"))

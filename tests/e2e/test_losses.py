@@ -585,10 +585,9 @@ class Words(Jobs):
 
     @unittest.skipUnless(SOURCE, "there are no sources (RONDO_SOURCE)")
     def test_the_manual_has_every_key(self):
-        done = call("apps", "lasso", "--json")
-        told = json.loads(done.stdout)
-        keys = {entry["key"] for entry in told["data"] + told["params"]}
-        self.assertIn("params.cv.folds", keys)
+        keys = {entry["key"] for app in json.loads(call("apps", "--json").stdout) if app["file"] is None
+                for entry in app["data"] + app["params"]}
+        self.assertLess({"params.cv.folds", "params.optimize_interval"}, keys)
         for page in ("man/rondo-job.5", "formats/job.md"):
             with open(os.path.join(SOURCE, "docs", page), encoding="utf-8") as stream:
                 text = stream.read()

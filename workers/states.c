@@ -10,7 +10,8 @@ int states_init(struct states *states, const struct rondo_app *app, const void *
     app->layout(problem, &layout);
     *states = (struct states){ .app = app, .problem = problem, .shards = layout.shards, .house = house };
     states->mine = mem_calloc((size_t)layout.shards + 1, sizeof *states->mine);
-    int code = states->mine ? RONDO_OK : RONDO_ENOMEM;
+    states->packed = mem_calloc((size_t)layout.shards + 1, sizeof *states->packed);
+    int code = states->mine && states->packed ? RONDO_OK : RONDO_ENOMEM;
     if (!code && !house) {
         code = house_create(app, problem, layout.shards, &states->own);
         states->house = states->own;
@@ -51,6 +52,7 @@ void states_fini(struct states *states)
     states_begin(states, states->epoch);
     house_destroy(states->own);
     mem_free(states->mine);
+    mem_free(states->packed);
 }
 
 static void keep(struct states *states, int32_t index, int64_t round, void *state)
@@ -98,7 +100,9 @@ int states_pack(const struct states *states, int32_t index, struct rondo_buf *ou
 {
     if (index < 0 ? !states->common : index >= states->shards || !states->mine[index])
         return rondo_error_set(err, RONDO_ESTATE, NULL, NULL, "state %d is not held here", index);
-    return pack_one(states, index, out, err);
+    int code = pack_one(states, index, out, err);
+    states->packed[index + 1] = out->size;
+    return code;
 }
 
 int states_apply(struct states *states, void *scratch, int64_t round, struct rondo_bytes commit)

@@ -16,6 +16,7 @@ struct states {
     struct house *house; /* of all shards; of others' too where workers share one */
     struct house *own;   /* NULL: it is shared */
     bool *mine;          /* [shards] this worker's: it packs them */
+    size_t *packed;      /* [1 + shards] how many bytes a state was, packed last; state -1 first */
     int32_t shards;
 };
 

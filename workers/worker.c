@@ -19,7 +19,6 @@ struct worker {
     struct states states;
     struct parcel_pool pool;
     struct rondo_buf partial; /* of a fused push */
-    size_t snapped;           /* how many bytes its states were, packed */
     struct rondo_bytes *partials; /* [partials_room] of a pull */
     int32_t partials_room;
     bool failed;            /* a STATE or COMMIT, and said so, in ... */
@@ -271,6 +270,16 @@ static int intact(const struct worker *worker, int code, struct rondo_error *err
     return code || !worker->job ? code : host_intact(worker->job, err);
 }
 
+/* An answer of couplings is as large as its question, a state as it was: small parcels are not for them, or
+ * all of them grow in turn. */
+static size_t room_for(const struct worker *worker, const struct message *message)
+{
+    const struct states *states = &worker->states;
+    if (message->type == MESSAGE_SNAP && message->shard >= -1 && message->shard < states->shards)
+        return states->packed[message->shard + 1];
+    return message->type == MESSAGE_COUPLE ? bytes_of(message->variables).size : 0;
+}
+
 static int handle(struct worker *worker, struct message *message)
 {
     struct rondo_error err = { 0 };
@@ -292,18 +301,12 @@ static int handle(struct worker *worker, struct message *message)
         code = intact(worker, code, &err);
         return code ? fail(worker, message, code, &err) : RONDO_OK;
     }
-    /* An answer of couplings is as large as its question, states are as they were: small parcels are not for it, or all of them
-     * grow in turn. */
-    size_t size = message->type == MESSAGE_COUPLE ? bytes_of(message->variables).size
-                  : message->type == MESSAGE_SNAP ? worker->snapped : 0;
-    struct parcel *body = parcel_take(&worker->pool, size);
+    struct parcel *body = parcel_take(&worker->pool, room_for(worker, message));
     code = body ? intact(worker, answer(worker, message, &body->buf, &err), &err) : RONDO_ENOMEM;
     if (code) {
         parcel_drop(body);
         return fail(worker, message, code, &err);
     }
-    if (message->type == MESSAGE_SNAP)
-        worker->snapped = body->buf.size;
     return reply(worker, message, message->type == MESSAGE_SNAP ? MESSAGE_SNAPPED : MESSAGE_DONE,
                  body);
 }

@@ -116,20 +116,24 @@ class Answers(lda_jobs.Case):
 @unittest.skipUnless(os.path.exists(NEWS) and not SANITIZED, "news20 is not among shared data, or it would take long")
 class News(lda_jobs.Case):
     def test_progress_does_not_depend_on_how_many_blocks_are_in_flight(self):
-        """Likelihood per sweep with 1, 2, 8 and 64 logical workers: within 0.2 % from the fifth sweep on."""
-        told = []
-        for blocks in (1, 2, 8, 64):
-            spec = {"version": 1, "app": "lda", "data": {"docs": NEWS, "vocab": NEWS_WORDS}, "seed": 1,
-                    "params": {"topics": 100, "evaluate_every": 1000}, "schedule": {"blocks": blocks},
-                    "stop": {"iterations": 12}, "trace": "off"}
-            self.run_job(self.write("news.json", json.dumps(spec)), str(blocks), "--workers", 2)
-            told.append({line["iterations"]: line["log_likelihood_per_token"] for line in self.lines(str(blocks))})
-        for sweep in range(5, 13):
-            values = np.array([lines[sweep] for lines in told])
+        """Likelihood per sweep with 1, 2, 8 and 64 logical workers: within 0.2 % from the fifth sweep on.
+
+        Chains of other seeds differ by as much (0.1 % is their deviation), whatever the blocks: three are taken
+        together, so that blocks are what is compared."""
+        told = np.array([[self.chain(blocks, seed) for seed in (1, 2, 3)] for blocks in (1, 2, 8, 64)])
+        for sweep, values in enumerate(told.mean(axis=1).T[4:], 5):
             with self.subTest(sweep=sweep):
                 self.assertLess(values.max() - values.min(), 0.002 * abs(values).min(), values)
-        sys.stderr.write("news20, K = 100, sweeps 5 and 12, blocks 1, 2, 8, 64: %s; %s\n" % tuple(
-            " ".join("%.4f" % lines[sweep] for lines in told) for sweep in (5, 12)))
+        sys.stderr.write("news20, K = 100, sweep 10, by blocks and seeds:\n%s\n" % told[:, :, -1])
+
+    def chain(self, blocks, seed):
+        spec = {"version": 1, "app": "lda", "data": {"docs": NEWS, "vocab": NEWS_WORDS}, "seed": seed,
+                "params": {"topics": 100, "evaluate_every": 1000}, "schedule": {"blocks": blocks},
+                "stop": {"iterations": 10}, "trace": "off"}
+        out = "%d.%d" % (blocks, seed)
+        self.run_job(self.write("news.json", json.dumps(spec)), out, "--workers", 2)
+        told = {line["iterations"]: line["log_likelihood_per_token"] for line in self.lines(out)}
+        return [told[sweep] for sweep in range(1, 11)]
 
 
 class Extremes(lda_jobs.Case):

@@ -148,7 +148,6 @@ class Stops(lda_jobs.Case):
                     self.run_job(spec, out, "--resume", "--workers", 2)
                     self.assertEqual(self.bits(out), self.bits(whole))
             self.assertGreater(len(set(rounds)), 3, "too few were stopped in time")
-            self.assertLess(min(rounds), 11, "none was stopped in the first sweep: %s" % rounds)
 
 
 class Service(lda_jobs.Case):

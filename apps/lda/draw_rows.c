@@ -2,9 +2,13 @@
  *
  * Topic k = 16 v + l stands in lane l of vector v.  A token's weights (n_dk + alpha_k) q_k, where
  *     q_k = (n_kw + beta) / (n_k + V beta),
- * are summed over v, then over lanes; a lane is drawn, then v in it (sixteen.h).  What the next token waits
- * for is the way from a draw to the topic's new q, so that q, and 1 / (n_k + V beta), stand ready for one
- * token less and one more, too; what a move shifts out is computed anew while the next draw goes on.
+ * are summed over v, then over lanes; a lane is drawn, then v in it (sixteen.h).
+ *
+ * A token need not wait for the one before it, drawn topic b, to weigh and sum its topics: b's gain only adds
+ * to the weight of b, say d, so that with u uniform below S + d, S the sum without the gain, it draws by the
+ * sums without the gain where u < S, and b where not.  What is left to wait for is d.  So a gain is settled
+ * after the next token's weights are summed, and q, and 1 / (n_k + V beta), stand ready for one token less and
+ * one more; what a move shifts out is computed anew while the next draw goes on.
  */
 #include "draw.h"
 
@@ -51,14 +55,12 @@ INLINE void sum_up(reals *t, const int vectors)
     }
 }
 
-/* One topic by weights t[0] .. t[vectors - 1], which it overwrites; below 0: all are 0. */
-INLINE int32_t choose(reals *t, const int vectors, float u)
+/* One topic by weights t[0] .. t[vectors - 1], summed up, and of p, the running sums of the last, by which
+ * `cut` is passed; `none` where it is by none. */
+INLINE uint32_t choose(const reals *t, const int vectors, reals p, reals cut, uint32_t none)
 {
-    sum_up(t, vectors);
-    reals x = t[vectors - 1], sum, p = running(x, &sum), cut = sum * all(u);
+    reals x = t[vectors - 1];
     uint32_t l = (uint32_t)__builtin_popcount(at_most(p, cut));
-    if (__builtin_expect(l >= SIXTEEN, 0))
-        return -1;
     reals rest = below(cut - shifted(p), x);
     uint64_t low = 0, high = 0; /* bit 16 v + l: the sum up to v is not above what is left */
     UNROLL
@@ -71,7 +73,7 @@ INLINE int32_t choose(reals *t, const int vectors, float u)
     }
     const uint64_t each = UINT64_C(0x0001000100010001);
     int passed = __builtin_popcountll((low >> l) & each) + __builtin_popcountll((high >> l) & each);
-    return SIXTEEN * passed + (int32_t)l;
+    return l < SIXTEEN ? SIXTEEN * (uint32_t)passed + l : none;
 }
 
 /* With one token of the topic less, as it is, with one more. */
@@ -159,22 +161,37 @@ INLINE void row_add(void *row, const bool wide, uint32_t topic, int32_t by)
         bump_half(row, topic, by);
 }
 
-/* More topics than registers hold. */
-static int32_t choose_long(const struct visit *visit, const struct work *work, const void *row, bool wide, float u)
+/* A token whose topic is drawn, but whose gain the counts do not have yet. */
+struct drawn {
+    uint32_t topic;
+    void *row; /* of its document; NULL: there is none */
+};
+
+INLINE void settle(const struct visit *visit, struct work *work, const struct drawn *before, const bool wide)
 {
-    reals x = { 0 };
-    int32_t vectors = visit->row / SIXTEEN;
-    for (int32_t v = 0; v < vectors; v++) {
-        x += (row_load(row, wide, v) + load_reals(visit->alpha + SIXTEEN * v)) *
-             load_reals(work->q.now + SIXTEEN * v);
-        store_reals(work->sum + SIXTEEN * v, x);
-    }
-    reals sum, p = running(x, &sum);
-    return pick(work->sum, vectors, x, p, u * sum[0]);
+    gain(visit, work, before->topic);
+    row_add(before->row, wide, before->topic, 1);
+}
+
+/* What the gain of the token before adds to the weight of its topic in this document; it is settled. */
+INLINE float settle_more(const struct visit *visit, struct work *work, const struct drawn *before, void *row,
+                         const bool wide)
+{
+    uint32_t k = before->topic, count = row_count(row, wide, k);
+    float alpha = visit->alpha[k], was = ((float)(int32_t)count + alpha) * work->q.now[k];
+    float is = ((float)(int32_t)(count + (row == before->row)) + alpha) * work->q.more[k];
+    settle(visit, work, before, wide);
+    return is > was ? is - was : 0;
+}
+
+INLINE reals row_weights(const struct visit *visit, const struct work *work, const void *row, const bool wide, int v)
+{
+    return (row_load(row, wide, v) + load_reals(visit->alpha + SIXTEEN * v)) *
+           load_reals(work->q.now + SIXTEEN * v);
 }
 
 INLINE int draw_token(const struct visit *visit, struct work *work, void *row, size_t token, const int vectors,
-                      const bool wide)
+                      const bool wide, struct drawn *before)
 {
     if (!visit->first) {
         uint32_t old = topic_of(visit, wide, token);
@@ -183,21 +200,34 @@ INLINE int draw_token(const struct visit *visit, struct work *work, void *row, s
         lose(visit, work, old);
         row_add(row, wide, old, -1);
     }
-    int32_t drawn;
-    float u = next(visit, &work->uniforms);
+    reals t[MOST], x = { 0 }, sum;
     if (vectors <= MOST) {
-        reals t[MOST];
         UNROLL
         for (int v = 0; v < vectors; v++)
-            t[v] = (row_load(row, wide, v) + load_reals(visit->alpha + SIXTEEN * v)) *
-                   load_reals(work->q.now + SIXTEEN * v);
-        drawn = choose(t, vectors, u);
-    } else {
-        drawn = choose_long(visit, work, row, wide, u);
+            t[v] = row_weights(visit, work, row, wide, v);
+        sum_up(t, vectors);
+        x = t[vectors - 1];
+    } else { /* more topics than registers hold */
+        for (int v = 0; v < vectors; v++) {
+            x += row_weights(visit, work, row, wide, v);
+            store_reals(work->sum + SIXTEEN * v, x);
+        }
     }
-    uint32_t topic = drawn >= 0 ? (uint32_t)drawn : (uint32_t)(u * (float)visit->topics);
-    gain(visit, work, topic);
-    row_add(row, wide, topic, 1);
+    reals p = running(x, &sum);
+    float u = next(visit, &work->uniforms), more = 0;
+    uint32_t topic = (uint32_t)(u * (float)visit->topics); /* where all weights are 0 */
+    if (before->row != NULL)
+        more = settle_more(visit, work, before, row, wide);
+    if (__builtin_expect(sum[0] + more > 0, 1)) {
+        reals cut = (sum + all(more)) * all(u);
+        if (vectors <= MOST)
+            topic = choose(t, vectors, p, cut, before->topic);
+        else if (cut[0] < sum[0])
+            topic = (uint32_t)pick(work->sum, vectors, x, p, cut[0]);
+        else
+            topic = before->topic;
+    }
+    *before = (struct drawn){ topic, row };
     topic_put(visit, wide, token, topic);
     return 0;
 }
@@ -261,14 +291,17 @@ INLINE int visit_rows(const struct visit *visit, const int vectors, const bool w
         work.row = row_open(visit, &owner, work.spare);
         word_begin(visit, &work, vectors);
         size_t token = visit->token[i];
+        struct drawn before = { 0 };
         for (uint32_t p = visit->pair[i]; p < visit->pair[i + 1]; p++) {
             if (p + AHEAD < end)
                 prefetch_row(visit, p + AHEAD, vectors, wide);
             void *row = document_row(visit, &visit->pairs[p]);
             for (uint32_t c = visit->pairs[p].count; c > 0; c--)
-                if (draw_token(visit, &work, row, token++, vectors, wide) != 0)
+                if (draw_token(visit, &work, row, token++, vectors, wide, &before) != 0)
                     return 1;
         }
+        if (before.row != NULL)
+            settle(visit, &work, &before, wide);
         row_close(visit, &owner, work.row, vectors);
     }
     return 0;

@@ -75,12 +75,12 @@ static void some_counts(struct lda_small *small, struct dice *dice)
     }
 }
 
-/* The conditional of a token of word 1 in document 1 that is not counted. */
-static void conditional(const struct lda_small *small, double *p)
+/* The conditional of a token of word 1 in a document that is not counted. */
+static void conditional(const struct lda_small *small, int64_t document, double *p)
 {
     double sum = 0, beta = (double)small->options.beta, mass = beta * (double)small->options.words;
     for (int32_t k = 0; k < small->options.topics; k++) {
-        p[k] = ((double)lda_small_document(small, 1, k) + (double)small->options.alpha[k]) *
+        p[k] = ((double)lda_small_document(small, document, k) + (double)small->options.alpha[k]) *
                ((double)lda_small_word(small, 1, k) + beta) / ((double)small->visit.total[k] + mass);
         sum += p[k];
     }
@@ -139,7 +139,7 @@ static void check_conditional(const struct lda_kernel *kernel, const struct layo
     struct lda_small small;
     lda_small_init(&small, &options);
     some_counts(&small, dice);
-    conditional(&small, p);
+    conditional(&small, 1, p);
     bool counted = dice_unit(dice) < 0.7;
     if (counted) {
         int32_t old = (int32_t)dice_below(dice, topics);
@@ -173,34 +173,51 @@ Test(kernel, draws_from_the_conditional)
     each(check_conditional, topics, 6);
 }
 
-/* A pair of two tokens: the second knows of the first. */
+static void count_token(struct lda_small *small, int64_t document, int32_t topic)
+{
+    lda_small_document_add(small, document, topic, 1);
+    lda_small_word_add(small, 1, topic, 1);
+    lda_small_total_add(small, topic, 1);
+}
+
+/* Two tokens of word 1, the second in document `other`, drawn for the first time or anew: the second knows
+ * of the first. */
 static void check_joint(const struct lda_kernel *kernel, const struct layout *layout, int32_t topics,
-                        struct dice *dice)
+                        struct dice *dice, int32_t other, bool first)
 {
     static float alpha[TOPICS_MOST];
-    double p[20], then[20], joint[400];
-    int64_t drawn[400] = { 0 };
+    static double p[200], joint[200 * 200];
+    static int64_t drawn[200 * 200];
     alphas(layout, topics, dice, alpha);
     struct lda_options options = options_of(layout, topics, alpha);
-    struct lda_entry entry = { 1, 1, 2 };
+    struct lda_entry entry[] = { { 1, 1, other == 1 ? 2 : 1 }, { 1, other, 1 } };
     options.documents = options.words = 3;
-    options.entries = &entry;
-    options.count = 1;
+    options.entries = entry;
+    options.count = other == 1 ? 1 : 2;
     struct lda_small small;
     lda_small_init(&small, &options);
     lda_small_total_add(&small, 1, 3);
     struct kept kept;
     keep(&kept, &small);
-    conditional(&small, p);
     for (int32_t k = 0; k < topics; k++) {
-        lda_small_document_add(&small, 1, k, 1);
-        lda_small_word_add(&small, 1, k, 1);
-        lda_small_total_add(&small, k, 1);
-        conditional(&small, then);
-        for (int32_t l = 0; l < topics; l++)
-            joint[topics * k + l] = p[k] * then[l];
+        count_token(&small, 1, k);
+        conditional(&small, other, joint + topics * k);
         restore(&kept);
     }
+    kept_free(&kept);
+    if (!first)
+        count_token(&small, other, 1);
+    conditional(&small, 1, p);
+    for (int32_t i = 0; i < topics * topics; i++)
+        joint[i] *= p[i / topics];
+    if (!first) {
+        count_token(&small, 1, 0);
+        lda_small_z_put(&small, 0, 0);
+        lda_small_z_put(&small, 1, 1);
+    }
+    small.visit.first = first;
+    keep(&kept, &small);
+    memset(drawn, 0, sizeof drawn);
     enum { DRAWS = 3000 };
     for (int i = 0; i < DRAWS; i++) {
         small.visit.item = (uint64_t)i;
@@ -208,16 +225,44 @@ static void check_joint(const struct lda_kernel *kernel, const struct layout *la
         drawn[topics * (int32_t)lda_small_z(&small, 0) + (int32_t)lda_small_z(&small, 1)]++;
         restore(&kept);
     }
-    double off = lda_chi_square(joint, drawn, topics * topics, DRAWS);
-    cr_assert_lt(off, 4, "%s: %g standard deviations", say(kernel, layout, topics), off);
+    double same[2] = { 1, 0 }, off = lda_chi_square(joint, drawn, topics * topics, DRAWS);
+    int64_t drawn_same[2] = { DRAWS, 0 };
+    for (int32_t k = 0; k < topics; k++) { /* of many topics no pair is drawn often */
+        same[1] += joint[topics * k + k];
+        drawn_same[1] += drawn[topics * k + k];
+    }
+    same[0] -= same[1];
+    drawn_same[0] -= drawn_same[1];
+    off = fmax(off, lda_chi_square(same, drawn_same, 2, DRAWS));
+    cr_assert_lt(off, 4, "%s, second in %d: %g standard deviations", say(kernel, layout, topics), other, off);
     kept_free(&kept);
     lda_small_fini(&small);
+}
+
+static void check_pair(const struct lda_kernel *kernel, const struct layout *layout, int32_t topics,
+                       struct dice *dice)
+{
+    check_joint(kernel, layout, topics, dice, 1, true);
+    check_joint(kernel, layout, topics, dice, 1, false);
 }
 
 Test(kernel, draws_the_tokens_of_a_pair_one_after_the_other)
 {
     static const int32_t topics[] = { 2, 5, 20 };
-    each(check_joint, topics, 3);
+    each(check_pair, topics, 3);
+}
+
+static void check_documents(const struct lda_kernel *kernel, const struct layout *layout, int32_t topics,
+                            struct dice *dice)
+{
+    check_joint(kernel, layout, topics, dice, 2, true);
+    check_joint(kernel, layout, topics, dice, 2, false);
+}
+
+Test(kernel, draws_the_tokens_of_two_documents_one_after_the_other)
+{
+    static const int32_t topics[] = { 2, 20, 130 };
+    each(check_documents, topics, 3);
 }
 
 /* ---- counts ------------------------------------------------------------------------------------------- */

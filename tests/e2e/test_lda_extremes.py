@@ -40,7 +40,7 @@ class Extremes(support.Case):
                 self.assertLess(abs(result["objective"] / truth - 1), 1e-9)
 
     def test_what_32_bits_do_not_hold_is_refused(self):
-        for counts, says in (([[2147483647, 0], [1, 2]], "word 1 occurs more than 2147483647 times"),
+        for counts, says in (([[2147483647, 0], [1, 2]], "word 1 has more than 2147483647 tokens"),
                              ([[2147483647, 1], [0, 2]], "document 1 has more than 2147483647 tokens")):
             done = self.run_job(self.job(counts, {"topics": 2}), "no", expect=2)
             self.assertIn(says, done.stderr)

@@ -360,19 +360,30 @@ static void put(struct cutting *cut, int32_t visit, int32_t word, int64_t docume
     }
 }
 
+/* A word's first entry that is not before that document. */
+static int64_t entry_from(const struct rondo_matrix *docs, int64_t w, int64_t document)
+{
+    int64_t low = docs->colptr[w], high = docs->colptr[w + 1];
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        *(docs->rowidx[middle] < document ? &low : &high) = docs->rowidx[middle] < document ? middle + 1 : middle;
+    }
+    return low;
+}
+
 /* A word's entries, in all shards or only in one. */
 static void put_word(struct cutting *cut, int32_t visit, int64_t w, int32_t word, int32_t block, int32_t only)
 {
     const struct problem *p = cut->problem;
     const struct rondo_matrix *docs = cut->docs;
     int32_t shard = only < 0 ? 0 : only;
-    for (int64_t e = docs->colptr[w]; e < docs->colptr[w + 1]; e++) {
+    for (int64_t e = entry_from(docs, w, p->shard_first[shard]); e < docs->colptr[w + 1]; e++) {
         int64_t d = docs->rowidx[e], count = (int64_t)docs->values[e];
         while (d >= p->shard_first[shard + 1] && only < 0)
             shard++;
         if (d >= p->shard_first[shard + 1])
             break;
-        if (d < p->shard_first[shard] || !count)
+        if (!count)
             continue;
         cut->task_tokens[(int64_t)block * p->parts + shard] += cut->fill ? count : 0;
         put(cut, visit, word, d, count);

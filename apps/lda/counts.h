@@ -10,7 +10,8 @@
  *         narrow tile uint16_t (two to a cell), of a wide tile uint32_t.  Rows begin at multiples of 64 bytes.
  *   list  length[i] slots, topic and count, no topic twice, no count 0, in any order.  Narrow slots are
  *         uint32_t: topic << 16 | count.  Wide slots are uint64_t, two cells: topic << 32 | count.
- *         A list has room for min(topics, tokens of the owner) slots and so never overflows.
+ *         A list has room for min(topics, tokens of the owner) slots and so never overflows; an owner of
+ *         more than 65,535 tokens has no narrow list.
  * Lists of words are wide where topics are more than 65,535; those of documents, and `z`, in wide tiles.
  * A place is a row's where it has room for `row` counts.  64 bytes behind the last cell may be read.
  */

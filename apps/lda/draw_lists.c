@@ -94,8 +94,11 @@ static void word_open(const struct visit *visit, const struct owner *owner, stru
     }
 }
 
-static void word_close(const struct visit *visit, const struct owner *owner, struct work *work)
+/* Not 0: the word's list has no room for its topics. */
+static int word_close(const struct visit *visit, const struct owner *owner, struct work *work)
 {
+    if (!owner->row && work->many > owner->room)
+        return 1;
     for (int32_t i = 0; i < work->many; i++) {
         uint32_t k = work->topic[i];
         work->q[k] = visit->beta * visit->inverse[k];
@@ -107,6 +110,7 @@ static void word_close(const struct visit *visit, const struct owner *owner, str
     }
     if (!owner->row)
         *owner->length = work->many;
+    return 0;
 }
 
 /* Topic k leaves the word's list; the last of it takes its place. */
@@ -374,7 +378,7 @@ INLINE int draw_token(const struct visit *visit, struct work *work, struct list 
     int32_t old = -1, at, slot;
     if (!visit->first) {
         uint32_t k = topic_of(visit, wide, token);
-        if (k >= (uint32_t)visit->topics || work->row[k] == 0)
+        if (k >= (uint32_t)visit->topics || work->row[k] == 0 || visit->total[k] < 1)
             return 1;
         old = (int32_t)k;
         change(visit, work, k, -1);
@@ -430,7 +434,7 @@ INLINE int visit_lists(const struct visit *visit, const bool wide)
                 bad = draw_token(visit, &work, &list, wide, token++);
             visit->documents.length[pair.document] = list.length;
         }
-        word_close(visit, &owner, &work);
+        bad |= word_close(visit, &owner, &work);
     }
     return bad;
 }

@@ -108,10 +108,10 @@ INLINE void word_begin(const struct visit *visit, struct work *work, const int v
 {
     for (int v = 0; v < vectors; v++) {
         int k = SIXTEEN * v;
-        reals n = from_words(work->row + k) + all(visit->beta);
-        store_reals(work->q.less + k, (n - 1) * load_reals(work->inverse.less + k));
-        store_reals(work->q.now + k, n * load_reals(work->inverse.now + k));
-        store_reals(work->q.more + k, (n + 1) * load_reals(work->inverse.more + k));
+        reals n = from_words(work->row + k), beta = all(visit->beta); /* n - 1 first: beta may be far below 1 */
+        store_reals(work->q.less + k, (n - 1 + beta) * load_reals(work->inverse.less + k));
+        store_reals(work->q.now + k, (n + beta) * load_reals(work->inverse.now + k));
+        store_reals(work->q.more + k, (n + 1 + beta) * load_reals(work->inverse.more + k));
     }
 }
 
@@ -232,17 +232,19 @@ INLINE int draw_token(const struct visit *visit, struct work *work, void *row, s
     return 0;
 }
 
-/* The row back into the list, sixteen topics at a time. */
-INLINE void row_close(const struct visit *visit, const struct owner *owner, uint32_t *row, const int vectors)
+/* The row back into the list, sixteen topics at a time; not 0: it has no room for them. */
+INLINE int row_close(const struct visit *visit, const struct owner *owner, uint32_t *row, const int vectors)
 {
     if (owner->row)
-        return;
+        return 0;
     int32_t length = 0;
     for (int v = 0; v < vectors; v++) {
         words16 *at = (words16 *)(row + SIXTEEN * v), n = *at;
         uint32_t here = ~zeros((whole)n) & 0xffff;
         if (here == 0)
             continue;
+        if (length + __builtin_popcount(here) > owner->room)
+            return 1;
 #ifdef __AVX512F__
         if (!visit->wide_words) {
             __m512i slots = _mm512_or_epi32((__m512i)n, _mm512_slli_epi32(_mm512_add_epi32(
@@ -263,6 +265,7 @@ INLINE void row_close(const struct visit *visit, const struct owner *owner, uint
         *at = (words16){ 0 };
     }
     *owner->length = length;
+    return 0;
 }
 
 INLINE void *document_row(const struct visit *visit, const struct pair *pair)
@@ -302,7 +305,8 @@ INLINE int visit_rows(const struct visit *visit, const int vectors, const bool w
         }
         if (before.row != NULL)
             settle(visit, &work, &before, wide);
-        row_close(visit, &owner, work.row, vectors);
+        if (row_close(visit, &owner, work.row, vectors) != 0)
+            return 1;
     }
     return 0;
 }

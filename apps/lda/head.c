@@ -160,8 +160,12 @@ static int take_changes(struct head *head, int64_t round, struct rondo_bytes res
         if (head->common->total[k] < 0)
             return RONDO_EAPP;
     }
-    for (size_t i = 0; i < heavy; i++)
-        head->common->heavy[i] += (uint32_t)change[(size_t)p->topics + i];
+    for (size_t i = 0; i < heavy; i++) {
+        int64_t count = head->common->heavy[i] + change[(size_t)p->topics + i];
+        if (count < 0 || count > INT32_MAX)
+            return RONDO_EAPP;
+        head->common->heavy[i] = (uint32_t)count;
+    }
     return all == head->figures.drawn ? RONDO_OK : RONDO_EAPP;
 }
 

@@ -14,11 +14,16 @@
 
 enum { TOPICS_MOST = 1000000, MH_TOPICS = 10000 /* from so many on "auto" is mh */ };
 
+/* Priors with which no product of the samplers leaves the range of float: (n_dk + alpha) (n_kw + beta) /
+ * (n_k + V beta), and alpha / (V beta), a start at random's too (push.c). */
+#define PRIOR_LEAST 1e-9
+#define PRIOR_MOST 1e9
+
 static const struct rondo_param params[] = {
     { "topics", RONDO_INTEGER, "100", 1, TOPICS_MOST, false, NULL, "topics", "K, how many topics there are" },
-    { "alpha", RONDO_REAL, NULL, 0, NAN, true, NULL, "tokens",
+    { "alpha", RONDO_REAL, NULL, PRIOR_LEAST, PRIOR_MOST, false, NULL, "tokens",
       "Dirichlet prior of a document's topics, of each; 50 / topics where it is not given" },
-    { "beta", RONDO_REAL, "0.01", 0, NAN, true, NULL, "tokens", "Dirichlet prior of a topic's words, of each" },
+    { "beta", RONDO_REAL, "0.01", PRIOR_LEAST, PRIOR_MOST, false, NULL, "tokens", "Dirichlet prior of a topic's words, of each" },
     { "sampler", RONDO_CHOICE, "\"auto\"", NAN, NAN, false, "auto|exact|mh", "",
       "exact: from the conditional itself; mh: Metropolis-Hastings, whose cost does not grow with topics; "
       "auto: mh from 10000 topics on" },
@@ -110,6 +115,8 @@ static int read_alpha(struct problem *p, struct rondo_error *err)
         alpha[k] = given ? given->dense[k] : p->alpha_given;
         if (!(alpha[k] > 0))
             return refuse(p, err, "params.alphas", "an alpha is not above 0", NULL);
+        if (!(alpha[k] >= PRIOR_LEAST && alpha[k] <= PRIOR_MOST))
+            return refuse(p, err, "params.alphas", "an alpha is not between 1e-9 and 1e9", NULL);
     }
     p->alpha = alpha;
     return RONDO_OK;

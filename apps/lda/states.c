@@ -86,16 +86,19 @@ static int counts_pack(const struct rondo_host *host, const struct form *form, c
     return code;
 }
 
+/* Topics that are there, no count 0, and no more tokens than can be counted. */
 static bool list_fits(const struct form *form, const uint32_t *cells, int32_t length)
 {
+    uint64_t tokens = 0;
     for (int32_t i = 0; i < length; i++) {
         uint64_t slot = 0;
-        memcpy(&slot, cells + (form->wide ? 2 * i : i), form->wide ? 8 : 4);
+        memcpy(&slot, cells + (form->wide ? 2 * (int64_t)i : i), form->wide ? 8 : 4);
         uint64_t topic = form->wide ? slot >> 32 : slot >> 16, count = slot & (form->wide ? UINT32_MAX : UINT16_MAX);
+        tokens += count;
         if (topic >= (uint64_t)form->topics || !count)
             return false;
     }
-    return true;
+    return tokens <= (form->wide ? INT32_MAX : LDA_NARROW_MOST);
 }
 
 static int counts_unpack(const struct form *form, struct counts *counts, struct rondo_bytes *in)
@@ -325,7 +328,10 @@ int lda_common_unpack(const void *context, void *state, struct rondo_bytes in)
     code = code ? code : lda_take(&in, &common->beta, sizeof common->beta);
     code = code ? code : lda_take(&in, common->total, (size_t)p->row * sizeof *common->total);
     code = code ? code : lda_take(&in, common->heavy, heavy_cells(p) * sizeof *common->heavy);
-    return code || !in.size ? code : RONDO_ESTATE;
+    for (int32_t k = 0; k < p->topics && !code; k++)
+        if (!(common->alpha[k] > 0) || common->total[k] < 0)
+            return RONDO_ESTATE;
+    return code || (!in.size && common->beta > 0) ? code : RONDO_ESTATE;
 }
 
 /* ---- the whole model ------------------------------------------------------------------------------------ */
@@ -374,7 +380,7 @@ static int32_t list(const uint32_t *cells, int32_t length, bool wide, int32_t *t
 {
     for (int32_t i = 0; i < length; i++) {
         uint64_t slot = 0;
-        memcpy(&slot, cells + (wide ? 2 * i : i), wide ? 8 : 4);
+        memcpy(&slot, cells + (wide ? 2 * (int64_t)i : i), wide ? 8 : 4);
         topic[i] = (int32_t)(wide ? slot >> 32 : slot >> 16);
         count[i] = (int32_t)(wide ? slot & UINT32_MAX : slot & UINT16_MAX);
     }
@@ -399,24 +405,22 @@ int32_t view_word(const struct view *view, int64_t word, int32_t *topic, int32_t
                : list(counts->cells + counts->at[i], counts->length[i], p->wide_words, topic, count);
 }
 
-static const struct tile *find_document(const struct problem *p, int32_t shard, int64_t document, int32_t *seat)
+/* Of tiles [first, last), whose documents ascend, that which has the document; NULL: none. */
+static const struct tile *find_document(const struct problem *p, int32_t first, int32_t last, int64_t document,
+                                        int32_t *seat)
 {
-    for (int32_t t = p->tile_first[shard]; t < p->tile_first[shard + 1]; t++) {
-        const struct tile *tile = &p->tiles[t];
-        int32_t low = 0, high = tile->documents;
-        while (high - low > 0) {
-            int32_t middle = low + (high - low) / 2;
-            if (tile->document[middle] < document)
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        if (low < tile->documents && tile->document[low] == document) {
-            *seat = low;
-            return tile;
-        }
+    while (last - first > 1) {
+        int32_t middle = first + (last - first) / 2;
+        *(document < p->tiles[middle].document[0] ? &last : &first) = middle;
     }
-    return NULL;
+    const struct tile *tile = &p->tiles[first];
+    int32_t low = 0, high = first < last ? tile->documents : 0;
+    while (high - low > 0) {
+        int32_t middle = low + (high - low) / 2;
+        *(tile->document[middle] < document ? &low : &high) = tile->document[middle] < document ? middle + 1 : middle;
+    }
+    *seat = low;
+    return first < last && low < tile->documents && tile->document[low] == document ? tile : NULL;
 }
 
 int32_t view_document(const struct view *view, int64_t document, int32_t *topic, int32_t *count)
@@ -427,7 +431,13 @@ int32_t view_document(const struct view *view, int64_t document, int32_t *topic,
         int32_t middle = shard + (last - shard) / 2;
         *(document < p->shard_first[middle] ? &last : &shard) = middle;
     }
-    const struct tile *tile = find_document(p, shard, document, &seat);
+    int32_t first = p->tile_first[shard], last = p->tile_first[shard + 1], wide = first;
+    for (int32_t end = last; wide < end;) { /* a shard's wide tiles stand behind the others */
+        int32_t middle = wide + (end - wide) / 2;
+        *(p->tiles[middle].wide ? &end : &wide) = p->tiles[middle].wide ? middle : middle + 1;
+    }
+    const struct tile *tile = find_document(p, first, wide, document, &seat);
+    tile = tile ? tile : find_document(p, wide, last, document, &seat);
     if (!tile)
         return 0;
     const struct counts *counts = &view->shard[shard]->counts[tile - p->tiles - p->tile_first[shard]];

@@ -15,7 +15,7 @@ size_t lda_scratch_bytes(int32_t topics, int32_t row)
 
 bool lda_rows_for_documents(int32_t topics, double tokens_per_document)
 {
-    return topics <= 128 || tokens_per_document > 8.0 * topics;
+    return topics <= 128 || topics <= 2 * tokens_per_document;
 }
 
 const struct lda_kernel *lda_kernel_for(const char *isa)

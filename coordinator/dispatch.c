@@ -1,9 +1,9 @@
 /* dispatch.c - pieces of work and the workers that do them.
  *
  * A ticket is (set, index).  Work on a shard waits in the queue of the worker that holds it, other
- * work in one queue for all.  Where workers share the shards a plan's pairs go out at once, and the first that
- * is idle takes the next.  A worker has at most WINDOW pieces at once, so that a fast one takes
- * more of them; who did what changes no result.
+ * work in one queue for all.  Where workers share the shards a plan's pairs go out before anyone asks, as
+ * many as may, and the first that is idle takes the next.  A worker has at most WINDOW pieces of its own at
+ * once, so that a fast one takes more of them; who did what changes no result.
  */
 #include "core/base/mem.h"
 #include "coordinator/engine_i.h"
@@ -85,17 +85,13 @@ static int64_t ring_pop(const int64_t *ring, int64_t *head, int64_t *count, int6
     return ticket;
 }
 
-static int give(struct engine *engine, int32_t worker, int64_t ticket);
-
 int dispatch_queue(struct engine *engine, enum work_set set, int64_t index)
 {
     int64_t ticket = ticket_of(set, index);
     struct work *work = dispatch_find(engine, ticket);
     work->state = WORK_QUEUED;
     work->worker = -1;
-    if (work->anyones)
-        return give(engine, NET_ANYONE, ticket);
-    if (work->owner < 0)
+    if (work->owner < 0 || work->anyones)
         return ring_push(&engine->queue, &engine->queue_head, &engine->queue_count,
                          &engine->queue_capacity, ticket);
     struct worker_seat *seat = &engine->seat[work->owner];
@@ -106,6 +102,7 @@ int dispatch_queue(struct engine *engine, enum work_set set, int64_t index)
 void dispatch_reset(struct engine *engine)
 {
     engine->queue_count = 0;
+    engine->anyones = 0;
     for (int32_t i = 0; i < engine->seats; i++) {
         engine->seat[i].queue_count = 0;
         engine->seat[i].outstanding = 0;
@@ -166,11 +163,19 @@ static int give(struct engine *engine, int32_t worker, int64_t ticket)
         return engine_fail(engine, RONDO_ENOMEM, "no memory for couplings");
     work->state = WORK_SENT;
     work->worker = worker;
-    if (worker != NET_ANYONE)
+    if (worker == NET_ANYONE)
+        engine->anyones++;
+    else
         engine->seat[worker].outstanding++;
     engine_told(engine, ENGINE_TASK_SENT, message.round, message.phase, message.block,
                 message.shard, worker);
     return engine_post(engine, worker, &message);
+}
+
+/* Is it anyone's that is next in the queue for all? */
+static bool is_anyones(struct engine *engine)
+{
+    return engine->queue_count && dispatch_find(engine, engine->queue[engine->queue_head])->anyones;
 }
 
 /* One piece for one worker, its own first; false where it has no room or there is none. */
@@ -182,7 +187,7 @@ static bool offer(struct engine *engine, int32_t worker, int *code)
     int64_t ticket;
     if (seat->queue_count)
         ticket = ring_pop(seat->queue, &seat->queue_head, &seat->queue_count, seat->queue_capacity);
-    else if (engine->queue_count)
+    else if (engine->queue_count && !is_anyones(engine))
         ticket = ring_pop(engine->queue, &engine->queue_head, &engine->queue_count,
                           engine->queue_capacity);
     else
@@ -196,6 +201,9 @@ static bool offer(struct engine *engine, int32_t worker, int *code)
 int dispatch_offer(struct engine *engine)
 {
     int code = RONDO_OK;
+    while (!code && engine->anyones < ANYONES_MOST && is_anyones(engine))
+        code = give(engine, NET_ANYONE, ring_pop(engine->queue, &engine->queue_head, &engine->queue_count,
+                                                 engine->queue_capacity));
     for (bool any = true; any && !code;) {
         int32_t seats = engine->seats;
         int32_t last = engine->queue_count < seats ? (int32_t)engine->queue_count : seats;

@@ -361,7 +361,9 @@ static void receive(struct engine *engine, int32_t worker, struct message *messa
         work = dispatch_find(engine, message->ticket);
         if (!work || work->state != WORK_SENT || (work->worker != worker && work->worker != NET_ANYONE))
             return;
-        if (work->worker == worker)
+        if (work->worker == NET_ANYONE)
+            engine->anyones--;
+        else
             seat->outstanding--;
         engine_told(engine, ENGINE_TASK_DONE, message->round, message->phase, message->block,
                     message->shard, worker);

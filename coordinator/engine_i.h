@@ -12,6 +12,8 @@
 
 enum {
     WINDOW = 3,     /* pieces of work that a worker may have at once */
+    ANYONES_MOST = 128, /* pieces that NET_ANYONE may have at once: one worker may do them all, and a transport
+                         * has room for as many answers */
     DROPS_MOST = 3, /* workers let go in one round because they failed; then it is the job */
 };
 
@@ -147,6 +149,7 @@ struct engine {
     int64_t *queue;           /* tickets that any worker can do: a ring */
     int64_t queue_head, queue_count, queue_capacity;
     int32_t turn;             /* who is offered work first */
+    int32_t anyones;          /* pieces that NET_ANYONE has */
 
     struct snapshot safe, making;
     bool making_cut, cut_wanted, cut_told, rebalance;

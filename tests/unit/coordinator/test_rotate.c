@@ -120,3 +120,18 @@ Test(rotate, has_room_for_a_long_plan)
         patterns_expect(&one, &job, "long plan");
     drive_job_fini(&one);
 }
+
+/* The states go out to a worker whose answers nobody has read. */
+Test(rotate, goes_back_with_more_shards_than_a_ring_has_room_for, .timeout = 60)
+{
+    app_rotate_shape = (struct app_rotate_shape){ .blocks = 3000, .shards = 2500, .topics = 2, .words = 1,
+                                                  .tokens = 1, .seed = 5 };
+    struct drive_job job = { .app = &app_rotate, .rounds = 6, .snapshot_rounds = 2 };
+    struct drive_end one = patterns_good(&job);
+    for (job.workers = 3; job.workers <= 4; job.workers++)
+        for (int32_t lost = 0; lost < job.workers; lost++) {
+            job.loss[0] = (struct drive_loss){ lost, 3 };
+            patterns_expect(&one, &job, "long plan, loss");
+        }
+    drive_job_fini(&one);
+}

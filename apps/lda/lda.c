@@ -188,7 +188,8 @@ static int open_problem(const struct rondo_host *host, const struct rondo_job *j
 static void layout(const void *problem, struct rondo_layout *out)
 {
     const struct problem *p = problem;
-    *out = (struct rondo_layout){ .shards = p->parts, .blocks = p->parts, .chunks = 1, .with_shards = true };
+    *out = (struct rondo_layout){ .shards = p->parts, .blocks = p->parts, .chunks = 1, .with_shards = true,
+                                  .pair_cost = p->task_tokens };
 }
 
 /* ---- what a spec comes to ---------------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
 #include "core/base/each.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/base/spill.h"
 #include "core/data/digest.h"
 #include "core/data/mapping.h"
 #include "core/data/shelf.h"
@@ -10,6 +11,8 @@
 #include "core/job/keys.h"
 
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { ROLES_MOST = 16, NOTES_MOST = 16 };
 
@@ -17,6 +20,7 @@ enum { ROLES_MOST = 16, NOTES_MOST = 16 };
 struct loaded {
     struct data_set *set[ROLES_MOST]; /* in the order of the app's roles; NULL: not named, or words */
     struct rondo_words *words[ROLES_MOST];
+    bool spills; /* spill_end is due */
     bool known; /* the fingerprint is */
     uint64_t fingerprint;
     char *note[NOTES_MOST + 1];       /* NULL-ended */
@@ -194,14 +198,50 @@ static int load_role(const struct rondo_job *job, struct loaded *loaded, int ind
                  : shelf_load(shelf, job_text(job, key), &options, &loaded->set[index], err);
     if (code)
         host_place(job, key, err);
-    else if (options.resident && !options.vector && !words && !loaded->set[index]->info.mapped)
+    else if (options.resident && !options.vector && !words && !options.counts && !loaded->set[index]->info.mapped)
         say_copied(job, key);
     if (!code && options.counts)
         code = data_remarks(loaded->set[index], say_remark, &(struct remark){ job, key }, err);
     return code;
 }
 
-int host_load(struct rondo_job *job, const char *shelf, struct rondo_error *err)
+/* Half of the machine's memory where a role's counts as a matrix would take more, else 0.  A small file is not
+ * looked at: none has less than a byte for an entry of twelve. */
+static int64_t cap_of_machine(const struct rondo_job *job, int index)
+{
+    int64_t half = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) / 2;
+    char key[128];
+    struct stat file;
+    struct data_options options;
+    struct data_info info;
+    keys_of_role(job_app(job)->roles[index].key, key, sizeof key);
+    const char *path = job_is_file(job, key) ? job_text(job, key) : NULL;
+    if (!path || stat(path, &file) != 0 || file.st_size < half / 12 || host_options(job, index, &options, NULL)
+        || data_inspect(path, &options, &info, NULL))
+        return 0;
+    return (int64_t)info.bytes > half ? half : 0;
+}
+
+/* Counts are never pages of their file: a cap on them is a cap on what is made of them. */
+static int begin_spill(const struct rondo_job *job, struct loaded *loaded, const char *disk,
+                       struct rondo_error *err)
+{
+    int64_t cap = 0;
+    for (int i = 0; job_app(job)->roles[i].key && !cap; i++)
+        if (job_app(job)->roles[i].kind == RONDO_ROLE_COUNTS)
+            cap = job_given(job, "limits.resident") ? job_resident_bytes(job) : cap_of_machine(job, i);
+    if (!cap)
+        return RONDO_OK;
+    if (!disk) {
+        say(job, "limits.resident: there is no folder for what is beyond it, all stays in memory");
+        return RONDO_OK;
+    }
+    int code = spill_begin(disk, cap, err);
+    loaded->spills = !code;
+    return code;
+}
+
+int host_load(struct rondo_job *job, const char *shelf, const char *disk, struct rondo_error *err)
 {
     struct loaded *loaded = mem_calloc(1, sizeof *loaded);
     if (!loaded)
@@ -212,6 +252,8 @@ int host_load(struct rondo_job *job, const char *shelf, struct rondo_error *err)
     int code = roles <= ROLES_MOST
                    ? choose_isa(job, loaded, err)
                    : rondo_error_set(err, RONDO_EAPP, NULL, NULL, "the app has too many roles");
+    if (!code)
+        code = begin_spill(job, loaded, disk, err);
     for (int i = 0; i < roles && !code; i++)
         code = load_role(job, loaded, i, shelf, err);
     if (code) {
@@ -234,6 +276,8 @@ void host_unload(struct rondo_job *job)
     for (int i = 0; i < loaded->notes; i++)
         mem_free(loaded->note[i]);
     team_fini(&loaded->team);
+    if (loaded->spills)
+        spill_end();
     mem_free(loaded);
     job_bind(job, NULL);
 }
@@ -287,8 +331,11 @@ static void touch(const struct rondo_job *job, const void *at, size_t bytes)
 {
     const struct loaded *loaded = job_bound(job);
     for (int i = 0; i < ROLES_MOST; i++)
-        if (loaded->set[i] && loaded->set[i]->map && mapping_holds(loaded->set[i]->map, at))
+        if (loaded->set[i] && loaded->set[i]->map && mapping_holds(loaded->set[i]->map, at)) {
             mapping_touch(loaded->set[i]->map, at, bytes);
+            return;
+        }
+    spill_said(bytes);
 }
 
 static const struct rondo_matrix *matrix(const struct rondo_job *job, const char *key)

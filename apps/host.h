@@ -25,8 +25,11 @@ struct host_upcalls {
 void host_init(struct rondo_host *host, const struct host_upcalls *upcalls);
 
 /* Loads every role's file and binds the data to the job.  shelf: where matrices are kept parsed
- * (core/data/shelf.h), or NULL.  Errors: those of core/data. */
-int host_load(struct rondo_job *job, const char *shelf, struct rondo_error *err) RONDO_MUST_CHECK;
+ * (core/data/shelf.h), or NULL.  disk: the folder where memory beyond limits.resident is put, of a job with
+ * counts (core/base/spill.h), or NULL.  Without the key that is half of the machine's memory, where the counts
+ * as a matrix would take more.  Errors: those of core/data, RONDO_EIO. */
+int host_load(struct rondo_job *job, const char *shelf, const char *disk, struct rondo_error *err)
+    RONDO_MUST_CHECK;
 void host_unload(struct rondo_job *job);
 /* How a role's file is to be read, as its kind, the spec and the files of other roles say.  Borrowed
  * from the job.  RONDO_EINPUT where what the spec says does not fit. */

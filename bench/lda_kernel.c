@@ -4,8 +4,10 @@
  *
  * alpha = 50/TOPICS, beta = 0.01; STEPS above 0: Metropolis-Hastings.  Says tokens/s and the joint
  * log-likelihood per token, sweep by sweep, and beside the last ten, and the best after the first, the rate
- * at which this machine reads lines at random, four for a token, from as many bytes as the counts have. */
+ * at which this machine reads lines at random, four for a token, from as many bytes as the counts have.
+ * SWEEPS 0: only the bytes of the counts, that rate of one thread and of two, and so multiply-adds a second. */
 #include "apps/lda/kernel.h"
+#include "bench/limits.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -219,21 +221,17 @@ static double likelihood(const struct bench *bench)
     return sum / (double)corpus->tokens;
 }
 
-/* Tokens a second, were a token four independent reads of random lines. */
-static double line_rate(size_t bytes, int64_t tokens)
+/* Tokens a second, were a token four reads of lines at random. */
+static double line_rate(const struct bench *bench, int threads)
 {
-    size_t lines = bytes / LINE + 1;
-    uint64_t *memory = room(lines * LINE), sum = 0, x = 1;
-    double begin = seconds();
-    for (int64_t i = 0; i < tokens * LINES_A_TOKEN; i++) {
-        x = x * UINT64_C(0xD1342543DE82EF95) + 1;
-        sum += memory[(size_t)(((x >> 32) * lines) >> 32) * (LINE / 8)];
-    }
-    double took = seconds() - begin;
-    if (sum != 0)
-        abort();
-    free(memory);
-    return (double)tokens / took;
+    return limits_lines(threads, bench->count_bytes) / LINES_A_TOKEN;
+}
+
+/* For a script. */
+static void print_limits(const struct bench *bench)
+{
+    printf("%zu %.0f %.0f %.0f %.0f\n", bench->count_bytes, line_rate(bench, 1), line_rate(bench, 2),
+           limits_sums(1), limits_sums(2));
 }
 
 int main(int argc, char **argv)
@@ -259,6 +257,10 @@ int main(int argc, char **argv)
     }
     words_begin(&bench);
     tiles_begin(&bench);
+    if (sweeps == 0) {
+        print_limits(&bench);
+        return 0;
+    }
     void *scratch = room(lda_scratch_bytes(bench.topics, bench.row));
     double sum = 0, late = 0, least = INFINITY;
     for (int i = 0; i < sweeps; i++) {
@@ -271,7 +273,7 @@ int main(int argc, char **argv)
                    (double)corpus->tokens / took / 1e6, sum, likelihood(&bench));
     }
     double rate = (double)corpus->tokens * (sweeps < LATE ? sweeps : LATE) / late;
-    double lines = line_rate(bench.count_bytes, corpus->tokens);
+    double lines = line_rate(&bench, 1);
     int64_t visits = 0;
     for (int i = 0; i < bench.tiles; i++)
         visits += bench.tile[i].visit.words;

@@ -1,6 +1,6 @@
 /* peak.h - multiply-adds in registers alone: what a core of this machine can do at most.
  *
- * Place:   bench; gram.c.
+ * Place:   bench; gram.c and limits.c.
  * Threads: pure functions.
  * Memory:  none.
  */

@@ -85,8 +85,9 @@ struct worker_seat {
     bool joined, left, holds; /* holds: has its states, takes part */
     bool leaving;             /* to be released at the next boundary */
     int32_t outstanding;
-    bool snap_due;            /* a SNAP was sent and not answered */
     bool spoke;               /* has answered in this epoch, and so has the states that it was sent */
+    bool snap_due;            /* a SNAP was sent and not answered, */
+    int32_t snap;             /* for this state; -1: the common one */
     int64_t *queue;           /* tickets that only this worker can do: a ring */
     int64_t queue_head, queue_count, queue_capacity;
 };
@@ -98,7 +99,7 @@ struct snapshot {
     struct rondo_buf core;     /* head, scheduler, blocks, planned rounds, counts */
     struct rondo_buf *state;   /* [1 + shards], the common state first; empty: fresh */
     bool *have;                /* [1 + shards] */
-    int32_t missing;           /* workers that have not answered */
+    int32_t missing;           /* workers that have not sent all of theirs */
 };
 
 struct outbox_item {

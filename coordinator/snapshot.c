@@ -8,6 +8,7 @@
 #include "apps/contract.h"
 #include "core/base/cursor.h"
 #include "core/base/mem.h"
+#include "core/base/spill.h"
 #include "coordinator/engine_i.h"
 
 enum { CUT_VERSION = 1 };
@@ -159,17 +160,18 @@ static int tell_checkpoint(struct engine *engine, const struct snapshot *cut)
 {
     struct rondo_buf bytes = { 0 };
     struct cursor_writer out = cursor_writer(&bytes);
-    size_t size = cut->core.size;
+    size_t size = 4 * sizeof(uint64_t) + cut->core.size; /* at once: it may be as large as all else */
     for (int32_t i = 0; i <= engine->layout.shards; i++)
-        size += cut->state[i].size + sizeof(uint64_t);
-    if (buf_reserve(&bytes, size + 64)) /* at once: grown, it would take twice the room */
-        return RONDO_ENOMEM;
+        size += sizeof(uint64_t) + cut->state[i].size;
+    out.failed = buf_reserve(&bytes, size) != RONDO_OK;
     cursor_put_u32(&out, CUT_VERSION);
     cursor_put_i64(&out, cut->round);
     cursor_put_block(&out, cut->core.data, cut->core.size);
     cursor_put_u32(&out, (uint32_t)engine->layout.shards);
-    for (int32_t i = 0; i <= engine->layout.shards; i++)
+    for (int32_t i = 0; i <= engine->layout.shards; i++) {
+        spill_said(2 * cut->state[i].size); /* from there and to here */
         cursor_put_block(&out, cut->state[i].data, cut->state[i].size);
+    }
     int code = out.failed ? RONDO_ENOMEM : RONDO_OK;
     if (!code && engine->observer.checkpoint)
         engine->observer.checkpoint(engine->observer.context, cut->round,
@@ -250,23 +252,44 @@ static int finish(struct engine *engine)
     return RONDO_OK;
 }
 
+/* The first state that a worker holds, from `from` on; layout.shards: none. */
+static int32_t next_held(const struct engine *engine, int32_t worker, int32_t from)
+{
+    if (from < 0 && engine->app->common.create)
+        return -1;
+    int32_t shard = from < 0 ? 0 : from;
+    while (shard < engine->layout.shards && engine->owner[shard] != worker)
+        shard++;
+    return shard;
+}
+
+/* One at a time, so that no message is of more than a state.  Nothing moves meanwhile: no phase begins. */
+static int ask_worker(struct engine *engine, int32_t worker, int32_t from)
+{
+    struct worker_seat *seat = &engine->seat[worker];
+    seat->snap = next_held(engine, worker, from);
+    seat->snap_due = seat->snap < engine->layout.shards;
+    if (!seat->snap_due)
+        return RONDO_OK;
+    struct message message = { .type = MESSAGE_SNAP, .epoch = engine->epoch, .round = engine->committed,
+                               .shard = seat->snap };
+    return engine_post(engine, worker, &message);
+}
+
 /* Asks whoever holds states: all where there are shards, one where all hold the same. */
 static int ask_workers(struct engine *engine)
 {
-    bool states = engine->app->common.create || engine->layout.shards;
+    int code = RONDO_OK;
     engine->making.missing = 0;
-    for (int32_t worker = 0; worker < engine->seats && states; worker++) {
+    for (int32_t worker = 0; worker < engine->seats && !code; worker++) {
         if (!holding(engine, worker))
             continue;
-        struct message message = { .type = MESSAGE_SNAP, .epoch = engine->epoch,
-                                   .round = engine->committed, .shard = -1 };
-        engine->seat[worker].snap_due = true;
-        engine->making.missing++;
-        int code = engine_post(engine, worker, &message);
-        if (code || !engine->layout.shards)
-            return code;
+        code = ask_worker(engine, worker, -1);
+        engine->making.missing += engine->seat[worker].snap_due;
+        if (engine->seat[worker].snap_due && !engine->layout.shards)
+            break;
     }
-    return RONDO_OK;
+    return code;
 }
 
 static int make(struct engine *engine)
@@ -312,28 +335,24 @@ static bool whole(const struct engine *engine, const struct snapshot *cut)
     return all;
 }
 
+/* The bytes change hands, and what held them of an older cut goes back to the worker. */
 int snapshot_snapped(struct engine *engine, int32_t worker, const struct message *message)
 {
-    if (!engine->making_cut || !engine->seat[worker].snap_due)
-        return RONDO_OK;
+    struct worker_seat *seat = &engine->seat[worker];
     struct snapshot *cut = &engine->making;
-    if (!message->body)
+    if (!engine->making_cut || !seat->snap_due)
+        return RONDO_OK;
+    if (!message->body || message->shard != seat->snap)
         return RONDO_ESTATE;
-    struct cursor_reader in = cursor_reader(message->body->buf.data, message->body->buf.size);
-    while (!in.failed && in.at < in.end) {
-        int32_t index = (int32_t)cursor_get_u32(&in);
-        if (index < -1 || index >= engine->layout.shards)
-            return RONDO_ESTATE;
-        int code = keep_block(&in, &cut->state[index + 1]);
-        if (code == RONDO_ESTATE)
-            return code;
-        if (code)
-            return engine_fail(engine, code, "a snapshot cannot be kept");
-        cut->have[index + 1] = true;
-    }
-    if (in.failed || (cut->missing == 1 && !whole(engine, cut)))
+    struct rondo_buf *state = &cut->state[seat->snap + 1], old = *state;
+    *state = message->body->buf;
+    message->body->buf = old;
+    cut->have[seat->snap + 1] = true;
+    int code = ask_worker(engine, worker, seat->snap + 1);
+    if (code || seat->snap_due)
+        return code;
+    if (cut->missing == 1 && !whole(engine, cut))
         return RONDO_ESTATE;
-    engine->seat[worker].snap_due = false;
     return --cut->missing ? RONDO_OK : finish(engine);
 }
 

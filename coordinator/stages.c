@@ -98,7 +98,7 @@ static int prepare(struct stages *run, struct rondo_error *err)
     if (run->app->check)
         code = contract_answer(run->app, "check", run->app->check(&run->host, run->job, err), err);
     if (!code)
-        code = host_load(run->job, run->options->shelf, err);
+        code = host_load(run->job, run->options->shelf, store_dir(run->store), err);
     if (code)
         return code;
     run->loaded = true;

@@ -259,14 +259,11 @@ int store_check(const struct store *store, const struct store_ground *ground,
     return RONDO_OK;
 }
 
-static int pack_checkpoint(const struct store *store, const struct store_ground *ground,
-                           const struct store_moment *moment, struct rondo_bytes cut,
-                           struct rondo_buf *bytes)
+/* What stands before the cut, its length last. */
+static int pack_ground(const struct store *store, const struct store_ground *ground,
+                       const struct store_moment *moment, size_t size, struct rondo_buf *bytes)
 {
     struct cursor_writer out = cursor_writer(bytes);
-    char hex[65];
-    if (buf_reserve(bytes, cut.size + strlen(store->spec) + 512))
-        return RONDO_ENOMEM;
     cursor_put_bytes(&out, checkpoint_magic, sizeof checkpoint_magic - 1);
     cursor_put_u32(&out, CHECKPOINT_VERSION);
     cursor_put_block(&out, store->spec, strlen(store->spec));
@@ -276,30 +273,32 @@ static int pack_checkpoint(const struct store *store, const struct store_ground 
     cursor_put_u64(&out, ground->fingerprint);
     cursor_put_i64(&out, moment->round);
     cursor_put_f64(&out, moment->solved_seconds);
-    cursor_put_block(&out, cut.data, cut.size);
-    if (out.failed)
-        return RONDO_ENOMEM;
-    file_sha256_of(bytes->data, bytes->size, hex);
-    cursor_put_bytes(&out, hex, sizeof hex - 1);
+    cursor_put_u64(&out, size);
     return out.failed ? RONDO_ENOMEM : RONDO_OK;
 }
 
+/* The cut is not copied: it may be most of what memory holds. */
 int store_checkpoint(struct store *store, const struct store_ground *ground,
                      const struct store_moment *moment, struct rondo_bytes cut,
                      struct rondo_error *err)
 {
     struct file_atomic file;
-    struct rondo_buf bytes = { 0 };
+    struct rondo_buf head = { 0 };
+    char hex[65];
     int code = sync_spec(store, err);
     if (!code)
-        code = pack_checkpoint(store, ground, moment, cut, &bytes)
+        code = pack_ground(store, ground, moment, cut.size, &head)
                    ? rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for a checkpoint")
                    : file_begin(&file, store->dir, checkpoint_name, err);
     if (!code) {
-        fwrite(bytes.data, 1, bytes.size, file.stream);
+        const struct rondo_bytes parts[] = { { head.data, head.size }, cut };
+        file_sha256_of_parts(parts, 2, hex);
+        fwrite(head.data, 1, head.size, file.stream);
+        file_write(file.stream, cut);
+        fwrite(hex, 1, sizeof hex - 1, file.stream);
         code = file_commit(&file, err);
     }
-    buf_fini(&bytes);
+    buf_fini(&head);
     return code;
 }
 

@@ -123,6 +123,8 @@ void cluster_stop(struct cluster *cluster)
         if (cluster->member[i].started)
             pthread_join(cluster->member[i].thread, NULL);
     loop_drain(cluster->loop);
+    for (int32_t i = 0; i < cluster->workers; i++)
+        worker_forget(cluster->member[i].worker); /* the cut has it all; its room is the model's */
 }
 
 void cluster_destroy(struct cluster *cluster)

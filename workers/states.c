@@ -1,7 +1,6 @@
 #include "workers/states.h"
 
 #include "apps/contract.h"
-#include "core/base/cursor.h"
 #include "core/base/mem.h"
 
 int states_init(struct states *states, const struct rondo_app *app, const void *problem,
@@ -95,24 +94,11 @@ static int pack_one(const struct states *states, int32_t index, struct rondo_buf
     return code;
 }
 
-int states_pack(const struct states *states, struct rondo_buf *out, struct rondo_error *err)
+int states_pack(const struct states *states, int32_t index, struct rondo_buf *out, struct rondo_error *err)
 {
-    struct cursor_writer writer = cursor_writer(out);
-    int code = RONDO_OK;
-    for (int32_t index = -1; index < states->shards && !code; index++) {
-        if (index < 0 ? !states->common : !states->mine[index])
-            continue;
-        cursor_put_u32(&writer, (uint32_t)index);
-        cursor_put_u64(&writer, 0);
-        size_t begin = out->size; /* a state may be large: it is packed in its place, then counted */
-        code = writer.failed ? RONDO_ENOMEM : pack_one(states, index, out, err);
-        if (code)
-            break;
-        struct rondo_buf count = { out->data + begin - sizeof(uint64_t), 0, sizeof(uint64_t) };
-        struct cursor_writer size = cursor_writer(&count);
-        cursor_put_u64(&size, out->size - begin);
-    }
-    return code ? code : writer.failed ? RONDO_ENOMEM : RONDO_OK;
+    if (index < 0 ? !states->common : index >= states->shards || !states->mine[index])
+        return rondo_error_set(err, RONDO_ESTATE, NULL, NULL, "state %d is not held here", index);
+    return pack_one(states, index, out, err);
 }
 
 int states_apply(struct states *states, void *scratch, int64_t round, struct rondo_bytes commit)

@@ -30,8 +30,8 @@ void states_begin(struct states *states, uint32_t epoch);
 int states_hold(struct states *states, int32_t index, int64_t round, bool fresh, struct rondo_bytes packed,
                 struct rondo_error *err) RONDO_MUST_CHECK;
 
-/* Appends every held state: i32 index, then a block of bytes; the common state first. */
-int states_pack(const struct states *states, struct rondo_buf *out,
+/* Appends state `index` as its app packs it.  RONDO_ESTATE: it is not held. */
+int states_pack(const struct states *states, int32_t index, struct rondo_buf *out,
                 struct rondo_error *err) RONDO_MUST_CHECK;
 
 /* The commit, to the common state and then to each shard of the house in order that nobody has done yet. */

@@ -96,7 +96,7 @@ static int open_problem(struct stay *stay, struct rondo_error *err)
     if (!code && closing(stay))
         code = rondo_error_set(err, RONDO_ECANCELED, NULL, NULL, "given up");
     if (!code)
-        code = host_load(stay->job, stay->options.shelf, err);
+        code = host_load(stay->job, stay->options.shelf, stay->options.shelf, err);
     if (code)
         return code;
     host_threads(stay->job, stay->options.threads);

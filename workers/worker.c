@@ -61,6 +61,12 @@ int worker_create(const struct worker_options *options, struct worker **out,
     return RONDO_OK;
 }
 
+void worker_forget(struct worker *worker)
+{
+    if (worker)
+        states_begin(&worker->states, worker->states.epoch);
+}
+
 void worker_destroy(struct worker *worker)
 {
     if (!worker)
@@ -220,7 +226,7 @@ static int answer(struct worker *worker, struct message *message, struct rondo_b
     case MESSAGE_PUSH: return do_push(worker, message, &task, out, err);
     case MESSAGE_PULL: return do_pull(worker, message, &task, out, err);
     case MESSAGE_COUPLE: return do_couple(worker, message, out, err);
-    case MESSAGE_SNAP: return states_pack(&worker->states, out, err);
+    case MESSAGE_SNAP: return states_pack(&worker->states, message->shard, out, err);
     default:
         return rondo_error_set(err, RONDO_ESTATE, NULL, NULL, "unknown message %d", message->type);
     }

@@ -28,6 +28,8 @@ int worker_create(const struct worker_options *options, struct worker **worker,
                   struct rondo_error *err) RONDO_MUST_CHECK;
 /* When nobody holds a parcel that it made. */
 void worker_destroy(struct worker *worker);
+/* Holds no states any more; of a worker whose loop has ended.  NULL allowed. */
+void worker_forget(struct worker *worker);
 
 /* Does the next message, and where there is none a part of what another of the team shares: 1 done, 0
  * nothing to do, negative: the link is gone. */

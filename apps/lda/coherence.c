@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { PARTS_MOST = 64 };
+enum { PARTS_MOST = 64, RUN = 8192 /* bytes that one run of pairs brings with it */ };
 
 static int no_memory(struct rondo_error *err)
 {
@@ -92,6 +92,7 @@ static void visit_entries(struct places *places, struct entry *entry)
     const struct problem *problem = places->problem;
     for (int32_t t = 0; t < places->tiles; t++) {
         const struct tile *tile = problem->tiles + t;
+        lda_touch(problem, tile->words * (int64_t)sizeof *tile->word);
         for (int32_t b = 0; b < problem->parts; b++) {
             const int32_t *block = problem->order + problem->block_first[b];
             for (int32_t e = tile->first[b]; e < tile->first[b + 1]; e++) {
@@ -163,6 +164,7 @@ static void meet(const struct places *places, const int32_t *top, int32_t m, uin
             if (next[i] == end[i] || places->entry[next[i]].tile != t)
                 continue;
             int32_t e = places->entry[next[i]].at;
+            lda_touch(places->problem, RUN + (int64_t)(tile->pair[e + 1] - tile->pair[e]) * (int64_t)sizeof *tile->pairs);
             for (uint32_t p = tile->pair[e]; p < tile->pair[e + 1]; p++)
                 mask[tile->pairs[p].document] |= (uint16_t)(1u << i);
         }

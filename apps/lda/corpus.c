@@ -6,10 +6,10 @@
 #include <string.h>
 
 enum {
-    TASK_TOKENS = 30000,     /* P rounds of P tasks: of a sweep's tokens P at the most for every so many */
     TILE_BYTES = 2048 * 1024, /* counts of a tile's documents: the second cache and a half of it free */
     TILE_DOCUMENTS = 65536,
     PAIR_MOST = 65535,
+    SPREAD = 64,             /* bytes that an entry may bring while tiles are filled, of many at once */
 };
 
 struct kept {
@@ -21,10 +21,9 @@ void *lda_keep(struct problem *problem, size_t count, size_t size)
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - 64)
         return NULL;
-    unsigned char *memory = problem->host->alloc(bytes + 64);
+    unsigned char *memory = problem->host->zalloc(1, bytes + 64);
     if (!memory)
         return NULL;
-    memset(memory, 0, bytes + 64);
     struct kept *kept = (struct kept *)(void *)memory;
     kept->next = problem->kept;
     problem->kept = kept;
@@ -67,6 +66,15 @@ static int no_memory(struct rondo_error *err)
 
 /* ---- how many ---------------------------------------------------------------------------------------- */
 
+static int count_fits(const int64_t *tokens, int64_t count, const char *what, struct rondo_error *err)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (tokens[i] > INT32_MAX)
+            return rondo_error_set(err, RONDO_EINPUT, "/data/docs", NULL, "%s %lld has more than %d tokens", what,
+                                   (long long)i + 1, INT32_MAX);
+    return RONDO_OK;
+}
+
 static int count_tokens(struct cutting *cut, struct rondo_error *err)
 {
     struct problem *p = cut->problem;
@@ -77,7 +85,8 @@ static int count_tokens(struct cutting *cut, struct rondo_error *err)
     cut->word_tokens = lda_keep(p, (size_t)p->words, sizeof(int64_t));
     if (!cut->document_tokens || !cut->word_tokens)
         return no_memory(err);
-    for (int64_t w = 0; w < p->words; w++)
+    for (int64_t w = 0; w < p->words; w++) {
+        lda_touch(p, 12 * (docs->colptr[w + 1] - docs->colptr[w]));
         for (int64_t e = docs->colptr[w]; e < docs->colptr[w + 1]; e++) {
             int64_t count = (int64_t)docs->values[e];
             cut->word_tokens[w] += count;
@@ -85,12 +94,13 @@ static int count_tokens(struct cutting *cut, struct rondo_error *err)
             p->tokens += count;
             p->pairs += count > 0;
         }
+    }
     p->document_tokens = cut->document_tokens;
     p->word_tokens = cut->word_tokens;
-    for (int64_t d = 0; d < p->documents; d++)
-        if (p->document_tokens[d] > INT32_MAX)
-            return rondo_error_set(err, RONDO_EINPUT, "/data/docs", NULL, "document %lld has more than %d tokens",
-                                   (long long)d + 1, INT32_MAX);
+    int code = count_fits(p->document_tokens, p->documents, "document", err);
+    code = code ? code : count_fits(p->word_tokens, p->words, "word", err);
+    if (code)
+        return code;
     return p->tokens > 0 ? RONDO_OK
                          : rondo_error_set(err, RONDO_EINPUT, "/data/docs", NULL, "there are no tokens");
 }
@@ -98,7 +108,7 @@ static int count_tokens(struct cutting *cut, struct rondo_error *err)
 /* As many parts as the spec's rounds have blocks, fewer where tasks would be too small to be worth a message. */
 static int32_t parts_of(const struct problem *p, int64_t asked)
 {
-    int64_t most = p->tokens / TASK_TOKENS;
+    int64_t most = p->tokens / p->round_least;
     most = most < p->documents ? most : p->documents;
     most = most < p->words ? most : p->words;
     most = most < asked ? most : asked;
@@ -154,7 +164,14 @@ static int deal_words(struct cutting *cut, struct rondo_error *err)
     return code;
 }
 
-/* The words block by block, and where the counts of each lie: a row where a list could be as long. */
+/* A row where a list could be as long, or a count too large for a narrow slot.  16: what aligning the next
+ * row may add to a list. */
+static bool has_row(const struct problem *p, int64_t tokens, int64_t room)
+{
+    return room >= p->row - 16 || (!p->wide_words && tokens > LDA_NARROW_MOST);
+}
+
+/* The words block by block, and where the counts of each lie. */
 static int order_words(struct cutting *cut, struct rondo_error *err)
 {
     struct problem *p = cut->problem;
@@ -185,7 +202,7 @@ static int order_words(struct cutting *cut, struct rondo_error *err)
         order[cut->place[w]] = (int32_t)w;
         int64_t *begin = &at[b][cut->place[w] - first[b]], tokens = p->word_tokens[w];
         int64_t room = (tokens < p->topics ? tokens : p->topics) * (p->wide_words ? 2 : 1);
-        if (room >= p->row - 16) { /* 16: what aligning the next one may add to a list */
+        if (has_row(p, tokens, room)) {
             *begin = (*begin + 15) / 16 * 16;
             room = p->row;
         }
@@ -370,8 +387,10 @@ static void put_all(struct cutting *cut)
     for (int32_t t = 0; t < cut->tile_count; t++)
         cut->filling[t].open = -1;
     for (int32_t b = 0; b < p->parts; b++) {
-        for (int64_t i = p->block_first[b]; i < p->block_first[b + 1]; i++)
+        for (int64_t i = p->block_first[b]; i < p->block_first[b + 1]; i++) {
+            lda_touch(p, SPREAD * (cut->docs->colptr[p->order[i] + 1] - cut->docs->colptr[p->order[i]]));
             put_word(cut, visit++, p->order[i], (int32_t)(i - p->block_first[b]), b, -1);
+        }
         for (int32_t h = 0; h < p->heavy; h++)
             put_word(cut, visit++, p->heavy_word[h], ~h, b, (b - h + p->parts) % p->parts);
         for (int32_t t = 0; t < cut->tile_count && cut->fill; t++)
@@ -379,28 +398,40 @@ static void put_all(struct cutting *cut)
     }
 }
 
+/* One piece of memory for all tiles, in the order of shards, tiles and blocks: what a task visits of a tile is
+ * a run in each. */
 static int make_room(struct cutting *cut, struct rondo_error *err)
 {
     struct problem *p = cut->problem;
-    for (int32_t t = 0; t < cut->tile_count; t++) {
+    size_t tiles = (size_t)cut->tile_count, entries = 0, pairs = 0;
+    for (size_t t = 0; t < tiles; t++) {
+        entries += (size_t)cut->filling[t].entries;
+        pairs += (size_t)cut->filling[t].pair_count;
+    }
+    struct filling next = {
+        .first = lda_keep(p, tiles * ((size_t)p->parts + 1), sizeof *next.first),
+        .word = lda_keep(p, entries, sizeof *next.word), .pair = lda_keep(p, entries + tiles, sizeof *next.pair),
+        .token = lda_keep(p, entries + tiles, sizeof *next.token), .pairs = lda_keep(p, pairs, sizeof *next.pairs),
+    };
+    if (!next.first || !next.word || !next.pair || !next.token || !next.pairs)
+        return no_memory(err);
+    for (size_t t = 0; t < tiles; t++) {
         struct filling *f = &cut->filling[t], counted = *f;
-        size_t entries = (size_t)counted.entries;
-        *f = (struct filling){
-            .first = lda_keep(p, (size_t)p->parts + 1, sizeof *f->first),
-            .word = lda_keep(p, entries, sizeof *f->word), .pair = lda_keep(p, entries + 1, sizeof *f->pair),
-            .token = lda_keep(p, entries + 1, sizeof *f->token),
-            .pairs = lda_keep(p, (size_t)counted.pair_count, sizeof *f->pairs),
-        };
-        if (!f->first || !f->word || !f->pair || !f->token || !f->pairs)
-            return no_memory(err);
-        f->pair[entries] = (uint32_t)counted.pair_count;
-        f->token[entries] = (uint32_t)counted.tokens;
-        cut->tiles[t].words = (int32_t)entries;
-        cut->tiles[t].first = f->first;
-        cut->tiles[t].word = f->word;
-        cut->tiles[t].pair = f->pair;
-        cut->tiles[t].token = f->token;
-        cut->tiles[t].pairs = f->pairs;
+        struct tile *tile = &cut->tiles[t];
+        *f = next;
+        f->pair[counted.entries] = (uint32_t)counted.pair_count;
+        f->token[counted.entries] = (uint32_t)counted.tokens;
+        tile->words = (int32_t)counted.entries;
+        tile->first = f->first;
+        tile->word = f->word;
+        tile->pair = f->pair;
+        tile->token = f->token;
+        tile->pairs = f->pairs;
+        next.first += p->parts + 1;
+        next.word += counted.entries;
+        next.pair += counted.entries + 1;
+        next.token += counted.entries + 1;
+        next.pairs += counted.pair_count;
     }
     return RONDO_OK;
 }

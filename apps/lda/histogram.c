@@ -133,6 +133,7 @@ static int count_tile(struct table *t, const struct problem *problem, const stru
                       const struct counts *counts)
 {
     int code = RONDO_OK;
+    lda_touch(problem, tile->at[tile->documents] * (int64_t)sizeof *counts->cells);
     for (int32_t i = 0; i < tile->documents && !code; i++) {
         const uint32_t *cell = counts->cells + counts->at[i];
         code = !problem->rows ? count_list(t, cell, counts->length[i], tile->wide)

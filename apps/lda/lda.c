@@ -83,6 +83,7 @@ static int read_params(struct problem *p, struct rondo_error *err)
     p->pyldavis = host->flag(job, "params.pyldavis");
     p->iterations = host->integer(job, "stop.iterations");
     p->seed = (uint64_t)host->integer(job, "seed");
+    p->round_least = LDA_ROUND_LEAST;
     if (host->given(job, "params.alpha") && host->given(job, "params.alphas"))
         return refuse(p, err, "params.alphas", "alpha and alphas are both given", "give one of them");
     if (!p->uniform && !p->optimise && !host->given(job, "params.alphas"))
@@ -173,6 +174,7 @@ static int open_problem(const struct rondo_host *host, const struct rondo_job *j
     p->host = host;
     p->job = job;
     p->kernel = lda_kernel_for(host->isa(job));
+    p->touches = host->touch != NULL;
     int code = read_params(p, err);
     if (!code)
         code = read_alpha(p, err);

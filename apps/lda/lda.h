@@ -18,7 +18,8 @@
 #include <rondo/app.h>
 
 enum {
-    LDA_NARROW_MOST = 65535, /* topics, and tokens of a document, that 16 bits hold */
+    LDA_NARROW_MOST = 65535,  /* topics, and tokens of a document, that 16 bits hold */
+    LDA_ROUND_LEAST = 30000,  /* round_least of a job */
 };
 
 /* Streams of rng.h. */
@@ -45,6 +46,7 @@ struct problem {
     const struct rondo_host *host;
     const struct rondo_job *job;
     const struct lda_kernel *kernel;
+    bool touches;                    /* the host wants to know what is visited next */
     const struct rondo_words *vocabulary;
     const struct rondo_matrix *test; /* NULL: none */
 
@@ -69,6 +71,7 @@ struct problem {
     int64_t iterations;              /* sweeps until the job is done */
     uint64_t seed;
 
+    int64_t round_least;             /* tokens of a sweep for each of its rounds, at least: tasks are worth a message */
     int32_t parts;                   /* P */
     int64_t first_rounds;            /* of the first sweep */
     const int64_t *shard_first;      /* [P + 1] documents */
@@ -91,9 +94,17 @@ struct problem {
 void *lda_keep(struct problem *problem, size_t count, size_t size);
 void lda_release(struct problem *problem); /* frees all of it */
 
+/* So many bytes of the corpus or of states are visited next (host->touch): what is not visited then may lie
+ * on the disk. */
+static inline void lda_touch(const struct problem *problem, int64_t bytes)
+{
+    if (problem->touches)
+        problem->host->touch(problem->job, NULL, (size_t)bytes);
+}
+
 /* Cuts the corpus, counts of words in documents (rows documents, columns words), into shards, blocks and
- * tiles: fills in what lda.h has from `documents` on, but for topics and priors, which must be there.
- * Cost: two passes over the pairs.  RONDO_EINPUT: no tokens, or more than can be counted. */
+ * tiles: fills in what lda.h has from `documents` on, but for topics, priors and round_least, which must be
+ * there.  Cost: two passes over the pairs.  RONDO_EINPUT: no tokens, or more than can be counted. */
 int lda_cut(struct problem *problem, const struct rondo_matrix *docs, int64_t parts, struct rondo_error *err);
 
 /* What all tasks read; a replica for every worker. */
@@ -108,6 +119,7 @@ struct shard {
     int32_t index;
     void **z;              /* of each tile: [its tokens] */
     struct counts *counts; /* of each tile */
+    unsigned char *memory; /* where all of them lie, tile by tile */
 };
 
 struct block {

@@ -128,10 +128,19 @@ static void put_escaped(struct writer *w, const char *word)
     }
 }
 
+/* Those that have a topic: all, but where the job stopped within its first sweep. */
+static int64_t tokens_with_topics(const struct view *view)
+{
+    int64_t tokens = 0;
+    for (int32_t k = 0; k < view->problem->topics; k++)
+        tokens += view->total[k];
+    return tokens;
+}
+
 static int write_topics(struct writing *g, struct rondo_error *err)
 {
     const struct problem *problem = g->problem;
-    const int64_t tokens = problem->tokens ? problem->tokens : 1;
+    const int64_t found = tokens_with_topics(g->view), tokens = found ? found : 1;
     const int32_t n = problem->top_words;
     int32_t *top = problem->host->alloc((size_t)problem->topics * (size_t)n * sizeof *top);
     int code = top ? top_words(g->view, n, top, err) : RONDO_ENOMEM;
@@ -169,7 +178,7 @@ static int write_hyper(struct writing *g, struct rondo_error *err)
         fprintf(out, " \"steps\": %" PRId32 ",\n", problem->steps);
     fprintf(out, " \"seed\": %" PRIu64 ",\n \"documents\": %" PRId64 ",\n \"words\": %" PRId64 ",\n"
                  " \"tokens\": %" PRId64 "}\n",
-            problem->seed, problem->documents, problem->words, problem->tokens);
+            problem->seed, problem->documents, problem->words, tokens_with_topics(view));
     return finish(&g->out);
 }
 
@@ -234,9 +243,11 @@ static void put_document_topics(struct writing *g)
         alpha_sum += view->alpha[k];
     for (int64_t d = 0; d < g->problem->documents; d++) {
         char zero[REAL_ROOM];
-        const double below = (double)g->problem->document_tokens[d] + alpha_sum;
         const int32_t topics = view_document(view, d, g->topic, g->count);
+        double below = alpha_sum;
         size_t size = 0;
+        for (int32_t i = 0; i < topics; i++)
+            below += g->count[i];
         for (int32_t k = 0, at = 0; k < g->problem->topics; k++) {
             put_word(&g->out, k ? "," : d ? ",\n[" : "[");
             if (!k || view->alpha[k] != view->alpha[k - 1])

@@ -83,6 +83,9 @@ static int visit_tile(const struct problem *p, const struct common *common, cons
     double beta = common->beta * width_of(p, task), beta_sum = beta * (double)p->words;
     if (first == last)
         return 0;
+    lda_touch(p, tile->at[tile->documents] * 4
+                     + (int64_t)(tile->pair[last] - tile->pair[first]) * (int64_t)sizeof *tile->pairs
+                     + (int64_t)(tile->token[last] - tile->token[first]) * (tile->wide ? 4 : 2) + (last - first) * 12);
     struct visit visit = {
         .topics = p->topics, .row = p->row, .alpha = scratch->alpha, .uniform = p->uniform,
         .beta = (float)beta, .beta_sum = (float)beta_sum,

@@ -91,8 +91,8 @@ static bool list_fits(const struct form *form, const uint32_t *cells, int32_t le
     for (int32_t i = 0; i < length; i++) {
         uint64_t slot = 0;
         memcpy(&slot, cells + (form->wide ? 2 * i : i), form->wide ? 8 : 4);
-        uint64_t topic = form->wide ? slot >> 32 : slot >> 16;
-        if (topic >= (uint64_t)form->topics)
+        uint64_t topic = form->wide ? slot >> 32 : slot >> 16, count = slot & (form->wide ? UINT32_MAX : UINT16_MAX);
+        if (topic >= (uint64_t)form->topics || !count)
             return false;
     }
     return true;
@@ -174,41 +174,65 @@ static size_t bytes_of(const struct tile *tile)
 
 void lda_shard_destroy(const void *context, void *state)
 {
-    const struct problem *p = context;
+    const struct rondo_host *host = ((const struct problem *)context)->host;
     struct shard *shard = state;
-    for (int32_t t = 0; t < tiles_of(p, shard->index); t++) {
-        if (shard->z)
-            p->host->free(shard->z[t]);
-        if (shard->counts)
-            counts_destroy(p->host, &shard->counts[t]);
-    }
-    p->host->free(shard->z);
-    p->host->free(shard->counts);
-    p->host->free(shard);
+    host->free(shard->memory);
+    host->free(shard->z);
+    host->free(shard->counts);
+    host->free(shard);
+}
+
+/* The next `bytes` of memory, and 64 that may be read behind them; its place is a multiple of 64. */
+static size_t take_room(size_t *size, size_t bytes)
+{
+    size_t at = *size;
+    *size += (bytes + 64 + 63) / 64 * 64;
+    return at;
+}
+
+/* A tile's z, cells and lengths, one behind the other from `size` on, which comes to stand behind them; written
+ * down where there is memory. */
+static void place_tile(const struct tile *tile, size_t *size, unsigned char *memory, void **z, struct counts *counts)
+{
+    size_t documents = (size_t)tile->documents, at = take_room(size, bytes_of(tile));
+    size_t cells = take_room(size, (size_t)tile->at[documents] * sizeof *counts->cells);
+    size_t length = take_room(size, documents * sizeof *counts->length);
+    if (!memory)
+        return;
+    *z = memory + at;
+    *counts = (struct counts){ .at = tile->at, .cells = (uint32_t *)(void *)(memory + cells),
+                               .length = (int32_t *)(void *)(memory + length) };
+}
+
+/* What a task visits of a tile's, or packing does. */
+static void touch_tile(const struct problem *p, const struct tile *tile)
+{
+    lda_touch(p, (int64_t)bytes_of(tile) + tile->at[tile->documents] * 4 + tile->documents * 4);
 }
 
 int lda_shard_create(const void *context, int32_t index, void **state, struct rondo_error *err)
 {
     const struct problem *p = context;
     const struct tile *tile = p->tiles + p->tile_first[index];
-    size_t tiles = (size_t)tiles_of(p, index);
+    size_t tiles = (size_t)tiles_of(p, index), size = 0;
     struct shard *shard = p->host->zalloc(1, sizeof *shard);
     if (!shard)
         return no_memory(err);
+    for (size_t t = 0; t < tiles; t++)
+        place_tile(&tile[t], &size, NULL, NULL, NULL);
     shard->index = index;
     shard->z = p->host->zalloc(tiles ? tiles : 1, sizeof *shard->z);
     shard->counts = p->host->zalloc(tiles ? tiles : 1, sizeof *shard->counts);
-    int code = shard->z && shard->counts ? RONDO_OK : RONDO_ENOMEM;
-    for (size_t t = 0; t < tiles && !code; t++) {
-        struct form form = form_of_documents(p, &tile[t]);
-        shard->z[t] = p->host->alloc(bytes_of(&tile[t]) + 64);
-        code = shard->z[t] ? counts_create(p->host, &form, tile[t].at, &shard->counts[t]) : RONDO_ENOMEM;
-        if (!code)
-            memset(shard->z[t], 0xff, bytes_of(&tile[t]) + 64); /* no topic yet */
-    }
-    if (code) {
+    shard->memory = p->host->zalloc(size ? size : 1, 1);
+    if (!shard->z || !shard->counts || !shard->memory) {
         lda_shard_destroy(p, shard);
         return no_memory(err);
+    }
+    size = 0;
+    for (size_t t = 0; t < tiles; t++) {
+        place_tile(&tile[t], &size, shard->memory, &shard->z[t], &shard->counts[t]);
+        lda_touch(p, (int64_t)bytes_of(&tile[t]));
+        memset(shard->z[t], 0xff, bytes_of(&tile[t]) + 64); /* no topic yet */
     }
     *state = shard;
     return RONDO_OK;
@@ -222,6 +246,7 @@ int lda_shard_pack(const void *context, const void *state, struct rondo_buf *out
     int code = RONDO_OK;
     for (int32_t t = 0; t < tiles_of(p, shard->index) && !code; t++) {
         struct form form = form_of_documents(p, &tile[t]);
+        touch_tile(p, &tile[t]);
         code = lda_append(p->host, out, shard->z[t], bytes_of(&tile[t]));
         if (!code)
             code = counts_pack(p->host, &form, &shard->counts[t], out);
@@ -237,6 +262,7 @@ int lda_shard_unpack(const void *context, void *state, struct rondo_bytes in)
     int code = RONDO_OK;
     for (int32_t t = 0; t < tiles_of(p, shard->index) && !code; t++) {
         struct form form = form_of_documents(p, &tile[t]);
+        touch_tile(p, &tile[t]);
         code = lda_take(&in, shard->z[t], bytes_of(&tile[t]));
         if (!code)
             code = counts_unpack(&form, &shard->counts[t], &in);
@@ -406,6 +432,7 @@ int32_t view_document(const struct view *view, int64_t document, int32_t *topic,
         return 0;
     const struct counts *counts = &view->shard[shard]->counts[tile - p->tiles - p->tile_first[shard]];
     const uint32_t *cells = counts->cells + counts->at[seat];
+    lda_touch(p, (counts->at[seat + 1] - counts->at[seat]) * (int64_t)sizeof *cells);
     if (!p->rows)
         return list(cells, counts->length[seat], tile->wide, topic, count);
     return tile->wide ? row32(cells, p->topics, topic, count)

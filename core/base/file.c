@@ -1,6 +1,7 @@
 #include "core/base/file.h"
 
 #include "core/base/mem.h"
+#include "core/base/spill.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -9,6 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { PIECE = 1 << 20 };
 
 static int failed(struct rondo_error *err, const char *path, const char *doing)
 {
@@ -208,4 +211,26 @@ int file_sha256(const char *path, char hex[65], struct rondo_error *err)
 void file_sha256_of(const void *bytes, size_t size, char hex[65])
 {
     SHA256Data(bytes, size, hex);
+}
+
+void file_write(FILE *stream, struct rondo_bytes bytes)
+{
+    for (size_t at = 0, more; at < bytes.size; at += more) {
+        more = bytes.size - at < PIECE ? bytes.size - at : PIECE;
+        spill_said(more);
+        fwrite((const unsigned char *)bytes.data + at, 1, more, stream);
+    }
+}
+
+void file_sha256_of_parts(const struct rondo_bytes *part, int count, char hex[65])
+{
+    SHA2_CTX sum;
+    SHA256Init(&sum);
+    for (int i = 0; i < count; i++)
+        for (size_t at = 0, more; at < part[i].size; at += more) {
+            more = part[i].size - at < PIECE ? part[i].size - at : PIECE;
+            spill_said(more);
+            SHA256Update(&sum, (const unsigned char *)part[i].data + at, more);
+        }
+    SHA256End(&sum, hex);
 }

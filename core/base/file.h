@@ -48,5 +48,9 @@ int file_make_own_dir(const char *dir, struct rondo_error *err) RONDO_MUST_CHECK
 int file_sha256(const char *path, char hex[65], struct rondo_error *err) RONDO_MUST_CHECK;
 /* The same of bytes in memory. */
 void file_sha256_of(const void *bytes, size_t size, char hex[65]);
+/* What may be large, piece by piece (spill.h).  An error stays in the stream. */
+void file_write(FILE *stream, struct rondo_bytes bytes);
+/* Of `count` pieces, one behind the other. */
+void file_sha256_of_parts(const struct rondo_bytes *part, int count, char hex[65]);
 
 #endif

@@ -1,5 +1,7 @@
 #include "core/base/mem.h"
 
+#include "core/base/spill.h"
+
 #include <rondo/err.h>
 
 #include <inttypes.h>
@@ -46,27 +48,50 @@ static void *aligned(void *raw, size_t size)
     return block;
 }
 
+/* Before the block stands malloc's address, which is even, or a spill_block's and 1.  *none: it was to be
+ * spilled, and cannot be. */
+static void *spilled(size_t size, bool *none)
+{
+    struct spill_block *block = spill_alloc(size + SLACK, none);
+    if (!block)
+        return NULL;
+    void **at = (void **)(void *)((char *)spill_at(block) + SLACK);
+    at[-1] = (char *)block + 1;
+    atomic_fetch_add_explicit(&live, 1, memory_order_relaxed);
+    return at;
+}
+
 void *mem_alloc(size_t size)
 {
+    bool none;
     if (refuse() || size > SIZE_MAX - SLACK)
         return NULL;
-    return aligned(malloc(size + SLACK), size + SLACK);
+    void *large = spilled(size, &none);
+    return large || none ? large : aligned(malloc(size + SLACK), size + SLACK);
 }
 
 void *mem_calloc(size_t count, size_t size)
 {
+    bool none;
     if (refuse() || (size && count > (SIZE_MAX - SLACK) / size))
         return NULL;
-    return aligned(calloc(1, count * size + SLACK), count * size + SLACK);
+    void *large = spilled(count * size, &none);
+    return large || none ? large : aligned(calloc(1, count * size + SLACK), count * size + SLACK);
 }
 
 /* One that will be filled to its end, on huge pages from the first on. */
 static void *alloc_whole(size_t size)
 {
     void *raw = NULL;
+    bool none;
     if (size < 2 * HUGE_PAGE || size > SIZE_MAX - SLACK)
         return mem_alloc(size);
-    if (refuse() || posix_memalign(&raw, HUGE_PAGE, size + SLACK))
+    if (refuse())
+        return NULL;
+    void *large = spilled(size, &none);
+    if (large || none)
+        return large;
+    if (posix_memalign(&raw, HUGE_PAGE, size + SLACK))
         return NULL;
     (void)madvise(raw, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
     return aligned(raw, size + SLACK);
@@ -97,7 +122,11 @@ void mem_free(void *block)
     if (!block)
         return;
     atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
-    free(((void **)block)[-1]);
+    char *raw = ((char **)block)[-1];
+    if ((uintptr_t)raw & 1)
+        spill_free((struct spill_block *)(void *)(raw - 1));
+    else
+        free(raw);
 }
 
 uint64_t mem_count(void)

@@ -2,6 +2,7 @@
 
 #include "core/base/bitset.h"
 #include "core/base/mem.h"
+#include "core/base/spill.h"
 #include "core/data/mapping.h"
 #include "core/data/matrix.h"
 #include "core/data/readers.h"
@@ -264,12 +265,16 @@ int data_intact(const struct data_set *set, const char *path, struct rondo_error
 
 static int64_t empty_rows(const struct rondo_matrix *x, uint64_t *seen)
 {
+    enum { SAID = 1 << 15 };
     int64_t empty = x->rows;
-    for (int64_t at = 0; at < x->nnz; at++)
+    for (int64_t at = 0; at < x->nnz; at++) {
+        if (at % SAID == 0)
+            spill_said(SAID * (sizeof *x->values + sizeof *x->rowidx));
         if (x->values[at] != 0 && !bitset_has(seen, x->rowidx[at])) {
             bitset_add(seen, x->rowidx[at]);
             empty--;
         }
+    }
     return empty;
 }
 

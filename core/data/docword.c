@@ -7,12 +7,15 @@
  *
  * Format: Newman, "Bag of Words", UCI Machine Learning Repository, 2008.  Documents come in order in a
  * file as it should be; what is not in order is sorted, and what stands twice is added up. */
+#include "core/base/spill.h"
 #include "core/data/matrix.h"
 #include "core/data/number.h"
 #include "core/data/readers.h"
 
 #include <stdio.h>
 #include <string.h>
+
+enum { ENTRY = sizeof(double) + sizeof(int32_t) }; /* bytes of one in the matrix */
 
 struct docword {
     struct stream *s;
@@ -208,14 +211,42 @@ static int again(struct docword *d, const struct data_options *options, struct r
     return code;
 }
 
-static int fill(struct docword *d, struct matrix_sparse *x, struct rondo_error *err)
+/* The entries of words [first, last). */
+static int fill(struct docword *d, struct matrix_sparse *x, int64_t first, int64_t last, struct rondo_error *err)
 {
+    enum { SAID = 1 << 15 };
     struct entry e;
     int found;
-    for (int64_t done = 0; (found = next_entry(d, done, &e, err)) > 0; done++)
+    for (int64_t done = 0; (found = next_entry(d, done, &e, err)) > 0; done++) {
+        if (e.word <= first || e.word > last)
+            continue;
         if (!matrix_put(x, e.document - 1, e.word - 1, (double)e.count))
             return matrix_changed(d->s->path, err);
+        if (x->filled % SAID == 0)
+            spill_said(SAID * ENTRY);
+    }
     return found;
+}
+
+/* As often as it takes, some tens of times at most: what is filled together, words here and there, is to stay
+ * resident. */
+static int fill_all(struct docword *d, const struct data_options *options, struct matrix_sparse *x,
+                    struct rondo_error *err)
+{
+    enum { PASSES = 32 };
+    int64_t most = spill_cap() ? spill_cap() / 2 / ENTRY : INT64_MAX, before = 0;
+    int code = RONDO_OK;
+    most = most > x->nnz / PASSES ? most : x->nnz / PASSES;
+    for (int64_t first = 0, last = 0; first < x->cols && !code; first = last) {
+        int64_t begin = before; /* colptr[j + 1] is where column j begins */
+        for (; last < x->cols && (last == first || x->colptr[last + 1] - begin <= most); last++)
+            before = x->colptr[last + 1];
+        last = last < x->cols ? last : x->cols;
+        code = again(d, options, err);
+        if (!code)
+            code = fill(d, x, first, last, err);
+    }
+    return code;
 }
 
 /* ---- the doors ---------------------------------------------------------------------------------- */
@@ -257,9 +288,7 @@ int docword_load(struct stream *s, const struct data_options *options, struct da
     if (!code)
         code = matrix_sparse_begin(&x, &counts, d.documents, d.words, s->path, err);
     if (!code)
-        code = again(&d, options, err);
-    if (!code)
-        code = fill(&d, &x, err);
+        code = fill_all(&d, options, &x, err);
     if (!code)
         code = matrix_sparse_sum(&x, INT32_MAX, &set->info.summed, s->path, err);
     if (!code)

@@ -1,6 +1,7 @@
 #include "core/data/matrix.h"
 
 #include "core/base/mem.h"
+#include "core/base/spill.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -239,6 +240,7 @@ int matrix_sparse_end(struct matrix_sparse *m, struct rondo_matrix *out, const c
         int64_t at = m->colptr[j], count = m->colptr[j + 1] - at;
         if (count < 0)
             return matrix_changed(name, err);
+        spill_said((size_t)count * (sizeof *m->rowidx + sizeof *m->values));
         int64_t twice = settle_column(m->rowidx + at, m->values + at, count);
         if (twice >= 0)
             return rondo_error_set(err, RONDO_EINPUT, name, NULL,
@@ -263,6 +265,7 @@ int matrix_sparse_sum(struct matrix_sparse *m, double most, int64_t *summed, con
         int64_t end = m->colptr[j + 1], first = to;
         if (end < begin)
             return matrix_changed(name, err);
+        spill_said((size_t)(end - begin) * (sizeof *m->rowidx + sizeof *m->values));
         sort_column(m->rowidx + begin, m->values + begin, end - begin);
         for (int64_t at = begin; at < end; at++) {
             bool again = to > first && m->rowidx[to - 1] == m->rowidx[at];

@@ -66,8 +66,8 @@ static const struct rondo_param keys[] = {
       "for caches and copies beside the data: a number with KiB, MiB, GiB, TiB, KB, MB, GB or "
       "none" },
     { "limits.resident", RONDO_TEXT, NULL, NAN, NAN, false, NULL, "bytes",
-      "how much of a mapped .npy or .bed stays in memory, as limits.memory; when absent what the system "
-      "leaves there; never changes a result" },
+      "how much of a mapped .npy or .bed, or of what is made of counts, stays in memory, as limits.memory; when "
+      "absent what the system leaves there, of counts beyond half of its memory so much; never changes a result" },
     { "queue.priority", RONDO_INTEGER, "0", -100, 100, false, NULL, "",
       "higher ones are started first in the service; rondo run ignores it" },
     { "trace", RONDO_CHOICE, "rounds", NAN, NAN, false, "off|rounds|blocks|all", "",

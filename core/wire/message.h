@@ -21,10 +21,10 @@ enum message_type {
     MESSAGE_PULL,
     MESSAGE_COUPLE,
     MESSAGE_COMMIT,
-    MESSAGE_SNAP,      /* pack every state that you hold and send them */
+    MESSAGE_SNAP,      /* pack a state that you hold (shard -1: the common one) and send it */
     /* worker -> coordinator */
     MESSAGE_DONE,      /* of PUSH, PULL, COUPLE: the body is the answer */
-    MESSAGE_SNAPPED,   /* the body: for each state its i32 shard (-1: common) and a block of bytes */
+    MESSAGE_SNAPPED,   /* the body: the state as the app packs it */
     MESSAGE_FAILED,    /* code, and the error's words in the body */
 };
 

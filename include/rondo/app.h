@@ -299,9 +299,10 @@ struct rondo_host {
     int (*put)(struct rondo_model *model, const double *rows, int64_t count, int64_t width,
                struct rondo_error *err);
 
-    /* These bytes of a role's dense or packed matrix are read next, by any thread.  Where the matrix is a
-     * file's pages and the spec has limits.resident, others may be let go meanwhile: what an app does not
-     * say it reads stays in memory.  Few megabytes at a time; without that key it need not be called. */
+    /* These bytes of a role's dense or packed matrix, or of memory by alloc and zalloc, are visited next, by any
+     * thread.  Where they are a file's pages, of a mapped matrix under limits.resident, or of blocks of 256 KiB
+     * or more of a job that has counts and more of them than may be resident, others may be let go meanwhile:
+     * what an app does not say it visits stays in memory.  Few megabytes at a time. */
     void (*touch)(const struct rondo_job *job, const void *at, size_t bytes);
 
     /* In preview alone: the shape of a role's file, and whether it is of packed genotypes; false where the

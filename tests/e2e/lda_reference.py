@@ -106,10 +106,10 @@ def check_counts(model, corpus=None):
 
 def top_words(model, count):
     """For each topic its most frequent words' numbers, ties by number."""
-    found = []
-    for column in (model.word_topic.getcol(k).tocoo() for k in range(model.topics)):
-        order = numpy.lexsort((column.row, -column.data))[:count]
-        found.append(column.row[order])
+    found, columns = [], model.word_topic.tocsc()
+    for begin, end in zip(columns.indptr, columns.indptr[1:]):
+        words, counts = columns.indices[begin:end], columns.data[begin:end]
+        found.append(words[numpy.lexsort((words, -counts))[:count]])
     return found
 
 

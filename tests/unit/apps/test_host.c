@@ -48,7 +48,7 @@ static int open_job(const char *data, struct rondo_job **job, struct rondo_error
     int code = job_parse(text, strlen(text), "job.json", scratch_dir, NULL, 0, &apps, job, err);
     if (code)
         return code;
-    code = host_load(*job, NULL, err);
+    code = host_load(*job, NULL, scratch_dir, err);
     if (code)
         job_free(*job);
     return code;

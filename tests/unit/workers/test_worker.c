@@ -179,8 +179,9 @@ Test(worker, answers_work_and_snapshots)
                             .round = 1, .variables = words(&desk, 2, two) };
     cr_assert_eq(answer_to(&desk, push), MESSAGE_DONE);
     cr_expect_eq(desk.out.body->buf.size, 2 * sizeof(double));
-    cr_assert_eq(answer_to(&desk, (struct message){ .type = MESSAGE_SNAP }), MESSAGE_SNAPPED);
+    cr_assert_eq(answer_to(&desk, (struct message){ .type = MESSAGE_SNAP, .shard = 1 }), MESSAGE_SNAPPED);
     cr_expect_gt(desk.out.body->buf.size, 2 * sizeof(double));
+    cr_expect_eq(desk.out.shard, 1);
     desk_fini(&desk);
 }
 
@@ -227,9 +228,8 @@ Test(worker, forgets_states_of_an_older_epoch)
     desk_init(&desk, &app_reduce);
     hold(&desk, -1);
     hold(&desk, 2);
-    cr_assert_eq(answer_to(&desk, (struct message){ .type = MESSAGE_SNAP, .epoch = 1 }),
-                 MESSAGE_SNAPPED);
-    cr_expect_eq(desk.out.body->buf.size, 0);
+    for (int32_t state = -1; state < 4; state++)
+        expect_failed(&desk, (struct message){ .type = MESSAGE_SNAP, .epoch = 1, .shard = state }, "old");
     expect_failed(&desk, (struct message){ .type = MESSAGE_PUSH, .epoch = 1, .shard = 2 }, "old");
     desk_fini(&desk);
 }

@@ -56,6 +56,8 @@ struct engine_round {
     const char *note;                  /* the app's, or "" */
     const struct scheduler_plan *plan; /* sampled rounds; else NULL */
     int32_t blocks;
+    const struct rondo_pair *pairs;    /* [blocks] of a plan; else NULL */
+    const struct rondo_layout *layout;
     int64_t pairs_computed;            /* in all phases */
     const struct rondo_report *report; /* NULL unless asked for */
     bool progress;                     /* the app wants a line of progress */

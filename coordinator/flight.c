@@ -89,7 +89,8 @@ static int tell_round(struct engine *engine, const struct rondo_order *order, in
         .note = order->note ? order->note : "",
         .plan = sampled ? scheduler_plan(engine->scheduler, round) : NULL,
         .pairs_computed = flight->pairs_computed, .report = reports ? &report : NULL,
-        .progress = order->report,
+        .progress = order->report, .layout = &engine->layout,
+        .pairs = flight->order.kind == RONDO_PLAN ? flight->order.pairs : NULL,
     };
     record.blocks = sampled                            ? record.plan->blocks
                     : flight->order.kind == RONDO_PLAN ? (int32_t)flight->order.count

@@ -148,6 +148,15 @@ static const char *kind_name(enum rondo_kind kind)
     return kind == RONDO_SAMPLED ? "sampled" : kind == RONDO_SWEEP ? "sweep" : "plan";
 }
 
+/* Of a plan's b-th pair; 0: not counted. */
+static double pair_cost(const struct engine_round *round, int32_t b)
+{
+    const struct rondo_layout *layout = round->layout;
+    struct rondo_pair pair = round->pairs[b];
+    bool counted = layout->pair_cost && layout->blocks > 0 && pair.shard >= 0;
+    return counted ? (double)layout->pair_cost[(int64_t)pair.block * layout->shards + pair.shard] : 0;
+}
+
 static void lay_blocks(struct recorder *recorder, const struct engine_round *round,
                        struct trace_round *record)
 {
@@ -162,6 +171,10 @@ static void lay_blocks(struct recorder *recorder, const struct engine_round *rou
     for (int32_t b = 0; b < round->blocks; b++) {
         struct trace_block *block = &recorder->block[b];
         *block = (struct trace_block){ .block = b };
+        if (round->pairs) {
+            block->block = round->pairs[b].block;
+            block->cost = pair_cost(round, b);
+        }
         if (!plan)
             continue;
         block->count = plan->start[b + 1] - plan->start[b];
@@ -189,6 +202,16 @@ static void trace_plan(const struct scheduler_plan *plan, struct trace_round *re
     record->cost_mean = plan->blocks ? sum / plan->blocks : 0;
 }
 
+static void trace_pairs(const struct engine_round *round, struct trace_round *record)
+{
+    double sum = 0;
+    for (int32_t b = 0; b < round->blocks; b++) {
+        sum += pair_cost(round, b);
+        record->cost_max = fmax(record->cost_max, pair_cost(round, b));
+    }
+    record->cost_mean = round->blocks ? sum / round->blocks : 0;
+}
+
 static void trace_one(struct recorder *recorder, const struct engine_round *round)
 {
     struct trace_conflict conflicts[SCHEDULER_REFUSALS_KEPT];
@@ -206,6 +229,8 @@ static void trace_one(struct recorder *recorder, const struct engine_round *roun
     record.begin_ns = times->push_begin;
     if (round->plan)
         trace_plan(round->plan, &record);
+    if (round->pairs)
+        trace_pairs(round, &record);
     if (recorder->options.level >= TRACE_BLOCKS) {
         lay_blocks(recorder, round, &record);
         record.task = recorder->task;

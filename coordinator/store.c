@@ -35,6 +35,7 @@ struct store {
     double solved_seconds;
     int64_t round;
     bool resume, synced; /* synced: spec.json, which was placed without */
+    bool made; /* the folder was not there before */
     int lock; /* the folder's, -1: none */
     int reserve; /* room for result.json, of a file without a name; -1: none */
 };
@@ -389,6 +390,7 @@ int store_open(const struct store_options *options, struct store **out,
         file_sha256_of(store->spec, strlen(store->spec), hex);
         memcpy(store->id, hex, sizeof store->id - 1);
     }
+    store->made = !code && !exists(store, ".");
     if (!code && file_make_dir(store->dir, err))
         code = RONDO_EINPUT;
     if (!code)
@@ -484,6 +486,8 @@ void store_close(struct store *store)
     give_up(store);
     if (store->progress)
         fclose(store->progress);
+    else if (store->made)
+        rmdir(store->dir); /* a refused job leaves nothing; a folder that is not empty stays */
     if (store->lock >= 0)
         close(store->lock);
     buf_fini(&store->line);

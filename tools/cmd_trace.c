@@ -194,10 +194,11 @@ static void plain_sums(const struct summary_row *row, const struct known *known)
                    shown(LISTING_PERCENT, sum->hit_ratio).text);
         else /* whole rounds ask for those of a block, and for no check */
             printf("pairs       %s computed\n", grouped(sum->pairs_computed).text);
+    }
+    if (sum->imbalance_max > 0)
         printf("imbalance   %s in the mean, %s at most (dearest block / mean block)\n",
                shown(LISTING_TIMES, sum->imbalance_mean).text,
                shown(LISTING_TIMES, sum->imbalance_max).text);
-    }
     printf("time        %.3f s: plan %s %%, push %s %%, commit %s %%; couplings take %s %%\n",
            (double)sum->elapsed_ns / 1e9, shown(LISTING_PERCENT, row->plan_ratio).text,
            shown(LISTING_PERCENT, row->push_ratio).text,

@@ -92,7 +92,6 @@ static int count_tokens(struct cutting *cut, struct rondo_error *err)
             cut->word_tokens[w] += count;
             cut->document_tokens[docs->rowidx[e]] += count;
             p->tokens += count;
-            p->pairs += count > 0;
         }
     }
     p->document_tokens = cut->document_tokens;

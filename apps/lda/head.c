@@ -237,6 +237,18 @@ static int add_heavy(struct head *head)
     return code;
 }
 
+/* Do the words, and do the documents, have all tokens that were drawn?  Of head->counts. */
+static bool counts_whole(const struct head *head)
+{
+    struct rondo_bytes counts = { head->counts.data, head->counts.size };
+    uint64_t words = 0, documents = 0, drawn = (uint64_t)head->figures.drawn;
+    for (size_t i = 0; i < tally_count(counts); i++) {
+        struct tally tally = tally_at(counts, i);
+        *(tally_group(tally) == HISTOGRAM_WORDS ? &words : &documents) += tally_n(tally) * tally.number;
+    }
+    return words == drawn && documents == drawn;
+}
+
 static int end_sweep(struct head *head, struct rondo_head_link *link, struct rondo_bytes result,
                      struct rondo_order *order)
 {
@@ -249,6 +261,8 @@ static int end_sweep(struct head *head, struct rondo_head_link *link, struct ron
     int code = histogram_merge(p, &head->counts, 0, lda_payload(result)); /* it checks what came */
     if (!code)
         code = add_heavy(head);
+    if (!code && !counts_whole(head))
+        code = RONDO_EAPP;
     if (code)
         return code;
     int64_t sweeps = ++head->figures.sweeps;
@@ -322,6 +336,8 @@ int lda_conclude(void *state, struct rondo_head_link *link, struct rondo_error *
     int code = count_all(head, &view);
     if (code)
         return rondo_error_set(err, code, NULL, NULL, "%s", rondo_strerror(code));
+    if (!counts_whole(head))
+        return rondo_error_set(err, RONDO_EAPP, NULL, NULL, "the counts do not sum to the tokens");
     weigh(head);
     return evaluate(head, &view, err);
 }

@@ -54,14 +54,25 @@ static bool two_tokens(const struct rondo_matrix *test, uint8_t *seen)
     return false;
 }
 
+int heldout_check_words(const struct rondo_host *host, const struct rondo_job *job, int64_t columns, int64_t words,
+                        struct rondo_error *err)
+{
+    char where[256];
+    if (columns == words)
+        return RONDO_OK;
+    host->where(job, "data.test", where, sizeof where);
+    return rondo_error_set(err, RONDO_EINPUT, where, NULL, "has %" PRId64 " words, the documents have %" PRId64,
+                           columns, words);
+}
+
 int heldout_check(const struct rondo_host *host, const struct rondo_job *job, const struct rondo_matrix *test,
                   int64_t words, struct rondo_error *err)
 {
     char where[256];
+    int code = heldout_check_words(host, job, test->cols, words, err);
+    if (code)
+        return code;
     host->where(job, "data.test", where, sizeof where);
-    if (test->cols != words)
-        return rondo_error_set(err, RONDO_EINPUT, where, NULL,
-                               "has %" PRId64 " words, the documents have %" PRId64, test->cols, words);
     uint8_t *seen = host->zalloc((size_t)test->rows + 1, sizeof *seen);
     if (!seen)
         return no_memory(err);

@@ -22,6 +22,9 @@ struct heldout;
  * the place.  For open. */
 int heldout_check(const struct rondo_host *host, const struct rondo_job *job, const struct rondo_matrix *test,
                   int64_t words, struct rondo_error *err);
+/* The first of the two alone, before test documents are read. */
+int heldout_check_words(const struct rondo_host *host, const struct rondo_job *job, int64_t columns, int64_t words,
+                        struct rondo_error *err);
 
 /* Of problem->test, which has passed; *heldout is NULL where there is none.  It lives no longer than the
  * problem. */

@@ -197,7 +197,8 @@ static int open_problem(const struct rondo_host *host, const struct rondo_job *j
 static void layout(const void *problem, struct rondo_layout *out)
 {
     const struct problem *p = problem;
-    *out = (struct rondo_layout){ .shards = p->parts, .blocks = p->parts, .chunks = 1, .with_shards = true };
+    *out = (struct rondo_layout){ .shards = p->parts, .blocks = p->parts, .chunks = 1, .with_shards = true,
+                                  .pair_cost = p->task_tokens };
 }
 
 /* ---- what a spec comes to ---------------------------------------------------------------------------------- */
@@ -205,13 +206,18 @@ static void layout(const void *problem, struct rondo_layout *out)
 static int preview(const struct rondo_host *host, const struct rondo_job *job, struct rondo_error *err)
 {
     struct problem p = { .host = host, .job = job };
-    int64_t documents = 0, words = 0;
+    int64_t documents = 0, words = 0, tests = 0, columns = 0;
     bool packed;
     char line[256];
     int code = read_params(&p, err);
+    if (!code)
+        code = read_alpha(&p, err);
+    lda_release(&p);
     if (code || !host->shape(job, "docs", &documents, &words, &packed))
         return code;
     code = check_words(&p, words, err);
+    if (!code && host->shape(job, "test", &tests, &columns, &packed))
+        code = heldout_check_words(host, job, columns, words, err);
     if (code)
         return code;
     snprintf(line, sizeof line, "%" PRId32 " topics of %" PRId64 " words in %" PRId64 " documents, %s sampler",

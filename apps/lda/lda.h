@@ -50,7 +50,7 @@ struct problem {
     const struct rondo_words *vocabulary;
     const struct rondo_matrix *test; /* NULL: none */
 
-    int64_t documents, words, tokens, pairs;
+    int64_t documents, words, tokens;
     const int64_t *document_tokens;  /* [documents] */
     const int64_t *word_tokens;      /* [words] */
 

@@ -97,6 +97,9 @@ struct rondo_layout {
                          * blocks x block_size; without couplings */
     bool with_shards;   /* the model needs the shards too: conclude and save see them by host->shard.
                          * Costs their room on the coordinator, packed and then unpacked, once */
+    const int64_t *pair_cost; /* rotate: [blocks x shards] counted work of a plan's pair (block, shard), at
+                               * block x shards + shard; shown by the trace, used for nothing else.  NULL: not
+                               * counted.  Lives with the problem */
 };
 
 /* ---- states ------------------------------------------------------------------------------ */

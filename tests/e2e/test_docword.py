@@ -198,7 +198,21 @@ class Lda(support.Case, Refusing):
 
     def refuses(self, spec, *says):
         self.refused(call("run", spec, "--out", self.path("out")), *says)
-        self.assertEqual(os.listdir(self.path("out")) if os.path.exists(self.path("out")) else [], [])
+        self.assertFalse(os.path.exists(self.path("out")))
+
+    def test_a_folder_that_was_there_stays(self):
+        os.mkdir(self.path("out"))
+        self.refused(call("run", self.spec("none.txt"), "--out", self.path("out")), "none.txt")
+        self.assertEqual(os.listdir(self.path("out")), [])
+
+    def test_validate_sees_shapes_that_do_not_fit(self):
+        self.write("docword.wide.txt", "1\n3\n1\n1 3 2\n")
+        self.write("alphas.txt", "0.1\n0.2\n0.3\n")
+        spec = self.spec("docword.good.txt", test="docword.wide.txt")
+        self.refused(call("validate", spec), "/data/test", "has 3 words, the documents have 2")
+        spec = self.spec("docword.good.txt")
+        alphas = "params.alphas=" + json.dumps(self.path("alphas.txt"))
+        self.refused(call("validate", spec, "--set", alphas), "params.alphas", "not one alpha for each topic")
 
     def test_bad_documents(self):
         for text, line, what in BAD:

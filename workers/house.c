@@ -3,12 +3,13 @@
 #include "core/base/mem.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 struct room {
     pthread_mutex_t mutex; /* guards the rest, and the state while a worker has it */
     void *state;
     uint32_t epoch;
-    int64_t round; /* the last commit that was applied */
+    _Atomic int64_t round; /* the last commit that was applied, or is about to be; written under the mutex */
 };
 
 struct house {
@@ -67,14 +68,16 @@ void *house_take(struct house *house, int32_t shard, uint32_t epoch)
 
 void *house_take_behind(struct house *house, int32_t shard, uint32_t epoch, int64_t round)
 {
-    void *state = house_take(house, shard, epoch);
     struct room *room = &house->room[shard];
-    if (state && room->round >= round) {
+    if (atomic_load(&room->round) >= round)
+        return NULL; /* without the mutex: who was sooner may have the shard for a whole task already */
+    void *state = house_take(house, shard, epoch);
+    if (state && atomic_load(&room->round) >= round) {
         pthread_mutex_unlock(&room->mutex);
         return NULL;
     }
     if (state)
-        room->round = round;
+        atomic_store(&room->round, round);
     return state;
 }
 
@@ -90,7 +93,7 @@ void house_put(struct house *house, int32_t shard, uint32_t epoch, int64_t round
     empty(house, room);
     room->state = state;
     room->epoch = epoch;
-    room->round = round;
+    atomic_store(&room->round, round);
     pthread_mutex_unlock(&room->mutex);
 }
 

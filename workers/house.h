@@ -21,7 +21,8 @@ void house_destroy(struct house *house);
 
 /* Waits for the shard.  NULL: it is not there as of that epoch, and there is nothing to give back. */
 void *house_take(struct house *house, int32_t shard, uint32_t epoch);
-/* The same for a commit, which is applied to each shard once: NULL where another worker has done it too. */
+/* The same for a commit, which is applied to each shard once: NULL, without waiting, where another worker has
+ * done it too, or does it now. */
 void *house_take_behind(struct house *house, int32_t shard, uint32_t epoch, int64_t round);
 void house_give(struct house *house, int32_t shard);
 

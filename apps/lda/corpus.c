@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum {
-    TILE_BYTES = 2048 * 1024, /* counts of a tile's documents: the second cache and a half of it free */
+    TILE_BYTES = 2048 * 1024, /* counts of a tile's documents, about the second cache: larger ones cost more misses than visits save */
     TILE_DOCUMENTS = 65536,
     PAIR_MOST = 65535,
     SPREAD = 64,             /* bytes that an entry may bring while tiles are filled, of many at once */

@@ -6,7 +6,11 @@
 #include <string.h>
 
 enum {
-    TILE_BYTES = 2048 * 1024, /* counts of a tile's documents, about the second cache: larger ones cost more misses than visits save */
+    /* Counts of a tile's documents.  Lists: about the second cache, larger tiles cost more misses than visits
+     * save.  Rows: as many documents as a shard of a common corpus has, so that the first sweep, which gets
+     * further on larger tiles, is the same for any number of shards. */
+    TILE_ROWS = 640 * 1024,
+    TILE_LISTS = 2048 * 1024,
     TILE_DOCUMENTS = 65536,
     PAIR_MOST = 65535,
     SPREAD = 64,             /* bytes that an entry may bring while tiles are filled, of many at once */
@@ -260,7 +264,7 @@ static void deal_documents(struct cutting *cut, int64_t first, int64_t last, boo
     int64_t all = 0, cells = 0, tokens = 0, documents = 0;
     for (int64_t d = first; d < last; d++)
         all += is_wide(p, d) == wide ? room_of(p, d) : 0;
-    int64_t tiles = all / (TILE_BYTES / 4) + 1, share = all / tiles + 1;
+    int64_t tiles = all / ((p->rows ? TILE_ROWS : TILE_LISTS) / 4) + 1, share = all / tiles + 1;
     for (int64_t d = first; d < last; d++) {
         if (is_wide(p, d) != wide)
             continue;

@@ -218,22 +218,22 @@ static void check_joint(const struct lda_kernel *kernel, const struct layout *la
     small.visit.first = first;
     keep(&kept, &small);
     memset(drawn, 0, sizeof drawn);
-    enum { DRAWS = 3000 };
-    for (int i = 0; i < DRAWS; i++) {
+    const int draws = (int)scale_runs(3000);
+    for (int i = 0; i < draws; i++) {
         small.visit.item = (uint64_t)i;
         cr_assert_eq(kernel->exact(&small.visit), 0);
         drawn[topics * (int32_t)lda_small_z(&small, 0) + (int32_t)lda_small_z(&small, 1)]++;
         restore(&kept);
     }
-    double same[2] = { 1, 0 }, off = lda_chi_square(joint, drawn, topics * topics, DRAWS);
-    int64_t drawn_same[2] = { DRAWS, 0 };
+    double same[2] = { 1, 0 }, off = lda_chi_square(joint, drawn, topics * topics, draws);
+    int64_t drawn_same[2] = { draws, 0 };
     for (int32_t k = 0; k < topics; k++) { /* of many topics no pair is drawn often */
         same[1] += joint[topics * k + k];
         drawn_same[1] += drawn[topics * k + k];
     }
     same[0] -= same[1];
     drawn_same[0] -= drawn_same[1];
-    off = fmax(off, lda_chi_square(same, drawn_same, 2, DRAWS));
+    off = fmax(off, lda_chi_square(same, drawn_same, 2, draws));
     cr_assert_lt(off, 4, "%s, second in %d: %g standard deviations", say(kernel, layout, topics), other, off);
     kept_free(&kept);
     lda_small_fini(&small);
@@ -438,8 +438,9 @@ static void check_posterior(const struct lda_kernel *kernel, const struct layout
     for (int s = 0; s < TINY_STATES; s++)
         p[s] /= sum;
     memset(drawn, 0, sizeof drawn);
-    enum { DRAWS = 20000, THINNED = 8 };
-    for (int i = 0; i < DRAWS; i++) {
+    enum { THINNED = 8 };
+    const int draws = (int)scale_runs(20000);
+    for (int i = 0; i < draws; i++) {
         for (int j = 0; j < THINNED; j++) {
             cr_assert_eq(kernel->exact(&small.visit), 0);
             small.visit.item += TINY_TOKENS;
@@ -451,7 +452,7 @@ static void check_posterior(const struct lda_kernel *kernel, const struct layout
         cr_assert_lt(state, (uint32_t)TINY_STATES);
         drawn[state]++;
     }
-    double off = lda_chi_square(p, drawn, TINY_STATES, DRAWS);
+    double off = lda_chi_square(p, drawn, TINY_STATES, draws);
     cr_assert_lt(off, 4, "%s: %g standard deviations", say(kernel, layout, topics), off);
     lda_small_fini(&small);
 }

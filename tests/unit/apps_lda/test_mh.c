@@ -3,6 +3,7 @@
 #include "tests/support/lasso_drive.h"
 #include "tests/support/lda_visit.h"
 #include "tests/support/levels.h"
+#include "tests/support/scale.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -92,9 +93,10 @@ static void check_conditional(struct layout *layout)
     some_counts(&small, &layout->dice);
     conditional(&small, p);
     memset(drawn, 0, sizeof drawn);
-    enum { DRAWS = 3000, THINNED = 4 };
+    enum { THINNED = 4 };
+    const int draws = (int)scale_runs(3000);
     small.visit.steps = 12;
-    for (int i = 0; i < DRAWS; i++) {
+    for (int i = 0; i < draws; i++) {
         for (int j = 0; j < THINNED; j++, small.visit.item++) {
             cr_assert_eq(layout->kernel->mh(&small.visit), 0, "%s", layout->says);
             small.visit.first = false;
@@ -102,7 +104,7 @@ static void check_conditional(struct layout *layout)
         cr_assert_lt(lda_small_z(&small, 0), (uint32_t)options->topics, "%s", layout->says);
         drawn[lda_small_z(&small, 0)]++;
     }
-    double off = lda_chi_square(p, drawn, options->topics, DRAWS);
+    double off = lda_chi_square(p, drawn, options->topics, draws);
     cr_assert_lt(off, 4, "%s: %g standard deviations", layout->says, off);
     lda_small_fini(&small);
 }
@@ -170,8 +172,9 @@ static void check_posterior(struct layout *layout)
     for (int s = 0; s < TINY_STATES; s++)
         p[s] /= sum;
     memset(drawn, 0, sizeof drawn);
-    enum { DRAWS = 20000, THINNED = 8 };
-    for (int i = 0; i < DRAWS; i++) {
+    enum { THINNED = 8 };
+    const int draws = (int)scale_runs(20000);
+    for (int i = 0; i < draws; i++) {
         for (int j = 0; j < THINNED; j++) {
             cr_assert_eq(layout->kernel->mh(&small.visit), 0, "%s", layout->says);
             small.visit.item += TINY_TOKENS;
@@ -183,7 +186,7 @@ static void check_posterior(struct layout *layout)
         cr_assert_lt(state, (uint32_t)TINY_STATES);
         drawn[state]++;
     }
-    double off = lda_chi_square(p, drawn, TINY_STATES, DRAWS);
+    double off = lda_chi_square(p, drawn, TINY_STATES, draws);
     cr_assert_lt(off, 4, "%s: %g standard deviations", layout->says, off);
     lda_small_fini(&small);
 }

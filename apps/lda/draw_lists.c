@@ -204,10 +204,10 @@ INLINE reals gather(const float *x, whole index)
 
 /* q of the topics of slots i .. i + 15; not looked at where the count is 0.  Sixteen loads are faster than
  * a gather instruction (Zen 4: by a tenth of all that is done here).  Slots from `length` on hold what
- * they like, as long as they are the list's own; q has room for every topic of 16 bits. */
+ * they like: 64 bytes behind the last cell may be read, q has room for every topic of 16 bits. */
 INLINE reals list_q(const float *q, const struct list *list, const bool wide, int32_t i, whole topic)
 {
-    if (wide || i + SIXTEEN > list->room)
+    if (wide)
         return gather(q, topic);
     const uint32_t *s = (const uint32_t *)list->slots + i;
     return (reals){ q[s[0] >> 16],  q[s[1] >> 16],  q[s[2] >> 16],  q[s[3] >> 16],
@@ -261,33 +261,35 @@ INLINE void list_set(struct list *list, const bool wide, int32_t i, uint32_t k)
         ((uint32_t *)list->slots)[i] = k << 16 | 1;
 }
 
-INLINE void list_drop(struct list *list, const bool wide, int32_t i)
+/* Where slot i is empty the last takes its place; whether it is, is not to be foreseen: no branch. */
+INLINE void list_close(struct list *list, const bool wide, int32_t i, bool empty)
 {
-    int32_t last = --list->length;
+    int32_t from = empty ? list->length - 1 : i;
     if (wide)
-        ((uint64_t *)list->slots)[i] = ((uint64_t *)list->slots)[last];
+        ((uint64_t *)list->slots)[i] = ((uint64_t *)list->slots)[from];
     else
-        ((uint32_t *)list->slots)[i] = ((uint32_t *)list->slots)[last];
+        ((uint32_t *)list->slots)[i] = ((uint32_t *)list->slots)[from];
+    list->length -= empty;
 }
 
 /* A token moves from slot `old`, below 0: from nowhere, to topic k, in `slot` where that is known; 0, or
  * not 0 where a list would have to be longer than its room. */
 INLINE int list_move(struct list *list, const bool wide, int32_t old, int32_t slot, uint32_t k)
 {
+    slot = slot < 0 ? list_find(list, wide, k) : slot;
     if (slot == old && slot >= 0)
         return 0;
     bool empty = old >= 0 && list_less(list, wide, old);
-    if (slot < 0)
-        slot = list_find(list, wide, k);
-    if (slot >= 0) {
-        list_more(list, wide, slot);
-        if (empty && slot != old)
-            list_drop(list, wide, old);
+    if (slot < 0) {
+        if (!empty && list->length >= list->room)
+            return 1;
+        list_set(list, wide, empty ? old : list->length, k);
+        list->length += !empty;
         return 0;
     }
-    if (!empty && list->length >= list->room)
-        return 1;
-    list_set(list, wide, empty ? old : list->length++, k);
+    list_more(list, wide, slot);
+    if (old >= 0)
+        list_close(list, wide, old, empty);
     return 0;
 }
 

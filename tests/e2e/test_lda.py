@@ -45,7 +45,7 @@ class Answers(lda_jobs.Case):
 
     def test_alpha_of_each_topic_from_a_file(self):
         corpus = zipf(500, 300, TOKENS)
-        alphas = np.linspace(0.01, 3, 40)
+        alphas = np.concatenate((np.linspace(0.001, 0.002, 20), np.linspace(2, 4, 20)))
         np.save(self.path("alphas.npy"), alphas)
         for sampler in ("exact", "mh"):
             self.run_job(self.job(corpus, 40, 3, params={"alphas": self.path("alphas.npy"), "sampler": sampler}),

@@ -10,7 +10,7 @@
  * q is kept for all topics: beta r_k, and for those of the word in hand more.  The sums of the second and
  * third part follow the moves in double precision.
  */
-#include "draw.h"
+#include "lists.h"
 
 enum { BATCH = 32, AHEAD = 4, GROUP = 64 };
 
@@ -155,53 +155,6 @@ INLINE void change(const struct visit *visit, struct work *work, uint32_t k, int
 
 /* ---- the document ------------------------------------------------------------------------------------- */
 
-struct list {
-    void *slots; /* uint32_t; wide: uint64_t */
-    int32_t length, room;
-};
-
-/* Topics and counts of slots i .. i + 15, 0 and 0 from `length` on. */
-INLINE void list_load(const struct list *list, const bool wide, int32_t i, whole *topic, whole *count)
-{
-    int32_t left = list->length - i;
-    if (!wide) {
-        const uint32_t *slots = (const uint32_t *)list->slots + i;
-#ifdef __AVX512F__
-        __mmask16 here = (__mmask16)(left >= SIXTEEN ? 0xffff : (1u << left) - 1);
-        __m512i s = _mm512_maskz_loadu_epi32(here, slots);
-        *topic = (whole)_mm512_srli_epi32(s, 16);
-        *count = (whole)_mm512_and_epi32(s, _mm512_set1_epi32(0xffff));
-#else
-        uint32_t s[SIXTEEN] = { 0 };
-        words16 all;
-        memcpy(s, slots, 4 * (size_t)(left < SIXTEEN ? left : SIXTEEN));
-        memcpy(&all, s, sizeof all);
-        *topic = (whole)(all >> 16);
-        *count = (whole)(all & 0xffff);
-#endif
-        return;
-    }
-    int32_t t[SIXTEEN] = { 0 }, c[SIXTEEN] = { 0 };
-    const uint64_t *slots = (const uint64_t *)list->slots + i;
-    for (int32_t l = 0; l < SIXTEEN && l < left; l++) {
-        t[l] = (int32_t)(slots[l] >> 32);
-        c[l] = (int32_t)(uint32_t)slots[l];
-    }
-    memcpy(topic, t, sizeof t);
-    memcpy(count, c, sizeof c);
-}
-
-INLINE reals gather(const float *x, whole index)
-{
-#ifdef __AVX512F__
-    return (reals)_mm512_i32gather_ps((__m512i)index, x, 4);
-#else
-    return (reals){ x[index[0]], x[index[1]], x[index[2]],  x[index[3]],  x[index[4]],  x[index[5]],
-                    x[index[6]], x[index[7]], x[index[8]],  x[index[9]],  x[index[10]], x[index[11]],
-                    x[index[12]], x[index[13]], x[index[14]], x[index[15]] };
-#endif
-}
-
 /* q of the topics of slots i .. i + 15; not looked at where the count is 0.  Sixteen loads are faster than
  * a gather instruction (Zen 4: by a tenth of all that is done here).  Slots from `length` on hold what
  * they like: 64 bytes behind the last cell may be read, q has room for every topic of 16 bits. */
@@ -214,62 +167,6 @@ INLINE reals list_q(const float *q, const struct list *list, const bool wide, in
                     q[s[4] >> 16],  q[s[5] >> 16],  q[s[6] >> 16],  q[s[7] >> 16],
                     q[s[8] >> 16],  q[s[9] >> 16],  q[s[10] >> 16], q[s[11] >> 16],
                     q[s[12] >> 16], q[s[13] >> 16], q[s[14] >> 16], q[s[15] >> 16] };
-}
-
-/* Where the document has topic k; below 0: nowhere. */
-INLINE int32_t list_find(const struct list *list, const bool wide, uint32_t k)
-{
-    for (int32_t i = 0; i < list->length; i += SIXTEEN) {
-        whole topic, count;
-        list_load(list, wide, i, &topic, &count);
-        uint32_t here = zeros(topic - all_whole((int32_t)k));
-        if (list->length - i < SIXTEEN)
-            here &= (1u << (list->length - i)) - 1;
-        if (here)
-            return i + __builtin_ctz(here);
-    }
-    return -1;
-}
-
-INLINE uint32_t list_topic(const struct list *list, const bool wide, int32_t i)
-{
-    return wide ? (uint32_t)(((const uint64_t *)list->slots)[i] >> 32) : ((const uint32_t *)list->slots)[i] >> 16;
-}
-
-/* Slot i counts one more, or one less. */
-INLINE void list_more(struct list *list, const bool wide, int32_t i)
-{
-    if (wide)
-        ((uint64_t *)list->slots)[i]++;
-    else
-        ((uint32_t *)list->slots)[i]++;
-}
-
-/* Slot i counts one less; does it count none now? */
-INLINE bool list_less(struct list *list, const bool wide, int32_t i)
-{
-    if (wide)
-        return (uint32_t)--((uint64_t *)list->slots)[i] == 0;
-    return (--((uint32_t *)list->slots)[i] & 0xffff) == 0;
-}
-
-INLINE void list_set(struct list *list, const bool wide, int32_t i, uint32_t k)
-{
-    if (wide)
-        ((uint64_t *)list->slots)[i] = (uint64_t)k << 32 | 1;
-    else
-        ((uint32_t *)list->slots)[i] = k << 16 | 1;
-}
-
-/* Where slot i is empty the last takes its place; whether it is, is not to be foreseen: no branch. */
-INLINE void list_close(struct list *list, const bool wide, int32_t i, bool empty)
-{
-    int32_t from = empty ? list->length - 1 : i;
-    if (wide)
-        ((uint64_t *)list->slots)[i] = ((uint64_t *)list->slots)[from];
-    else
-        ((uint32_t *)list->slots)[i] = ((uint32_t *)list->slots)[from];
-    list->length -= empty;
 }
 
 /* A token moves from slot `old`, below 0: from nowhere, to topic k, in `slot` where that is known; 0, or
@@ -397,23 +294,6 @@ INLINE int draw_token(const struct visit *visit, struct work *work, struct list 
 }
 
 /* ---- the visit ---------------------------------------------------------------------------------------- */
-
-INLINE struct list list_of(const struct visit *visit, const bool wide, uint32_t document)
-{
-    const int64_t *at = visit->documents.at + document;
-    return (struct list){ .slots = visit->documents.cells + at[0],
-                          .length = visit->documents.length[document],
-                          .room = (int32_t)((at[1] - at[0]) >> wide) };
-}
-
-INLINE void prefetch_list(const struct visit *visit, uint32_t document)
-{
-    const uint32_t *slots = visit->documents.cells + visit->documents.at[document];
-    __builtin_prefetch(visit->documents.length + document, 1);
-    __builtin_prefetch(slots, 1);
-    __builtin_prefetch(slots + SIXTEEN, 1);
-    __builtin_prefetch(slots + 2 * SIXTEEN, 1);
-}
 
 INLINE int visit_lists(const struct visit *visit, const bool wide)
 {

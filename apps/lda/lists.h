@@ -116,17 +116,32 @@ INLINE void list_more(struct list *list, const bool wide, int32_t i)
         ((uint32_t *)list->slots)[i]++;
 }
 
-INLINE void list_less(struct list *list, const bool wide, int32_t i)
+/* Slot i counts one less; does it count none now? */
+INLINE bool list_less(struct list *list, const bool wide, int32_t i)
 {
-    if (wide) {
-        uint64_t *slots = list->slots;
-        if ((uint32_t)--slots[i] == 0)
-            slots[i] = slots[--list->length];
-    } else {
-        uint32_t *slots = list->slots;
-        if ((--slots[i] & 0xffff) == 0)
-            slots[i] = slots[--list->length];
-    }
+    if (wide)
+        return (uint32_t)--((uint64_t *)list->slots)[i] == 0;
+    return (--((uint32_t *)list->slots)[i] & 0xffff) == 0;
+}
+
+/* Slot i is topic k's, and counts one. */
+INLINE void list_set(struct list *list, const bool wide, int32_t i, uint32_t k)
+{
+    if (wide)
+        ((uint64_t *)list->slots)[i] = (uint64_t)k << 32 | 1;
+    else
+        ((uint32_t *)list->slots)[i] = k << 16 | 1;
+}
+
+/* Where slot i is empty the last takes its place; whether it is, is not to be foreseen: no branch. */
+INLINE void list_close(struct list *list, const bool wide, int32_t i, bool empty)
+{
+    int32_t from = empty ? list->length - 1 : i;
+    if (wide)
+        ((uint64_t *)list->slots)[i] = ((uint64_t *)list->slots)[from];
+    else
+        ((uint32_t *)list->slots)[i] = ((uint32_t *)list->slots)[from];
+    list->length -= empty;
 }
 
 INLINE int list_add(struct list *list, const bool wide, uint32_t k)
@@ -138,10 +153,7 @@ INLINE int list_add(struct list *list, const bool wide, uint32_t k)
     }
     if (list->length >= list->room)
         return 1;
-    if (wide)
-        ((uint64_t *)list->slots)[list->length++] = (uint64_t)k << 32 | 1;
-    else
-        ((uint32_t *)list->slots)[list->length++] = k << 16 | 1;
+    list_set(list, wide, list->length++, k);
     return 0;
 }
 

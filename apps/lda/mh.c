@@ -308,7 +308,7 @@ INLINE int visit_token(struct word *word, struct list *list, size_t i, float a, 
     word_list(word, topic);
     if (old != NONE) {
         visit->total[old]--;
-        list_less(list, wide, slot);
+        list_close(list, wide, slot, list_less(list, wide, slot));
     }
     visit->inverse[topic] = inverse_of(visit, ++visit->total[topic]);
     topic_put(visit, wide, i, topic);

@@ -18,13 +18,38 @@
 #ifndef LDA_COUNTS_H
 #define LDA_COUNTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 struct counts {
     const int64_t *at; /* [owners + 1] where each begins, in cells */
     int32_t *length;   /* [owners] slots of a list; of a row unused */
     uint32_t *cells;   /* aligned to 64 bytes */
 };
+
+/* Slot i of a list that begins at `cells`. */
+static inline void slot_get(const uint32_t *cells, int64_t i, bool wide, uint32_t *topic, uint32_t *count)
+{
+    uint64_t slot;
+    if (wide) {
+        memcpy(&slot, cells + 2 * i, sizeof slot);
+        *topic = (uint32_t)(slot >> 32);
+        *count = (uint32_t)slot;
+    } else {
+        *topic = cells[i] >> 16;
+        *count = cells[i] & 0xffff;
+    }
+}
+
+static inline void slot_set(uint32_t *cells, int64_t i, bool wide, uint32_t topic, uint32_t count)
+{
+    uint64_t slot = (uint64_t)topic << 32 | count;
+    if (wide)
+        memcpy(cells + 2 * i, &slot, sizeof slot);
+    else
+        cells[i] = topic << 16 | count;
+}
 
 /* A word occurs in a document of the tile.  More than 65,535 times: several pairs, one behind the other. */
 struct pair {

@@ -47,29 +47,6 @@ INLINE void prefetch_owner(const struct visit *visit, int32_t i)
         __builtin_prefetch(owner.length, 1);
 }
 
-INLINE void slot_get(const struct visit *visit, const uint32_t *cells, int32_t i, uint32_t *topic,
-                     uint32_t *count)
-{
-    uint64_t wide;
-    if (visit->wide_words) {
-        memcpy(&wide, cells + 2 * i, sizeof wide);
-        *topic = (uint32_t)(wide >> 32);
-        *count = (uint32_t)wide;
-    } else {
-        *topic = cells[i] >> 16;
-        *count = cells[i] & 0xffff;
-    }
-}
-
-INLINE void slot_set(const struct visit *visit, uint32_t *cells, int32_t i, uint32_t topic, uint32_t count)
-{
-    uint64_t wide = (uint64_t)topic << 32 | count;
-    if (visit->wide_words)
-        memcpy(cells + 2 * i, &wide, sizeof wide);
-    else
-        cells[i] = topic << 16 | count;
-}
-
 /* A word's counts as a row: its own, or `spare`, which is all zeros, with the list poured out. */
 INLINE uint32_t *row_open(const struct visit *visit, const struct owner *owner, uint32_t *spare)
 {
@@ -77,7 +54,7 @@ INLINE uint32_t *row_open(const struct visit *visit, const struct owner *owner, 
         return owner->cells;
     for (int32_t i = 0; i < *owner->length; i++) {
         uint32_t topic, count;
-        slot_get(visit, owner->cells, i, &topic, &count);
+        slot_get(owner->cells, i, visit->wide_words, &topic, &count);
         if (topic < (uint32_t)visit->topics)
             spare[topic] = count;
     }

@@ -83,7 +83,7 @@ static void word_open(const struct visit *visit, const struct owner *owner, stru
     for (int32_t i = 0; i < steps; i++) {
         uint32_t k = (uint32_t)i, count;
         if (!owner->row)
-            slot_get(visit, owner->cells, i, &k, &count);
+            slot_get(owner->cells, i, visit->wide_words, &k, &count);
         if (k >= (uint32_t)visit->topics || work->row[k] == 0 || work->place[k] != 0)
             continue;
         work->topic[work->many] = k;
@@ -104,7 +104,7 @@ static int word_close(const struct visit *visit, const struct owner *owner, stru
         work->q[k] = visit->beta * visit->inverse[k];
         work->place[k] = 0;
         if (!owner->row) {
-            slot_set(visit, owner->cells, i, k, work->row[k]);
+            slot_set(owner->cells, i, visit->wide_words, k, work->row[k]);
             work->row[k] = 0;
         }
     }

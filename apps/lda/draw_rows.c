@@ -260,7 +260,7 @@ INLINE int row_close(const struct visit *visit, const struct owner *owner, uint3
 #endif
         for (; here != 0; here &= here - 1) {
             int32_t k = SIXTEEN * v + __builtin_ctz(here);
-            slot_set(visit, owner->cells, length++, (uint32_t)k, row[k]);
+            slot_set(owner->cells, length++, visit->wide_words, (uint32_t)k, row[k]);
         }
         *at = (words16){ 0 };
     }

@@ -118,11 +118,9 @@ static int count_list(struct table *t, const uint32_t *cell, int32_t length, boo
 {
     int code = RONDO_OK;
     for (int32_t i = 0; i < length && !code; i++) {
-        uint64_t slot = cell[i];
-        if (wide)
-            memcpy(&slot, cell + 2 * (size_t)i, sizeof slot);
-        code = wide ? count(t, (uint32_t)(slot >> 32), slot & 0xffffffff)
-                    : count(t, (uint32_t)(slot >> 16), slot & 0xffff);
+        uint32_t topic, times;
+        slot_get(cell, i, wide, &topic, &times);
+        code = count(t, topic, times);
     }
     return code;
 }

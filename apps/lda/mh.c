@@ -88,7 +88,7 @@ INLINE int word_read(struct word *word, const struct owner *owner)
     for (int32_t i = 0; i < steps; i++) {
         uint32_t topic = (uint32_t)i, count = owner->cells[i];
         if (!owner->row)
-            slot_get(visit, owner->cells, i, &topic, &count);
+            slot_get(owner->cells, i, visit->wide_words, &topic, &count);
         if (!owner->row && (topic >= (uint32_t)visit->topics || count == 0 || word->count[topic] != 0))
             return -1;
         word->topic[n] = topic;
@@ -111,7 +111,7 @@ INLINE int word_write(struct word *word, const struct owner *owner)
         } else if (count > 0) {
             if (n >= owner->room || (!visit->wide_words && count > UINT16_MAX))
                 return -1;
-            slot_set(visit, owner->cells, n++, topic, count);
+            slot_set(owner->cells, n++, visit->wide_words, topic, count);
         }
     }
     if (!owner->row)

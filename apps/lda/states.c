@@ -91,11 +91,10 @@ static bool list_fits(const struct form *form, const uint32_t *cells, int32_t le
 {
     uint64_t tokens = 0;
     for (int32_t i = 0; i < length; i++) {
-        uint64_t slot = 0;
-        memcpy(&slot, cells + (form->wide ? 2 * (int64_t)i : i), form->wide ? 8 : 4);
-        uint64_t topic = form->wide ? slot >> 32 : slot >> 16, count = slot & (form->wide ? UINT32_MAX : UINT16_MAX);
+        uint32_t topic, count;
+        slot_get(cells, i, form->wide, &topic, &count);
         tokens += count;
-        if (topic >= (uint64_t)form->topics || !count)
+        if (topic >= (uint32_t)form->topics || !count)
             return false;
     }
     return tokens <= (form->wide ? INT32_MAX : LDA_NARROW_MOST);
@@ -379,10 +378,10 @@ static void sort_topics(int32_t *topic, int32_t *count, int32_t length)
 static int32_t list(const uint32_t *cells, int32_t length, bool wide, int32_t *topic, int32_t *count)
 {
     for (int32_t i = 0; i < length; i++) {
-        uint64_t slot = 0;
-        memcpy(&slot, cells + (wide ? 2 * (int64_t)i : i), wide ? 8 : 4);
-        topic[i] = (int32_t)(wide ? slot >> 32 : slot >> 16);
-        count[i] = (int32_t)(wide ? slot & UINT32_MAX : slot & UINT16_MAX);
+        uint32_t k, n;
+        slot_get(cells, i, wide, &k, &n);
+        topic[i] = (int32_t)k;
+        count[i] = (int32_t)n;
     }
     sort_topics(topic, count, length);
     return length;

@@ -336,3 +336,67 @@ double lda_chi_square(const double *p, const int64_t *drawn, int64_t cells, int6
     double f = (double)free, spread = 2 / (9 * f);
     return (cbrt(sum / f) - (1 - spread)) / sqrt(spread);
 }
+
+/* ---- the posterior ------------------------------------------------------------------------------------ */
+
+/* Up to a constant, the probability of the topics given the words. */
+static double tiny_joint(uint32_t state, const struct lda_options *options)
+{
+    int document[LDA_TINY][2] = { { 0 } }, word[LDA_TINY][2] = { { 0 } }, total[2] = { 0 };
+    for (int i = 0, t = 0; i < options->count; i++)
+        for (int c = 0; c < options->entries[i].count; c++, t++) {
+            int k = state >> t & 1;
+            document[options->entries[i].document][k]++;
+            word[options->entries[i].word][k]++;
+            total[k]++;
+        }
+    double log = 0, beta = (double)options->beta;
+    for (int k = 0; k < 2; k++) {
+        for (int64_t d = 0; d < options->documents; d++)
+            log += lgamma((double)options->alpha[k] + document[d][k]);
+        for (int64_t w = 0; w < options->words; w++)
+            log += lgamma(beta + word[w][k]);
+        log -= lgamma((double)options->words * beta + total[k]);
+    }
+    return exp(log);
+}
+
+static uint32_t tiny_state(const struct lda_small *small)
+{
+    uint32_t state = 0;
+    for (int64_t t = 0; t < small->tokens; t++)
+        state |= lda_small_z(small, t) << t;
+    return state;
+}
+
+double lda_tiny_off(const struct lda_options *options, int (*sampler)(const struct visit *), int32_t steps,
+                    int draws)
+{
+    static double p[1 << LDA_TINY];
+    static int64_t drawn[1 << LDA_TINY];
+    enum { THINNED = 8 };
+    struct lda_small small;
+    lda_small_init(&small, options);
+    uint32_t states = 1u << small.tokens;
+    small.visit.steps = steps;
+    double sum = 0;
+    for (uint32_t s = 0; s < states; s++) {
+        sum += p[s] = tiny_joint(s, options);
+        drawn[s] = 0;
+    }
+    for (uint32_t s = 0; s < states; s++)
+        p[s] /= sum;
+    bool good = true;
+    for (int i = 0; i < draws && good; i++) {
+        for (int j = 0; j < THINNED && good; j++) {
+            good = sampler(&small.visit) == 0;
+            small.visit.item += (uint64_t)small.tokens;
+            small.visit.first = false;
+        }
+        uint32_t state = tiny_state(&small);
+        good = good && state < states; /* a third topic is none */
+        drawn[good ? state : 0]++;
+    }
+    lda_small_fini(&small);
+    return good ? lda_chi_square(p, drawn, states, draws) : -1;
+}

@@ -63,4 +63,11 @@ const char *lda_small_wrong(const struct lda_small *small);
  * Hilferty's cube root).  Something drawn where p = 0: 1000. */
 double lda_chi_square(const double *p, const int64_t *drawn, int64_t cells, int64_t draws);
 
+/* A chain of `draws` states, every eighth sweep one, against the posterior of all states by enumeration, in
+ * deviations of lda_chi_square: for 2 topics and entries of LDA_TINY tokens at the most, in the order of z.  The
+ * sampler must succeed; -1: it did not.  Probabilities are Griffiths and Steyvers', (2) and (3). */
+enum { LDA_TINY = 12 };
+double lda_tiny_off(const struct lda_options *options, int (*sampler)(const struct visit *), int32_t steps,
+                    int draws);
+
 #endif

@@ -274,6 +274,31 @@ static inline void corpus_truth(const struct corpus *corpus, const int32_t *time
         theta[k] = (double)t[k];
 }
 
+/* Perplexity by completion of documents of which `words` of the corpus's words are known, times [documents x
+ * corpus->words], as heldout.h defines it. */
+static inline double corpus_perplexity(const struct corpus *corpus, const int32_t *times, int64_t documents,
+                                       int64_t words)
+{
+    double sum = 0, tokens = 0;
+    for (int64_t d = 0; d < documents; d++) {
+        int32_t half[2][WORDS_MOST] = { { 0 } };
+        double theta[TOPICS_MOST];
+        int token = 0;
+        for (int64_t w = 0; w < words; w++)
+            for (int32_t t = 0; t < times[d * corpus->words + w]; t++)
+                half[token++ % 2][w]++;
+        corpus_truth(corpus, half[0], theta);
+        for (int64_t w = 0; w < words; w++) {
+            double p = 0;
+            for (int32_t k = 0; k < corpus->topics; k++)
+                p += theta[k] * corpus_phi(corpus, k, w);
+            sum += half[1][w] * log(p);
+            tokens += half[1][w];
+        }
+    }
+    return exp(-sum / tokens);
+}
+
 /* L(theta) of fold.h. */
 static inline double corpus_level(const struct corpus *corpus, const int32_t *times, const double *theta)
 {

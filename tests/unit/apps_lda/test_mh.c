@@ -123,72 +123,22 @@ Test(mh, draws_from_the_conditional_of_many_topics)
 
 /* ---- the posterior ------------------------------------------------------------------------------------ */
 
-enum { TINY_TOKENS = 11, TINY_STATES = 1 << TINY_TOKENS };
-
 /* Document 0 before the others: words 0 and 1 are visited twice, each time with a rest elsewhere. */
 static const struct lda_entry TINY[] = { { 0, 0, 2 }, { 1, 0, 1 }, { 0, 1, 1 }, { 0, 2, 1 }, { 1, 2, 2 },
                                          { 2, 1, 2 }, { 3, 1, 1 }, { 3, 2, 1 } };
 enum { TINY_ENTRIES = sizeof TINY / sizeof *TINY };
 
-/* Up to a constant, the probability of the topics given the words: Griffiths and Steyvers, (2) and (3). */
-static double tiny_joint(uint32_t state, const float *alpha, double beta)
-{
-    int document[3][2] = { 0 }, word[4][2] = { 0 }, total[2] = { 0 };
-    for (int i = 0, t = 0; i < TINY_ENTRIES; i++)
-        for (int c = 0; c < TINY[i].count; c++, t++) {
-            int k = state >> t & 1;
-            document[TINY[i].document][k]++;
-            word[TINY[i].word][k]++;
-            total[k]++;
-        }
-    double log = 0;
-    for (int k = 0; k < 2; k++) {
-        for (int d = 0; d < 3; d++)
-            log += lgamma((double)alpha[k] + document[d][k]);
-        for (int w = 0; w < 4; w++)
-            log += lgamma(beta + word[w][k]);
-        log -= lgamma(4 * beta + total[k]);
-    }
-    return exp(log);
-}
-
 /* One proposal a token: what is kept is kept by each step alone. */
 static void check_posterior(struct layout *layout)
 {
-    static double p[TINY_STATES];
-    static int64_t drawn[TINY_STATES];
     struct lda_options *options = &layout->options;
     if (options->wide != options->wide_words)
         return;
     options->entries = TINY;
     options->count = TINY_ENTRIES;
-    struct lda_small small;
-    lda_small_init(&small, options);
-    cr_assert_eq(small.tokens, TINY_TOKENS);
-    small.visit.steps = 1;
-    double sum = 0;
-    for (uint32_t s = 0; s < TINY_STATES; s++)
-        sum += p[s] = tiny_joint(s, options->alpha, (double)options->beta);
-    for (int s = 0; s < TINY_STATES; s++)
-        p[s] /= sum;
-    memset(drawn, 0, sizeof drawn);
-    enum { THINNED = 8 };
-    const int draws = (int)scale_runs(20000);
-    for (int i = 0; i < draws; i++) {
-        for (int j = 0; j < THINNED; j++) {
-            cr_assert_eq(layout->kernel->mh(&small.visit), 0, "%s", layout->says);
-            small.visit.item += TINY_TOKENS;
-            small.visit.first = false;
-        }
-        uint32_t state = 0;
-        for (int t = 0; t < TINY_TOKENS; t++)
-            state |= lda_small_z(&small, t) << t;
-        cr_assert_lt(state, (uint32_t)TINY_STATES);
-        drawn[state]++;
-    }
-    double off = lda_chi_square(p, drawn, TINY_STATES, draws);
+    double off = lda_tiny_off(options, layout->kernel->mh, 1, (int)scale_runs(20000));
+    cr_assert_neq(off, -1, "%s", layout->says);
     cr_assert(off < 4 || !scale_whole(), "%s: %g standard deviations", layout->says, off);
-    lda_small_fini(&small);
 }
 
 Test(mh, has_the_enumerated_posterior)

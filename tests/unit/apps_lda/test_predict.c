@@ -68,28 +68,6 @@ static int predict(struct corpus *corpus, struct rondo_model *model, const struc
     return lda_predict(&corpus->host, &what, report, err);
 }
 
-static double perplexity(const struct corpus *corpus, int64_t words)
-{
-    double sum = 0, tokens = 0;
-    for (int64_t d = 0; d < D; d++) {
-        int32_t half[2][V] = { { 0 } };
-        double theta[K];
-        int token = 0;
-        for (int64_t w = 0; w < words; w++)
-            for (int32_t t = 0; t < corpus->times[d * V + w]; t++)
-                half[token++ % 2][w]++;
-        corpus_truth(corpus, half[0], theta);
-        for (int64_t w = 0; w < words; w++) {
-            double p = 0;
-            for (int k = 0; k < K; k++)
-                p += theta[k] * corpus_phi(corpus, k, w);
-            sum += half[1][w] * log(p);
-            tokens += half[1][w];
-        }
-    }
-    return exp(-sum / tokens);
-}
-
 Test(predict, each_document_has_its_topics)
 {
     struct corpus corpus;
@@ -112,7 +90,7 @@ Test(predict, each_document_has_its_topics)
     cr_expect_str_eq(report.metric[1].name, "tokens");
     cr_expect_eq(report.metric[1].value, (double)corpus.problem.tokens);
     cr_expect_str_eq(report.metric[2].name, "perplexity");
-    cr_expect_float_eq(report.metric[2].value / perplexity(&corpus, V), 1, 1e-6, "%.9g", report.metric[2].value);
+    cr_expect_float_eq(report.metric[2].value / corpus_perplexity(&corpus, corpus.times, D, V), 1, 1e-6, "%.9g", report.metric[2].value);
     corpus_fini(&corpus);
 }
 
@@ -198,7 +176,7 @@ Test(predict, other_columns_are_for_open_rows_alone)
     data.cols = V - 3;
     refused(&corpus, &model, &data, false, "new.txt", "has 34 words, the model has 37");
     cr_assert_eq(predict(&corpus, &model, &data, true, &report, NULL), RONDO_OK);
-    cr_expect_float_eq(report.metric[2].value / perplexity(&corpus, V - 3), 1, 1e-6, "%.9g", report.metric[2].value);
+    cr_expect_float_eq(report.metric[2].value / corpus_perplexity(&corpus, corpus.times, D, V - 3), 1, 1e-6, "%.9g", report.metric[2].value);
     data.cols = V;
     model.counts.rows = V - 2;
     model.counts.nnz = 0;

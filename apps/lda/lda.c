@@ -135,17 +135,6 @@ static int check_words(struct problem *p, int64_t words, struct rondo_error *err
                            (long long)p->vocabulary->count, (long long)words);
 }
 
-/* Small tasks are not worth a message, and then there are fewer than the spec's blocks. */
-static void say_parts(const struct problem *p)
-{
-    const struct rondo_host *host = p->host;
-    const int64_t asked = host->integer(p->job, "schedule.blocks"), workers = host->integer(p->job, "workers.count");
-    char line[128];
-    snprintf(line, sizeof line, "at most %" PRId32 " %s at once", p->parts, p->parts == 1 ? "worker works" : "workers work");
-    if (p->parts < asked || p->parts < workers)
-        host->say(p->job, line);
-}
-
 static int read_data(struct problem *p, struct rondo_error *err)
 {
     const struct rondo_matrix *docs = p->host->matrix(p->job, "docs");
@@ -156,8 +145,6 @@ static int read_data(struct problem *p, struct rondo_error *err)
     if (!code)
         code = lda_cut(p, docs, p->host->integer(p->job, "schedule.blocks"), err);
     p->host->release(p->job, "docs");
-    if (!code)
-        say_parts(p);
     if (!code && (code = histogram_lengths(p, &p->lengths)))
         rondo_error_set(err, code, NULL, NULL, "no memory for the corpus");
     return code;

@@ -153,7 +153,7 @@ class Made(support.Case, Refusing):
             np.testing.assert_array_equal(square[k].nonzero(), [[k] * 10, range(10)])
             np.testing.assert_array_equal(square[10 + k].nonzero(), [range(10), [k] * 10])
         self.assertEqual((spec["app"], spec["params"], sorted(spec["data"])),
-                         ("lda", {"topics": 20, "alpha": 0.2}, ["docs", "vocab"]))
+                         ("lda", {"topics": 20, "alpha": 0.2, "start": "random"}, ["docs", "vocab"]))
         self.assertAlmostEqual(x.sum() / 500, 100, delta=4 * np.sqrt(100 / 500))
 
     def test_zipf_falls_as_the_rank(self):

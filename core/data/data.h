@@ -12,6 +12,8 @@
  *   NumPy (.npy)                   <f4 <f8, whole numbers, C or Fortran order, one or two dimensions;
  *                                  matrices of <f8 in Fortran order are mapped where large and plain
  *   UCI bag of words (docword.*)   three lines D, W, NNZ, then "document word count" from 1: counts
+ *   ratings (asked for)            "user item rating [time]" by blanks, commas, semicolons or "::", perhaps a
+ *                                  header; where options.ratings alone: nothing else tells them from svmlight
  *   PLINK 1 (.bed .bim .fam)       genotypes by variants; mapped, never compressed
  *   tables (FID IID value ...)     phenotypes, matched to a .fam: options.people
  */
@@ -21,7 +23,7 @@
 #include <rondo/err.h>
 #include <rondo/matrix.h>
 
-enum data_format { DATA_UNKNOWN, DATA_SVMLIGHT, DATA_MTX, DATA_NPY, DATA_BED, DATA_TABLE, DATA_DOCWORD };
+enum data_format { DATA_UNKNOWN, DATA_SVMLIGHT, DATA_MTX, DATA_NPY, DATA_BED, DATA_TABLE, DATA_DOCWORD, DATA_RATINGS };
 
 /* A .fam's phenotypes: missing ones are refused; they are not looked at; they are the labels where
  * none is missing. */
@@ -36,6 +38,11 @@ struct data_options {
     const char *people; /* a .bed: a table's rows come in the order of its .fam; NULL: no tables */
     const char *column; /* the table's column that is wanted, of a matrix those, "age,sex"; NULL: it has one, or
                          * all are */
+    bool ratings;     /* lines of user, item, rating and perhaps time: users by items, sparse, of two equal cells the
+                       * latest, else the last line */
+    bool pairs;       /* with ratings: every line for itself, in the file's order; dense, [lines x 3] of the numbers
+                       * of user and item and the rating, or [lines x 2] where the first line has none */
+    const struct rondo_ids *known; /* with ratings: ids that have these numbers already; NULL: none */
     int64_t resident; /* bytes of a mapped file that may be resident; 0: all */
 };
 
@@ -48,6 +55,9 @@ struct data_info {
     bool mapped;             /* the matrix is pages of the file itself */
     bool labels;             /* the file bears y (svmlight, .fam) */
     size_t bytes;            /* of the matrix once loaded */
+    int64_t lines, replaced; /* ratings, once loaded: lines that are ratings; those that another of the same cell
+                              * took the place of */
+    bool header, times;      /* ratings: the first line is a header; there is a column of times */
     int64_t unsorted, summed; /* docword, once loaded: entries whose document comes before that of the one
                                * before; entries that were added to another of their document and word */
 };
@@ -56,7 +66,8 @@ struct data_set {
     struct data_info info;
     struct rondo_matrix x;
     struct rondo_matrix labels; /* rows x 1 where info.labels; else rows = 0 */
-    uint64_t digest;            /* of both: digest.h; 0: nobody has asked */
+    struct rondo_ids *ids;      /* ratings: who they are; else NULL */
+    uint64_t digest;            /* of all: digest.h; 0: nobody has asked */
     /* Both lie in it: shelf.h; of a data file x alone.  NULL: in memory of their own. */
     struct mapping *map;
 };

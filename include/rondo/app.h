@@ -72,6 +72,8 @@ enum rondo_role_kind {
     RONDO_ROLE_PACKED, /* a matrix that may also come as packed genotypes (matrix.h) */
     RONDO_ROLE_COUNTS, /* a sparse matrix of whole numbers from 0 to 2147483647: documents by words */
     RONDO_ROLE_WORDS,  /* a text, one word a line; not a matrix: host->words has it */
+    RONDO_ROLE_RATINGS, /* a sparse matrix, users by items, of lines `user item rating [time]` with ids of any
+                         * kind: host->ids has them */
 };
 
 /* A data file that a job of this app names under /data. */
@@ -82,6 +84,7 @@ struct rondo_role {
     bool required;
     const char *labels_of; /* this vector may come with that matrix's file (svmlight, .fam); a matrix: its rows
                             * are that one's, and a table of FID, IID and values is brought into their order;
+                            * ratings: users and items have that one's numbers, those it has not come behind;
                             * NULL: neither */
     const char *help;
 };
@@ -221,6 +224,9 @@ struct rondo_predict {
                                         app's roles may be */
     const char *data_name;           /* its file, for errors */
     const double *y;                 /* [data->rows] what is true of them; NULL: not known */
+    const struct rondo_ids *ids;     /* of an app of ratings (model_ids): who is in data, which is then dense, a row
+                                      * for each of the file's lines in their order: the numbers of user and item,
+                                      * and where lines have ratings the rating; else NULL */
 };
 
 /* ---- upcalls ------------------------------------------------------------------------------ */
@@ -320,6 +326,15 @@ struct rondo_host {
     /* A shard's state as of the last commit, in conclude and save of an app whose layout is with_shards; else
      * NULL. */
     const void *(*shard)(const struct rondo_head_link *link, int32_t index);
+
+    /* Who the rows and columns of a role of ratings are; NULL where the job names none.  They live as long as
+     * the job's data, also where the matrix was released. */
+    const struct rondo_ids *(*ids)(const struct rondo_job *job, const char *role);
+
+    /* In predict, before the first put: column `column` of what is put holds numbers of these words, which take
+     * their place where the file is a text.  Borrowed until predict returns. */
+    int (*put_words)(struct rondo_model *model, int64_t column, const struct rondo_words *words,
+                     struct rondo_error *err);
 };
 
 /* ---- the app ------------------------------------------------------------------------------- */
@@ -428,6 +443,10 @@ struct rondo_app {
      * likelihood, a held-out error).  A job that goes on later goes on from the commit, as if this had not
      * been called.  NULL: nothing. */
     int (*conclude)(void *head, struct rondo_head_link *link, struct rondo_error *err);
+
+    /* Of an app of ratings: the two files of its model that say who the rows of users and of items are, one id a
+     * line, by which the data of predict are numbered.  NULL: no such app. */
+    const char *const *model_ids;
 };
 
 /* ---- a plug-in ------------------------------------------------------------------------------ */

@@ -54,6 +54,15 @@ struct rondo_words {
     const char *const *word; /* [count], each ends with NUL; never empty, bytes as they stand in the file */
 };
 
+/* Who the rows and columns of ratings are.  Numbers go by first appearance in the file, behind those of the
+ * ids that were known before. */
+struct rondo_ids {
+    struct rondo_words user, item;     /* of row i, of column j; bytes as they stand in the file */
+    int64_t known_users, known_items;  /* those that came with other ratings (app.h, labels_of) or a model; 0
+                                        * where there are none */
+    int64_t negative_line;             /* the first line of the file whose rating is below 0; 0: none */
+};
+
 /* The code of row i in a packed column. */
 static inline enum rondo_genotype rondo_genotype_at(const uint8_t *column, int64_t i)
 {

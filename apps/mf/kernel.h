@@ -1,0 +1,74 @@
+/* kernel.h - stochastic gradient descent over one tile of the grid: the inner loop, once for each instruction
+ * set.
+ *
+ * Place:   apps/mf, private to it; kernel_sgd.c implements it (compiled once a level), sgd.c calls it.
+ * Threads: a call owns the rows and the columns of its tile.
+ * Memory:  borrowed.
+ *
+ * A tile's ratings come in runs: one row's, then the next row's.  A row is a user's or an item's, of whichever
+ * side has more (the longer side), and stays in registers over its run; columns are of the other side, few
+ * enough to stay in the second cache.  At each rating, with e = r - s,
+ *
+ *     p += eta_p (e q - lambda p)      q += eta_q (e p - lambda q)      b += eta_b (e - lambda b)
+ *
+ * eta is the row's own: the rate over the root of the mean square of its gradients so far (AdaGrad, Duchi, Hazan,
+ * Singer, JMLR 2011, one number a row: Chin, Zhuang, Juan, Lin, PAKDD 2015).
+ */
+#ifndef MF_KERNEL_H
+#define MF_KERNEL_H
+
+#include <rondo/types.h>
+
+struct entry {
+    int32_t col;
+    float value;
+};
+
+struct run {
+    int32_t row;
+    int32_t count; /* entries, at least 1 */
+};
+
+struct tile {
+    int64_t runs, entries;
+    const struct run *run;     /* [runs] */
+    const struct entry *entry; /* [entries] run by run */
+};
+
+/* What goes with a row beside its numbers, one load. */
+struct pace {
+    float slow, fast;  /* sums of squared gradients, means over the coordinates of each kind */
+    float bias, bias_sum;
+};
+
+/* A side's rows, or a part of them. */
+struct side {
+    float *row;         /* [n x stride], aligned to 64 bytes; behind rank zeros, which stay zeros */
+    struct pace *pace;  /* [n] */
+};
+
+struct sgd_rule {
+    int32_t rank, stride; /* stride: rank up to a multiple of 16 */
+    float rate, lambda;
+    float mean;           /* mu; 0 without biases */
+    bool biases, nonnegative;
+    bool first;           /* the job's first epoch */
+};
+
+struct sgd_kernel {
+    const char *isa;
+    /* Visits every rating once, in order; returns the sum of e^2 before each step: not finite or huge where it
+     * diverges, and then the rows are worth nothing. */
+    double (*visit)(const struct sgd_rule *rule, const struct tile *tile, const struct side *rows,
+                    const struct side *cols);
+    /* The sum of e^2, nothing changes. */
+    double (*squares)(const struct sgd_rule *rule, const struct tile *tile, const struct side *rows,
+                      const struct side *cols);
+    /* sum_i weight_i |row_i|^2, the bias with it; weight [count]. */
+    double (*norms)(const struct sgd_rule *rule, const struct side *side, const float *weight, int64_t count);
+};
+
+/* "x86-64-v2", "-v3" or "-v4". */
+const struct sgd_kernel *sgd_kernel_for(const char *isa);
+
+#endif

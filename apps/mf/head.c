@@ -115,9 +115,9 @@ int mf_conclude(void *state, struct rondo_head_link *link, struct rondo_error *e
     int code = collect(head, link, &factors);
     if (!code)
         code = p->solver->measure ? p->solver->measure(head, link, &head->figures)
-                                  : RONDO_OK;
+                                  : evaluate_train(p, &factors, &head->figures);
     if (!code && p->test.count)
-        code = RONDO_OK;
+        code = evaluate_test(p, &factors, &head->figures);
     factors_free(p->host, &factors);
     return code ? fail(err, code) : RONDO_OK;
 }

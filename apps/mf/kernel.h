@@ -9,7 +9,7 @@
  * side has more (the longer side), and stays in registers over its run; columns are of the other side, few
  * enough to stay in the second cache.  At each rating, with e = r - s,
  *
- *     p += eta_p (e q - lambda p)      q += eta_q (e p - lambda q)      b += eta_b (e - lambda b)
+ *     p += eta_p (e q - lambda p)      q += eta_q (e p - lambda q)      b += eta_b (e - lambda_bias b)
  *
  * eta is the row's own: the rate over the root of the mean square of its gradients so far (AdaGrad, Duchi, Hazan,
  * Singer, JMLR 2011, one number a row: Chin, Zhuang, Juan, Lin, PAKDD 2015).
@@ -49,10 +49,9 @@ struct side {
 
 struct sgd_rule {
     int32_t rank, stride; /* stride: rank up to a multiple of 16 */
-    float rate, lambda;
+    float rate, lambda, lambda_bias;
     float mean;           /* mu; 0 without biases */
     bool biases, nonnegative;
-    bool first;           /* the job's first epoch */
 };
 
 struct sgd_kernel {
@@ -64,8 +63,8 @@ struct sgd_kernel {
     /* The sum of e^2, nothing changes. */
     double (*squares)(const struct sgd_rule *rule, const struct tile *tile, const struct side *rows,
                       const struct side *cols);
-    /* sum_i weight_i |row_i|^2, the bias with it; weight [count]. */
-    double (*norms)(const struct sgd_rule *rule, const struct side *side, const float *weight, int64_t count);
+    /* sum_i weight_i (lambda |row_i|^2 + lambda_bias b_i^2); weight [count]. */
+    double (*penalty)(const struct sgd_rule *rule, const struct side *side, const float *weight, int64_t count);
 };
 
 /* "x86-64-v2", "-v3" or "-v4". */

@@ -56,7 +56,7 @@ static int count(struct problem *p, const struct rondo_matrix *train, struct ron
             sum += train->values[e];
         }
     if (!ratings)
-        return rondo_error_set(err, RONDO_EINPUT, p->host->text(p->job, "data.train"), NULL, "no rating is left to train on");
+        return mf_refuse(p, err, "data.train", "no rating is left to train on", NULL);
     p->mean = sum / (double)ratings;
     for (int64_t j = 0; j < p->items; j++)
         for (int64_t e = train->colptr[j]; e < train->colptr[j + 1]; e++)

@@ -138,17 +138,21 @@ void *mf_keep(struct problem *problem, size_t count, size_t size)
     return memory + 64;
 }
 
+void mf_release(struct problem *problem)
+{
+    while (problem->kept) {
+        struct kept *next = problem->kept->next;
+        problem->host->free(problem->kept);
+        problem->kept = next;
+    }
+}
+
 static void close_problem(void *context)
 {
     struct problem *p = context;
-    const struct rondo_host *host = p->host;
     cells_forget(p);
-    while (p->kept) {
-        struct kept *next = p->kept->next;
-        host->free(p->kept);
-        p->kept = next;
-    }
-    host->free(p);
+    mf_release(p);
+    p->host->free(p);
 }
 
 static int open_problem(const struct rondo_host *host, const struct rondo_job *job, void **problem,

@@ -86,6 +86,7 @@ int mf_refuse(const struct problem *problem, struct rondo_error *err, const char
 
 /* Zeroed memory, aligned to 64 bytes, that lives as long as the problem; NULL: none. */
 void *mf_keep(struct problem *problem, size_t count, size_t size);
+void mf_release(struct problem *problem); /* frees all of it */
 
 /* w of a user or an item. */
 static inline double mf_weight(const struct problem *problem, const struct cells *cells, int64_t row)

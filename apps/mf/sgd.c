@@ -131,7 +131,7 @@ static void begin(const struct problem *p, struct part *part, int64_t halvings)
             mf_init_row(p, edge->users, edge->at[place], row);
         for (int32_t k = 0; k < p->rank && p->start; k++)
             row[k] /= sqrtf(grid->scale);
-        part->side.pace[i] = (struct pace){ 1, 1, p->biases ? edge->base[place] : 0, 1 };
+        part->side.pace[i] = (struct pace){ 1, 1, 1, p->biases ? edge->base[place] : 0 };
     }
     part->halvings = halvings;
 }

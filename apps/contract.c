@@ -17,6 +17,7 @@ enum {
     BEFORE_PREDICT = offsetof(struct rondo_app, predict_options),
     BEFORE_PREVIEW = offsetof(struct rondo_app, preview),
     BEFORE_CONCLUDE = offsetof(struct rondo_app, conclude),
+    BEFORE_MODEL_IDS = offsetof(struct rondo_app, model_ids),
 };
 
 /* What is checked: the app, and where its errors stand. */
@@ -40,7 +41,7 @@ static int check_build(const struct check *check)
                                RONDO_APP_ABI);
     uint32_t size = check->app->size;
     if (size == sizeof *check->app || size == BEFORE_PREDICT || size == BEFORE_PREVIEW
-        || size == BEFORE_CONCLUDE)
+        || size == BEFORE_CONCLUDE || size == BEFORE_MODEL_IDS)
         return RONDO_OK;
     return rondo_error_set(check->err, RONDO_EAPP, check->where, REBUILD,
                            "the app has %" PRIu32 " bytes and ABI %u has %zu", check->app->size, abi,
@@ -172,7 +173,7 @@ static const char *wrong_role(const struct rondo_app *app, const struct rondo_ro
 {
     if (!is_word(role->key, 60, "."))
         return "its key is not [a-z][a-z0-9_.-]*";
-    if (role->kind < RONDO_ROLE_MATRIX || role->kind > RONDO_ROLE_WORDS)
+    if (role->kind < RONDO_ROLE_MATRIX || role->kind > RONDO_ROLE_RATINGS)
         return "it has no kind that there is";
     if (!role->help || !role->help[0])
         return "it has no help";
@@ -181,6 +182,8 @@ static const char *wrong_role(const struct rondo_app *app, const struct rondo_ro
         return "its labels_of is no matrix of this app";
     if (role->labels_of && role->kind == RONDO_ROLE_WORDS)
         return "words have no labels_of";
+    if (bearer && (bearer->kind == RONDO_ROLE_RATINGS) != (role->kind == RONDO_ROLE_RATINGS))
+        return "its labels_of: ratings go with ratings";
     return NULL;
 }
 
@@ -269,6 +272,11 @@ contract_preview_function *contract_preview(const struct rondo_app *app)
 contract_conclude_function *contract_conclude(const struct rondo_app *app)
 {
     return app->size > BEFORE_CONCLUDE ? app->conclude : NULL;
+}
+
+const char *const *contract_model_ids(const struct rondo_app *app)
+{
+    return app->size > BEFORE_MODEL_IDS ? app->model_ids : NULL;
 }
 
 /* ---- the cut -------------------------------------------------------------------------------------- */

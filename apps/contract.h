@@ -31,6 +31,7 @@ typedef int contract_preview_function(const struct rondo_host *host, const struc
 contract_preview_function *contract_preview(const struct rondo_app *app);
 typedef int contract_conclude_function(void *head, struct rondo_head_link *link, struct rondo_error *err);
 contract_conclude_function *contract_conclude(const struct rondo_app *app);
+const char *const *contract_model_ids(const struct rondo_app *app);
 
 /* Is that a cut which can be worked with?  One pass over the costs. */
 int contract_layout(const struct rondo_app *app, const struct rondo_layout *layout,

@@ -132,6 +132,14 @@ static bool has_other_labels(const struct rondo_job *job, const struct rondo_rol
     return false;
 }
 
+/* Who the ratings of another role are, once they are loaded. */
+static const struct rondo_ids *known_to(const struct rondo_job *job, const struct rondo_role *role)
+{
+    const struct loaded *loaded = job_bound(job);
+    int of = role->labels_of ? role_at(job_app(job), role->labels_of) : -1;
+    return loaded && of >= 0 && loaded->set[of] ? loaded->set[of]->ids : NULL;
+}
+
 int host_options(const struct rondo_job *job, int index, struct data_options *options,
                  struct rondo_error *err)
 {
@@ -140,7 +148,10 @@ int host_options(const struct rondo_job *job, int index, struct data_options *op
                                       .vector = role->kind == RONDO_ROLE_VECTOR,
                                       .packed = role->kind == RONDO_ROLE_PACKED,
                                       .counts = role->kind == RONDO_ROLE_COUNTS,
+                                      .ratings = role->kind == RONDO_ROLE_RATINGS,
                                       .resident = job_resident_bytes(job) };
+    if (options->ratings)
+        return RONDO_OK;
     if (has_other_labels(job, role))
         options->labels = DATA_LABELS_UNUSED;
     const char *bearer = role->labels_of ? path_of(job, role->labels_of) : NULL;
@@ -193,14 +204,15 @@ static int load_role(const struct rondo_job *job, struct loaded *loaded, int ind
     int code = host_options(job, index, &options, err);
     if (code || !job_is_file(job, key))
         return code;
-    bool words = role->kind == RONDO_ROLE_WORDS;
+    bool words = role->kind == RONDO_ROLE_WORDS, checked = options.counts || options.ratings;
+    options.known = options.ratings ? known_to(job, role) : NULL;
     code = words ? vocabulary_load(job_text(job, key), &loaded->words[index], err)
                  : shelf_load(shelf, job_text(job, key), &options, &loaded->set[index], err);
     if (code)
         host_place(job, key, err);
-    else if (options.resident && !options.vector && !words && !options.counts && !loaded->set[index]->info.mapped)
+    else if (options.resident && !options.vector && !words && !checked && !loaded->set[index]->info.mapped)
         say_copied(job, key);
-    if (!code && options.counts)
+    if (!code && checked)
         code = data_remarks(loaded->set[index], say_remark, &(struct remark){ job, key }, err);
     return code;
 }
@@ -241,6 +253,20 @@ static int begin_spill(const struct rondo_job *job, struct loaded *loaded, const
     return code;
 }
 
+/* Ratings whose numbers are another role's come behind it. */
+static int load_roles(const struct rondo_job *job, struct loaded *loaded, const char *shelf, struct rondo_error *err)
+{
+    int roles = roles_of(job_app(job)), code = RONDO_OK;
+    for (int turn = 0; turn < 2; turn++)
+        for (int i = 0; i < roles && !code; i++) {
+            const struct rondo_role *role = &job_app(job)->roles[i];
+            bool later = role->kind == RONDO_ROLE_RATINGS && role->labels_of;
+            if (later == (turn == 1))
+                code = load_role(job, loaded, i, shelf, err);
+        }
+    return code;
+}
+
 int host_load(struct rondo_job *job, const char *shelf, const char *disk, struct rondo_error *err)
 {
     struct loaded *loaded = mem_calloc(1, sizeof *loaded);
@@ -248,14 +274,13 @@ int host_load(struct rondo_job *job, const char *shelf, const char *disk, struct
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for a job");
     team_init(&loaded->team);
     job_bind(job, loaded);
-    int roles = roles_of(job_app(job));
-    int code = roles <= ROLES_MOST
+    int code = roles_of(job_app(job)) <= ROLES_MOST
                    ? choose_isa(job, loaded, err)
                    : rondo_error_set(err, RONDO_EAPP, NULL, NULL, "the app has too many roles");
     if (!code)
         code = begin_spill(job, loaded, disk, err);
-    for (int i = 0; i < roles && !code; i++)
-        code = load_role(job, loaded, i, shelf, err);
+    if (!code)
+        code = load_roles(job, loaded, shelf, err);
     if (code) {
         host_unload(job);
         return rondo_error_set(err, code, NULL, NULL, "the data cannot be loaded: %s",
@@ -361,6 +386,13 @@ static const struct rondo_words *words(const struct rondo_job *job, const char *
     return index < 0 ? NULL : loaded->words[index];
 }
 
+static const struct rondo_ids *ids(const struct rondo_job *job, const char *key)
+{
+    const struct loaded *loaded = job_bound(job);
+    int index = role_at(job_app(job), key);
+    return index < 0 || !loaded->set[index] ? NULL : loaded->set[index]->ids;
+}
+
 /* The fingerprint is of what will be gone. */
 static void release(const struct rondo_job *job, const char *key)
 {
@@ -402,5 +434,6 @@ void host_init(struct rondo_host *host, const struct host_upcalls *upcalls)
         .feed = upcalls->feed, .feed_all = upcalls->feed_all,
         .block = upcalls->block, .shard = upcalls->shard, .create = upcalls->create, .each = each,
         .memory = job_memory_bytes, .touch = touch, .words = words, .release = release,
+        .ids = ids,
     };
 }

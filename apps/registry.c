@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-extern const struct rondo_app lasso_app, lda_app;
+extern const struct rondo_app lasso_app, lda_app, mf_app;
 
-static const struct rondo_app *const built_in[] = { &lasso_app, &lda_app };
+static const struct rondo_app *const built_in[] = { &lasso_app, &lda_app, &mf_app };
 
 enum { BUILT_IN = sizeof built_in / sizeof built_in[0], APPS_MOST = BUILT_IN + 256 };
 

@@ -47,7 +47,7 @@ static void print_param(const struct rondo_param *rule, const char *key, bool or
 
 static const char *const kinds[] = { [RONDO_ROLE_MATRIX] = "matrix", [RONDO_ROLE_VECTOR] = "vector",
                                      [RONDO_ROLE_PACKED] = "matrix", [RONDO_ROLE_COUNTS] = "counts",
-                                     [RONDO_ROLE_WORDS] = "words" };
+                                     [RONDO_ROLE_WORDS] = "words", [RONDO_ROLE_RATINGS] = "ratings" };
 
 static void print_role(const struct rondo_role *role)
 {
@@ -56,7 +56,9 @@ static void print_role(const struct rondo_role *role)
     keys_of_role(role->key, key, sizeof key);
     printf("  %s\n      file, %s, %s", key, kind, role->required ? "required" : "optional");
     if (role->labels_of)
-        printf(role->kind == RONDO_ROLE_VECTOR ? "; may come with %s's file" : "; its rows are %s's",
+        printf(role->kind == RONDO_ROLE_VECTOR    ? "; may come with %s's file"
+               : role->kind == RONDO_ROLE_RATINGS ? "; its users and items are %s's"
+                                                  : "; its rows are %s's",
                role->labels_of);
     printf("\n      %s\n", role->help);
 }

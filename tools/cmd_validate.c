@@ -71,6 +71,8 @@ static int match(const struct rondo_job *job, struct source *vector, const struc
     char key[KEY_MAX], where[256];
     keys_of_role(vector->role->key, key, sizeof key);
     job_where(job, key, where, sizeof where);
+    if (vector->role->kind == RONDO_ROLE_RATINGS)
+        return 0;
     bool is_vector = vector->role->kind == RONDO_ROLE_VECTOR;
     int64_t values = is_vector && vector->info.cols > vector->info.rows ? vector->info.cols : vector->info.rows;
     if (vector->given && matrix->given && values != matrix->info.rows)
@@ -197,6 +199,11 @@ static void print_source(const struct rondo_job *job, const struct source *sourc
     printf("%-10s %s\n", key, job_text(job, key));
     if (source->words) {
         printf("%-10s %" PRId64 " words\n", "", source->words->count);
+        return;
+    }
+    if (source->role->kind == RONDO_ROLE_RATINGS) {
+        printf("%-10s %" PRId64 " users, %" PRId64 " items, %" PRId64 " ratings, %.1f MiB\n", "", info->rows, info->cols,
+               info->nnz, (double)info->bytes / 0x1p20);
         return;
     }
     printf("%-10s %s%s%s, %" PRId64 " x %" PRId64 ", %s, %" PRId64 " values%s, %.1f MiB\n", "",

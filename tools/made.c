@@ -39,23 +39,25 @@ int made_write(const char *path, const struct rondo_matrix *x, const double *lab
 
 /* ---- what may be asked for ----------------------------------------------------------------------- */
 
-enum app { LASSO, LDA, APPS };
+enum app { LASSO, LDA, MF, APPS };
 
 /* The designs of all apps, in one row. */
-enum { AR, GENOTYPE, SPARSE, BARS, ZIPF, DESIGNS };
+enum { AR, GENOTYPE, SPARSE, BARS, ZIPF, RATINGS, PLANTED, NONNEGATIVE, IMPLICIT, DESIGNS };
 static const struct design {
     const char *name;
     enum app app;
 } designs[DESIGNS] = { { "ar", LASSO }, { "genotype", LASSO }, { "sparse", LASSO }, { "bars", LDA },
-                       { "zipf", LDA } };
-static const char *const app_names[APPS] = { "lasso", "lda" };
+                       { "zipf", LDA }, { "ratings", MF }, { "planted", MF }, { "nonnegative", MF },
+                       { "implicit", MF } };
+static const char *const app_names[APPS] = { "lasso", "lda", "mf" };
 static const char *const format_names[] = { "npy",    "mtx",    "svm", "npy.gz",
                                             "mtx.gz", "svm.gz", "bed", NULL };
 
-/* Of one app or the other. */
+/* Of one app. */
 union recipe {
     struct data_recipe lasso;
     struct documents_recipe lda;
+    struct ratings_recipe mf;
 };
 
 /* What each design is made with unless told otherwise; block 0 is all columns. */
@@ -69,10 +71,21 @@ static const union recipe usual[DESIGNS] = {
     [BARS].lda = { .design = DOCUMENTS_BARS, .documents = 2000, .words = 100, .tokens = 100, .alpha = 0.2 },
     [ZIPF].lda = { .design = DOCUMENTS_ZIPF, .documents = 5000, .words = 10000, .topics = 50, .tokens = 100,
                    .alpha = 0.1, .beta = 0.05 },
+    [RATINGS].mf = { .users = 6000, .items = 3500, .ratings = 1000000, .rank = 24, .mean = 3.5, .user_bias = 0.35,
+                     .item_bias = 0.4, .spread = 0.5, .noise = 0.8, .user_zipf = 0.7, .user_shift = 20,
+                     .item_zipf = 0.9, .item_shift = 30, .test = 0.1 },
+    /* Every user and item has ratings enough to be found. */
+    [PLANTED].mf = { .users = 1000, .items = 800, .ratings = 200000, .rank = 8, .spread = 1, .test = 0.1 },
+    [NONNEGATIVE].mf = { .users = 1000, .items = 800, .ratings = 200000, .rank = 8, .spread = 1, .test = 0.1,
+                         .nonnegative = true },
+    /* A taste that matters as much as popularity does. */
+    [IMPLICIT].mf = { .users = 6000, .items = 3500, .ratings = 600000, .rank = 24, .spread = 3, .user_zipf = 0.7,
+                      .user_shift = 20, .item_zipf = 0.9, .item_shift = 30, .test = 0.2, .implicit = true },
 };
 
 #define ALL_LASSO (1 << AR | 1 << GENOTYPE | 1 << SPARSE)
 #define ALL_LDA (1 << BARS | 1 << ZIPF)
+#define ALL_MF (1 << RATINGS | 1 << PLANTED | 1 << NONNEGATIVE | 1 << IMPLICIT)
 static const struct field {
     const char *name;
     bool whole;
@@ -95,6 +108,20 @@ static const struct field {
     { "tokens", false, ALL_LDA, offsetof(struct documents_recipe, tokens) },
     { "alpha", false, ALL_LDA, offsetof(struct documents_recipe, alpha) },
     { "beta", false, 1 << ZIPF, offsetof(struct documents_recipe, beta) },
+    { "users", true, ALL_MF, offsetof(struct ratings_recipe, users) },
+    { "items", true, ALL_MF, offsetof(struct ratings_recipe, items) },
+    { "ratings", true, ALL_MF, offsetof(struct ratings_recipe, ratings) },
+    { "rank", true, ALL_MF, offsetof(struct ratings_recipe, rank) },
+    { "mean", false, 1 << RATINGS, offsetof(struct ratings_recipe, mean) },
+    { "user-bias", false, 1 << RATINGS, offsetof(struct ratings_recipe, user_bias) },
+    { "item-bias", false, 1 << RATINGS, offsetof(struct ratings_recipe, item_bias) },
+    { "spread", false, ALL_MF, offsetof(struct ratings_recipe, spread) },
+    { "user-zipf", false, ALL_MF, offsetof(struct ratings_recipe, user_zipf) },
+    { "user-shift", false, ALL_MF, offsetof(struct ratings_recipe, user_shift) },
+    { "item-zipf", false, ALL_MF, offsetof(struct ratings_recipe, item_zipf) },
+    { "item-shift", false, ALL_MF, offsetof(struct ratings_recipe, item_shift) },
+    { "noise", false, 1 << RATINGS | 1 << NONNEGATIVE, offsetof(struct ratings_recipe, noise) },
+    { "test", false, ALL_MF, offsetof(struct ratings_recipe, test) },
 };
 enum { FIELDS = sizeof fields / sizeof fields[0] };
 
@@ -105,6 +132,7 @@ struct order {
     const char *given[FIELDS]; /* the option's text, NULL: the design's usual */
     const char *design_name, *format, *dir;
     uint64_t seed;
+    bool text_ids;
 };
 
 /* ---- options ------------------------------------------------------------------------------------- */
@@ -123,14 +151,23 @@ static bool settle_design(struct order *order)
     return false;
 }
 
+/* The field of that name which the design has; NULL: none. */
+static const struct field *find_field(const char *name, int design)
+{
+    for (const struct field *field = fields; field < fields + FIELDS; field++)
+        if ((field->designs & 1 << design) && strcmp(field->name, name) == 0)
+            return field;
+    return NULL;
+}
+
 static bool settle_field(struct order *order, int i)
 {
-    const struct field *field = &fields[i];
+    const struct field *field = find_field(fields[i].name, order->design);
     const char *text = order->given[i];
     if (!text)
         return true;
-    if (!(field->designs & 1 << order->design)) {
-        cli_usage(command_name, "--%s has no meaning for --design %s", field->name, designs[order->design].name);
+    if (!field) {
+        cli_usage(command_name, "--%s has no meaning for --design %s", fields[i].name, designs[order->design].name);
         return false;
     }
     int64_t number = 0;
@@ -153,6 +190,10 @@ static bool settle_format(struct order *order)
         return false;
     }
     order->format = order->format ? order->format : own[order->design];
+    if (order->text_ids && order->app != MF) {
+        cli_usage(command_name, "--ids has no meaning for %s", app_names[order->app]);
+        return false;
+    }
     if (order->design == GENOTYPE || !order->format || strcmp(order->format, "bed") != 0)
         return true;
     cli_usage(command_name, "--format bed has a meaning for --design genotype alone");
@@ -179,6 +220,8 @@ static bool settle(struct order *order)
             return false;
     if (order->app == LDA)
         order->recipe.lda.seed = order->seed;
+    else if (order->app == MF)
+        order->recipe.mf.seed = order->seed;
     else
         settle_lasso(order);
     if (!settle_format(order))
@@ -188,7 +231,7 @@ static bool settle(struct order *order)
     return order->dir != NULL;
 }
 
-enum { OPTION_DESIGN = 1000, OPTION_FORMAT, OPTION_OUT, OPTION_SEED };
+enum { OPTION_DESIGN = 1000, OPTION_FORMAT, OPTION_IDS, OPTION_OUT, OPTION_SEED };
 
 static bool take_format(struct order *order, const char *text)
 {
@@ -200,6 +243,15 @@ static bool take_format(struct order *order, const char *text)
     return false;
 }
 
+static bool take_ids(struct order *order, const char *text)
+{
+    order->text_ids = strcmp(text, "text") == 0;
+    if (order->text_ids || strcmp(text, "numeric") == 0)
+        return true;
+    cli_usage(command_name, "--ids has no \"%s\"", text);
+    return false;
+}
+
 static bool take_option(struct order *order, int option)
 {
     int64_t seed = 0;
@@ -207,6 +259,7 @@ static bool take_option(struct order *order, int option)
     switch (option) {
     case OPTION_DESIGN: order->design_name = optarg; return true;
     case OPTION_FORMAT: return take_format(order, optarg);
+    case OPTION_IDS: return take_ids(order, optarg);
     case OPTION_OUT: order->dir = optarg; return true;
     case OPTION_SEED:
         end = number_index(optarg, &seed);
@@ -219,23 +272,25 @@ static bool take_option(struct order *order, int option)
     }
 }
 
-/* ---- what is written for both -------------------------------------------------------------------- */
+/* ---- what is written for all --------------------------------------------------------------------- */
 
-/* data: what stands in the spec's "data"; params: in its "params". */
-static int write_spec(const struct order *order, const char *data, const char *params)
+int made_spec(const char *dir, const char *app, const char *data, const char *params, int epochs)
 {
     struct file_atomic file;
     struct rondo_error err = { 0 };
-    if (file_begin(&file, order->dir, "job.json", &err))
+    if (file_begin(&file, dir, "job.json", &err))
         return cli_fail(&err);
     fprintf(file.stream,
             "{\n  \"version\": 1,\n  \"app\": \"%s\",\n"
             "  \"data\": { %s },\n"
-            "  \"params\": { %s }\n}\n",
-            app_names[order->app], data, params);
+            "  \"params\": { %s }",
+            app, data, params);
+    if (epochs)
+        fprintf(file.stream, ",\n  \"stop\": { \"epochs\": %d }", epochs);
+    fputs("\n}\n", file.stream);
     if (file_commit(&file, &err))
         return cli_fail(&err);
-    printf("%s/job.json: rondo run %s/job.json\n", order->dir, order->dir);
+    printf("%s/job.json: rondo run %s/job.json\n", dir, dir);
     return 0;
 }
 
@@ -249,8 +304,7 @@ static int write_truth(const struct order *order, const char *name, const double
     return made_write(path, &matrix, NULL);
 }
 
-/* What a recipe is refused for is an option. */
-static int refused(struct rondo_error *err)
+int made_refused(struct rondo_error *err)
 {
     char option[sizeof err->where + 2];
     snprintf(option, sizeof option, "--%s", err->where);
@@ -265,7 +319,7 @@ static int write_lasso_spec(const struct order *order, const char *y)
 {
     char data[96];
     snprintf(data, sizeof data, "\"x\": \"x.%s\"%s", order->format, y);
-    return write_spec(order, data, "\"lambda_ratio\": 0.05");
+    return made_spec(order->dir, "lasso", data, "\"lambda_ratio\": 0.05", 0);
 }
 
 static int write_all(const struct order *order, const char *path, const struct data_set *set,
@@ -287,7 +341,7 @@ static int generate_bed(const struct order *order, const char *path)
     struct rondo_error err = { 0 };
     const struct data_recipe *recipe = &order->recipe.lasso;
     if (data_generate_bed(recipe, path, &truth, &err))
-        return refused(&err);
+        return made_refused(&err);
     printf("%s: %lld x %lld, packed\n", path, (long long)recipe->rows, (long long)recipe->cols);
     int status = write_truth(order, "truth.npy", truth, recipe->cols, 1);
     mem_free(truth);
@@ -303,7 +357,7 @@ static int generate_lasso(const struct order *order)
     snprintf(path, sizeof path, "%.4000s/x.%s", order->dir, order->format);
     bool bed = strcmp(order->format, "bed") == 0;
     if (!bed && data_generate(&order->recipe.lasso, &set, &truth, &err))
-        return refused(&err);
+        return made_refused(&err);
     int status = file_make_dir(order->dir, &err) ? cli_fail(&err)
                  : bed                           ? generate_bed(order, path)
                                                  : write_all(order, path, set, truth);
@@ -351,7 +405,7 @@ static int write_documents(const struct order *order, const struct data_set *set
     if (!status)
         status = write_truth(order, "topics.npy", topics, many, set->x.cols);
     return status ? status
-                  : write_spec(order, "\"docs\": \"docword.txt.gz\", \"vocab\": \"vocab.txt\"", params);
+                  : made_spec(order->dir, "lda", "\"docs\": \"docword.txt.gz\", \"vocab\": \"vocab.txt\"", params, 0);
 }
 
 static int generate_lda(const struct order *order)
@@ -360,7 +414,7 @@ static int generate_lda(const struct order *order)
     double *topics;
     struct rondo_error err = { 0 };
     if (documents_generate(&order->recipe.lda, &set, &topics, &err))
-        return refused(&err);
+        return made_refused(&err);
     int status = file_make_dir(order->dir, &err) ? cli_fail(&err) : write_documents(order, set, topics);
     data_free(set);
     mem_free(topics);
@@ -371,14 +425,15 @@ static int generate_lda(const struct order *order)
 
 int made_command(int argc, char **argv)
 {
-    struct option known[FIELDS + 6] = { { "design", required_argument, NULL, OPTION_DESIGN },
+    struct option known[FIELDS + 7] = { { "design", required_argument, NULL, OPTION_DESIGN },
                                         { "format", required_argument, NULL, OPTION_FORMAT },
+                                        { "ids", required_argument, NULL, OPTION_IDS },
                                         { "out", required_argument, NULL, OPTION_OUT },
                                         { "seed", required_argument, NULL, OPTION_SEED },
                                         { "help", no_argument, NULL, MADE_HELP } };
     struct order order = { .seed = 1 };
     for (int i = 0; i < FIELDS; i++)
-        known[5 + i] = (struct option){ fields[i].name, required_argument, NULL, i };
+        known[6 + i] = (struct option){ fields[i].name, required_argument, NULL, i };
     for (int option; (option = made_option(command_name, argc, argv, known)) != -1;) {
         if (option == MADE_HELP)
             return made_help();
@@ -386,8 +441,6 @@ int made_command(int argc, char **argv)
             return 2;
     }
     const char *app = argc - optind == 1 ? argv[optind] : "";
-    if (strcmp(app, "mf") == 0)
-        return cli_usage(command_name, "%s: not in this version", app);
     while (order.app < APPS && strcmp(app, app_names[order.app]) != 0)
         order.app++;
     if (order.app == APPS)
@@ -396,5 +449,7 @@ int made_command(int argc, char **argv)
         return 2;
     if (strlen(order.dir) > 4000)
         return cli_usage(command_name, "the path is too long");
+    if (order.app == MF)
+        return made_mf(&order.recipe.mf, order.dir, order.text_ids);
     return order.app == LDA ? generate_lda(&order) : generate_lasso(&order);
 }

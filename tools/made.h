@@ -1,6 +1,6 @@
 /* made.h - rondo data generate, and what it shares with the other commands of rondo data.
  *
- * Place:   tools, floor 5; used by cmd_data.c.
+ * Place:   tools, floor 5; used by cmd_data.c, made_mf.c.
  * Threads: the main thread.
  * Memory:  none is kept.
  */
@@ -8,6 +8,7 @@
 #define MADE_H
 
 #include "core/data/data.h"
+#include "core/data/ratings_made.h"
 
 #include <getopt.h>
 
@@ -22,5 +23,12 @@ int made_option(const char *command, int argc, char **argv, const struct option 
 int made_help(void);
 /* Writes a matrix and says so, or why not; returns the exit status. */
 int made_write(const char *path, const struct rondo_matrix *x, const double *labels);
+/* DIR/job.json, and says so: data stands in its "data", params in its "params"; epochs 0: the app's.  Returns the
+ * exit status. */
+int made_spec(const char *dir, const char *app, const char *data, const char *params, int epochs);
+/* Says what a recipe is refused for, which is an option; returns the exit status. */
+int made_refused(struct rondo_error *err);
+/* rondo data generate mf; text: ids are u17 and i4, else 17 and 4.  Returns the exit status. */
+int made_mf(const struct ratings_recipe *recipe, const char *dir, bool text);
 
 #endif

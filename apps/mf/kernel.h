@@ -9,10 +9,12 @@
  * side has more (the longer side), and stays in registers over its run; columns are of the other side, few
  * enough to stay in the second cache.  At each rating, with e = r - s,
  *
- *     p += eta_p (e q - lambda p)      q += eta_q (e p - lambda q)      b += eta_b (e - lambda b)
+ *     p += eta_p (e q - lambda p)      q += eta_q (e p - lambda q)      b += eta_b (e - lambda_bias b)
  *
- * eta is the row's own: the rate over the root of the mean square of its gradients so far (AdaGrad, Duchi, Hazan,
- * Singer, JMLR 2011, one number a row: Chin, Zhuang, Juan, Lin, PAKDD 2015).
+ * eta is the row's own, the rate over a root of the sum of its squared gradients so far (AdaGrad: Duchi, Hazan,
+ * Singer, JMLR 2011).  A row has three such sums, of means over coordinates (one sum for many coordinates: Chin,
+ * Zhuang, Juan, Lin, PAKDD 2015): of coordinate 0, which may carry what a row is on the whole, so that its
+ * gradients, large for that reason, do not slow the others; of all others; of the bias.
  */
 #ifndef MF_KERNEL_H
 #define MF_KERNEL_H
@@ -35,10 +37,10 @@ struct tile {
     const struct entry *entry; /* [entries] run by run */
 };
 
-/* What goes with a row beside its numbers, one load. */
+/* What goes with a row beside its numbers, one load.  Sums begin at 1 where ratings are scaled to deviation 1. */
 struct pace {
-    float slow, fast;  /* sums of squared gradients, means over the coordinates of each kind */
-    float bias, bias_sum;
+    float slow, fast;      /* sums of squared gradients: of coordinate 0; of the others, means over them */
+    float bias_sum, bias;  /* of the bias; the bias */
 };
 
 /* A side's rows, or a part of them. */
@@ -49,23 +51,23 @@ struct side {
 
 struct sgd_rule {
     int32_t rank, stride; /* stride: rank up to a multiple of 16 */
-    float rate, lambda;
+    float rate;           /* of this epoch */
+    float lambda, lambda_bias;
     float mean;           /* mu; 0 without biases */
     bool biases, nonnegative;
-    bool first;           /* the job's first epoch */
 };
 
 struct sgd_kernel {
     const char *isa;
-    /* Visits every rating once, in order; returns the sum of e^2 before each step: not finite or huge where it
+    /* Visits every rating once, each run in order, two or more runs alternately; returns the sum of e^2 before each step: not finite or huge where it
      * diverges, and then the rows are worth nothing. */
     double (*visit)(const struct sgd_rule *rule, const struct tile *tile, const struct side *rows,
                     const struct side *cols);
     /* The sum of e^2, nothing changes. */
     double (*squares)(const struct sgd_rule *rule, const struct tile *tile, const struct side *rows,
                       const struct side *cols);
-    /* sum_i weight_i |row_i|^2, the bias with it; weight [count]. */
-    double (*norms)(const struct sgd_rule *rule, const struct side *side, const float *weight, int64_t count);
+    /* sum_i weight_i (lambda |row_i|^2 + lambda_bias b_i^2); weight [count]. */
+    double (*penalty)(const struct sgd_rule *rule, const struct side *side, const float *weight, int64_t count);
 };
 
 /* "x86-64-v2", "-v3" or "-v4". */

@@ -63,7 +63,9 @@ struct problem {
     int32_t rank;
     bool biases, implicit, nonnegative, weighted;
     double lambda, alpha;
+    double holdout;                    /* the share of data.train that is held out as test */
     double rate;                       /* sgd: learning_rate */
+    int64_t tile_bytes;                /* sgd */
     bool cg;                           /* als: conjugate gradient instead of Cholesky */
     int32_t steps;                     /* als: of cg; ccd: inner iterations of a rank */
     int64_t epochs;
@@ -78,8 +80,13 @@ struct problem {
     struct kept *kept;
 };
 
+/* RONDO_EINPUT at the key's place. */
+int mf_refuse(const struct problem *problem, struct rondo_error *err, const char *key, const char *what,
+              const char *hint);
+
 /* Zeroed memory, aligned to 64 bytes, that lives as long as the problem; NULL: none. */
 void *mf_keep(struct problem *problem, size_t count, size_t size);
+void mf_release(struct problem *problem); /* frees all of it */
 
 /* w of a user or an item. */
 static inline double mf_weight(const struct problem *problem, const struct cells *cells, int64_t row)
@@ -99,7 +106,7 @@ struct figures {
     double objective, rmse;          /* F and the training RMSE, as said by the solver; NAN: not known */
     double test_rmse;                /* NAN: none */
     double recall, ndcg;             /* of implicit feedback; NAN: not evaluated */
-    double before;                   /* test RMSE one evaluation earlier, for the tolerance */
+    double before;                   /* test RMSE one evaluation earlier, for the tolerance; NAN: none */
     int64_t halvings;                /* sgd: times that the learning rate was halved */
 };
 
@@ -109,6 +116,8 @@ struct head {
     struct figures figures;
 };
 
+/* Is the epoch that ends now one after which the test ratings are looked at? */
+bool head_evaluates(const struct head *head);
 /* At the end of an epoch, by the solver's settle, with figures.objective, rmse and test_rmse of it filled in:
  * counts it, sets order->report and order->stop. */
 void head_epoch(struct head *head, struct rondo_order *order);
@@ -139,6 +148,8 @@ struct solver {
     /* The whole model as of the last commit, into memory that is there: where host->shard and host->block show
      * all states (conclude, save). */
     int (*collect)(const struct head *head, struct rondo_head_link *link, struct factors *out);
+    /* objective and rmse of that model, exactly; NULL: evaluate_train, from cells that are kept. */
+    int (*measure)(struct head *head, struct rondo_head_link *link, struct figures *figures);
 };
 
 extern const struct solver mf_sgd, mf_als, mf_ccd;

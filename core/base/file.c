@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <sha2.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -233,4 +234,11 @@ void file_sha256_of_parts(const struct rondo_bytes *part, int count, char hex[65
             SHA256Update(&sum, (const unsigned char *)part[i].data + at, more);
         }
     SHA256End(&sum, hex);
+}
+
+const char *file_member(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    bool is = slash && slash[1] && slash - path > 4 && strncasecmp(slash - 4, ".npz", 4) == 0;
+    return is ? slash + 1 : NULL;
 }

@@ -53,4 +53,7 @@ void file_write(FILE *stream, struct rondo_bytes bytes);
 /* Of `count` pieces, one behind the other. */
 void file_sha256_of_parts(const struct rondo_bytes *part, int count, char hex[65]);
 
+/* The name behind "FILE.npz/", of an array in an archive; NULL where the path has none.  Within the path. */
+const char *file_member(const char *path);
+
 #endif

@@ -130,6 +130,10 @@ static int open_reader(struct stream *s, const char *path, const struct data_opt
     if (code)
         return code;
     *reader = reader_of(by_content(s, options));
+    if (s->begin && (!*reader || (*reader)->format != DATA_NPY)) {
+        stream_close(s);
+        return rondo_error_set(err, RONDO_EINPUT, path, NULL, "the member of the .npz archive is no array");
+    }
     if ((!*reader || (*reader)->format == DATA_SVMLIGHT) && looks_like_csv(s)) {
         const char *hint = options->people ? "a table has blanks or tabs between FID, IID and values"
                            : looks_numeric(s)

@@ -3,6 +3,7 @@
 #include "core/base/spill.h"
 #include "core/data/mapping.h"
 #include "core/data/plink.h"
+#include "core/data/vocabulary.h"
 
 #include <string.h>
 
@@ -132,10 +133,18 @@ static uint64_t mix_matrix(uint64_t hash, const struct data_set *set, const stru
     return hash;
 }
 
+static uint64_t mix_ids(uint64_t hash, const struct rondo_ids *ids)
+{
+    hash = mix_shape(hash, ids->user.count, ids->item.count, ids->known_users, ids->known_items);
+    return vocabulary_digest(vocabulary_digest(hash, &ids->user), &ids->item);
+}
+
 uint64_t digest_set(uint64_t hash, const struct data_set *set)
 {
     if (hash == DIGEST_BEGIN && set->digest)
         return set->digest;
     hash = mix_matrix(hash, set, &set->x);
+    if (set->ids)
+        hash = mix_ids(hash, set->ids);
     return set->info.labels ? mix_matrix(hash, set, &set->labels) : hash;
 }

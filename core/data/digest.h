@@ -26,7 +26,7 @@ void digest_begin(struct digest *digest, uint64_t hash, int64_t rows, int64_t co
 bool digest_part(struct digest *digest, const double *values, int64_t count);
 void digest_end_column(struct digest *digest);
 
-/* The matrix, and the labels where the file bears them, from `hash` on; padding does not count.  One pass
+/* The matrix, the labels where the file bears them, and the ids of ratings, from `hash` on; padding does not count.  One pass
  * over them, but from DIGEST_BEGIN none where the set's own is known. */
 uint64_t digest_set(uint64_t hash, const struct data_set *set);
 

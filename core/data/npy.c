@@ -425,7 +425,7 @@ static int read_rows(struct values *v, struct rondo_error *err)
 
 static bool is_mapped(const struct stream *s, const struct npy *npy, const struct data_options *options)
 {
-    return s->coding == STREAM_PLAIN && npy->fortran && npy->kind == 'f' && npy->width == 8 && npy->cols > 1
+    return s->coding == STREAM_PLAIN && s->begin == 0 && npy->fortran && npy->kind == 'f' && npy->width == 8 && npy->cols > 1
            && !options->vector && npy->offset % (int64_t)sizeof(double) == 0
            && matrix_bytes(npy) >= MAPPED_LEAST;
 }

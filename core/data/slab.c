@@ -99,7 +99,7 @@ static struct header header_of(const struct data_set *set)
     struct header header = { .format = (uint32_t)set->info.format, .x = part_of(&set->x),
                              .labels = part_of(&set->labels), .unsorted = set->info.unsorted,
                              .summed = set->info.summed };
-    while (header.coding < STREAM_ZSTD
+    while (header.coding < STREAM_DEFLATE
            && strcmp(stream_coding_name((enum stream_coding)header.coding), set->info.compression))
         header.coding++;
     lay_out(&header);
@@ -165,7 +165,7 @@ static bool is_sound(const struct header *header, const char *key, uint64_t byte
     struct header want = *header;
     if (!is_possible(&header->x) || !is_possible(&header->labels)
         || header->format < DATA_SVMLIGHT || header->format > DATA_DOCWORD || header->unsorted < 0
-        || header->summed < 0 || header->coding > STREAM_ZSTD)
+        || header->summed < 0 || header->coding > STREAM_DEFLATE)
         return false;
     memcpy(want.key, key, sizeof want.key);
     lay_out(&want);

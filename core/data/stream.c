@@ -1,6 +1,8 @@
 #include "core/data/stream.h"
 
+#include "core/base/file.h"
 #include "core/base/mem.h"
+#include "core/data/npz.h"
 #include "core/data/number.h"
 
 #include <errno.h>
@@ -30,7 +32,7 @@ struct stream_decoder {
 
 const char *stream_coding_name(enum stream_coding coding)
 {
-    static const char *const names[] = { "none", "gzip", "zstd" };
+    static const char *const names[] = { "none", "gzip", "zstd", "deflate" };
     return names[coding];
 }
 
@@ -44,11 +46,15 @@ static int failed(const struct stream *s, struct rondo_error *err)
 static int read_raw(struct stream *s, void *into, size_t size, size_t *got, struct rondo_error *err)
 {
     ssize_t count;
+    size = size < INT_MAX ? size : INT_MAX;
+    if (s->begin && (int64_t)size > s->left)
+        size = (size_t)s->left;
     do
-        count = read(s->fd, into, size < INT_MAX ? size : INT_MAX);
+        count = read(s->fd, into, size);
     while (count < 0 && errno == EINTR);
     if (count < 0)
         return failed(s, err);
+    s->left -= count;
     *got = (size_t)count;
     return RONDO_OK;
 }
@@ -148,7 +154,8 @@ static int decode_zstd(struct stream *s, unsigned char *into, size_t room, size_
 static int decode(struct stream *s, void *into, size_t room, size_t *got, struct rondo_error *err)
 {
     switch (s->coding) {
-    case STREAM_GZIP: return decode_gzip(s, into, room, got, err);
+    case STREAM_GZIP:
+    case STREAM_DEFLATE: return decode_gzip(s, into, room, got, err);
     case STREAM_ZSTD: return decode_zstd(s, into, room, got, err);
     default: return read_raw(s, into, room, got, err);
     }
@@ -166,8 +173,8 @@ static int decoder_open(struct stream *s)
     d->open = true;
     d->zlib = (z_stream){ 0 };
     d->zstd = NULL;
-    bool good = s->coding == STREAM_GZIP ? inflateInit2(&d->zlib, 15 + 16) == Z_OK
-                                         : (d->zstd = ZSTD_createDStream()) != NULL;
+    bool good = s->coding == STREAM_ZSTD ? (d->zstd = ZSTD_createDStream()) != NULL
+                                         : inflateInit2(&d->zlib, s->coding == STREAM_GZIP ? 15 + 16 : -15) == Z_OK;
     return good ? RONDO_OK : RONDO_ENOMEM;
 }
 
@@ -196,6 +203,7 @@ static int look(struct stream *s, struct rondo_error *err)
 
 static int begin(struct stream *s, struct rondo_error *err)
 {
+    s->left = s->size;
     s->at = s->end = s->window;
     s->window[0] = 0;
     s->line = 1;
@@ -206,12 +214,47 @@ static int begin(struct stream *s, struct rondo_error *err)
     return code;
 }
 
+/* "FILE.npz/NAME", where FILE.npz is a file. */
+static int open_member(struct stream *s, struct npz_member *member, struct rondo_error *err)
+{
+    char archive[PATH_MAX];
+    int length = snprintf(archive, sizeof archive, "%.*s", (int)(file_member(s->path) - s->path) - 1, s->path);
+    if (length >= (int)sizeof archive || (s->fd = open(archive, O_RDONLY | O_CLOEXEC)) < 0)
+        return failed(s, err);
+    int code = npz_find(s->fd, s->path, member, err);
+    if (code)
+        return code;
+    s->begin = member->begin;
+    s->size = member->packed;
+    s->coding = member->deflated ? STREAM_DEFLATE : STREAM_PLAIN;
+    return lseek(s->fd, s->begin, SEEK_SET) < 0 ? failed(s, err) : RONDO_OK;
+}
+
+/* One pass over a member, then back to its first byte. */
+static int prove(struct stream *s, const struct npz_member *member, struct rondo_error *err)
+{
+    uint64_t size = 0;
+    uLong crc = crc32(0, NULL, 0);
+    int code = RONDO_OK;
+    while (!code && !stream_at_end(s)) {
+        crc = crc32(crc, (const unsigned char *)s->at, (uInt)(s->end - s->at));
+        size += (uint64_t)(s->end - s->at);
+        s->at = s->end;
+        code = stream_fill(s, err);
+    }
+    if (!code && (size != (uint64_t)member->size || crc != member->crc))
+        code = rondo_error_set(err, RONDO_EINPUT, s->path, NULL, "the array is damaged: its checksum is another");
+    return code ? code : stream_rewind(s, err);
+}
+
 int stream_open(struct stream *s, const char *path, struct rondo_error *err)
 {
+    struct npz_member member;
     *s = (struct stream){ .path = path, .fd = open(path, O_RDONLY | O_CLOEXEC) };
-    if (s->fd < 0)
+    bool within = s->fd < 0 && errno == ENOTDIR && file_member(path);
+    if (s->fd < 0 && !within)
         return failed(s, err);
-    int code = look(s, err);
+    int code = within ? open_member(s, &member, err) : look(s, err);
     if (code)
         goto out;
     s->window = mem_alloc(WINDOW + 1);
@@ -222,6 +265,8 @@ int stream_open(struct stream *s, const char *path, struct rondo_error *err)
         rondo_error_set(err, code, path, NULL, "out of memory");
     else
         code = begin(s, err);
+    if (!code && within)
+        code = prove(s, &member, err);
 out:
     if (code)
         stream_close(s);
@@ -230,7 +275,7 @@ out:
 
 int stream_rewind(struct stream *s, struct rondo_error *err)
 {
-    if (lseek(s->fd, 0, SEEK_SET) < 0)
+    if (lseek(s->fd, s->begin, SEEK_SET) < 0)
         return failed(s, err);
     struct stream_decoder *d = s->decoder;
     if (d) {
@@ -329,7 +374,7 @@ int stream_skip_line(struct stream *s, struct rondo_error *err)
 
 int64_t stream_limit(const struct stream *s)
 {
-    static const int64_t ratios[] = { 1, GZIP_RATIO, ZSTD_RATIO };
+    static const int64_t ratios[] = { 1, GZIP_RATIO, ZSTD_RATIO, GZIP_RATIO };
     int64_t ratio = ratios[s->coding];
     return s->size < INT64_MAX / ratio ? s->size * ratio : INT64_MAX;
 }

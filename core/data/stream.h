@@ -15,7 +15,7 @@
 
 enum { STREAM_AHEAD = 4096, STREAM_TOKEN = 48 };
 
-enum stream_coding { STREAM_PLAIN, STREAM_GZIP, STREAM_ZSTD };
+enum stream_coding { STREAM_PLAIN, STREAM_GZIP, STREAM_ZSTD, STREAM_DEFLATE /* in a .npz alone */ };
 
 struct stream_decoder; /* what zlib and zstd need; stream.c */
 
@@ -26,15 +26,17 @@ struct stream {
     bool ended;      /* the file has nothing behind `end` */
 
     const char *path; /* borrowed from the caller of stream_open */
-    int64_t size;     /* of the file as it lies on disk, bytes */
+    int64_t size;     /* of the file as it lies on disk, bytes; of a member of a .npz its own */
+    int64_t begin;    /* where it begins in the file: 0, but of a member of a .npz */
+    int64_t left;     /* of size, not yet read */
     enum stream_coding coding;
     int fd;
     char *window;
     struct stream_decoder *decoder; /* NULL where plain */
 };
 
-/* Opens a regular file, told plain, gzip or zstd by its first bytes, and fills the window.  An
- * empty file is an error.  On failure nothing is left open. */
+/* Opens a regular file, told plain, gzip or zstd by its first bytes, or a member of a .npz (npz.h), whose
+ * checksum is proven, and fills the window.  An empty file is an error.  On failure nothing is left open. */
 int stream_open(struct stream *s, const char *path, struct rondo_error *err) RONDO_MUST_CHECK;
 /* Back to the first byte, line 1. */
 int stream_rewind(struct stream *s, struct rondo_error *err) RONDO_MUST_CHECK;

@@ -432,12 +432,43 @@ Test(contract, an_app_ends_where_its_size_says)
     cr_expect(contract_predict(&app) && !contract_preview(&app) && !contract_coefficients(&app));
     app.size = sizeof app;
     cr_expect(contract_preview(&app) == preview && contract_coefficients(&app) == foretell);
+    static const char *const ids[] = { "users.txt", "items.txt" };
+    app.model_ids = ids;
+    cr_expect_eq(contract_model_ids(&app), ids);
+    app.size = offsetof(struct rondo_app, model_ids);
+    cr_expect_eq(contract_check(&app, NULL, &err), RONDO_OK, "%s", err.what);
+    cr_expect_null(contract_model_ids(&app));
     static const int wrong[] = { -16, -8, 8, 24 };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         app.size = (uint32_t)((int)offsetof(struct rondo_app, predict_options) + wrong[i]);
         err = (struct rondo_error){ 0 };
         cr_expect_eq(contract_check(&app, NULL, &err), RONDO_EAPP, "%d", wrong[i]);
     }
+}
+
+/* One role with `of`, beside ratings "r" and a matrix "x". */
+static int with_role(enum rondo_role_kind kind, const char *of, struct rondo_error *err)
+{
+    const struct rondo_role roles[] = { { "r", RONDO_ROLE_RATINGS, true, NULL, "who rated what" },
+                                        { "x", RONDO_ROLE_MATRIX, false, NULL, "anything" },
+                                        { "z", kind, false, of, "what is asked about" }, { .key = NULL } };
+    struct rondo_app app = app_reduce;
+    app.save = save;
+    app.roles = roles;
+    *err = (struct rondo_error){ 0 };
+    return contract_check(&app, NULL, err);
+}
+
+Test(contract, ratings_go_with_ratings)
+{
+    struct rondo_error err;
+    cr_expect_eq(with_role(RONDO_ROLE_RATINGS, "r", &err), RONDO_OK, "%s", err.what);
+    cr_expect_eq(with_role(RONDO_ROLE_RATINGS, NULL, &err), RONDO_OK, "%s", err.what);
+    cr_expect_eq(with_role(RONDO_ROLE_RATINGS, "x", &err), RONDO_EAPP);
+    cr_expect(strstr(err.what, "ratings go with ratings"), "%s", err.what);
+    cr_expect_eq(with_role(RONDO_ROLE_VECTOR, "r", &err), RONDO_EAPP);
+    cr_expect_eq(with_role(RONDO_ROLE_RATINGS + 1, NULL, &err), RONDO_EAPP);
+    cr_expect(strstr(err.what, "no kind"), "%s", err.what);
 }
 
 Test(contract, options_are_a_table_like_any_other)

@@ -1,0 +1,567 @@
+/* sgd.c - stochastic gradient descent on a conflict-free grid (Gemulla, Nijkamp, Haas, Sismanis, KDD 2011; Zhuang,
+ * Chin, Juan, Lin, RecSys 2013), on the rotate pattern: a shard has a part of the rows, a block one of the columns, and
+ * a round visits P tiles, no two of which share a row or a column.  P rounds are an epoch.
+ *
+ *     round t      tiles (b, s) with b + s = t (mod P): every rating of theirs once
+ *     its P-th, then    phases: the penalty; the test ratings, one such diagonal after the other
+ *
+ * A rate with which it diverges is found out by the sum of squares, halved, and the job begins again: from the first
+ * rows, so that nothing of what diverged is left. */
+#include "grid.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+enum { VISIT, MEASURE, TEST }; /* measure: test, and the penalty of both parts */
+
+enum { HALVINGS_MOST = 64 };
+
+#define NOISE 0.35f /* of first rows, times 1 / sqrt(rank) */
+#define SLOWING 8.0 /* epochs after which the rate is half of what it was at first */
+
+/* What all tasks read. */
+struct common {
+    int64_t halvings;
+    int64_t begun; /* the round behind which the rows were begun last */
+};
+
+/* A shard's rows, or a block's columns. */
+struct part {
+    int64_t count;
+    int64_t halvings; /* after which they were begun */
+    bool col;
+    int32_t index;
+    struct side side;
+};
+
+/* What a task found. */
+struct found {
+    int64_t ratings;
+    double squares; /* of errors: of training before each step, or of test */
+    double penalty;
+};
+
+struct model {
+    struct common common;
+    int64_t epochs;                    /* since the rows were begun */
+    int64_t ratings;                   /* visited in the round that is being settled */
+    double squares, penalty, test;     /* of the epoch that runs, so far */
+};
+
+/* The head's, beside what is saved. */
+struct sgd {
+    struct model model;
+    struct rondo_pair *pairs; /* [P] */
+    struct common commit;
+};
+
+static const struct grid *grid_of(const struct problem *p)
+{
+    return p->own;
+}
+
+static int no_memory(struct rondo_error *err)
+{
+    return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for factors");
+}
+
+/* ---- the common state ------------------------------------------------------------------------------------- */
+
+static int common_create(const void *context, int32_t index, void **state, struct rondo_error *err)
+{
+    (void)index;
+    *state = ((const struct problem *)context)->host->zalloc(1, sizeof(struct common));
+    return *state ? RONDO_OK : no_memory(err);
+}
+
+static void common_destroy(const void *context, void *state)
+{
+    ((const struct problem *)context)->host->free(state);
+}
+
+static int common_pack(const void *context, const void *state, struct rondo_buf *out)
+{
+    return mf_append(((const struct problem *)context)->host, out, state, sizeof(struct common));
+}
+
+static int common_unpack(const void *context, void *state, struct rondo_bytes in)
+{
+    (void)context;
+    return in.size == sizeof(struct common) ? mf_take(&in, state, sizeof(struct common)) : RONDO_ESTATE;
+}
+
+/* ---- a part of a side -------------------------------------------------------------------------------------- */
+
+static const struct edge *edge_of(const struct problem *p, const struct part *part)
+{
+    return part->col ? &grid_of(p)->col : &grid_of(p)->row;
+}
+
+/* Small noise, and without biases where ratings lie far from 0 their mean and bases in coordinate 0, so that
+ *
+ *     p_0 q_0 = mu + b_u + c_i + b_u c_i / mu,     p_0 = sqrt|mu| (1 + b_u / mu),   q_0 = sign(mu) sqrt|mu| (1 + c_i / mu)
+ *
+ * and the first epoch begins at the baseline's error, not at that of noise. */
+static void draw_row(const struct problem *p, const struct edge *edge, int64_t place, float *row)
+{
+    const struct grid *grid = grid_of(p);
+    float mean = grid->mean, unit = NOISE / sqrtf((float)p->rank);
+    for (int32_t k = 0; k < p->rank; k++) {
+        double u = rondo_rng_unit(p->seed, (uint64_t)edge->users, MF_STREAM_INIT,
+                                  (uint64_t)edge->at[place] * (uint64_t)p->rank + (uint64_t)k);
+        row[k] = (float)(2 * u - 1) * unit;
+        row[k] = p->nonnegative ? fabsf(row[k]) : row[k];
+    }
+    if (p->biases || fabsf(mean) < 1)
+        return;
+    row[0] = sqrtf(fabsf(mean)) * (1 + edge->base[place] / mean) * (mean < 0 && !edge->users ? -1.0f : 1.0f);
+    row[0] = p->nonnegative ? fmaxf(row[0], 0) : row[0];
+}
+
+static void begin(const struct problem *p, struct part *part, int64_t halvings)
+{
+    const struct grid *grid = grid_of(p);
+    const struct edge *edge = edge_of(p, part);
+    for (int64_t i = 0; i < part->count; i++) {
+        int64_t place = edge->first[part->index] + i;
+        float *row = part->side.row + i * grid->stride;
+        if (!p->start)
+            draw_row(p, edge, place, row);
+        else
+            mf_init_row(p, edge->users, edge->at[place], row);
+        for (int32_t k = 0; k < p->rank && p->start; k++)
+            row[k] /= sqrtf(grid->scale);
+        part->side.pace[i] = (struct pace){ 1, 1, 1, p->biases ? edge->base[place] : 0 };
+    }
+    part->halvings = halvings;
+}
+
+static void part_destroy(const void *context, void *state)
+{
+    const struct rondo_host *host = ((const struct problem *)context)->host;
+    struct part *part = state;
+    host->free(part->side.row);
+    host->free(part->side.pace);
+    host->free(part);
+}
+
+static int part_create(const struct problem *p, bool col, int32_t index, void **state, struct rondo_error *err)
+{
+    struct part *part = p->host->zalloc(1, sizeof *part);
+    if (!part)
+        return no_memory(err);
+    *part = (struct part){ .col = col, .index = index };
+    const struct edge *edge = edge_of(p, part);
+    part->count = edge->first[index + 1] - edge->first[index];
+    part->side.row = p->host->zalloc((size_t)part->count + 1, (size_t)grid_of(p)->stride * sizeof(float));
+    part->side.pace = p->host->zalloc((size_t)part->count + 1, sizeof *part->side.pace);
+    if (!part->side.row || !part->side.pace) {
+        part_destroy(p, part);
+        return no_memory(err);
+    }
+    begin(p, part, 0);
+    *state = part;
+    return RONDO_OK;
+}
+
+static int shard_create(const void *context, int32_t index, void **state, struct rondo_error *err)
+{
+    return part_create(context, false, index, state, err);
+}
+
+static int block_create(const void *context, int32_t index, void **state, struct rondo_error *err)
+{
+    return part_create(context, true, index, state, err);
+}
+
+static int part_pack(const void *context, const void *state, struct rondo_buf *out)
+{
+    const struct problem *p = context;
+    const struct part *part = state;
+    size_t count = (size_t)part->count;
+    int code = mf_append(p->host, out, &part->halvings, sizeof part->halvings);
+    if (!code)
+        code = mf_append(p->host, out, part->side.pace, count * sizeof *part->side.pace);
+    return code ? code : mf_append(p->host, out, part->side.row, count * (size_t)grid_of(p)->stride * sizeof(float));
+}
+
+static int part_unpack(const void *context, void *state, struct rondo_bytes in)
+{
+    const struct problem *p = context;
+    struct part *part = state;
+    size_t count = (size_t)part->count;
+    int code = mf_take(&in, &part->halvings, sizeof part->halvings);
+    if (!code)
+        code = mf_take(&in, part->side.pace, count * sizeof *part->side.pace);
+    if (!code)
+        code = mf_take(&in, part->side.row, count * (size_t)grid_of(p)->stride * sizeof(float));
+    return code || !in.size ? code : RONDO_ESTATE;
+}
+
+/* ---- a task ------------------------------------------------------------------------------------------------- */
+
+/* In epoch 0, 1, ... since the rows were begun. */
+static struct sgd_rule rule_of(const struct problem *p, int64_t halvings, int64_t epoch)
+{
+    const struct grid *grid = grid_of(p);
+    return (struct sgd_rule){ .rank = p->rank, .stride = grid->stride,
+                              .rate = (float)(ldexp(p->rate, (int)-halvings) / (1 + (double)epoch / SLOWING)),
+                              .lambda = (float)(p->lambda / (double)grid->scale), .lambda_bias = (float)p->lambda,
+                              .mean = p->biases ? grid->mean : 0, .biases = p->biases,
+                              .nonnegative = p->nonnegative };
+}
+
+static double penalty_of(const struct problem *p, const struct sgd_rule *rule, const struct part *part)
+{
+    const struct edge *edge = edge_of(p, part);
+    return grid_of(p)->kernel->penalty(rule, &part->side, edge->weight + edge->first[part->index], part->count);
+}
+
+static int push(const void *context, const void *state, void *shard, void *block, void *scratch,
+                const struct rondo_task *task, struct rondo_buf *partial)
+{
+    const struct problem *p = context;
+    const struct grid *grid = grid_of(p);
+    const struct common *common = state;
+    struct part *row = shard, *col = block;
+    int64_t tile = (int64_t)task->block * grid->parts + task->shard;
+    struct sgd_rule rule = rule_of(p, common->halvings, (task->round - 1 - common->begun) / grid->parts);
+    struct found found = { 0 };
+    (void)scratch;
+    if (row->halvings < common->halvings)
+        begin(p, row, common->halvings);
+    if (col->halvings < common->halvings)
+        begin(p, col, common->halvings);
+    if (task->tag == VISIT) {
+        found.ratings = grid->train[tile].entries;
+        found.squares = grid->kernel->visit(&rule, &grid->train[tile], &row->side, &col->side);
+    } else {
+        if (grid->test)
+            found.squares = grid->kernel->squares(&rule, &grid->test[tile], &row->side, &col->side);
+        if (task->tag == MEASURE)
+            found.penalty = penalty_of(p, &rule, row) + penalty_of(p, &rule, col);
+    }
+    return mf_append(p->host, partial, &found, sizeof found);
+}
+
+/* ---- the head's part ---------------------------------------------------------------------------------------- */
+
+static void model_destroy(const void *context, void *state)
+{
+    const struct rondo_host *host = ((const struct problem *)context)->host;
+    struct sgd *sgd = state;
+    host->free(sgd->pairs);
+    host->free(sgd);
+}
+
+static int model_create(const void *context, int32_t index, void **state, struct rondo_error *err)
+{
+    const struct problem *p = context;
+    struct sgd *sgd = p->host->zalloc(1, sizeof *sgd);
+    (void)index;
+    if (!sgd)
+        return no_memory(err);
+    sgd->pairs = p->host->alloc((size_t)grid_of(p)->parts * sizeof *sgd->pairs);
+    if (!sgd->pairs) {
+        model_destroy(p, sgd);
+        return no_memory(err);
+    }
+    *state = sgd;
+    return RONDO_OK;
+}
+
+static int model_pack(const void *context, const void *state, struct rondo_buf *out)
+{
+    return mf_append(((const struct problem *)context)->host, out, &((const struct sgd *)state)->model,
+                     sizeof(struct model));
+}
+
+static int model_unpack(const void *context, void *state, struct rondo_bytes in)
+{
+    (void)context;
+    return in.size == sizeof(struct model) ? mf_take(&in, &((struct sgd *)state)->model, sizeof(struct model))
+                                           : RONDO_ESTATE;
+}
+
+/* ---- a round ------------------------------------------------------------------------------------------------- */
+
+static bool heavier(const struct grid *grid, struct rondo_pair a, struct rondo_pair b)
+{
+    int64_t x = grid->cost[(int64_t)a.block * grid->parts + a.shard];
+    int64_t y = grid->cost[(int64_t)b.block * grid->parts + b.shard];
+    return x != y ? x > y : a.block < b.block;
+}
+
+/* The diagonal b + s = turn (mod P), heaviest first, so that workers end together. */
+static void order_diagonal(const struct head *head, int64_t turn, uint32_t tag, struct rondo_order *order)
+{
+    const struct grid *grid = grid_of(head->problem);
+    struct sgd *sgd = head->model;
+    order->count = 0;
+    for (int32_t b = 0; b < grid->parts; b++) {
+        struct rondo_pair pair = { b, (int32_t)((turn + grid->parts - b) % grid->parts) };
+        int64_t at = order->count++;
+        for (; at > 0 && heavier(grid, pair, sgd->pairs[at - 1]); at--)
+            sgd->pairs[at] = sgd->pairs[at - 1];
+        sgd->pairs[at] = pair;
+    }
+    order->kind = RONDO_PLAN;
+    order->tag = tag;
+    order->no_pull = true;
+    order->pairs = sgd->pairs;
+}
+
+static int schedule(struct head *head, int64_t round, struct rondo_order *order)
+{
+    order_diagonal(head, (round - 1) % grid_of(head->problem)->parts, VISIT, order);
+    return RONDO_OK;
+}
+
+static int add_up(const struct problem *p, const struct rondo_bytes *results, int32_t count, struct found *sum)
+{
+    *sum = (struct found){ 0 };
+    if (count != grid_of(p)->parts)
+        return RONDO_EAPP;
+    for (int32_t i = 0; i < count; i++) {
+        struct rondo_bytes in = results[i];
+        struct found found;
+        if (in.size != sizeof found || mf_take(&in, &found, sizeof found))
+            return RONDO_EAPP;
+        sum->ratings += found.ratings;
+        sum->squares += found.squares;
+        sum->penalty += found.penalty;
+    }
+    return RONDO_OK;
+}
+
+static int rest(struct sgd *sgd, struct rondo_order *order)
+{
+    order->kind = RONDO_REST;
+    sgd->commit = sgd->model.common;
+    order->commit = (struct rondo_bytes){ &sgd->commit, sizeof sgd->commit };
+    return RONDO_OK;
+}
+
+/* Everybody begins again at the next task, with half the rate. */
+static int begin_again(struct head *head, int64_t round, struct rondo_order *order)
+{
+    const struct problem *p = head->problem;
+    struct model *model = &((struct sgd *)head->model)->model;
+    char line[160];
+    if (model->common.halvings == HALVINGS_MOST)
+        return RONDO_EAPP;
+    snprintf(line, sizeof line, "learning rate %g diverges in epoch %" PRId64 ": begun again with %g",
+             ldexp(p->rate, (int)-model->common.halvings), head->figures.epochs + 1,
+             ldexp(p->rate, (int)-model->common.halvings - 1));
+    p->host->say(p->job, line);
+    *model = (struct model){ .common = { model->common.halvings + 1, round } };
+    int64_t halvings = head->figures.halvings + 1;
+    head->figures = (struct figures){ .halvings = halvings, .objective = (double)NAN, .rmse = (double)NAN,
+                                      .test_rmse = (double)NAN, .recall = (double)NAN, .ndcg = (double)NAN,
+                                      .before = (double)NAN };
+    order->note = "learning rate halved";
+    return rest(head->model, order);
+}
+
+/* A sum that no rows of use can have, or after the first epoch a model that is worse than none: than 0 for every
+ * rating, twice. */
+static bool diverged(const struct problem *p, const struct model *model, const struct found *found, bool ends)
+{
+    double scale = (double)grid_of(p)->scale;
+    double nothing = (p->mean * p->mean + p->deviation * p->deviation) / (scale * scale);
+    double count = (double)p->by_user.count;
+    if (!(found->squares < 1e12 * (nothing + 1) * (count + 1)))
+        return true;
+    return ends && model->squares > 4 * (nothing + 1e-12) * count && model->epochs > 0;
+}
+
+static int visited(struct head *head, int64_t round, const struct found *found, struct rondo_order *order)
+{
+    const struct problem *p = head->problem;
+    struct model *model = &((struct sgd *)head->model)->model;
+    bool ends = (round - model->common.begun) % grid_of(p)->parts == 0;
+    order->updates = model->ratings = found->ratings;
+    model->squares += found->squares;
+    if (diverged(p, model, found, ends))
+        return begin_again(head, round, order);
+    if (!ends)
+        return rest(head->model, order);
+    order_diagonal(head, 0, MEASURE, order);
+    return RONDO_OK;
+}
+
+static int end_epoch(struct head *head, struct rondo_order *order)
+{
+    const struct problem *p = head->problem;
+    struct figures *figures = &head->figures;
+    struct model *model = &((struct sgd *)head->model)->model;
+    double unit = (double)grid_of(p)->scale * (double)grid_of(p)->scale;
+    figures->rmse = sqrt(model->squares * unit / (double)p->by_user.count);
+    figures->objective = (model->squares + model->penalty) * unit;
+    figures->test_rmse = head_evaluates(head) ? sqrt(model->test * unit / (double)p->test.count) : (double)NAN;
+    *model = (struct model){ .common = model->common, .epochs = model->epochs + 1 };
+    head_epoch(head, order);
+    return rest(head->model, order);
+}
+
+static int settle(struct head *head, struct rondo_head_link *link, int64_t round, int32_t phase,
+                  const struct rondo_task *tasks, const struct rondo_bytes *results, int32_t count,
+                  struct rondo_order *order)
+{
+    const struct problem *p = head->problem;
+    struct model *model = &((struct sgd *)head->model)->model;
+    struct found found;
+    (void)link, (void)tasks;
+    int code = add_up(p, results, count, &found);
+    if (code)
+        return code;
+    if (!phase)
+        return visited(head, round, &found, order);
+    model->test += found.squares;
+    model->penalty += found.penalty;
+    if (phase < grid_of(p)->parts && head_evaluates(head)) {
+        order_diagonal(head, phase, TEST, order);
+        return RONDO_OK;
+    }
+    order->updates = model->ratings;
+    return end_epoch(head, order);
+}
+
+static int apply(const void *problem, void *common, void *shard, void *scratch, int64_t round,
+                 struct rondo_bytes commit)
+{
+    (void)scratch, (void)round;
+    return shard ? RONDO_OK : common_unpack(problem, common, commit);
+}
+
+/* ---- the whole model ------------------------------------------------------------------------------------------ */
+
+static void copy_part(const struct problem *p, const struct part *part, struct factors *out)
+{
+    const struct grid *grid = grid_of(p);
+    const struct edge *edge = edge_of(p, part);
+    float *rows = edge->users ? out->user : out->item, *bias = edge->users ? out->user_bias : out->item_bias;
+    float unit = sqrtf(grid->scale);
+    for (int64_t i = 0; i < part->count; i++) {
+        int64_t who = edge->at[edge->first[part->index] + i];
+        const float *from = part->side.row + i * grid->stride;
+        for (int32_t k = 0; k < p->rank; k++)
+            rows[who * p->rank + k] = from[k] * unit;
+        if (bias)
+            bias[who] = part->side.pace[i].bias * grid->scale;
+    }
+}
+
+/* What has not begun again yet is where it will begin. */
+static int copy_current(const struct problem *p, const struct part *part, int64_t halvings, struct factors *out)
+{
+    void *fresh = NULL;
+    if (!part)
+        return RONDO_EAPP;
+    if (part->halvings == halvings) {
+        copy_part(p, part, out);
+        return RONDO_OK;
+    }
+    int code = part_create(p, part->col, part->index, &fresh, NULL);
+    if (!code) {
+        copy_part(p, fresh, out);
+        part_destroy(p, fresh);
+    }
+    return code;
+}
+
+static int collect(const struct head *head, struct rondo_head_link *link, struct factors *out)
+{
+    const struct problem *p = head->problem;
+    int64_t halvings = ((const struct sgd *)head->model)->model.common.halvings;
+    int code = RONDO_OK;
+    for (int32_t i = 0; i < grid_of(p)->parts && !code; i++) {
+        code = copy_current(p, p->host->shard(link, i), halvings, out);
+        code = code ? code : copy_current(p, p->host->block(link, i), halvings, out);
+    }
+    out->mean = p->biases ? p->mean : 0;
+    return code;
+}
+
+struct measuring {
+    const struct problem *problem;
+    struct rondo_head_link *link;
+    int64_t halvings;
+    struct sgd_rule rule;
+    struct found *found; /* [P] of column parts */
+};
+
+static bool is_stale(const struct measuring *m, const struct part *part)
+{
+    return part->halvings < m->halvings;
+}
+
+static int measure_part(void *context, int64_t b)
+{
+    struct measuring *m = context;
+    const struct problem *p = m->problem;
+    const struct grid *grid = grid_of(p);
+    const struct part *col = p->host->block(m->link, (int32_t)b), *own = p->host->shard(m->link, (int32_t)b);
+    for (int32_t s = 0; s < grid->parts; s++) {
+        const struct part *row = p->host->shard(m->link, s);
+        if (is_stale(m, row) || is_stale(m, col))
+            m->found[b].squares = (double)NAN;
+        else
+            m->found[b].squares += grid->kernel->squares(&m->rule, &grid->train[b * grid->parts + s], &row->side, &col->side);
+    }
+    m->found[b].penalty = penalty_of(p, &m->rule, col) + penalty_of(p, &m->rule, own);
+    return RONDO_OK;
+}
+
+static int measure(struct head *head, struct rondo_head_link *link, struct figures *figures)
+{
+    const struct problem *p = head->problem;
+    const struct grid *grid = grid_of(p);
+    const struct model *model = &((struct sgd *)head->model)->model;
+    struct measuring m = { p, link, model->common.halvings, rule_of(p, model->common.halvings, 0), NULL };
+    double squares = 0, penalty = 0, unit = (double)grid->scale * (double)grid->scale;
+    m.found = p->host->zalloc((size_t)grid->parts, sizeof *m.found);
+    int code = m.found ? p->host->each(p->job, grid->parts, measure_part, &m) : RONDO_ENOMEM;
+    for (int32_t b = 0; b < grid->parts && !code; b++) {
+        squares += m.found[b].squares;
+        penalty += m.found[b].penalty;
+    }
+    p->host->free(m.found);
+    figures->rmse = sqrt(squares * unit / (double)p->by_user.count);
+    figures->objective = (squares + penalty) * unit;
+    return code;
+}
+
+/* ---- the solver ------------------------------------------------------------------------------------------------ */
+
+static int check(const struct problem *p, struct rondo_error *err)
+{
+    if (!p->weighted)
+        return mf_refuse(p, err, "params.weighted_lambda", "sgd's lambda counts at each rating",
+                         "take als or ccd, or leave it true");
+    return RONDO_OK;
+}
+
+static void layout(const struct problem *p, struct rondo_layout *out)
+{
+    out->shards = out->blocks = grid_of(p)->parts;
+    out->with_shards = true;
+    out->pair_cost = grid_of(p)->cost;
+}
+
+const struct solver mf_sgd = {
+    .name = "sgd",
+    .check = check,
+    .open = grid_make,
+    .layout = layout,
+    .model = { model_create, model_destroy, model_pack, model_unpack },
+    .common = { common_create, common_destroy, common_pack, common_unpack },
+    .shard = { shard_create, part_destroy, part_pack, part_unpack },
+    .block = { block_create, part_destroy, part_pack, part_unpack },
+    .schedule = schedule,
+    .push = push,
+    .settle = settle,
+    .apply = apply,
+    .collect = collect,
+    .measure = measure,
+};

@@ -1,0 +1,90 @@
+/* start.c - the first rows: drawn by the seed, or those of an earlier job's users and items of the same id. */
+#include "start.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- an earlier job's --------------------------------------------------------------------------------------- */
+
+#define START(name) "params.warm_start/" name
+
+/* Ids in the order of strcmp, for a search. */
+struct listed {
+    const char *word;
+    int64_t row;
+};
+
+static int by_word(const void *a, const void *b)
+{
+    return strcmp(((const struct listed *)a)->word, ((const struct listed *)b)->word);
+}
+
+static struct listed *list(const struct problem *p, const struct rondo_words *words)
+{
+    struct listed *listed = p->host->alloc((size_t)words->count * sizeof *listed + 1);
+    for (int64_t i = 0; listed && i < words->count; i++)
+        listed[i] = (struct listed){ words->word[i], i };
+    if (listed)
+        qsort(listed, (size_t)words->count, sizeof *listed, by_word);
+    return listed;
+}
+
+static int take_rows(struct problem *p, const struct rondo_matrix *from, const struct rondo_words *theirs,
+                     const struct rondo_words *ours, int64_t rows, float *out, struct rondo_error *err)
+{
+    if (from->cols != p->rank || from->rows != theirs->count)
+        return mf_refuse(p, err, "params.warm_start", "its factors are of another rank, or not of its users and items",
+                         "give the same params.rank");
+    struct listed *listed = list(p, theirs);
+    if (!listed)
+        return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for the start");
+    for (int64_t i = 0; i < rows; i++) {
+        struct listed wanted = { ours->word[i], 0 };
+        const struct listed *found = bsearch(&wanted, listed, (size_t)theirs->count, sizeof *listed, by_word);
+        for (int32_t k = 0; k < p->rank; k++)
+            out[i * p->rank + k] = found ? (float)from->dense[found->row + k * from->ld] : (float)NAN;
+    }
+    p->host->free(listed);
+    return RONDO_OK;
+}
+
+int start_read(struct problem *p, struct rondo_error *err)
+{
+    const struct rondo_matrix *user = p->host->matrix(p->job, START("user_factors.npy"));
+    const struct rondo_matrix *item = p->host->matrix(p->job, START("item_factors.npy"));
+    if (!user || !item)
+        return RONDO_OK;
+    struct factors *start = mf_keep(p, 1, sizeof *start);
+    float *rows = mf_keep(p, (size_t)(p->users + p->items) * (size_t)p->rank, sizeof *rows);
+    if (!start || !rows)
+        return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for the start");
+    *start = (struct factors){ .users = p->users, .items = p->items, .rank = p->rank, .user = rows,
+                               .item = rows + p->users * p->rank };
+    int code = take_rows(p, user, p->host->words(p->job, START("users.txt")), &p->ids->user, p->users, start->user, err);
+    if (!code)
+        code = take_rows(p, item, p->host->words(p->job, START("items.txt")), &p->ids->item, p->items, start->item, err);
+    p->start = start;
+    return code;
+}
+
+/* ---- a row ----------------------------------------------------------------------------------------------------- */
+
+/* Uniform on [0, 1) / sqrt(k), so that a first product is about 1/4; with biases around 0. */
+static void draw(const struct problem *p, bool users, int64_t row, float *out)
+{
+    double unit = sqrt(1.0 / p->rank), middle = p->biases ? 0.5 : 0;
+    for (int32_t k = 0; k < p->rank; k++)
+        out[k] = (float)(unit * (rondo_rng_unit(p->seed, (uint64_t)users, MF_STREAM_INIT,
+                                                (uint64_t)row * (uint64_t)p->rank + (uint64_t)k)
+                                 - middle));
+}
+
+void mf_init_row(const struct problem *p, bool users, int64_t row, float *out)
+{
+    const float *from = !p->start ? NULL : users ? p->start->user + row * p->rank : p->start->item + row * p->rank;
+    if (!from || isnan(from[0]))
+        draw(p, users, row, out);
+    else
+        memcpy(out, from, (size_t)p->rank * sizeof *out);
+}

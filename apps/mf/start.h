@@ -1,0 +1,16 @@
+/* start.h - the rows that a job begins with: drawn, or an earlier job's.
+ *
+ * Place:   apps/mf, private to it; mf.c reads it, mf_init_row (mf.h) gives it out.
+ * Threads: open's; then immutable.
+ * Memory:  of the problem.
+ */
+#ifndef MF_START_H
+#define MF_START_H
+
+#include "mf.h"
+
+/* params.warm_start, where it is given, into problem->start: rows by their ids.  RONDO_EINPUT: another rank,
+ * or biases where the one has them and the other has not. */
+int start_read(struct problem *problem, struct rondo_error *err);
+
+#endif

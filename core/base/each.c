@@ -1,6 +1,9 @@
+#define _GNU_SOURCE /* sched_getaffinity */
+
 #include "core/base/each.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 
@@ -67,4 +70,11 @@ int each_part(int32_t threads, int64_t parts, int (*part)(void *context, int64_t
     for (int32_t i = 0; i < started; i++)
         pthread_join(thread[i], NULL);
     return share.code;
+}
+
+int32_t each_threads(void)
+{
+    cpu_set_t set;
+    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    return count < THREADS_MOST ? count : THREADS_MOST;
 }

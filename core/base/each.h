@@ -17,4 +17,7 @@
 int each_part(int32_t threads, int64_t parts, int (*part)(void *context, int64_t index),
               void *context) RONDO_MUST_CHECK;
 
+/* How many this process may use: the processors that it is bound to; at least 1. */
+int32_t each_threads(void);
+
 #endif

@@ -26,6 +26,7 @@ static const struct reader {
     { DATA_DOCWORD, "docword", "", docword_inspect, docword_load },
     { DATA_BED, "bed", ".bed ", bed_inspect, bed_load },
     { DATA_TABLE, "table", "", phenotype_inspect, phenotype_load },
+    { DATA_RATINGS, "ratings", ".uir .ratings .csv .dat .tsv ", ratings_inspect, ratings_load },
     { DATA_SVMLIGHT, "svmlight", ".svm .libsvm .svmlight .txt ", svmlight_inspect, svmlight_load },
 };
 enum { READERS = sizeof readers / sizeof readers[0] };
@@ -95,6 +96,15 @@ static bool looks_numeric(const struct stream *s)
     return *at >= '0' && *at <= '9';
 }
 
+/* Whether the first line has more than one word. */
+static bool has_fields(const struct stream *s)
+{
+    const char *at = first_line(s);
+    at += strcspn(at, " \t\r,;:\n");
+    at += strspn(at, " \t\r");
+    return *at && *at != '\n';
+}
+
 static enum data_format by_content(const struct stream *s, const struct data_options *options)
 {
     size_t size = (size_t)(s->end - s->at);
@@ -104,11 +114,17 @@ static enum data_format by_content(const struct stream *s, const struct data_opt
         return DATA_NPY;
     if (size >= 14 && strncasecmp(s->at, "%%MatrixMarket", 14) == 0)
         return DATA_MTX;
+    if (options->ratings)
+        return DATA_RATINGS;
     if (phenotype_is_table(s, options))
         return DATA_TABLE;
     if (docword_is(s))
         return DATA_DOCWORD;
     enum data_format format = data_format_by_name(s->path);
+    if (options->told && (ratings_is(s) || (format == DATA_RATINGS && has_fields(s))))
+        return DATA_RATINGS;
+    if (format == DATA_RATINGS)
+        format = DATA_UNKNOWN;
     if (format == DATA_UNKNOWN && looks_numeric(s))
         format = DATA_SVMLIGHT;
     return format;
@@ -142,6 +158,12 @@ static int open_reader(struct stream *s, const char *path, const struct data_opt
                                  "skiprows=1))";
         stream_close(s);
         return rondo_error_set(err, RONDO_EINPUT, path, hint, "looks like CSV, which is not read");
+    }
+    if (options->ratings && (*reader)->format != DATA_RATINGS && (*reader)->format != DATA_MTX) {
+        stream_close(s);
+        return rondo_error_set(err, RONDO_EINPUT, path, NULL,
+                               "ratings are read from lines of user, item and rating, or from Matrix Market "
+                               "coordinates, not from %s", (*reader)->name);
     }
     bool columns = *reader && (*reader)->format == DATA_TABLE;
     if (*reader && (columns || !options->column)) {
@@ -195,7 +217,7 @@ int data_check_count(const struct stream *s, const struct data_options *options,
 
 /* ---- the doors ----------------------------------------------------------------------------- */
 
-static const struct data_options usual = { .index_base = 1, .packed = true };
+static const struct data_options usual = { .index_base = 1, .packed = true, .told = true };
 
 static void begin_info(struct data_info *info, const struct reader *reader, const struct stream *s)
 {
@@ -215,6 +237,23 @@ int data_inspect(const char *path, const struct data_options *options, struct da
     begin_info(info, reader, &s);
     code = reader->inspect(&s, options, info, err);
     stream_close(&s);
+    return code;
+}
+
+int data_inspect_whole(int (*load)(struct stream *, const struct data_options *, struct data_set *,
+                                   struct rondo_error *),
+                       struct stream *s, const struct data_options *options, struct data_info *info,
+                       struct rondo_error *err)
+{
+    struct data_set *set = mem_calloc(1, sizeof *set);
+    if (!set)
+        return rondo_error_set(err, RONDO_ENOMEM, s->path, NULL, "out of memory");
+    set->info = *info;
+    int code = load(s, options, set, err);
+    data_describe(set);
+    if (!code)
+        *info = set->info;
+    data_free(set);
     return code;
 }
 
@@ -297,7 +336,16 @@ int data_remarks(const struct data_set *set, void (*each)(void *context, const c
                  (long long)set->info.summed);
         each(context, text);
     }
-    if (!x->sparse)
+    if (set->info.header)
+        each(context, "line 1 is taken as a header");
+    if (set->info.replaced) {
+        bool one = set->info.replaced == 1;
+        snprintf(text, sizeof text, "%lld rating%s of %s that come%s again later %s replaced",
+                 (long long)set->info.replaced, one ? "" : "s", one ? "a cell" : "cells", one ? "s" : "",
+                 one ? "was" : "were");
+        each(context, text);
+    }
+    if (!x->sparse || set->ids)
         return RONDO_OK;
     uint64_t *seen = mem_calloc(bitset_words(x->rows), sizeof *seen);
     if (!seen)
@@ -330,6 +378,7 @@ void data_free(struct data_set *set)
         matrix_free(&set->labels);
     if (set->info.mapped)
         matrix_unmap(&set->x);
+    mem_free(set->ids);
     mapping_destroy(set->map);
     mem_free(set);
 }

@@ -12,8 +12,8 @@
  *   NumPy (.npy)                   <f4 <f8, whole numbers, C or Fortran order, one or two dimensions;
  *                                  matrices of <f8 in Fortran order are mapped where large and plain
  *   UCI bag of words (docword.*)   three lines D, W, NNZ, then "document word count" from 1: counts
- *   ratings (asked for)            "user item rating [time]" by blanks, commas, semicolons or "::", perhaps a
- *                                  header; where options.ratings alone: nothing else tells them from svmlight
+ *   ratings (.uir .csv .dat .tsv)  "user item rating [time]" by blanks, commas, semicolons or "::", perhaps a
+ *                                  header: read once, by all threads; each kept as the nearest float
  *   PLINK 1 (.bed .bim .fam)       genotypes by variants; mapped, never compressed
  *   tables (FID IID value ...)     phenotypes, matched to a .fam: options.people
  */
@@ -42,6 +42,7 @@ struct data_options {
                        * latest, else the last line */
     bool pairs;       /* with ratings: every line for itself, in the file's order; dense, [lines x 3] of the numbers
                        * of user and item and the rating, or [lines x 2] where the first line has none */
+    bool told;        /* ratings may be told by content and name where they are not asked for */
     const struct rondo_ids *known; /* with ratings: ids that have these numbers already; NULL: none */
     int64_t resident; /* bytes of a mapped file that may be resident; 0: all */
 };
@@ -66,7 +67,7 @@ struct data_set {
     struct data_info info;
     struct rondo_matrix x;
     struct rondo_matrix labels; /* rows x 1 where info.labels; else rows = 0 */
-    struct rondo_ids *ids;      /* ratings: who they are; else NULL */
+    struct rondo_ids *ids;      /* ratings: who they are, in one block; else NULL */
     uint64_t digest;            /* of all: digest.h; 0: nobody has asked */
     /* Both lie in it: shelf.h; of a data file x alone.  NULL: in memory of their own. */
     struct mapping *map;
@@ -99,8 +100,8 @@ int data_inspect(const char *path, const struct data_options *options, struct da
 int data_load(const char *path, const struct data_options *options, struct data_set **set,
               struct rondo_error *err) RONDO_MUST_CHECK;
 void data_free(struct data_set *set); /* NULL allowed */
-/* What was accepted of counts and may be a mistake, a line each: entries out of order, or summed; documents
- * without a word.  One pass over the rows' numbers.  Borrowed until `each` returns.  RONDO_ENOMEM. */
+/* What was accepted of counts or ratings and may be a mistake, a line each: entries out of order, or summed;
+ * documents without a word; a header; ratings that others took the place of.  One pass over the rows' numbers.  Borrowed until `each` returns.  RONDO_ENOMEM. */
 int data_remarks(const struct data_set *set, void (*each)(void *context, const char *text), void *context,
                  struct rondo_error *err) RONDO_MUST_CHECK;
 /* x is read no more: its memory is given back.  Mapped pages would come again; else x is gone. */

@@ -17,6 +17,7 @@ struct mtx {
     const struct data_options *options;
     bool coordinate, pattern, symmetric;
     int64_t rows, cols, entries; /* as stated; array: entries is what must follow */
+    int64_t negative_line;       /* the first one whose value is below 0 */
     int64_t row, col;            /* array: where the next value belongs, from 0 */
 };
 
@@ -219,6 +220,8 @@ static int next_entry(struct mtx *mtx, int64_t done, struct entry *entry, struct
         array_place(mtx, entry);
     if (!code && !mtx->pattern)
         code = read_value(mtx, &entry->value, err);
+    if (!code && entry->value < 0 && !mtx->negative_line)
+        mtx->negative_line = s->line;
     if (!code && mtx->coordinate)
         code = stream_end_line(s, err);
     return code ? code : 1;
@@ -282,6 +285,8 @@ static int fill_dense(struct mtx *mtx, double *dense, int64_t ld, struct rondo_e
 int mtx_inspect(struct stream *s, const struct data_options *options, struct data_info *info,
                 struct rondo_error *err)
 {
+    if (options->ratings)
+        return data_inspect_whole(mtx_load, s, options, info, err);
     struct mtx mtx = { .s = s, .options = options };
     struct matrix_counts counts = { 0 };
     int code = read_header(&mtx, err);
@@ -360,7 +365,11 @@ int mtx_load(struct stream *s, const struct data_options *options, struct data_s
 {
     struct mtx mtx = { .s = s, .options = options };
     int code = read_header(&mtx, err);
-    if (code)
-        return code;
-    return mtx.coordinate ? load_coordinates(&mtx, set, err) : load_array(&mtx, set, err);
+    if (!code && options->ratings && (!mtx.coordinate || options->pairs))
+        return rondo_error_set(err, RONDO_EINPUT, s->path, NULL,
+                               options->pairs ? "pairs are read from lines of user and item"
+                                              : "ratings are read from coordinates, not from an array");
+    if (!code)
+        code = mtx.coordinate ? load_coordinates(&mtx, set, err) : load_array(&mtx, set, err);
+    return !code && options->ratings ? ratings_of_matrix(set, options->known, mtx.negative_line, s->path, err) : code;
 }

@@ -1,7 +1,7 @@
 /* readers.h - what a format's reader gives to data.c: a header at the least, the matrix in full.
  *
- * Place:   core/data, floor 1; npy.c, svmlight.c, mtx.c, docword.c, plink.c and phenotype.c implement
- *          it, data.c calls it.
+ * Place:   core/data, floor 1; npy.c, svmlight.c, mtx.c, docword.c, plink.c, phenotype.c and ratings.c
+ *          implement it, data.c calls it.
  * Threads: one.
  * Memory:  a load fills *set as it goes; after an error data_free cleans up what is there.
  */
@@ -44,6 +44,16 @@ int phenotype_inspect(struct stream *s, const struct data_options *options, stru
                       struct rondo_error *err);
 int phenotype_load(struct stream *s, const struct data_options *options, struct data_set *set,
                    struct rondo_error *err);
+/* Do its first two lines that say something look like ratings: three or four fields, the third a number? */
+bool ratings_is(const struct stream *s);
+/* Costs what a load costs: who they are is known behind the last line alone. */
+int ratings_inspect(struct stream *s, const struct data_options *options, struct data_info *info,
+                    struct rondo_error *err);
+int ratings_load(struct stream *s, const struct data_options *options, struct data_set *set,
+                 struct rondo_error *err);
+/* A matrix of coordinates becomes ratings: ids are its numbers from 1, those that are known keep theirs. */
+int ratings_of_matrix(struct data_set *set, const struct rondo_ids *known, int64_t negative_line, const char *path,
+                      struct rondo_error *err);
 
 /* Refuses a shape that is empty, too large, or no vector where one is wanted. */
 int data_check_shape(const char *path, const struct data_options *options, int64_t rows,
@@ -55,6 +65,12 @@ int data_check_count(const struct stream *s, const struct data_options *options,
 /* Refuses a file of every value where counts are wanted. */
 int data_check_sparse(const char *path, const struct data_options *options, bool sparse,
                       struct rondo_error *err) RONDO_MUST_CHECK;
+
+/* Inspects by a load, where less does not tell the shape. */
+int data_inspect_whole(int (*load)(struct stream *, const struct data_options *, struct data_set *,
+                                   struct rondo_error *),
+                       struct stream *s, const struct data_options *options, struct data_info *info,
+                       struct rondo_error *err) RONDO_MUST_CHECK;
 
 /* Says the loaded matrix's shape in set->info. */
 void data_describe(struct data_set *set);

@@ -1,0 +1,69 @@
+/* ids.h - texts and their numbers: who a row or a column is.
+ *
+ * Place:   core/data, floor 1; used by ratings.c and ratings_line.c.
+ * Threads: one changes it; while none does, any may find.
+ * Memory:  16 bytes a slot, at most half of which are filled, 8 an id, and the texts with their ends.
+ *
+ * A text of up to eight bytes is its own key: equal keys of equal size are equal texts, and none is read.
+ * Longer ones have a hash for a key.  Numbers go by the order in which texts are added.
+ */
+#ifndef IDS_H
+#define IDS_H
+
+#include <rondo/err.h>
+#include <rondo/matrix.h>
+
+enum { IDS_TEXT_MOST = 4096 }; /* bytes of an id */
+#define IDS_MOST ((int64_t)INT32_MAX)
+
+struct ids_slot {
+    uint64_t key;
+    uint32_t size; /* 0: the slot is free */
+    uint32_t number;
+};
+
+struct ids_block;
+
+struct ids {
+    struct ids_slot *slot; /* [1 << bits]; NULL while there is none */
+    int bits;
+    int64_t count, room;
+    const char **word;     /* [count] */
+    struct ids_block *block; /* the texts; the newest first */
+};
+
+void ids_fini(struct ids *ids); /* of zeroed ones too: so they begin */
+
+/* As if the bytes behind the text were zeros. */
+uint64_t ids_key(const char *text, size_t size);
+
+static inline uint64_t ids_place(uint64_t key, int bits)
+{
+    return key * UINT64_C(0x9e3779b97f4a7c15) >> (64 - bits);
+}
+
+bool ids_same_long(const struct ids *ids, uint32_t number, const char *text, size_t size);
+
+/* Its number, or -1. */
+static inline int64_t ids_find(const struct ids *ids, uint64_t key, const char *text, size_t size)
+{
+    if (!ids->slot)
+        return -1;
+    uint64_t mask = (UINT64_C(1) << ids->bits) - 1;
+    for (uint64_t at = ids_place(key, ids->bits);; at = (at + 1) & mask) {
+        const struct ids_slot *slot = &ids->slot[at];
+        if (slot->key == key && slot->size == size
+            && (size <= 8 || ids_same_long(ids, slot->number, text, size)))
+            return slot->number;
+        if (!slot->size)
+            return -1;
+    }
+}
+
+/* What is not there: the text, 1 to IDS_TEXT_MOST bytes, is copied.  RONDO_ENOMEM; the number is count - 1. */
+int ids_add(struct ids *ids, uint64_t key, const char *text, size_t size) RONDO_MUST_CHECK;
+
+/* Both sides in one block (mem_free), texts and all; NULL: no memory. */
+struct rondo_ids *ids_join(const struct ids *user, const struct ids *item);
+
+#endif

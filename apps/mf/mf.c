@@ -70,7 +70,7 @@ int mf_refuse(const struct problem *p, struct rondo_error *err, const char *key,
 
 static const struct solver *solver_of(const char *name, bool implicit)
 {
-    static const struct solver *const all[] = { &mf_sgd };
+    static const struct solver *const all[] = { &mf_sgd, &mf_ccd };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (strcmp(all[i]->name, name) == 0)
             return all[i];

@@ -15,8 +15,8 @@ import support
 from support import call, sha256
 
 USERS, ITEMS, TRUE_RANK = 300, 120, 3
-SOLVERS = ("sgd", "ccd")
-LAMBDA = 0.06
+SOLVERS = ("sgd", "als", "ccd")
+LAMBDA, ALPHA, RECALL_AT = 0.06, 3.0, 9
 
 
 def draw():
@@ -104,6 +104,35 @@ class Files(support.Case):
                 sums = {sha256(self.path("%s%d" % (solver, workers), name)) for workers in (1, 2, 3)}
                 self.assertEqual(len(sums), 1, name)
 
+    def chosen(self, lines):
+        """Counts, some of them 0."""
+        return [(user, item, float(max(0, round(r) - 2))) for user, item, r in lines]
+
+    def fit_implicit(self, out):
+        self.train, self.test = self.chosen(self.train), self.chosen(self.test)
+        return self.fit(out, implicit=True, alpha=ALPHA, recall_at=RECALL_AT, epochs=4)
+
+    def rated(self, model, lines):
+        rated = collections.defaultdict(set)
+        for u, i in zip(*model.at(lines)[:2]):
+            rated[u].add(i)
+        return rated
+
+    def test_of_implicit_feedback_the_figures_follow_too(self):
+        model, result = self.fit_implicit("out")
+        u, i, r = model.at(self.train)
+        F = model.objective(u, i, r, LAMBDA, False, ALPHA)
+        self.assertLess(abs(result["objective"] / F - 1), 1e-6)
+        test = collections.defaultdict(set)
+        for a, b, x in zip(*model.at(self.test)):
+            if a >= 0 and b >= 0 and x > 0:
+                test[a].add(b)
+        recall, ndcg = mf_reference.ranking(model, self.rated(model, self.train), test, RECALL_AT)
+        self.assertGreater(recall, 0.1)
+        self.assertLess(abs(result["metrics"]["recall"] - recall), 1e-3) # two scores as good as the same may change places
+        self.assertLess(abs(result["metrics"]["ndcg"] - ndcg), 1e-3)
+        self.assertNotIn("test_rmse", result["metrics"])
+
     # ---- pairs ------------------------------------------------------------------------------------
 
     def predict(self, out, data, *words, name="p.tsv", expect=0):
@@ -178,10 +207,7 @@ class Files(support.Case):
             found = self.best()
             self.assertEqual(list(found), list(dict.fromkeys(line[0] for line in lines)))
             self.assertEqual((metrics["users"], metrics["folded_in"]), (len(found), 0))
-            u, i, _ = model.at(lines)
-            rated = collections.defaultdict(set)
-            for a, b in zip(u, i):
-                rated[a].add(b)
+            rated = self.rated(model, lines)
             for user, rows in found.items():
                 at = model.user_at[user]
                 self.expect_best(model, rows, model.all_scores(at), rated[at], 7)
@@ -204,6 +230,22 @@ class Files(support.Case):
                 scores = model.new_scores(row, bias) # of rows that are solved for in 32 bits
                 self.expect_best(model, found[user], scores, set(rated), len(model.items), 1e-5 * np.abs(scores).max())
             self.expect_best(model, found["last"], model.said["mean"] + model.c, set(), len(model.items))
+
+    def test_of_implicit_feedback_strangers_are_0_and_new_users_are_folded_in(self):
+        model, _ = self.fit_implicit("out")
+        lines = [*self.strangers(model), *self.test[:50]]
+        metrics = self.predict("out", text(lines))
+        u, i, _ = model.at(lines)
+        wanted = np.where((u >= 0) & (i >= 0), model.scores(u, i), 0)
+        self.assertLess(np.abs(np.loadtxt(self.path("p.tsv")) - wanted).max(), 1e-5)
+        self.assertNotIn("rmse", metrics)
+        i = np.array([3, 5, 8, 50])
+        for data, r in (("new\t%s\t%d\n", np.array([1.0, 4.0, 2.0, 0.0])), ("new\t%s\n", np.ones(4))):
+            lines = "".join(data % ((model.items[at], x) if data.count("%") > 1 else model.items[at]) for at, x in zip(i, r))
+            metrics = self.predict("out", lines.encode(), "--top", 20)
+            scores = model.new_scores(*model.fold(i, r, LAMBDA, False, ALPHA))
+            self.assertEqual(metrics["folded_in"], 1)
+            self.expect_best(model, self.best()["new"], scores, set(i), 20)
 
     def test_options_and_data_that_do_not_fit_are_refused(self):
         self.fit("out")

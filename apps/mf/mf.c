@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
 enum { RANK_MOST = 4096, RECALL_MOST = 10000 };
@@ -140,8 +141,9 @@ void *mf_keep(struct problem *problem, size_t count, size_t size)
     if (!memory)
         return NULL;
     struct kept *kept = (struct kept *)(void *)memory;
-    kept->next = problem->kept;
-    problem->kept = kept;
+    do /* several threads may, while the problem is opened */
+        kept->next = atomic_load(&problem->kept);
+    while (!atomic_compare_exchange_weak(&problem->kept, &kept->next, kept));
     return memory + 64;
 }
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 static const char mark[] = "\xef\xbb\xbf"; /* with which some begin a text in UTF-8 */
-enum { BATCH = 4 << 20, PIECE_LEAST = 16 << 10 };
+enum { BATCH = 4 << 20, PIECE_LEAST = 16 << 10, PIECES = 2 }; /* the last: for each thread, to even them out */
 
 struct batch {
     char *text; /* [room + RATINGS_PAD] */
@@ -30,7 +30,7 @@ struct reading {
     struct ratings_form form;
     bool header;
     struct ids user, item;
-    struct ratings_piece *piece;    /* [threads] */
+    struct ratings_piece *piece;    /* [PIECES * threads] */
     struct ratings_records *records; /* [pieces] */
     int64_t pieces, pieces_room, count, negative_line;
 };
@@ -68,7 +68,7 @@ static int begin(struct reading *r, size_t batch)
     r->room = (uint64_t)limit < batch ? (size_t)limit + 1 : batch; /* 1: its end is found at once */
     r->now.text = mem_alloc(r->room + RATINGS_PAD);
     r->next.text = mem_alloc(r->room + RATINGS_PAD);
-    r->piece = mem_calloc((size_t)r->threads, sizeof *r->piece);
+    r->piece = mem_calloc(PIECES * (size_t)r->threads, sizeof *r->piece);
     return r->now.text && r->next.text && r->piece ? RONDO_OK : no_memory(r);
 }
 
@@ -103,8 +103,9 @@ static int tell(struct reading *r, const char **at, const char *end)
 /* Cuts [at, end) at ends of lines; returns how many pieces. */
 static int32_t cut(struct reading *r, const char *at, const char *end)
 {
-    int64_t size = end - at, most = size / PIECE_LEAST + 1, pieces = most < r->threads ? most : r->threads;
+    int64_t size = end - at, most = size / PIECE_LEAST + 1, pieces = PIECES * r->threads;
     int32_t count = 0;
+    pieces = most < pieces ? most : pieces;
     for (int64_t p = 1; p <= pieces && at < end; p++) {
         const char *from = end - size * (pieces - p) / pieces;
         const char *stop = from > at ? from : at;

@@ -291,16 +291,25 @@ static int say(struct reading *r, struct data_set *set)
     return RONDO_OK;
 }
 
-static void finish(struct reading *r)
+/* All but the records. */
+static void let_go(struct reading *r)
 {
-    for (int64_t p = 0; p < r->pieces; p++)
-        ratings_records_fini(&r->records[p]);
-    mem_free(r->records);
     mem_free(r->now.text);
     mem_free(r->next.text);
     mem_free(r->piece);
+    r->now.text = r->next.text = NULL;
+    r->piece = NULL;
     ids_fini(&r->user);
     ids_fini(&r->item);
+}
+
+static int fill(struct reading *r, struct data_set *set)
+{
+    int64_t users = r->user.count, items = r->item.count;
+    let_go(r);
+    return r->options->pairs ? fill_pairs(r, set)
+                             : ratings_fill(r->records, r->pieces, users, items, r->threads, &set->x,
+                                            &set->info.replaced, r->s->path, r->err);
 }
 
 int ratings_load_by(struct stream *s, const struct data_options *options, int32_t threads, size_t batch,
@@ -316,12 +325,12 @@ int ratings_load_by(struct stream *s, const struct data_options *options, int32_
         code = read_all(&r);
     if (!code)
         code = say(&r, set);
-    if (!code && options->pairs)
-        code = fill_pairs(&r, set);
-    else if (!code)
-        code = ratings_fill(r.records, r.pieces, r.user.count, r.item.count, threads, &set->x, &set->info.replaced,
-                            s->path, err);
-    finish(&r);
+    if (!code)
+        code = fill(&r, set);
+    let_go(&r);
+    for (int64_t p = 0; p < r.pieces; p++)
+        ratings_records_fini(&r.records[p]);
+    mem_free(r.records);
     return code;
 }
 

@@ -258,6 +258,7 @@ static int fill(struct fill *f, int32_t threads)
     if (code)
         return code;
     give_places(f);
+    mem_trim();
     f->row = mem_alloc((size_t)f->count * sizeof *f->row);
     if (!f->row || each_part(threads, f->pieces, place_rows, f))
         return RONDO_ENOMEM;

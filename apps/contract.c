@@ -1,5 +1,6 @@
 #include "apps/contract.h"
 
+#include "core/base/file.h"
 #include "core/job/job.h"
 
 #include <inttypes.h>
@@ -169,9 +170,39 @@ static const struct rondo_role *role_of(const struct rondo_app *app, const char 
     return NULL;
 }
 
+/* "users.txt", "biases.npz/user": a file of a directory, or an array in one. */
+static bool is_inside(const char *name)
+{
+    const char *slash = strchr(name, '/'), *file = slash ? slash + 1 : name;
+    static const char more[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+    for (const char *at = name; *at; at++)
+        if (at != slash && !(*at >= 'a' && *at <= 'z') && !strchr(more, *at))
+            return false;
+    return *name && *name != '.' && *file && *file != '.' && (!slash || file_member(name) == file)
+           && strlen(name) <= FILE_NAME_MOST;
+}
+
+/* Of a file in a directory; `slash`: in its key. */
+static const char *wrong_inside(const struct rondo_role *role, const char *slash)
+{
+    char folder[64];
+    snprintf(folder, sizeof folder, "%.*s", (int)(slash - role->key), role->key);
+    if (strncmp(folder, "params.", 7) != 0 || !is_word(folder, 60, "."))
+        return "the directory before its slash is not under params";
+    if (!is_inside(slash + 1))
+        return "behind its slash there is no plain file name, or \"NAME.npz/NAME\"";
+    if (role->labels_of || role->kind == RONDO_ROLE_COUNTS || role->kind == RONDO_ROLE_RATINGS)
+        return "what is in a directory is a matrix, a vector or words, without labels_of";
+    return NULL;
+}
+
 static const char *wrong_role(const struct rondo_app *app, const struct rondo_role *role)
 {
-    if (!is_word(role->key, 60, "."))
+    const char *slash = role->key ? strchr(role->key, '/') : NULL;
+    const char *wrong = slash ? wrong_inside(role, slash) : NULL;
+    if (wrong)
+        return wrong;
+    if (!slash && !is_word(role->key, 60, "."))
         return "its key is not [a-z][a-z0-9_.-]*";
     if (role->kind < RONDO_ROLE_MATRIX || role->kind > RONDO_ROLE_RATINGS)
         return "it has no kind that there is";

@@ -4,6 +4,7 @@
 #include "apps/host.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/data/vocabulary.h"
 #include "core/job/jsonin.h"
 #include "core/job/keys.h"
 #include "core/job/nearest.h"
@@ -28,6 +29,8 @@ struct rondo_model {
     struct data_set *set[KEPT_MOST]; /* what the app has loaded */
     double *numbers[KEPT_MOST];
     int sets, lists;
+    struct rondo_words *words[2]; /* users and items of the model */
+    struct rondo_ids ids;         /* of these */
     const struct model_question *question; /* while it predicts */
     struct rondo_buf *list;                /* while it lists its coefficients */
 };
@@ -224,6 +227,8 @@ void model_close(struct rondo_model *model)
     if (!model)
         return;
     forget(model);
+    vocabulary_free(model->words[0]);
+    vocabulary_free(model->words[1]);
     for (int i = 0; i < model->options; i++)
         option_fini(&model->value[i], &model->rule[i]);
     job_free(model->job);
@@ -233,6 +238,24 @@ void model_close(struct rondo_model *model)
 const struct rondo_job *model_job(const struct rondo_model *model)
 {
     return model->job;
+}
+
+int model_ids(struct rondo_model *model, const struct rondo_ids **ids, struct rondo_error *err)
+{
+    const char *const *name = contract_model_ids(job_app(model->job));
+    int code = RONDO_OK;
+    for (int i = 0; name && i < 2 && !code; i++) {
+        char path[PATH_ROOM + 128];
+        path_of(model, name[i], path);
+        if (!model->words[i])
+            code = vocabulary_load(path, &model->words[i], err);
+    }
+    if (code)
+        return code == RONDO_EIO ? (err->code = RONDO_EINPUT) : code;
+    if (name)
+        model->ids = (struct rondo_ids){ .user = *model->words[0], .item = *model->words[1] };
+    *ids = name ? &model->ids : NULL;
+    return RONDO_OK;
 }
 
 /* ---- upcalls ---------------------------------------------------------------------------------------------- */
@@ -325,6 +348,26 @@ static int numbers(struct rondo_model *model, const char *name, const char *key,
     return code;
 }
 
+static int put_words(struct rondo_model *model, int64_t column, const struct rondo_words *of,
+                     struct rondo_error *err)
+{
+    struct rowfile *out = model->question->out;
+    if (column < 0 || column >= ROWFILE_WORDS || out->width)
+        return rondo_error_set(err, RONDO_EAPP, NULL, NULL,
+                               "the app \"%s\": predict has words in column %" PRId64 ", of 0 to %d, %s",
+                               job_app(model->job)->name, column, ROWFILE_WORDS - 1,
+                               out->width ? "behind the first row" : "and no other");
+    out->words[column] = of;
+    return RONDO_OK;
+}
+
+/* Is it the number of a word, in a column of them? */
+static bool is_word(const struct rowfile *out, int64_t column, double value)
+{
+    const struct rondo_words *words = column < ROWFILE_WORDS ? out->words[column] : NULL;
+    return !words || (value >= 0 && value < (double)words->count && value == floor(value));
+}
+
 static int put(struct rondo_model *model, const double *rows, int64_t count, int64_t width,
                struct rondo_error *err)
 {
@@ -341,6 +384,10 @@ static int put(struct rondo_model *model, const double *rows, int64_t count, int
             return rondo_error_set(err, RONDO_EINPUT, model->question->data_name, NULL,
                                    "the prediction for row %" PRId64 " is not finite: its values "
                                    "are too large", out->rows + i / width + 1);
+    for (int64_t i = 0; i < count * width; i++)
+        if (!is_word(out, i % width, rows[i]))
+            return rondo_error_set(err, RONDO_EAPP, NULL, NULL, "the app \"%s\": predict put %g in a column of words",
+                                   job_app(model->job)->name, rows[i]);
     return rowfile_put(out, rows, count, width, err);
 }
 
@@ -359,7 +406,8 @@ const struct rondo_role *model_beside(const struct rondo_job *job)
 {
     for (const struct rondo_role *role = job_app(job)->roles; role->key; role++) {
         char key[128];
-        if (role->kind != RONDO_ROLE_VECTOR && role->labels_of && keys_of_role(role->key, key, sizeof key)
+        bool rows = role->kind == RONDO_ROLE_MATRIX || role->kind == RONDO_ROLE_PACKED;
+        if (rows && role->labels_of && keys_of_role(role->key, key, sizeof key)
             && job_is_file(job, key))
             return role;
     }
@@ -423,6 +471,7 @@ static struct rondo_host host_of_model(void)
     host.load = load;
     host.numbers = numbers;
     host.put = put;
+    host.put_words = put_words;
     return host;
 }
 
@@ -454,7 +503,7 @@ int model_predict(struct rondo_model *model, const struct model_question *questi
     const struct rondo_predict what = {
         .size = sizeof what, .cols_open = question->data->info.format == DATA_SVMLIGHT,
         .job = model->job, .model = model, .data = &question->data->x,
-        .data_name = question->data_name, .y = question->y,
+        .data_name = question->data_name, .y = question->y, .ids = question->data->ids,
     };
     *report = (struct rondo_report){ 0 };
     model->question = question;

@@ -26,6 +26,10 @@ const struct rondo_job *model_job(const struct rondo_model *model);
 /* The role whose matrix stands beside x, row for row (app.h, labels_of), where the job has it; else NULL. */
 const struct rondo_role *model_beside(const struct rondo_job *job);
 
+/* Who the rows of the model's users and items are, from the files that the app says (app.h, model_ids); *ids
+ * NULL: the app is of no ratings.  Lives as long as the model. */
+int model_ids(struct rondo_model *model, const struct rondo_ids **ids, struct rondo_error *err) RONDO_MUST_CHECK;
+
 /* --KEY VALUE of the app's predict_options.  RONDO_EINPUT; an unknown one names the nearest. */
 int model_option(struct rondo_model *model, const char *key, const char *words,
                  struct rondo_error *err) RONDO_MUST_CHECK;

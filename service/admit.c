@@ -90,7 +90,8 @@ static enum fault check_companions(const char *path, const char *where, const ch
     char beside[PATH_MAX], resolved[PATH_MAX];
     enum fault fault = FAULT_NONE;
     for (int i = 0; !fault && data_companion(path, i, beside, sizeof beside); i++) {
-        struct job_file file = { .path = beside };
+        struct job_file file = { .relative = false };
+        snprintf(file.path, sizeof file.path, "%s", beside);
         fault = check_file(&file, where, roots, resolved, err);
     }
     return fault;
@@ -124,13 +125,28 @@ static enum fault parse(struct look *look)
 
 static bool note_resolved(struct look *look, const char *key, const char *path)
 {
-    size_t size = strlen(key) + strlen(path) + 2;
+    size_t size = strlen(key) + strlen(path) + strlen(job_text(look->job, key)) + 3;
     char *set = mem_alloc(size);
     if (!set)
         return false;
-    snprintf(set, size, "%s=%s", key, path);
+    job_file_set(look->job, key, path, set, size);
     look->set[look->sets++] = set;
     return true;
+}
+
+/* The files of a directory lie in one: a link from it would lead to another. */
+static enum fault check_folder(const struct job_file *file, const char *where, const char *resolved,
+                               struct rondo_error *err)
+{
+    char folder[PATH_MAX], real[PATH_MAX];
+    const char *slash = strrchr(file->path, '/');
+    snprintf(folder, sizeof folder, "%.*s", (int)(slash - file->path), file->path);
+    size_t length = realpath(*folder ? folder : "/", real) ? strlen(real) : 0;
+    if (length && strncmp(resolved, real, length) == 0 && strcmp(resolved + length, slash) == 0)
+        return FAULT_NONE;
+    rondo_error_set(err, RONDO_EINPUT, where, NULL, "%.200s is a link, which is not followed out of a directory",
+                    file->path);
+    return FAULT_OUTSIDE;
 }
 
 static enum fault check_files(struct look *look, const char *const *roots)
@@ -140,6 +156,8 @@ static enum fault check_files(struct look *look, const char *const *roots)
     for (int i = 0; job_file_at(look->job, i, &file); i++) {
         job_where(look->job, file.key, where, sizeof where);
         enum fault fault = check_file(&file, where, roots, resolved, look->err);
+        if (!fault && file.inside)
+            fault = check_folder(&file, where, resolved, look->err);
         if (!fault)
             fault = check_companions(resolved, where, roots, look->err);
         if (fault)

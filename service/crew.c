@@ -4,7 +4,6 @@
 #include "core/base/mem.h"
 #include "core/data/data.h"
 #include "core/job/job.h"
-#include "core/job/keys.h"
 #include "service/roster_i.h"
 
 #include <string.h>
@@ -253,23 +252,28 @@ static int add_file(struct crew *crew, const char *key, const char *path, struct
     return RONDO_OK;
 }
 
-/* Each role's file, and behind it those that belong to it. */
+/* "params.start/a" and "params.start/b" */
+static bool same_folder(const char *a, const char *b)
+{
+    size_t length = strcspn(a, "/");
+    return a[length] && strncmp(a, b, length + 1) == 0;
+}
+
+/* Each file, and behind it those that belong to it; the files of a directory, one behind the other. */
 static int describe_files(struct crew *crew, const struct rondo_job *job, struct rondo_error *err)
 {
-    const struct rondo_app *app = job_app(job);
-    for (int i = 0; app->roles[i].key; i++) {
-        char key[128], beside[4096];
-        keys_of_role(app->roles[i].key, key, sizeof key);
-        if (!job_is_file(job, key))
-            continue;
-        const char *path = job_text(job, key);
-        int code = add_file(crew, key, path, err);
-        for (int k = 0; !code && data_companion(path, k, beside, sizeof beside); k++)
+    char beside[4096];
+    struct job_file file;
+    const char *before = "";
+    int code = RONDO_OK;
+    for (int i = 0; !code && job_file_at(job, i, &file); i++) {
+        bool together = file.inside && same_folder(before, file.key);
+        code = add_file(crew, together ? "" : file.key, file.path, err);
+        for (int k = 0; !code && data_companion(file.path, k, beside, sizeof beside); k++)
             code = add_file(crew, "", beside, err);
-        if (code)
-            return code;
+        before = file.key;
     }
-    return RONDO_OK;
+    return code;
 }
 
 static void crew_free(struct crew *crew)

@@ -63,13 +63,31 @@ static void print_role(const struct rondo_role *role)
     printf("\n      %s\n", role->help);
 }
 
+/* The first of the roles in one directory; 0: it is in none. */
+static size_t is_first_inside(const struct rondo_app *app, const struct rondo_role *role)
+{
+    size_t length = strcspn(role->key, "/");
+    for (const struct rondo_role *before = app->roles; before < role; before++)
+        if (strncmp(before->key, role->key, length + 1) == 0)
+            return 0;
+    return role->key[length] ? length : 0;
+}
+
+/* Its files are in the help of none: an earlier job has written them. */
+static void print_folder(const struct rondo_role *role, size_t length)
+{
+    printf("  %.*s\n      directory, optional\n      %s\n", (int)length, role->key, role->help);
+}
+
 static void print_app(const struct rondo_app *app)
 {
     const char *file = registry_file(app);
     printf("%s - %s\n%s%s\n\n", app->name, app->summary, file ? "from " : "built in",
            file ? file : "");
     for (const struct rondo_role *role = app->roles; role && role->key; role++)
-        if (!is_number_too(app, role))
+        if (is_first_inside(app, role))
+            print_folder(role, is_first_inside(app, role));
+        else if (!strchr(role->key, '/') && !is_number_too(app, role))
             print_role(role);
     char key[KEY_MAX] = "";
     for (const struct rondo_param *rule = app->params; rule && rule->key; rule++) {
@@ -151,6 +169,20 @@ static void put_role(struct jsonout *out, const struct rondo_role *role)
     jsonout_close(out, '}');
 }
 
+static void put_folder(struct jsonout *out, const struct rondo_role *role, size_t length)
+{
+    char key[KEY_MAX];
+    snprintf(key, sizeof key, "%.*s", (int)length, role->key);
+    jsonout_open(out, '{');
+    jsonout_text_at(out, "key", key);
+    jsonout_text_at(out, "kind", "directory");
+    jsonout_flag_at(out, "packed", false);
+    jsonout_flag_at(out, "required", false);
+    jsonout_text_at(out, "labels_of", NULL);
+    jsonout_text_at(out, "help", role->help);
+    jsonout_close(out, '}');
+}
+
 static void put_app(struct jsonout *out, const struct rondo_app *app)
 {
     jsonout_open(out, '{');
@@ -160,7 +192,9 @@ static void put_app(struct jsonout *out, const struct rondo_app *app)
     jsonout_key(out, "data");
     jsonout_open(out, '[');
     for (const struct rondo_role *role = app->roles; role && role->key; role++)
-        if (!is_number_too(app, role))
+        if (is_first_inside(app, role))
+            put_folder(out, role, is_first_inside(app, role));
+        else if (!strchr(role->key, '/') && !is_number_too(app, role))
             put_role(out, role);
     jsonout_close(out, ']');
     jsonout_key(out, "params");

@@ -184,6 +184,17 @@ static int check_names(const struct predict *predict, const struct rondo_job *jo
     return code;
 }
 
+/* Their file bears the truth itself, and has no columns. */
+static int check_ratings(const struct predict *predict, struct rondo_error *err)
+{
+    const char *option = predict->y ? "--y" : predict->index_base ? "--index-base" : NULL;
+    if (!option)
+        return RONDO_OK;
+    return rondo_error_set(err, RONDO_EINPUT, option, NULL,
+                           "the app \"%s\" predicts lines of user and item, which have no such option",
+                           job_app(model_job(predict->model))->name);
+}
+
 static void say_remark(void *context, const char *text)
 {
     log_line(LOG_INFO, "%s: %s", ((const struct predict *)context)->data, text);
@@ -192,16 +203,22 @@ static void say_remark(void *context, const char *text)
 static int load_data(struct predict *predict, struct rondo_error *err)
 {
     const struct rondo_job *job = model_job(predict->model);
+    const struct rondo_ids *known;
+    int code = model_ids(predict->model, &known, err);
+    if (!code && known)
+        code = check_ratings(predict, err);
+    if (code)
+        return code;
     struct data_options options = {
         .index_base = predict->index_base ? predict->index_base[0] - '0'
                       : (int)job_integer(job, "data.index_base"),
         .packed = takes(job, RONDO_ROLE_PACKED), .counts = takes(job, RONDO_ROLE_COUNTS),
-        .labels = DATA_LABELS_IF_WHOLE,
+        .labels = DATA_LABELS_IF_WHOLE, .ratings = known, .pairs = known, .known = known,
     };
-    int code = data_load(predict->data, &options, &predict->set, err);
-    if (!code && options.counts)
+    code = data_load(predict->data, &options, &predict->set, err);
+    if (!code && (options.counts || options.ratings))
         code = data_remarks(predict->set, say_remark, predict, err);
-    options.counts = false;
+    options.counts = options.ratings = options.pairs = false;
     options.vector = true;
     options.people = data_is_bed(predict->data) ? predict->data : NULL;
     options.column = job_given(job, "data.phenotype") ? job_text(job, "data.phenotype") : NULL;

@@ -52,18 +52,20 @@ static bool closing(struct stay *stay)
 
 /* ---- the problem ------------------------------------------------------------------------------- */
 
-/* The spec as the coordinator has it, with the files where they are here. */
-static int parse(struct stay *stay, const struct fetch_places *places, struct rondo_error *err)
+/* The spec as the coordinator has it, with the files where they are here.  known: it without them; NULL where
+ * places is. */
+static int parse(struct stay *stay, const struct rondo_job *known, const struct fetch_places *places,
+                 struct rondo_error *err)
 {
     const struct session_open *open = &stay->open;
-    char text[SESSION_FILES + 1][FETCH_PATH + 64];
+    char text[SESSION_FILES + 1][FETCH_PATH + 256];
     const char *set[SESSION_FILES + 1];
     int sets = 0;
     for (int32_t i = 0; places && i < open->files; i++) {
         const char *key = open->file[i].key.data;
         if (!*key)
             continue;
-        snprintf(text[sets], sizeof text[sets], "%s=%s", key, places->path[i]);
+        job_file_set(known, key, places->path[i], text[sets], sizeof text[sets]);
         set[sets] = text[sets];
         sets++;
     }
@@ -83,15 +85,16 @@ static int open_problem(struct stay *stay, struct rondo_error *err)
     struct fetch_places *places = mem_calloc(1, sizeof *places);
     if (!places)
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for a job");
-    int code = parse(stay, NULL, err);
+    int code = parse(stay, NULL, NULL, err);
     if (code && code != RONDO_ENOMEM)
         code = err->code = RONDO_EAPP; /* an app that is not here: no data would help */
-    job_free(stay->job);
+    struct rondo_job *known = stay->job;
     stay->job = NULL;
     if (!code)
         code = fetch_files(stay->fetch, places, err);
     if (!code)
-        code = parse(stay, places, err);
+        code = parse(stay, known, places, err);
+    job_free(known);
     mem_free(places);
     if (!code && closing(stay))
         code = rondo_error_set(err, RONDO_ECANCELED, NULL, NULL, "given up");

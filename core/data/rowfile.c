@@ -66,12 +66,52 @@ static void put_number(struct rowfile *out, double value, char behind)
     out->bytes[out->size++] = behind;
 }
 
+static void put_bytes(struct rowfile *out, const char *bytes, size_t size)
+{
+    if (ROOM - out->size < size)
+        flush(out);
+    memcpy(out->bytes + out->size, bytes, size);
+    out->size += size;
+}
+
+/* A quote within quotes is doubled (RFC 4180). */
+static void put_word(struct rowfile *out, const char *word, char behind)
+{
+    bool quoted = out->format == ROWFILE_CSV && strpbrk(word, ",\"");
+    if (quoted)
+        put_bytes(out, "\"", 1);
+    for (size_t length; *word; word += length) {
+        length = strcspn(word + 1, quoted ? "\"" : "") + 1;
+        length = length < ROOM / 2 ? length : ROOM / 2;
+        if (quoted && *word == '"')
+            put_bytes(out, "\"", 1);
+        put_bytes(out, word, length);
+    }
+    if (quoted)
+        put_bytes(out, "\"", 1);
+    put_bytes(out, &behind, 1);
+}
+
+static void put_value(struct rowfile *out, int64_t column, double value, char behind)
+{
+    const struct rondo_words *words = column < ROWFILE_WORDS ? out->words[column] : NULL;
+    if (!words || out->format == ROWFILE_NPY) {
+        put_number(out, value, behind);
+        return;
+    }
+    if (!(value >= 0 && value < (double)words->count)) {
+        fprintf(stderr, "rondo: programmer's error: a number of no word\n");
+        abort();
+    }
+    put_word(out, words->word[(int64_t)value], behind);
+}
+
 static void put_rows(struct rowfile *out, const double *rows, int64_t count)
 {
     char between = out->format == ROWFILE_TSV ? '\t' : out->format == ROWFILE_CSV ? ',' : ' ';
     for (int64_t i = 0; i < count; i++)
         for (int64_t l = 0; l < out->width; l++)
-            put_number(out, *rows++, l + 1 < out->width ? between : '\n');
+            put_value(out, l, *rows++, l + 1 < out->width ? between : '\n');
 }
 
 /* ---- a file's life ------------------------------------------------------------------------------ */

@@ -54,7 +54,7 @@ void canonical_put(struct jsonout *out, const struct rondo_job *job)
     jsonout_open(out, '{');
     for (int i = 0; i < job->count; i++) {
         const struct field *field = &job->fields[i];
-        if (field->source == FIELD_ABSENT)
+        if (field->source == FIELD_ABSENT || field->inside)
             continue;
         int shared = canonical_shared(before, field->key);
         for (; open > shared; open--)

@@ -34,8 +34,36 @@ static int count_rows(const struct rondo_app *app)
     for (const struct rondo_param *rule = app ? app->params : NULL; rule && rule->key; rule++)
         count++;
     for (const struct rondo_role *role = app ? app->roles : NULL; role && role->key; role++)
-        count++;
+        count += strchr(role->key, '/') ? 2 : 1;
     return count;
+}
+
+bool field_folder_key(const char *key, char out[FIELD_KEY_MAX])
+{
+    size_t length = strcspn(key, "/");
+    snprintf(out, FIELD_KEY_MAX, "%.*s", length < FIELD_KEY_MAX ? (int)length : 0, key);
+    return key[length] == '/';
+}
+
+bool field_is_required(const struct field *field)
+{
+    const struct rondo_role *role = field->folder || field->inside ? NULL : field->role;
+    return keys_extra(field->key)->required || (role && role->required && !role->labels_of);
+}
+
+/* Once for all files in it; its help is the first one's. */
+static void add_folder(struct rondo_job *job, const struct rondo_role *role)
+{
+    char key[FIELD_KEY_MAX];
+    if (!field_folder_key(role->key, key))
+        return;
+    job->fields[job->count - 1].inside = true;
+    for (int i = 0; i < job->count; i++)
+        if (job->fields[i].folder && strcmp(job->fields[i].key, key) == 0)
+            return;
+    struct field *field = &job->fields[job->count++];
+    *field = (struct field){ .rule = &role_rule, .role = role, .own = true, .folder = true };
+    memcpy(field->key, key, sizeof key);
 }
 
 static bool add_app(struct rondo_job *job, const struct rondo_app *app)
@@ -53,6 +81,7 @@ static bool add_app(struct rondo_job *job, const struct rondo_app *app)
         field->role = role;
         field->own = true;
         fits = keys_of_role(role->key, field->key, sizeof field->key) && fits;
+        add_folder(job, role);
     }
     return fits;
 }

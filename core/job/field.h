@@ -20,6 +20,8 @@ struct field {
     char key[FIELD_KEY_MAX]; /* dotted, in full */
     const struct rondo_param *rule;
     const struct rondo_role *role; /* a data file; else NULL */
+    bool folder; /* a directory, whose files are roles of their own: "params.start" of "params.start/users.txt" */
+    bool inside; /* such a file: no key of the spec; what it is follows from the folder's */
     const struct rondo_param *number; /* a number may stand in the file's place; NULL: none may */
     bool own;                      /* of the app, not the host's */
     bool relative;                 /* a path that was written as a relative one */
@@ -38,6 +40,11 @@ struct rondo_job {
     int count;
     void *bound; /* borrowed: see job_bind */
 };
+
+/* The key of a file's folder, "params.start"; false where it is in none. */
+bool field_folder_key(const char *key, char out[FIELD_KEY_MAX]);
+/* Must the spec have it? */
+bool field_is_required(const struct field *field);
 
 /* All keys that a job of this app may have, absent yet; app NULL: the host's alone. */
 int field_table(struct rondo_job *job, const struct rondo_app *app, struct rondo_error *err);

@@ -1,11 +1,13 @@
 #include "core/job/job.h"
 
+#include "core/base/file.h"
 #include "core/base/mem.h"
 #include "core/job/field.h"
 #include "core/job/rule.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 void job_free(struct rondo_job *job)
 {
@@ -87,7 +89,7 @@ bool job_given(const struct rondo_job *job, const char *key)
 bool job_is_file(const struct rondo_job *job, const char *key)
 {
     const struct field *field = demand(job, key, "key", NULL);
-    return field->role && field->source != FIELD_ABSENT;
+    return field->role && !field->folder && field->source != FIELD_ABSENT;
 }
 
 double job_real(const struct rondo_job *job, const char *key)
@@ -115,27 +117,57 @@ const char *job_text(const struct rondo_job *job, const char *key)
     return text ? text : "";
 }
 
+static int length_of_file(const struct field *field)
+{
+    const char *member = file_member(field->text);
+    return member ? (int)(member - field->text) - 1 : (int)strlen(field->text);
+}
+
+/* Does the field before it name another array of the same archive in a folder?  Then it names the file too. */
+static bool is_named_before(const struct rondo_job *job, int i)
+{
+    const struct field *field = &job->fields[i], *before = field - (i > 0);
+    int length = length_of_file(field);
+    return i > 0 && field->inside && before->inside && before->source != FIELD_ABSENT
+           && length_of_file(before) == length && strncmp(before->text, field->text, (size_t)length) == 0;
+}
+
 bool job_file_at(const struct rondo_job *job, int index, struct job_file *file)
 {
     for (int i = 0; i < job->count; i++) {
         const struct field *field = &job->fields[i];
-        if (!field->role || field->source == FIELD_ABSENT || index-- > 0)
+        if (!field->role || field->folder || field->source == FIELD_ABSENT || is_named_before(job, i) || index-- > 0)
             continue;
-        *file = (struct job_file){ field->key, field->text, field->relative };
+        *file = (struct job_file){ .key = field->key, .relative = field->relative, .inside = field->inside };
+        int length = length_of_file(field);
+        if (length < (int)sizeof file->path) /* else it is none that can be opened, as "" is */
+            snprintf(file->path, sizeof file->path, "%.*s", length, field->text);
         return true;
     }
     return false;
 }
 
+void job_file_set(const struct rondo_job *job, const char *key, const char *path, char *out, size_t size)
+{
+    char folder[FIELD_KEY_MAX];
+    const struct field *field = field_find(job, key);
+    const char *slash = strrchr(path, '/'), *member = field && field->text ? file_member(field->text) : NULL;
+    if (field_folder_key(key, folder))
+        snprintf(out, size, "%s=%.*s", folder, slash ? (int)(slash - path) : 0, path);
+    else
+        snprintf(out, size, "%s=%s%s%s", key, path, member ? "/" : "", member ? member : "");
+}
+
 void job_where(const struct rondo_job *job, const char *key, char *out, size_t size)
 {
     const struct field *field = field_find(job, key);
-    char pointer[FIELD_KEY_MAX + 1];
+    char pointer[FIELD_KEY_MAX + 1], spec[FIELD_KEY_MAX];
+    field_folder_key(key, spec);
     if (field && field->source == FIELD_SET) {
         snprintf(out, size, "--set %.*s", (int)field->set_length, key);
         return;
     }
-    field_pointer(key, pointer, sizeof pointer);
+    field_pointer(spec, pointer, sizeof pointer);
     int line = field ? field->line : 0, column = field ? field->column : 0;
     field_place(pointer, job->origin, line, column, out, size);
 }

@@ -55,12 +55,15 @@ const char *job_text(const struct rondo_job *job, const char *key); /* borrowed;
 void job_where(const struct rondo_job *job, const char *key, char *out, size_t size);
 /* A data file that the job names. */
 struct job_file {
-    const char *key;  /* "data.x"; borrowed from the job, as the path is */
-    const char *path; /* absolute */
+    const char *key;  /* "data.x", "params.start/users.txt"; borrowed from the job */
+    char path[4096];  /* absolute; of "FILE.npz/NAME" the archive's */
     bool relative;    /* the spec has it as a relative one */
+    bool inside;      /* it is in a directory that the spec names, with others that stand behind it here */
 };
 /* The index-th of them (0, 1, ...) in the order of keys; false behind the last. */
 bool job_file_at(const struct rondo_job *job, int index, struct job_file *file);
+/* The override by which this file is read at `path`: "data.x=PATH"; of one in a directory its directory's. */
+void job_file_set(const struct rondo_job *job, const char *key, const char *path, char *out, size_t size);
 /* "2GiB", "512 MiB", "1000000" -> bytes */
 int64_t job_memory_bytes(const struct rondo_job *job);
 /* limits.resident; 0: there is none. */

@@ -96,7 +96,7 @@ static bool sibling_of(const struct parse *parse, int i, const char *key, size_t
                        char sibling[FIELD_KEY_MAX])
 {
     const char *known = parse->job->fields[i].key;
-    if (strncmp(known, key, prefix) != 0)
+    if (parse->job->fields[i].inside || strncmp(known, key, prefix) != 0)
         return false;
     snprintf(sibling, FIELD_KEY_MAX, "%.*s", (int)strcspn(known + prefix, "."), known + prefix);
     return true;
@@ -140,7 +140,7 @@ static void suggest(const struct parse *parse, const char *key, const char *name
     }
     for (int i = 0; i < parse->job->count && !nearest_found(&nearest); i++) {
         const char *last = strrchr(parse->job->fields[i].key, '.');
-        if (last)
+        if (last && !parse->job->fields[i].inside)
             nearest_offer(&elsewhere, last + 1, parse->job->fields[i].key);
     }
     if (nearest_found(&elsewhere))
@@ -205,7 +205,7 @@ static int member(struct parse *parse, json_t *value)
     char key[FIELD_KEY_MAX], where[256], found[96];
     const char *name = parse->names[parse->depth - 1];
     dotted(parse, key);
-    bool odd = strchr(name, '.') || !*name || strlen(key) >= FIELD_KEY_MAX - 1;
+    bool odd = strpbrk(name, "./") || !*name || strlen(key) >= FIELD_KEY_MAX - 1;
     struct field *field = odd ? NULL : field_find(parse->job, key);
     if (field) {
         place(parse, false, field, where);
@@ -304,8 +304,7 @@ static int fill(struct parse *parse)
             code = rule_default(field, parse->err);
         if (code)
             return code;
-        if (field->source == FIELD_ABSENT && field->role && field->role->required &&
-            !field->role->labels_of)
+        if (field->source == FIELD_ABSENT && field->role && field_is_required(field))
             return missing(parse, field->key, field->role->help);
     }
     return RONDO_OK;

@@ -1,5 +1,6 @@
 #include "core/job/paths.h"
 
+#include "core/base/file.h"
 #include "core/base/mem.h"
 #include "core/job/jsonout.h"
 #include "core/job/keys.h"
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #ifndef PATH_MAX
@@ -80,6 +82,37 @@ static int make_absolute(struct field *field, const char *base)
     return RONDO_OK;
 }
 
+/* A file in a folder, behind which it stands in the table.  Where it is optional and not there, it is not given. */
+static int find_inside(const struct rondo_job *job, struct field *field)
+{
+    char key[FIELD_KEY_MAX];
+    struct stat info;
+    bool is = field_folder_key(field->key, key);
+    const struct field *folder = is ? field_find(job, key) : NULL;
+    if (!folder || !folder->text)
+        return RONDO_OK;
+    const char *name = field->key + strlen(key);
+    size_t size = strlen(folder->text) + strlen(name) + 1;
+    char *path = mem_alloc(size);
+    if (!path)
+        return RONDO_ENOMEM;
+    field->source = folder->source;
+    field->line = folder->line;
+    field->column = folder->column;
+    field->set_length = folder->set_length;
+    field->relative = folder->relative;
+    snprintf(path, size, "%s%s", folder->text, name);
+    field->text = path;
+    char *member = path + (file_member(path) ? file_member(path) - path : 0);
+    if (member > path)
+        member[-1] = 0;
+    if (!field->role->required && stat(path, &info) != 0)
+        field->source = FIELD_ABSENT;
+    if (member > path)
+        member[-1] = '/';
+    return RONDO_OK;
+}
+
 int paths_absolute(struct rondo_job *job, const char *base, struct rondo_error *err)
 {
     char whole[PATH_MAX];
@@ -88,9 +121,8 @@ int paths_absolute(struct rondo_job *job, const char *base, struct rondo_error *
                                "the name of the spec's folder is too long or not UTF-8");
     for (int i = 0; i < job->count; i++) {
         struct field *field = &job->fields[i];
-        if (!field->text || !(field->role || keys_extra(field->key)->path))
-            continue;
-        int code = make_absolute(field, whole);
+        bool path = field->text && (field->role || keys_extra(field->key)->path);
+        int code = field->inside ? find_inside(job, field) : path ? make_absolute(field, whole) : RONDO_OK;
         if (code)
             return code;
     }

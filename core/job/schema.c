@@ -98,12 +98,6 @@ static void put_key(struct jsonout *out, const struct field *field, const struct
     jsonout_close(out, '}');
 }
 
-static bool is_required(const struct field *field)
-{
-    return keys_extra(field->key)->required ||
-           (field->role && field->role->required && !field->role->labels_of);
-}
-
 /* The names that must stand in this object; at the root "data" too. */
 static void put_required(struct jsonout *out, struct span span, int depth)
 {
@@ -116,7 +110,7 @@ static void put_required(struct jsonout *out, struct span span, int depth)
     }
     for (int i = span.first; i < span.last; i++) {
         const struct field *field = &span.table->fields[i];
-        if (!is_required(field) || canonical_part(field->key, depth + 1, part))
+        if (!field_is_required(field) || canonical_part(field->key, depth + 1, part))
             continue;
         if (!begun) {
             jsonout_key(out, "required");
@@ -196,9 +190,14 @@ static void put_group(struct jsonout *out, struct span span, int depth, bool clo
     jsonout_close(out, '}');
 }
 
+/* What a spec may have. */
 static int fill_table(struct rondo_job *table, const struct rondo_app *app)
 {
-    int code = field_table(table, app, NULL);
+    int code = field_table(table, app, NULL), kept = 0;
+    for (int i = 0; i < table->count && !code; i++)
+        if (!table->fields[i].inside)
+            table->fields[kept++] = table->fields[i];
+    table->count = code ? table->count : kept;
     for (int i = 0; i < table->count && !code; i++)
         code = rule_default(&table->fields[i], NULL);
     return code;

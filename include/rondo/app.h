@@ -79,7 +79,11 @@ enum rondo_role_kind {
 /* A data file that a job of this app names under /data. */
 struct rondo_role {
     const char *key; /* "x"; "params.weights" stands under /params, and may share its key with a whole
-                      * number without a default: the spec has a number there or the file's name */
+                      * number without a default: the spec has a number there or the file's name.
+                      * "params.start/users.txt" is a file of the directory that the spec names under
+                      * "params.start", perhaps an earlier job's output: several roles may share that key,
+                      * whose help is the first one's.  "params.start/biases.npz/user" is an array in an archive
+                      * there.  required: it must be in the directory, where one is named */
     enum rondo_role_kind kind;
     bool required;
     const char *labels_of; /* this vector may come with that matrix's file (svmlight, .fam); a matrix: its rows

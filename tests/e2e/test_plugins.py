@@ -52,7 +52,7 @@ TABLES = [
      "the default c is none of its choices"),
     (PARAM + "key = \\\"stop.rounds\\\"", "one stands twice"),
     (ROLE + "key = \\\"X\\\"", "the role \"X\" of the app \"empty\": its key is not"),
-    (ROLE + "kind = (enum rondo_role_kind)5", "it has no kind"),
+    (ROLE + "kind = (enum rondo_role_kind)9", "it has no kind"),
     (ROLE + "help = 0", "it has no help"),
     (ROLE + "labels_of = \\\"z\\\"", "its labels_of is no matrix"),
     (FILES + "\\\"../../etc\\\"", "which is no name for a file"),

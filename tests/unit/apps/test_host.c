@@ -7,9 +7,13 @@
 #include "tests/unit/core_data/scratch.h"
 
 static const struct rondo_role roles[] = {
-    { "docs", RONDO_ROLE_COUNTS, true, NULL, "documents by words" },
+    { "docs", RONDO_ROLE_COUNTS, false, NULL, "documents by words" },
     { "vocab", RONDO_ROLE_WORDS, false, NULL, "the words" },
     { "x", RONDO_ROLE_MATRIX, false, NULL, "anything" },
+    { "test", RONDO_ROLE_RATINGS, false, "ratings", "what is held out" },
+    { "ratings", RONDO_ROLE_RATINGS, false, NULL, "who rated what" },
+    { "params.start/users.txt", RONDO_ROLE_WORDS, true, NULL, "an earlier job's output" },
+    { "params.start/b.npz/user", RONDO_ROLE_VECTOR, false, NULL, "biases" },
     { 0 },
 };
 static struct rondo_app app;
@@ -171,6 +175,97 @@ Test(host, what_is_released_is_gone_and_leaves_its_fingerprint)
     cr_expect_eq(scratch_at(host.matrix(job, "x"), 0, 0), 2);
     cr_expect_eq(host.words(job, "vocab")->count, 3);
     drop(job);
+}
+
+static void is_called(const struct rondo_words *words, int64_t at, const char *word)
+{
+    cr_assert(words->count > at);
+    cr_expect_str_eq(words->word[at], word);
+}
+
+Test(host, ratings_come_with_who_they_are)
+{
+    scratch_text("r.txt", "ann tea 3\nbob tea 1\nann pie 5\n");
+    scratch_text("t.txt", "cat pie 2\nbob jam 4\n");
+    struct rondo_job *job = load("\"ratings\": \"r.txt\", \"test\": \"t.txt\"");
+    const struct rondo_ids *ids = host.ids(job, "ratings"), *test = host.ids(job, "test");
+    cr_assert(ids && test && ids != test);
+    cr_expect(ids->user.count == 2 && ids->item.count == 2 && ids->known_users == 0 && ids->known_items == 0);
+    is_called(&ids->user, 1, "bob");
+    is_called(&ids->item, 1, "pie");
+    cr_expect(test->user.count == 3 && test->item.count == 3 && test->known_users == 2 && test->known_items == 2);
+    is_called(&test->user, 1, "bob");
+    is_called(&test->user, 2, "cat");
+    is_called(&test->item, 2, "jam");
+    const struct rondo_matrix *r = host.matrix(job, "ratings"), *t = host.matrix(job, "test");
+    cr_assert(r->sparse && r->rows == 2 && r->cols == 2 && t->rows == 3 && t->cols == 3);
+    cr_expect(scratch_at(r, 0, 1) == 5 && scratch_at(t, 2, 1) == 2 && scratch_at(t, 1, 2) == 4);
+    cr_expect_null(host.ids(job, "docs"));
+    cr_expect_null(host.ids(job, "nothing"));
+    uint64_t whole = host_fingerprint(job);
+    host.release(job, "ratings");
+    is_called(&host.ids(job, "ratings")->user, 0, "ann");
+    cr_expect_eq(host_fingerprint(job), whole);
+    drop(job);
+    job = load("\"test\": \"t.txt\"");
+    cr_expect(host.ids(job, "test")->known_users == 0 && !host.ids(job, "ratings"));
+    drop(job);
+}
+
+Test(host, a_fingerprint_is_of_the_ids_too)
+{
+    static const char *const same[] = { "ann tea 3\nbob tea 1\n", "eve tea 3\nbob tea 1\n", "ann pie 3\nbob pie 1\n" };
+    uint64_t found[3];
+    for (int i = 0; i < 3; i++) {
+        scratch_text("r.txt", same[i]);
+        struct rondo_job *job = load("\"ratings\": \"r.txt\"");
+        found[i] = host_fingerprint(job);
+        drop(job);
+    }
+    cr_expect(found[0] != found[1] && found[0] != found[2] && found[1] != found[2]);
+}
+
+Test(host, what_was_accepted_of_ratings_is_noted)
+{
+    scratch_text("r.txt", "user item rating\nann tea 3\nann tea 1\n");
+    struct rondo_job *job = load("\"ratings\": \"r.txt\"");
+    const char *const *notes = host_notes(job);
+    cr_assert(notes[0] && strncmp(notes[0], "data.ratings: ", 14) == 0, "%s", notes[0] ? notes[0] : "nothing");
+    cr_assert(notes[1] && strstr(notes[1], "1 "), "%s", notes[1] ? notes[1] : "one note");
+    cr_expect_null(notes[2]);
+    drop(job);
+}
+
+static int open_start(struct rondo_job **job, struct rondo_error *err)
+{
+    static const char text[] = "{\"version\": 1, \"app\": \"empty\", \"data\": {},\n"
+                               "\"params\": {\"start\": \".\"}}";
+    int code = job_parse(text, strlen(text), "job.json", scratch_dir, NULL, 0, &apps, job, err);
+    if (!code)
+        code = host_load(*job, NULL, scratch_dir, err);
+    if (code)
+        job_free(*job);
+    return code;
+}
+
+Test(host, a_directory_has_its_files)
+{
+    struct rondo_job *job;
+    struct rondo_error err = { 0 };
+    cr_assert_eq(open_start(&job, &err), RONDO_EINPUT);
+    cr_expect_str_eq(err.where, "/params/start (job.json:2:21)");
+    cr_expect(strstr(err.what, "users.txt: cannot read"), "%s", err.what);
+    scratch_text("users.txt", "ann\nbob\n");
+    err = (struct rondo_error){ 0 };
+    cr_assert_eq(open_start(&job, &err), RONDO_OK, "%s: %s", err.where, err.what);
+    cr_expect_eq(host.words(job, "params.start/users.txt")->count, 2);
+    cr_expect_null(host.matrix(job, "params.start/b.npz/user"));
+    cr_expect(host.given(job, "params.start") && !host.given(job, "params.start/b.npz/user"));
+    drop(job);
+    scratch_text("b.npz", "no archive, but there");
+    cr_assert_eq(open_start(&job, &err), RONDO_EINPUT);
+    cr_expect_str_eq(err.where, "/params/start (job.json:2:21)");
+    cr_expect(strstr(err.what, "b.npz/user: the .npz archive"), "%s", err.what);
 }
 
 static int trial(void *what RONDO_UNUSED)

@@ -446,6 +446,31 @@ Test(contract, an_app_ends_where_its_size_says)
     }
 }
 
+static int with_key(const char *key, enum rondo_role_kind kind, struct rondo_error *err)
+{
+    const struct rondo_role roles[] = { { key, kind, false, NULL, "a file" }, { .key = NULL } };
+    struct rondo_app app = app_reduce;
+    app.save = save;
+    app.roles = roles;
+    *err = (struct rondo_error){ 0 };
+    return contract_check(&app, NULL, err);
+}
+
+Test(contract, a_role_in_a_directory_is_a_plain_file_there)
+{
+    static const char *const good[] = { "params.start/users.txt", "params.a.b/X_1.npy", "params.start/b.npz/user" };
+    static const char *const odd[] = { "start/users.txt", "params.start/", "params.start/../x", "params.start/a/b",
+                                       "params.start/.x", "params.start/b.npz/", "params.start/b.npz/.u",
+                                       "params.Start/x", "params.start/a b", "params.start/b.npz/c/d", "/x" };
+    struct rondo_error err;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        cr_expect_eq(with_key(good[i], RONDO_ROLE_MATRIX, &err), RONDO_OK, "%s: %s", good[i], err.what);
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
+        cr_expect_eq(with_key(odd[i], RONDO_ROLE_MATRIX, &err), RONDO_EAPP, "%s", odd[i]);
+    cr_expect_eq(with_key(good[0], RONDO_ROLE_WORDS, &err), RONDO_OK, "%s", err.what);
+    cr_expect_eq(with_key(good[0], RONDO_ROLE_RATINGS, &err), RONDO_EAPP);
+}
+
 /* One role with `of`, beside ratings "r" and a matrix "x". */
 static int with_role(enum rondo_role_kind kind, const char *of, struct rondo_error *err)
 {

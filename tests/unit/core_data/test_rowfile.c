@@ -153,3 +153,44 @@ Test(rowfile, what_cannot_be_written_is_said)
     cr_expect(strstr(err.what, "cannot write"));
     cr_expect_eq(mem_live(), 0);
 }
+
+static const char *const ids[] = { "u1", "a \"b\", c", "\"" };
+static const struct rondo_words names = { 3, ids };
+
+/* Rows of number, word, number. */
+static void words_are(const char *name, const char *wanted)
+{
+    static const double mixed[] = { 7, 1, 0.5, 8, 0, 1.5, 9, 2, 2.5 };
+    struct rowfile out;
+    struct rondo_error err = { 0 };
+    char text[128] = "";
+    begin(&out, scratch_path(name));
+    out.words[1] = &names;
+    cr_assert_eq(rowfile_put(&out, mixed, 3, 3, &err), RONDO_OK);
+    finish(&out);
+    FILE *file = fopen(scratch_path(name), "r");
+    cr_assert_not_null(file);
+    cr_expect_gt(fread(text, 1, sizeof text - 1, file), 0);
+    fclose(file);
+    cr_expect_str_eq(text, wanted);
+}
+
+Test(rowfile, a_column_of_words_has_them_in_text)
+{
+    words_are("w.txt", "7 a \"b\", c 0.5\n8 u1 1.5\n9 \" 2.5\n");
+    words_are("w.tsv", "7\ta \"b\", c\t0.5\n8\tu1\t1.5\n9\t\"\t2.5\n");
+    words_are("w.csv", "7,\"a \"\"b\"\", c\",0.5\n8,u1,1.5\n9,\"\"\"\",2.5\n");
+}
+
+Test(rowfile, a_column_of_words_has_their_numbers_in_npy)
+{
+    struct rowfile out;
+    struct rondo_error err = { 0 };
+    begin(&out, scratch_path("w.npy"));
+    out.words[0] = &names;
+    cr_assert_eq(rowfile_put(&out, (const double[]){ 2, 0.5 }, 1, 2, &err), RONDO_OK);
+    finish(&out);
+    struct data_set *set = scratch_load(scratch_path("w.npy"), &scratch_one);
+    cr_expect(scratch_at(&set->x, 0, 0) == 2 && scratch_at(&set->x, 0, 1) == 0.5);
+    data_free(set);
+}

@@ -128,8 +128,7 @@ int mf_save(const void *state, struct rondo_head_link *link, const struct rondo_
     const struct head *head = state;
     struct factors factors = { 0 };
     int code = collect(head, link, &factors);
-    code = code ? fail(err, code) : RONDO_OK;
-    (void)output;
+    code = code ? fail(err, code) : factors_save(head->problem, &factors, output, err);
     factors_free(host, &factors);
     return code;
 }

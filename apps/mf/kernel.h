@@ -11,10 +11,13 @@
  *
  *     p += eta_p (e q - lambda p)      q += eta_q (e p - lambda q)      b += eta_b (e - lambda_bias b)
  *
- * eta is the row's own, the rate over a root of the sum of its squared gradients so far (AdaGrad: Duchi, Hazan,
- * Singer, JMLR 2011).  A row has three such sums, of means over coordinates (one sum for many coordinates: Chin,
- * Zhuang, Juan, Lin, PAKDD 2015): of coordinate 0, which may carry what a row is on the whole, so that its
- * gradients, large for that reason, do not slow the others; of all others; of the bias.
+ * eta is the row's own, the rate over the root of a sum that grows by squared gradients (AdaGrad: Duchi, Hazan,
+ * Singer, JMLR 2011; one sum for many coordinates: Chin, Zhuang, Juan, Lin, PAKDD 2015).  A row has three,
+ *
+ *     slow += e^2 q_0^2      fast += e^2 mean_{k>0} q_k^2      bias_sum += e^2
+ *
+ * for coordinate 0, for all others, and for the bias: coordinate 0 may carry what a row is on the whole, and its
+ * large gradients are not to slow the others.  q's sums grow likewise by p, but fast by p as its run began.
  */
 #ifndef MF_KERNEL_H
 #define MF_KERNEL_H

@@ -1,13 +1,10 @@
 /* kernel_sgd.c - stochastic gradient descent, compiled once for each level (cmake/kernels.cmake).
  *
- * A step needs four sums over a row's coordinates: p'q for the error, and of the coordinates but the first the
- * squared gradients |e q - lambda p|^2 and |e p - lambda q|^2.  The latter two are, without a look at the gradients,
- *
- *     e^2 |q|^2 - 2 e lambda p'q + lambda^2 |p|^2      e^2 |p|^2 - 2 e lambda p'q + lambda^2 |q|^2
+ * What a step waits for is p'q, and p is what the step before made of it.  So two runs go on at once, one rating
+ * of each in turn: while the sum of one is folded, the other's rows are updated.
  */
 #include "kernel.h"
 
-#include <math.h>
 #include <string.h>
 
 #include <immintrin.h>
@@ -19,21 +16,26 @@
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 8")
 
-enum { SIXTEEN = 16, MOST = 8, AHEAD = 6 };
+enum { SIXTEEN = 16, MOST = 8, BIAS = 3 };
 
 typedef float reals __attribute__((vector_size(64), may_alias));
 typedef int32_t whole __attribute__((vector_size(64)));
 typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
 
+/* A visit: what is left of the tile, and the rule. */
+struct work {
+    const struct side *rows, *cols;
+    const struct run *run, *end;
+    const struct entry *entry;
+    float rate, lambda, lambda_bias, mean;
+    float part; /* 1 / (rank - 1) */
+    bool biases, nonnegative;
+    double sum;
+};
+
 INLINE reals all(float x)
 {
     return (reals){ x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x };
-}
-
-/* First in lane 0, x in the others. */
-INLINE reals lead(float first, float x)
-{
-    return (reals){ first, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x };
 }
 
 INLINE reals positive(reals x)
@@ -41,25 +43,56 @@ INLINE reals positive(reals x)
     return (reals)((x > 0) & (whole)x);
 }
 
-INLINE float fold(reals x)
+/* A row's two rates, coordinate by coordinate: its first sixteen, and any others. */
+struct spread {
+    reals first, rest;
+};
+
+INLINE struct spread spread(four rates)
+{
+#ifdef __AVX512F__
+    const __m512i lanes = _mm512_setr_epi32(0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1);
+    __m512 wide = _mm512_castps128_ps512((__m128)rates);
+    return (struct spread){ (reals)_mm512_permutexvar_ps(lanes, wide),
+                            (reals)_mm512_permutexvar_ps(_mm512_set1_epi32(1), wide) };
+#else
+    __m128 x = (__m128)rates, one = _mm_shuffle_ps(x, x, 0x55), lead = _mm_move_ss(one, x);
+    union { __m128 quarter[4]; reals all; } first = { { lead, one, one, one } }, rest = { { one, one, one, one } };
+    return (struct spread){ first.all, rest.all };
+#endif
+}
+
+INLINE __m128 fold_to_four(reals x)
 {
 #ifdef __AVX512F__
     __m256 half = _mm256_add_ps(_mm512_castps512_ps256((__m512)x), _mm512_extractf32x8_ps((__m512)x, 1));
-    __m128 a = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+    return _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
 #else
     union { reals all; __m128 quarter[4]; } part = { x };
-    __m128 a = (part.quarter[0] + part.quarter[2]) + (part.quarter[1] + part.quarter[3]);
+    return (part.quarter[0] + part.quarter[2]) + (part.quarter[1] + part.quarter[3]);
 #endif
-    a = _mm_add_ps(a, _mm_movehl_ps(a, a));
-    return _mm_cvtss_f32(_mm_add_ss(a, _mm_movehdup_ps(a)));
+}
+
+/* The sums over the lanes of x and of y, in lanes 0 and 1. */
+INLINE four fold_both(reals x, reals y)
+{
+    __m128 a = fold_to_four(x), b = fold_to_four(y);
+    __m128 pairs = _mm_add_ps(_mm_unpacklo_ps(a, b), _mm_unpackhi_ps(a, b));
+    return (four)_mm_add_ps(pairs, _mm_movehl_ps(pairs, pairs));
+}
+
+INLINE float fold(reals x)
+{
+    return fold_both(x, x)[0];
 }
 
 /* A run in hand. */
 struct slot {
     reals own[MOST]; /* the row, where it fits */
-    float norm;      /* |p|^2 without p_0 */
     float *row;
-    struct pace *pace, at;
+    struct pace *pace;
+    four at;         /* *pace, in its order */
+    float norm;      /* mean square of the row's coordinates but the first, as the run begins */
     const struct entry *entry;
     int64_t left;
 };
@@ -69,35 +102,40 @@ INLINE reals *slot_row(struct slot *slot, const int vectors)
     return vectors <= MOST ? slot->own : (reals *)slot->row;
 }
 
-INLINE float rest_norm(const reals *p, const int vectors)
+INLINE reals but_first(reals x)
 {
-    reals square = p[0] * p[0];
-    square[0] = 0;
-    UNROLL
-    for (int v = 1; v < vectors; v++)
-        square += p[v] * p[v];
-    return fold(square);
+    return (reals)((whole)x & (whole){ 0, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 });
 }
 
-INLINE void slot_open(struct slot *slot, const struct side *rows, const struct run *run, const struct entry *entry,
-                      const int vectors)
+/* The next run of those left; false: none is. */
+INLINE bool slot_open(struct slot *slot, struct work *work, const int vectors)
 {
-    slot->row = rows->row + (int64_t)run->row * vectors * SIXTEEN;
-    slot->pace = rows->pace + run->row;
-    slot->at = *slot->pace;
-    if (vectors <= MOST) {
-        UNROLL
-        for (int v = 0; v < vectors; v++)
-            slot->own[v] = ((reals *)slot->row)[v];
-    }
-    slot->norm = rest_norm(slot_row(slot, vectors), vectors);
-    slot->entry = entry;
+    if (work->run == work->end)
+        return false;
+    const struct run *run = work->run++;
+    slot->row = work->rows->row + (int64_t)run->row * vectors * SIXTEEN;
+    slot->pace = work->rows->pace + run->row;
+    slot->at = *(const four *)slot->pace;
+    slot->entry = work->entry;
     slot->left = run->count;
+    work->entry += run->count;
+    const reals *p = (const reals *)slot->row;
+    reals square = but_first(p[0]);
+    square *= square;
+    UNROLL
+    for (int v = 0; v < vectors; v++) {
+        if (vectors <= MOST)
+            slot->own[v] = p[v];
+        if (v > 0)
+            square += p[v] * p[v];
+    }
+    slot->norm = fold(square) * work->part;
+    return true;
 }
 
 INLINE void slot_close(struct slot *slot, const int vectors)
 {
-    *slot->pace = slot->at;
+    *(four *)slot->pace = slot->at;
     if (vectors <= MOST) {
         UNROLL
         for (int v = 0; v < vectors; v++)
@@ -105,89 +143,88 @@ INLINE void slot_close(struct slot *slot, const int vectors)
     }
 }
 
-INLINE four rates(const struct pace *pace, float rate)
+INLINE four rates(four sums, float rate)
 {
-    __m128 sums = _mm_loadu_ps(&pace->slow);
-    return (four)_mm_div_ps(_mm_set1_ps(rate), _mm_sqrt_ps(sums));
+    return (four)_mm_div_ps(_mm_set1_ps(rate), _mm_sqrt_ps((__m128)sums));
 }
 
-INLINE void bias_step(struct pace *pace, float eta, float lambda, float e)
+INLINE void step(struct work *work, struct slot *slot, const int vectors)
 {
-    float g = e - lambda * pace->bias;
-    pace->bias += eta * g;
-    pace->bias_sum += g * g;
-}
-
-INLINE double step(const struct sgd_rule *rule, struct slot *slot, const struct side *cols, const int vectors,
-                   const bool biases, const bool nonnegative)
-{
+    const float lambda = work->lambda;
     const struct entry *entry = slot->entry++;
     slot->left--;
-    reals *p = slot_row(slot, vectors), *q = (reals *)(cols->row + (int64_t)entry->col * vectors * SIXTEEN);
-    struct pace *a = &slot->at, *b = cols->pace + entry->col;
-    reals dots = p[0] * q[0], squares = q[0] * q[0];
-    squares[0] = 0;
+    reals *p = slot_row(slot, vectors), *q = (reals *)(work->cols->row + (int64_t)entry->col * vectors * SIXTEEN);
+    four *pace = (four *)(work->cols->pace + entry->col), at = *pace;
+    reals dots = p[0] * q[0], square = but_first(q[0]);
+    square *= square;
     UNROLL
     for (int v = 1; v < vectors; v++) {
         dots += p[v] * q[v];
-        squares += q[v] * q[v];
+        square += q[v] * q[v];
     }
-    float p0 = p[0][0], q0 = q[0][0], dot = fold(dots), norm = fold(squares);
-    float e = entry->value - dot - (biases ? rule->mean + a->bias + b->bias : 0), lambda = rule->lambda;
-    four eta_p = rates(a, rule->rate), eta_q = rates(b, rule->rate);
-    reals keep_p = lead(1 - eta_p[0] * lambda, 1 - eta_p[1] * lambda), take_q = lead(eta_p[0] * e, eta_p[1] * e);
-    reals keep_q = lead(1 - eta_q[0] * lambda, 1 - eta_q[1] * lambda), take_p = lead(eta_q[0] * e, eta_q[1] * e);
+    four sums = fold_both(dots, square), eta_p = rates(slot->at, work->rate), eta_q = rates(at, work->rate);
+    float e = entry->value - sums[0], p0 = p[0][0], q0 = q[0][0];
+    if (work->biases)
+        e -= work->mean + slot->at[BIAS] + at[BIAS];
+    struct spread up = spread(eta_p), uq = spread(eta_q);
     UNROLL
     for (int v = 0; v < vectors; v++) {
-        reals was = p[v], to = keep_p * was + take_q * q[v], other = keep_q * q[v] + take_p * was;
-        p[v] = nonnegative ? positive(to) : to;
-        q[v] = nonnegative ? positive(other) : other;
-        keep_p = all(keep_p[1]), take_q = all(take_q[1]), keep_q = all(keep_q[1]), take_p = all(take_p[1]);
+        reals a = v == 0 ? up.first : up.rest, b = v == 0 ? uq.first : uq.rest, x = p[v], y = q[v];
+        reals to = (1 - a * lambda) * x + a * e * y, other = (1 - b * lambda) * y + b * e * x;
+        p[v] = work->nonnegative ? positive(to) : to;
+        q[v] = work->nonnegative ? positive(other) : other;
     }
-    float g0 = e * q0 - lambda * p0, h0 = e * p0 - lambda * q0, rest = dot - p0 * q0;
-    float inverse = rule->rank > 1 ? 1 / (float)(rule->rank - 1) : 0;
-    float g = e * e * norm - 2 * e * lambda * rest + lambda * lambda * slot->norm;
-    float h = e * e * slot->norm - 2 * e * lambda * rest + lambda * lambda * norm;
-    a->slow += g0 * g0;
-    b->slow += h0 * h0;
-    a->fast += (g > 0 ? g : 0) * inverse;
-    b->fast += (h > 0 ? h : 0) * inverse;
-    if (biases) {
-        bias_step(a, eta_p[2], rule->lambda_bias, e);
-        bias_step(b, eta_q[2], rule->lambda_bias, e);
+    if (work->biases) {
+        slot->at[BIAS] += eta_p[2] * (e - work->lambda_bias * slot->at[BIAS]);
+        at[BIAS] += eta_q[2] * (e - work->lambda_bias * at[BIAS]);
     }
-    slot->norm = nonnegative ? rest_norm(p, vectors)
-                             : slot->norm + eta_p[1] * (2 * (e * rest - lambda * slot->norm) + eta_p[1] * g);
-    return (double)e * (double)e;
+    slot->at += e * e * (four){ q0 * q0, sums[1] * work->part, 1, 0 };
+    *pace = at + e * e * (four){ p0 * p0, slot->norm, 1, 0 };
+    work->sum += (double)e * (double)e;
 }
 
-INLINE double visit_tile(const struct sgd_rule *rule, const struct tile *tile, const struct side *rows,
-                         const struct side *cols, const int vectors, const bool biases, const bool nonnegative)
+INLINE double visit_tile(struct work work, const int vectors)
 {
-    double sum = 0;
-    const struct entry *entry = tile->entry;
-    struct slot slot;
-    for (int64_t r = 0; r < tile->runs; r++) {
-        slot_open(&slot, rows, &tile->run[r], entry, vectors);
-        entry += slot.left;
-        while (slot.left > 0)
-            sum += step(rule, &slot, cols, vectors, biases, nonnegative);
-        slot_close(&slot, vectors);
+    struct slot a = { .left = 0 }, b = { .left = 0 };
+    bool one = slot_open(&a, &work, vectors), two = slot_open(&b, &work, vectors);
+    while (two) {
+        for (int64_t i = a.left < b.left ? a.left : b.left; i > 0; i--) {
+            step(&work, &a, vectors);
+            step(&work, &b, vectors);
+        }
+        if (b.left == 0) {
+            slot_close(&b, vectors);
+            two = slot_open(&b, &work, vectors);
+        }
+        if (a.left == 0) {
+            slot_close(&a, vectors);
+            one = slot_open(&a, &work, vectors);
+        }
+        if (!one && two) {
+            a = b;
+            one = true;
+            two = false;
+        }
     }
-    return sum;
+    while (a.left > 0)
+        step(&work, &a, vectors);
+    if (one)
+        slot_close(&a, vectors);
+    return work.sum;
 }
 
-typedef double visit_function(const struct sgd_rule *, const struct tile *, const struct side *, const struct side *);
-
-#define VISIT(name, vectors, biases, nonnegative)                                                              \
-    static __attribute__((noinline)) double name(const struct sgd_rule *rule, const struct tile *tile,         \
-                                                 const struct side *rows, const struct side *cols)             \
-    {                                                                                                          \
-        return visit_tile(rule, tile, rows, cols, vectors, biases, nonnegative);                               \
+#define VECTORS(n)                                                                                  \
+    static __attribute__((noinline)) double plain_##n(struct work work)                             \
+    {                                                                                               \
+        work.biases = work.nonnegative = false;                                                     \
+        return visit_tile(work, n);                                                                 \
+    }                                                                                               \
+    static __attribute__((noinline)) double biased_##n(struct work work)                            \
+    {                                                                                               \
+        work.biases = true;                                                                         \
+        work.nonnegative = false;                                                                   \
+        return visit_tile(work, n);                                                                 \
     }
-#define VECTORS(n)                     \
-    VISIT(plain_##n, n, false, false)  \
-    VISIT(biased_##n, n, true, false)
 VECTORS(1)
 VECTORS(2)
 VECTORS(3)
@@ -196,18 +233,23 @@ VECTORS(5)
 VECTORS(6)
 VECTORS(7)
 VECTORS(8)
-VISIT(any, rule->stride / SIXTEEN, rule->biases, rule->nonnegative)
 
 static double visit(const struct sgd_rule *rule, const struct tile *tile, const struct side *rows,
                     const struct side *cols)
 {
-    static visit_function *const table[2][MOST] = {
+    static double (*const table[2][MOST])(struct work) = {
         { plain_1, plain_2, plain_3, plain_4, plain_5, plain_6, plain_7, plain_8 },
         { biased_1, biased_2, biased_3, biased_4, biased_5, biased_6, biased_7, biased_8 },
     };
+    struct work work = { .rows = rows, .cols = cols, .run = tile->run, .end = tile->run + tile->runs,
+                         .entry = tile->entry, .rate = rule->rate, .lambda = rule->lambda,
+                         .lambda_bias = rule->lambda_bias, .mean = rule->mean,
+                         .part = rule->rank > 1 ? 1 / (float)(rule->rank - 1) : 0,
+                         .biases = rule->biases, .nonnegative = rule->nonnegative };
     int32_t vectors = rule->stride / SIXTEEN;
-    bool one = vectors <= MOST && !rule->nonnegative;
-    return (one ? table[rule->biases][vectors - 1] : any)(rule, tile, rows, cols);
+    if (vectors > MOST || rule->nonnegative)
+        return visit_tile(work, vectors);
+    return table[rule->biases][vectors - 1](work);
 }
 
 static double squares(const struct sgd_rule *rule, const struct tile *tile, const struct side *rows,

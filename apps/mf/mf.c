@@ -45,6 +45,13 @@ static const struct rondo_param params[] = {
 static const struct rondo_role roles[] = {
     { "train", RONDO_ROLE_RATINGS, true, NULL, "ratings to train on" },
     { "test", RONDO_ROLE_RATINGS, false, "train", "ratings to measure by" },
+    { "params.warm_start/user_factors.npy", RONDO_ROLE_MATRIX, true, NULL,
+      "an earlier job's output directory, to begin with what it found of the same users and items" },
+    { "params.warm_start/item_factors.npy", RONDO_ROLE_MATRIX, true, NULL, "" },
+    { "params.warm_start/users.txt", RONDO_ROLE_WORDS, true, NULL, "" },
+    { "params.warm_start/items.txt", RONDO_ROLE_WORDS, true, NULL, "" },
+    { "params.warm_start/biases.npz/user", RONDO_ROLE_VECTOR, false, NULL, "" },
+    { "params.warm_start/biases.npz/item", RONDO_ROLE_VECTOR, false, NULL, "" },
     { .key = NULL },
 };
 
@@ -63,7 +70,7 @@ int mf_refuse(const struct problem *p, struct rondo_error *err, const char *key,
 
 static const struct solver *solver_of(const char *name, bool implicit)
 {
-    static const struct solver *const all[] = { &mf_sgd };
+    static const struct solver *const all[] = { &mf_sgd, &mf_ccd };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (strcmp(all[i]->name, name) == 0)
             return all[i];
@@ -299,6 +306,8 @@ const struct rondo_app mf_app = {
     .apply = apply,
     .report = mf_report,
     .save = mf_save,
+    .predict_options = mf_predict_options,
+    .predict = mf_predict,
     .preview = preview,
     .conclude = mf_conclude,
     .model_ids = model_ids,

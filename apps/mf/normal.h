@@ -29,6 +29,7 @@ struct normal {
 size_t normal_workspace_bytes(const struct normal *normal); /* to be aligned to 64 */
 
 struct normal_kernel {
+    const char *isa;
     /* p [stride], in: where cg and nonnegative begin, out: the answer.  `value` are r_j (less what the other
      * side's biases and the mean say).  ridge: lambda w.  Returns the row's part of F at the answer: the sums
      * over its ratings (implicit: over all cells) and its own penalty.  A row without ratings: p = 0.

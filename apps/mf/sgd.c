@@ -118,6 +118,12 @@ static void draw_row(const struct problem *p, const struct edge *edge, int64_t p
     row[0] = p->nonnegative ? fmaxf(row[0], 0) : row[0];
 }
 
+static float begin_bias(const struct problem *p, const struct edge *edge, int64_t place)
+{
+    const float *start = !p->start ? NULL : edge->users ? p->start->user_bias : p->start->item_bias;
+    return !p->biases ? 0 : start ? start[edge->at[place]] / grid_of(p)->scale : edge->base[place];
+}
+
 static void begin(const struct problem *p, struct part *part, int64_t halvings)
 {
     const struct grid *grid = grid_of(p);
@@ -131,7 +137,7 @@ static void begin(const struct problem *p, struct part *part, int64_t halvings)
             mf_init_row(p, edge->users, edge->at[place], row);
         for (int32_t k = 0; k < p->rank && p->start; k++)
             row[k] /= sqrtf(grid->scale);
-        part->side.pace[i] = (struct pace){ 1, 1, 1, p->biases ? edge->base[place] : 0 };
+        part->side.pace[i] = (struct pace){ 1, 1, 1, begin_bias(p, edge, place) };
     }
     part->halvings = halvings;
 }

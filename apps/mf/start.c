@@ -30,20 +30,30 @@ static struct listed *list(const struct problem *p, const struct rondo_words *wo
     return listed;
 }
 
-static int take_rows(struct problem *p, const struct rondo_matrix *from, const struct rondo_words *theirs,
-                     const struct rondo_words *ours, int64_t rows, float *out, struct rondo_error *err)
+/* What an earlier job found of one side. */
+struct earlier {
+    const struct rondo_matrix *rows, *bias; /* bias NULL: none */
+    const struct rondo_words *who;
+};
+
+/* Each row of ours is theirs of the same id, or NAN. */
+static int take(struct problem *p, const struct earlier *from, const struct rondo_words *ours, int64_t rows, float *out,
+                float *bias, struct rondo_error *err)
 {
-    if (from->cols != p->rank || from->rows != theirs->count)
+    if (from->rows->cols != p->rank || from->rows->rows != from->who->count
+        || (from->bias && from->bias->rows != from->who->count))
         return mf_refuse(p, err, "params.warm_start", "its factors are of another rank, or not of its users and items",
                          "give the same params.rank");
-    struct listed *listed = list(p, theirs);
+    struct listed *listed = list(p, from->who);
     if (!listed)
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for the start");
     for (int64_t i = 0; i < rows; i++) {
         struct listed wanted = { ours->word[i], 0 };
-        const struct listed *found = bsearch(&wanted, listed, (size_t)theirs->count, sizeof *listed, by_word);
+        const struct listed *found = bsearch(&wanted, listed, (size_t)from->who->count, sizeof *listed, by_word);
         for (int32_t k = 0; k < p->rank; k++)
-            out[i * p->rank + k] = found ? (float)from->dense[found->row + k * from->ld] : (float)NAN;
+            out[i * p->rank + k] = found ? (float)from->rows->dense[found->row + k * from->rows->ld] : (float)NAN;
+        if (bias)
+            bias[i] = found ? (float)from->bias->dense[found->row] : 0;
     }
     p->host->free(listed);
     return RONDO_OK;
@@ -51,19 +61,28 @@ static int take_rows(struct problem *p, const struct rondo_matrix *from, const s
 
 int start_read(struct problem *p, struct rondo_error *err)
 {
-    const struct rondo_matrix *user = p->host->matrix(p->job, START("user_factors.npy"));
-    const struct rondo_matrix *item = p->host->matrix(p->job, START("item_factors.npy"));
-    if (!user || !item)
+    const struct rondo_host *host = p->host;
+    const struct rondo_job *job = p->job;
+    const struct earlier user = { host->matrix(job, START("user_factors.npy")), host->matrix(job, START("biases.npz/user")),
+                                  host->words(job, START("users.txt")) };
+    const struct earlier item = { host->matrix(job, START("item_factors.npy")), host->matrix(job, START("biases.npz/item")),
+                                  host->words(job, START("items.txt")) };
+    if (!user.rows || !item.rows)
         return RONDO_OK;
+    bool biases = p->biases && user.bias && item.bias;
     struct factors *start = mf_keep(p, 1, sizeof *start);
-    float *rows = mf_keep(p, (size_t)(p->users + p->items) * (size_t)p->rank, sizeof *rows);
+    float *rows = mf_keep(p, (size_t)(p->users + p->items) * (size_t)(p->rank + biases), sizeof *rows);
     if (!start || !rows)
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for the start");
     *start = (struct factors){ .users = p->users, .items = p->items, .rank = p->rank, .user = rows,
                                .item = rows + p->users * p->rank };
-    int code = take_rows(p, user, p->host->words(p->job, START("users.txt")), &p->ids->user, p->users, start->user, err);
+    if (biases) {
+        start->user_bias = start->item + p->items * p->rank;
+        start->item_bias = start->user_bias + p->users;
+    }
+    int code = take(p, &user, &p->ids->user, p->users, start->user, start->user_bias, err);
     if (!code)
-        code = take_rows(p, item, p->host->words(p->job, START("items.txt")), &p->ids->item, p->items, start->item, err);
+        code = take(p, &item, &p->ids->item, p->items, start->item, start->item_bias, err);
     p->start = start;
     return code;
 }

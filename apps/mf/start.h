@@ -9,8 +9,8 @@
 
 #include "mf.h"
 
-/* params.warm_start, where it is given, into problem->start: rows by their ids.  RONDO_EINPUT: another rank,
- * or biases where the one has them and the other has not. */
+/* params.warm_start, where it is given, into problem->start: rows by their ids.  Biases where both
+ * have them.  RONDO_EINPUT: another rank. */
 int start_read(struct problem *problem, struct rondo_error *err);
 
 #endif

@@ -406,8 +406,8 @@ const struct rondo_role *model_beside(const struct rondo_job *job)
 {
     for (const struct rondo_role *role = job_app(job)->roles; role->key; role++) {
         char key[128];
-        if (role->kind != RONDO_ROLE_VECTOR && role->labels_of && keys_of_role(role->key, key, sizeof key)
-            && job_is_file(job, key))
+        if (role->kind != RONDO_ROLE_VECTOR && role->kind != RONDO_ROLE_RATINGS && role->labels_of
+            && keys_of_role(role->key, key, sizeof key) && job_is_file(job, key))
             return role;
     }
     return NULL;
@@ -422,6 +422,11 @@ static const struct rondo_matrix *beside(const struct rondo_job *job, const char
 }
 
 static const struct rondo_words *no_words(const struct rondo_job *job RONDO_UNUSED, const char *key RONDO_UNUSED)
+{
+    return NULL;
+}
+
+static const struct rondo_ids *no_ids(const struct rondo_job *job RONDO_UNUSED, const char *key RONDO_UNUSED)
 {
     return NULL;
 }
@@ -463,6 +468,7 @@ static struct rondo_host host_of_model(void)
     host_init(&host, &none);
     host.matrix = beside;
     host.words = no_words;
+    host.ids = no_ids;
     host.isa = host_isa_of;
     host.say = say;
     host.option = option;

@@ -406,8 +406,9 @@ const struct rondo_role *model_beside(const struct rondo_job *job)
 {
     for (const struct rondo_role *role = job_app(job)->roles; role->key; role++) {
         char key[128];
-        if (role->kind != RONDO_ROLE_VECTOR && role->kind != RONDO_ROLE_RATINGS && role->labels_of
-            && keys_of_role(role->key, key, sizeof key) && job_is_file(job, key))
+        bool rows = role->kind == RONDO_ROLE_MATRIX || role->kind == RONDO_ROLE_PACKED;
+        if (rows && role->labels_of && keys_of_role(role->key, key, sizeof key)
+            && job_is_file(job, key))
             return role;
     }
     return NULL;

@@ -16,8 +16,7 @@ enum {
 struct seats {
     struct edge *edge;
     int32_t *at;       /* [count] */
-    int32_t *part;     /* [count] of each member */
-    int32_t *seat;     /* [count] within it */
+    int32_t *place;    /* [count] of each member */
     int64_t *first;
     float *weight, *base;
 };
@@ -77,9 +76,8 @@ static int seat_all(struct problem *p, struct seats *seats, struct edge *edge, i
     edge->first = seats->first = mf_keep(p, (size_t)parts + 1, sizeof *seats->first);
     edge->weight = seats->weight = mf_keep(p, count + 1, sizeof *seats->weight);
     edge->base = seats->base = mf_keep(p, count + 1, sizeof *seats->base);
-    seats->part = p->host->alloc(count * sizeof *seats->part + 1);
-    seats->seat = p->host->alloc(count * sizeof *seats->seat + 1);
-    if (!seats->at || !seats->first || !seats->weight || !seats->base || !seats->part || !seats->seat || shuffle(p, edge, seats->at))
+    seats->place = p->host->alloc(count * sizeof *seats->place + 1);
+    if (!seats->at || !seats->first || !seats->weight || !seats->base || !seats->place || shuffle(p, edge, seats->at))
         return RONDO_ENOMEM;
     int64_t before = 0;
     int32_t part = 0;
@@ -89,8 +87,7 @@ static int seat_all(struct problem *p, struct seats *seats, struct edge *edge, i
         int32_t due = (int32_t)((double)before * parts / (double)cells->count);
         while (part < due && part < parts - 1)
             seats->first[++part] = place;
-        seats->part[who] = part;
-        seats->seat[who] = (int32_t)(place - seats->first[part]);
+        seats->place[who] = (int32_t)place;
         seats->weight[place] = (float)ratings;
         before += ratings;
     }
@@ -139,7 +136,7 @@ static void count_rows(const struct cutting *cut, const struct source *source, i
         float value;
         for (int64_t e = begin_of(source, col); e < begin_of(source, col + 1); e++)
             if (look(source, e, &row, &value))
-                count[rows->first[rows->part[row]] + rows->seat[row]]++;
+                count[rows->place[row]]++;
     }
 }
 
@@ -176,14 +173,14 @@ static int lay_out(const struct cutting *cut, int32_t b, int64_t *count, struct 
 static void fill(const struct cutting *cut, const struct source *source, int32_t b, int64_t *at, struct entry *entries)
 {
     const struct seats *rows = &cut->row, *cols = &cut->col;
-    float scale = cut->grid->scale;
+    float unit = 1 / cut->grid->scale;
     for (int64_t place = cols->first[b]; place < cols->first[b + 1]; place++) {
         int32_t col = cols->at[place], row;
         float value;
         for (int64_t e = begin_of(source, col); e < begin_of(source, col + 1); e++)
             if (look(source, e, &row, &value))
-                entries[at[rows->first[rows->part[row]] + rows->seat[row]]++] =
-                    (struct entry){ (int32_t)(place - cols->first[b]), value / scale };
+                entries[at[rows->place[row]]++] =
+                    (struct entry){ (int32_t)(place - cols->first[b]), value * unit };
     }
 }
 
@@ -317,10 +314,8 @@ int grid_make(struct problem *p, struct rondo_error *err)
     struct grid *grid = mf_keep(p, 1, sizeof *grid);
     struct cutting cut = { .problem = p, .grid = grid };
     int code = grid ? make(&cut) : RONDO_ENOMEM;
-    p->host->free(cut.row.part);
-    p->host->free(cut.row.seat);
-    p->host->free(cut.col.part);
-    p->host->free(cut.col.seat);
+    p->host->free(cut.row.place);
+    p->host->free(cut.col.place);
     p->own = grid;
     return code ? no_memory(err) : RONDO_OK;
 }

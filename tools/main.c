@@ -56,6 +56,8 @@ const struct cli_command cli_commands[] = {
       "                      (squared, Huber); link: before that; class: the label (logistic)\n"
       "  --unseen U          svmlight values in columns that the model does not have: refuse, the\n"
       "                      default, or ignore\n\n"
+      "and mf:\n\n"
+      "  --top N             the N best items for each user of the data, that these do not pair with it\n\n"
       "example: rondo predict --model out --data new.svm --out predicted.txt\n" },
     { "coef", cmd_coef, "the coefficients of a finished job's model",
       "usage: rondo coef --model OUT-DIR [--lambda L] [--first N] [--json]\n\n"

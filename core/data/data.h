@@ -16,6 +16,7 @@
  *   ratings (.uir .csv .dat .tsv)  "user item rating [time]" by blanks, commas, semicolons or "::", perhaps a
  *                                  header: read once, by all threads; each kept as the nearest float
  *   PLINK 1 (.bed .bim .fam)       genotypes by variants; mapped, never compressed
+ *   .rdm (rondo data convert)      a matrix or ratings as they lie in memory: mapped, and looked at once
  *   tables (FID IID value ...)     phenotypes, matched to a .fam: options.people
  */
 #ifndef DATA_H
@@ -24,7 +25,8 @@
 #include <rondo/err.h>
 #include <rondo/matrix.h>
 
-enum data_format { DATA_UNKNOWN, DATA_SVMLIGHT, DATA_MTX, DATA_NPY, DATA_BED, DATA_TABLE, DATA_DOCWORD, DATA_RATINGS };
+enum data_format { DATA_UNKNOWN, DATA_SVMLIGHT, DATA_MTX, DATA_NPY, DATA_BED, DATA_TABLE, DATA_DOCWORD, DATA_RATINGS,
+                   DATA_RDM };
 
 /* A .fam's phenotypes: missing ones are refused; they are not looked at; they are the labels where
  * none is missing. */
@@ -117,6 +119,10 @@ int data_intact(const struct data_set *set, const char *path, struct rondo_error
  * not at all. */
 int data_write(const char *path, const struct rondo_matrix *x, const double *labels,
                struct rondo_error *err) RONDO_MUST_CHECK;
+
+/* The same as .rdm: the whole set, labels and ids too, as it lies in memory, to be mapped.  RONDO_EINPUT: packed
+ * genotypes. */
+int data_save(const char *path, const struct data_set *set, struct rondo_error *err) RONDO_MUST_CHECK;
 
 /* ---- made data -------------------------------------------------------------------------- */
 

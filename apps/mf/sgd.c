@@ -11,6 +11,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 enum { VISIT, MEASURE, TEST }; /* measure: test, and the penalty of both parts */
 
@@ -131,6 +132,7 @@ static void begin(const struct problem *p, struct part *part, int64_t halvings)
     for (int64_t i = 0; i < part->count; i++) {
         int64_t place = edge->first[part->index] + i;
         float *row = part->side.row + i * grid->stride;
+        memset(row, 0, (size_t)grid->stride * sizeof *row); /* behind the rank too: what diverged is there as well */
         if (!p->start)
             draw_row(p, edge, place, row);
         else

@@ -1,10 +1,11 @@
 /* data.h - from a file's name to an immutable matrix.
  *
  * Place:   core/data, floor 1; used by core/job's callers, coordinator, workers and tools.
- * Threads: loading is one thread's; what was loaded is immutable and shared.
+ * Threads: loading is one thread's, who takes others for ratings; what was loaded is immutable and shared.
  * Memory:  data_load gives owned data, freed by data_free.  Peak memory while loading is at most
  *          1.1 times the matrix as stored plus 16 MiB: text is read twice (count, then fill).  Of a
- *          docword that is as it was before entries were summed.
+ *          docword that is as it was before entries were summed; of ratings 12 bytes a rating and the
+ *          ids more.
  *
  * Formats, told by content first and by name second, plain or gzip or zstd:
  *   svmlight (.svm .libsvm .txt)   "label index:value ... # comment", indices ascending
@@ -91,19 +92,20 @@ bool data_companion(const char *path, int index, char *out, size_t size);
 int data_names(const char *path, void (*each)(void *context, int64_t column, const char *name), void *context,
                struct rondo_error *err) RONDO_MUST_CHECK;
 
-/* Reads as little as tells the shape; a docword's nnz is what its header states.  Errors: RONDO_EINPUT with
+/* Reads as little as tells the shape, of ratings all; a docword's nnz is what its header states.  Errors: RONDO_EINPUT with
  * "file" or "file:line". */
 int data_inspect(const char *path, const struct data_options *options, struct data_info *info,
                  struct rondo_error *err) RONDO_MUST_CHECK;
 
 /* Reads the whole file, or maps it: such a matrix is pages of the file, which must not change while they
  * are used (mapping.h); it has ld = rows.  Every value is checked to be finite.  Cost: two passes over
- * text, one over a .npy that is mapped, none over a .bed. */
+ * text, one over ratings, one over a .npy that is mapped, none over a .bed. */
 int data_load(const char *path, const struct data_options *options, struct data_set **set,
               struct rondo_error *err) RONDO_MUST_CHECK;
 void data_free(struct data_set *set); /* NULL allowed */
 /* What was accepted of counts or ratings and may be a mistake, a line each: entries out of order, or summed;
- * documents without a word; a header; ratings that others took the place of.  One pass over the rows' numbers.  Borrowed until `each` returns.  RONDO_ENOMEM. */
+ * documents without a word; a header; ratings that others took the place of.  One pass over the rows' numbers.
+ * Borrowed until `each` returns.  RONDO_ENOMEM. */
 int data_remarks(const struct data_set *set, void (*each)(void *context, const char *text), void *context,
                  struct rondo_error *err) RONDO_MUST_CHECK;
 /* x is read no more: its memory is given back.  Mapped pages would come again; else x is gone. */

@@ -565,11 +565,11 @@ class Pages(unittest.TestCase):
         with open(os.path.join(SOURCE, "docs", "man", "rondo-predict.1"), encoding="ascii") as page:
             paged = {"-" + word for word in re.findall(r"^\.It Fl (-[a-z-]+)", page.read(), re.M)}
         self.assertEqual(options, paged)
-        (lasso,) = [app for app in json.loads(call("apps", "--json").stdout)
-                    if app["name"] == "lasso"]
+        lasso, mf = ([app for app in json.loads(call("apps", "--json").stdout) if app["name"] == name][0]
+                     for name in ("lasso", "mf"))
         self.assertTrue(lasso["predicts"])
         self.assertLessEqual({"--" + row["key"] for row in lasso["predict_options"]}, options)
-        self.assertEqual(len(options), 8 + len(lasso["predict_options"]))
+        self.assertEqual(len(options), 8 + len(lasso["predict_options"]) + len(mf["predict_options"]))
 
 
 if __name__ == "__main__":

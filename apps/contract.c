@@ -196,6 +196,16 @@ static const char *wrong_inside(const struct rondo_role *role, const char *slash
     return NULL;
 }
 
+/* Is there another role in its directory before it, whose help is that of all? */
+static bool is_told_before(const struct rondo_app *app, const struct rondo_role *role)
+{
+    size_t length = strcspn(role->key, "/") + 1;
+    for (const struct rondo_role *before = app->roles; before < role; before++)
+        if (strncmp(before->key, role->key, length) == 0)
+            return true;
+    return false;
+}
+
 static const char *wrong_role(const struct rondo_app *app, const struct rondo_role *role)
 {
     const char *slash = role->key ? strchr(role->key, '/') : NULL;
@@ -206,7 +216,7 @@ static const char *wrong_role(const struct rondo_app *app, const struct rondo_ro
         return "its key is not [a-z][a-z0-9_.-]*";
     if (role->kind < RONDO_ROLE_MATRIX || role->kind > RONDO_ROLE_RATINGS)
         return "it has no kind that there is";
-    if (!role->help || !role->help[0])
+    if (!role->help || (!role->help[0] && !(slash && is_told_before(app, role))))
         return "it has no help";
     const struct rondo_role *bearer = role->labels_of ? role_of(app, role->labels_of) : NULL;
     if (role->labels_of && (!bearer || bearer->kind == RONDO_ROLE_VECTOR || bearer->kind == RONDO_ROLE_WORDS))

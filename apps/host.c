@@ -257,6 +257,9 @@ static int begin_spill(const struct rondo_job *job, struct loaded *loaded, const
 static int load_roles(const struct rondo_job *job, struct loaded *loaded, const char *shelf, struct rondo_error *err)
 {
     int roles = roles_of(job_app(job)), code = RONDO_OK;
+    for (int i = 0; i < roles; i++)
+        if (job_app(job)->roles[i].kind == RONDO_ROLE_RATINGS)
+            mem_give_back(); /* they are parsed by way of as much memory again */
     for (int turn = 0; turn < 2; turn++)
         for (int i = 0; i < roles && !code; i++) {
             const struct rondo_role *role = &job_app(job)->roles[i];

@@ -427,6 +427,11 @@ static const struct rondo_words *no_words(const struct rondo_job *job RONDO_UNUS
     return NULL;
 }
 
+static const struct rondo_ids *no_ids(const struct rondo_job *job RONDO_UNUSED, const char *key RONDO_UNUSED)
+{
+    return NULL;
+}
+
 static void say(const struct rondo_job *job RONDO_UNUSED, const char *text)
 {
     log_line(LOG_INFO, "%s", text);
@@ -464,6 +469,7 @@ static struct rondo_host host_of_model(void)
     host_init(&host, &none);
     host.matrix = beside;
     host.words = no_words;
+    host.ids = no_ids;
     host.isa = host_isa_of;
     host.say = say;
     host.option = option;

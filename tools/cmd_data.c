@@ -9,10 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPTION_JSON = 1000, OPTION_BASE };
+enum { OPTION_JSON = 1000, OPTION_BASE, OPTION_RATINGS };
 
 /* Any file as it is. */
-static const struct data_options looking = { .index_base = 1, .packed = true,
+static const struct data_options looking = { .index_base = 1, .packed = true, .told = true,
                                              .labels = DATA_LABELS_IF_WHOLE };
 
 static bool index_base(const char *command, const char *text, struct data_options *options)
@@ -45,34 +45,53 @@ static void print_json(const char *path, const struct data_info *info)
     printf("{\"file\":");
     print_json_text(path);
     printf(",\"format\":\"%s\",\"compression\":\"%s\",\"rows\":%lld,\"cols\":%lld,\"nnz\":%lld,"
-           "\"sparse\":%s,\"packed\":%s,\"mapped\":%s,\"labels\":%s,\"bytes\":%zu}\n",
+           "\"sparse\":%s,\"packed\":%s,\"mapped\":%s,\"labels\":%s,\"bytes\":%zu",
            data_format_name(info->format), info->compression, (long long)info->rows,
            (long long)info->cols, (long long)info->nnz, info->sparse ? "true" : "false",
            info->packed ? "true" : "false", info->mapped ? "true" : "false",
            info->labels ? "true" : "false", info->bytes);
+    if (info->lines)
+        printf(",\"lines\":%lld,\"replaced\":%lld,\"header\":%s,\"times\":%s", (long long)info->lines,
+               (long long)info->replaced, info->header ? "true" : "false", info->times ? "true" : "false");
+    printf("}\n");
 }
 
-static void print_info(const char *path, const struct data_info *info)
+static void print_ratings(const struct data_info *info)
+{
+    printf("shape      %lld users, %lld items\n", (long long)info->rows, (long long)info->cols);
+    printf("stored     %lld ratings", (long long)info->nnz);
+    if (info->replaced)
+        printf("; %lld more of the same cells, replaced", (long long)info->replaced);
+    printf("\nlines      %s a header, %s times\n", info->header ? "with" : "without", info->times ? "with" : "without");
+}
+
+static void print_matrix(const struct data_info *info)
 {
     double places = (double)info->rows * (double)info->cols;
-    bool plain = strcmp(info->compression, "none") == 0;
-    printf("file       %s\n", path);
-    printf("format     %s%s%s\n", data_format_name(info->format), plain ? "" : ", ",
-           plain ? "" : info->compression);
     printf("shape      %lld x %lld\n", (long long)info->rows, (long long)info->cols);
     printf("stored     %lld values, %s", (long long)info->nnz,
            info->packed ? "packed" : info->sparse ? "sparse" : "dense");
     if (info->sparse)
         printf(" (%.3g %%)", places > 0 ? 100 * (double)info->nnz / places : 0);
     printf("\nlabels     %s\n", info->labels ? "yes" : "no");
+}
+
+static void print_info(const char *path, const struct data_info *info)
+{
+    bool plain = strcmp(info->compression, "none") == 0;
+    printf("file       %s\n", path);
+    printf("format     %s%s%s\n", data_format_name(info->format), plain ? "" : ", ",
+           plain ? "" : info->compression);
+    (info->lines ? print_ratings : print_matrix)(info);
     printf("in memory  %.1f MiB, %s\n", (double)info->bytes / 0x1p20,
-           info->mapped ? "mapped where it lies in the file" : "copied");
+           info->mapped || info->format == DATA_RDM ? "mapped where it lies in the file" : "copied");
 }
 
 static int data_info_command(int argc, char **argv)
 {
     static const struct option known[] = { { "json", no_argument, NULL, OPTION_JSON },
                                            { "index-base", required_argument, NULL, OPTION_BASE },
+                                           { "ratings", no_argument, NULL, OPTION_RATINGS },
                                            { "help", no_argument, NULL, MADE_HELP },
                                            { 0 } };
     struct data_options options = looking;
@@ -85,6 +104,7 @@ static int data_info_command(int argc, char **argv)
         if (option == -2 || (option == OPTION_BASE && !index_base("data info", optarg, &options)))
             return 2;
         json |= option == OPTION_JSON;
+        options.ratings |= option == OPTION_RATINGS;
     }
     if (argc - optind != 1)
         return cli_usage("data info", "one FILE is wanted, %d are given", argc - optind);
@@ -114,9 +134,34 @@ static void say_remark(void *context, const char *text)
     log_line(LOG_WARNING, "%s: %s", (const char *)context, text);
 }
 
+/* All of it, as it lies in memory. */
+static int save(const char *path, const struct data_set *set)
+{
+    struct rondo_error err = { 0 };
+    if (data_save(path, set, &err))
+        return cli_fail(&err);
+    printf("%s: %lld x %lld, %lld %s\n", path, (long long)set->x.rows, (long long)set->x.cols,
+           (long long)set->x.nnz, set->ids ? "ratings" : "values");
+    return 0;
+}
+
+/* The matrix alone, and the labels where the format bears them or beside it. */
+static int write_file(const char *in, const char *out, enum data_format format, const struct data_set *set)
+{
+    int status = made_write(out, &set->x, set->labels.dense);
+    if (!status && set->ids)
+        log_line(LOG_WARNING, "%s bears no ids: its rows and columns are users and items as they came in %s", out, in);
+    else if (!status && !set->info.labels && format == DATA_SVMLIGHT)
+        log_line(LOG_WARNING, "%s bears no labels; each line of %s begins with a 0 instead", in, out);
+    if (!status && set->info.labels && format != DATA_SVMLIGHT && format != DATA_BED)
+        status = write_labels(out, &set->labels);
+    return status;
+}
+
 static int data_convert_command(int argc, char **argv)
 {
     static const struct option known[] = { { "index-base", required_argument, NULL, OPTION_BASE },
+                                           { "ratings", no_argument, NULL, OPTION_RATINGS },
                                            { "help", no_argument, NULL, MADE_HELP },
                                            { 0 } };
     struct data_options options = looking;
@@ -125,7 +170,8 @@ static int data_convert_command(int argc, char **argv)
     for (int option; (option = made_option("data convert", argc, argv, known)) != -1;) {
         if (option == MADE_HELP)
             return made_help();
-        if (option == -2 || !index_base("data convert", optarg, &options))
+        options.ratings |= option == OPTION_RATINGS;
+        if (option == -2 || (option == OPTION_BASE && !index_base("data convert", optarg, &options)))
             return 2;
     }
     if (argc - optind != 2)
@@ -134,18 +180,14 @@ static int data_convert_command(int argc, char **argv)
     const char *in = argv[optind], *out = argv[optind + 1];
     if (data_load(in, &options, &set, &err))
         return cli_fail(&err);
-    int status = made_write(out, &set->x, set->labels.dense);
-    if (!status && set->info.format == DATA_DOCWORD && data_remarks(set, say_remark, argv[optind], &err))
+    enum data_format format = data_format_by_name(out);
+    int status = format == DATA_RDM ? save(out, set) : write_file(in, out, format, set);
+    if (!status && (set->info.format == DATA_DOCWORD || set->ids) && data_remarks(set, say_remark, argv[optind], &err))
         status = cli_fail(&err);
     if (!status && data_intact(set, in, &err)) {
         unlink(out);
         status = cli_fail(&err);
     }
-    enum data_format format = data_format_by_name(out);
-    if (!status && !set->info.labels && format == DATA_SVMLIGHT)
-        log_line(LOG_WARNING, "%s bears no labels; each line of %s begins with a 0 instead", in, out);
-    if (!status && set->info.labels && format != DATA_SVMLIGHT && format != DATA_BED)
-        status = write_labels(out, &set->labels);
     data_free(set);
     return status;
 }

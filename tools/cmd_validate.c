@@ -137,6 +137,11 @@ static const struct rondo_words *words(const struct rondo_job *job, const char *
     return source ? source->words : NULL;
 }
 
+static const struct rondo_ids *no_ids(const struct rondo_job *job RONDO_UNUSED, const char *role RONDO_UNUSED)
+{
+    return NULL; /* ratings are looked at, not kept */
+}
+
 static bool shape(const struct rondo_job *job, const char *role, int64_t *rows, int64_t *cols, bool *packed)
 {
     const struct source *source = source_of(job, role);
@@ -164,6 +169,7 @@ static int look(struct rondo_job *job, struct sight *sight, struct rondo_error *
     host_init(&host, &none);
     host.matrix = vector;
     host.words = words;
+    host.ids = no_ids;
     host.shape = shape;
     host.say = say;
     job_bind(job, sight);

@@ -143,7 +143,7 @@ static int write_spec(const struct ratings_recipe *r, const char *dir, bool test
 {
     char params[160];
     snprintf(params, sizeof params, "\"rank\": %lld%s%s%s", (long long)r->rank,
-             r->implicit    ? ", \"solver\": \"als\", \"implicit\": true"
+             r->implicit    ? ", \"implicit\": true"
              : r->noise > 0 ? ", \"lambda\": 0.05"
                             : ", \"lambda\": 1e-6",
              r->nonnegative ? ", \"nonnegative\": true" : "", biased(r) ? ", \"biases\": true" : "");

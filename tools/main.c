@@ -40,7 +40,8 @@ const struct cli_command cli_commands[] = {
       "usage: rondo predict --model OUT-DIR --data FILE --out FILE [--y FILE] [--covariates FILE]\n"
       "                     [--index-base 0|1] [--json] [--quiet] [--KEY VALUE]...\n\n"
       "  --model OUT-DIR     the output directory of a job that is completed\n"
-      "  --data FILE         a row for each prediction: svmlight, Matrix Market, .npy, docword or .bed\n"
+      "  --data FILE         a row for each prediction: svmlight, Matrix Market, .npy, docword, .rdm or .bed;\n"
+      "                      of a factorization lines of user and item, perhaps with a rating\n"
       "  --out FILE          .txt, .tsv, .csv or .npy: a row for each row; appears whole or not at all\n"
       "  --y FILE            what is true: says how far the predictions are from it; else the labels\n"
       "                      that the data's file bears, where the job's y were such\n"
@@ -55,6 +56,8 @@ const struct cli_command cli_commands[] = {
       "                      (squared, Huber); link: before that; class: the label (logistic)\n"
       "  --unseen U          svmlight values in columns that the model does not have: refuse, the\n"
       "                      default, or ignore\n\n"
+      "and mf:\n\n"
+      "  --top N             the N best items for each user of the data, that these do not pair with it\n\n"
       "example: rondo predict --model out --data new.svm --out predicted.txt\n" },
     { "coef", cmd_coef, "the coefficients of a finished job's model",
       "usage: rondo coef --model OUT-DIR [--lambda L] [--first N] [--json]\n\n"
@@ -71,8 +74,8 @@ const struct cli_command cli_commands[] = {
       "  --json  for programs\n\n"
       "example: rondo apps lasso\n" },
     { "data", cmd_data, "look at, convert and make data files",
-      "usage: rondo data info FILE [--json] [--index-base 0|1]\n"
-      "       rondo data convert IN OUT [--index-base 0|1]\n"
+      "usage: rondo data info FILE [--json] [--index-base 0|1] [--ratings]\n"
+      "       rondo data convert IN OUT [--index-base 0|1] [--ratings]\n"
       "       rondo data generate lasso [--design ar|genotype|sparse] --out DIR [--seed N]\n"
       "                  [--rows N] [--cols P] [--causes K] [--format npy|mtx|svm[.gz]|bed]\n"
       "       rondo data generate lda [--design bars|zipf] --out DIR [--seed N]\n"
@@ -80,6 +83,7 @@ const struct cli_command cli_commands[] = {
       "       rondo data generate mf [--design ratings|planted|nonnegative|implicit] --out DIR [--seed N]\n"
       "                  [--users M] [--items N] [--ratings N] [--rank K] [--test SHARE]\n\n"
       "  --index-base 0|1    svmlight: the index of the first column\n"
+      "  --ratings           the lines are of user, item, rating and perhaps time, whatever they look like\n"
       "  --rho R --block B   ar: correlation of neighbours, columns of a block\n"
       "  --density D         sparse: share of values that are not zero\n"
       "  --amplitude A       ar, sparse: size of the true coefficients\n"

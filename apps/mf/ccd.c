@@ -10,7 +10,7 @@
  * Movement (reduce): shards are runs of users and have their rows and their ratings' residuals; the head has the
  * items.  A round is one pass over the ratings for one column: a residual gives up the column of the round
  * before and takes back its own of an epoch ago, the user's number is solved, and its ratings' parts of the
- * items' sums are added up; pull adds those of all shards in their order and solves the items.  There is no
+ * items' sums are added up; settle adds those of all shards in their order and solves the items.  There is no
  * second copy of the ratings by item: the sums by item stay in cache, where the ratings would not.
  */
 #include "ccd.h"
@@ -22,6 +22,7 @@ enum {
     SHARDS_MOST = 48,
     SHARD_RATINGS = 50000,  /* at least, where there are more shards than one */
     SHARD_ITEMS = 4,        /* ratings for each item that a shard's sums are of, at least */
+    STRETCH = 1024,
     STEPS_FIRST = 2,        /* of a column that begins at random: its first v says little of the users */
 };
 
@@ -140,6 +141,7 @@ static int ccd_schedule(struct head *head, int64_t round, struct rondo_order *or
     (void)head;
     (void)round;
     order->kind = RONDO_SWEEP;
+    order->no_pull = true; /* the sums are soon done where the items are: one message less to wait for */
     return RONDO_OK;
 }
 
@@ -207,16 +209,21 @@ static int ccd_push(const void *context, const void *common, void *state, void *
     return RONDO_OK;
 }
 
-/* sum [2 x items]: num and den of each item, those of a table of all shards added up in their order. */
+/* sum [2 x items]: num and den of each item, those of a table of all shards added up in their order, by stretches
+ * that stay in the first cache. */
 static void add_up(const struct problem *problem, const struct rondo_bytes *partials, int32_t count, int table,
                    double *sum)
 {
     size_t from = sizeof(struct part) + (size_t)(table * problem->items) * sizeof(struct ccd_ratio);
-    memset(sum, 0, (size_t)(2 * problem->items) * sizeof *sum);
-    for (int32_t s = 0; s < count; s++) {
-        const float *ratio = (const void *)((const unsigned char *)partials[s].data + from);
-        for (int64_t j = 0; j < 2 * problem->items; j++)
-            sum[j] += (double)ratio[j];
+    int64_t numbers = 2 * problem->items;
+    memset(sum, 0, (size_t)numbers * sizeof *sum);
+    for (int64_t begin = 0; begin < numbers; begin += STRETCH) {
+        int64_t end = begin + STRETCH < numbers ? begin + STRETCH : numbers;
+        for (int32_t s = 0; s < count; s++) {
+            const float *ratio = (const void *)((const unsigned char *)partials[s].data + from);
+            for (int64_t j = begin; j < end; j++)
+                sum[j] += (double)ratio[j];
+        }
     }
 }
 
@@ -236,38 +243,27 @@ static double taken_off(const struct problem *problem, const double *sum, const 
     return off;
 }
 
-/* The answer: a part, then v [items] where they are solved.  Behind it the buffer has room for the sums. */
-static int ccd_pull(const void *context, const void *common, void *scratch, const struct rondo_task *task,
-                    const struct rondo_bytes *partials, int32_t count, struct rondo_buf *result)
+/* The other half of the column, from what all shards say; at an epoch's end the squares are then those with it. */
+static int solve_column(const struct problem *problem, const struct place *place, struct ccd_model *model,
+                        const struct rondo_bytes *partials, int32_t count, struct part *whole)
 {
-    const struct problem *problem = context;
-    struct place place = place_of(problem, task->round);
-    size_t items = place.items ? (size_t)problem->items : 0, told = sizeof(struct part) + items * sizeof(float);
-    size_t room = (told + 63) / 64 * 64;
-    struct part whole = { 0 }, part;
-    (void)common;
-    (void)scratch;
-    int code = problem->host->reserve(result, room + 2 * items * sizeof(double));
-    for (int32_t s = 0; s < count && !code; s++) {
-        if (partials[s].size != sizeof part + ratios_bytes(problem, &place))
+    float *v = model->item + place->column * problem->items;
+    for (int32_t s = 0; s < count; s++) {
+        struct part part;
+        if (partials[s].size != sizeof part + ratios_bytes(problem, place))
             return RONDO_EAPP;
         memcpy(&part, partials[s].data, sizeof part);
-        whole.squares[0] += part.squares[0];
-        whole.squares[1] += part.squares[1];
-        whole.penalty += part.penalty;
+        whole->squares[0] += part.squares[0];
+        whole->squares[1] += part.squares[1];
+        whole->penalty += part.penalty;
     }
-    if (code)
-        return code;
-    float *v = (void *)(result->data + sizeof whole);
-    double *sum = (void *)(result->data + room);
-    for (int table = 0; table < place.items + place.tests; table++) {
-        add_up(problem, partials, count, table, sum);
+    for (int table = 0; table < place->items + place->tests; table++) {
+        add_up(problem, partials, count, table, model->sum);
         if (table == 0)
-            solve_items(problem, &place, sum, v);
-        whole.squares[table] -= taken_off(problem, sum, v);
+            solve_items(problem, place, model->sum, v);
+        if (place->ends)
+            whole->squares[table] -= taken_off(problem, model->sum, v);
     }
-    memcpy(result->data, &whole, sizeof whole);
-    result->size = told;
     return RONDO_OK;
 }
 
@@ -296,19 +292,15 @@ static int ccd_settle(struct head *head, struct rondo_head_link *link, int64_t r
     const struct problem *problem = head->problem;
     struct ccd_model *model = head->model;
     struct place place = place_of(problem, round);
-    float *v = model->item + place.column * problem->items;
-    struct rondo_bytes in = results[0];
-    struct part whole;
+    struct part whole = { 0 };
     (void)link;
     (void)phase;
     (void)tasks;
-    int code = count == 1 ? mf_take(&in, &whole, sizeof whole) : RONDO_EAPP;
-    if (!code && place.items)
-        code = mf_take(&in, v, (size_t)problem->items * sizeof *v);
+    int code = solve_column(problem, &place, model, results, count, &whole);
     if (code)
         return code;
     /* Within a column's steps the residuals stay as they are, without it. */
-    const float *next = model->item + place.next * problem->items;
+    const float *v = model->item + place.column * problem->items, *next = model->item + place.next * problem->items;
     for (int64_t i = 0; i < problem->items; i++)
         model->commit[i] = (struct ccd_pair){ place.leaves ? v[i] : 0, next[i] };
     order->kind = RONDO_REST;
@@ -369,7 +361,6 @@ const struct solver mf_ccd = {
     .shard = { ccd_shard_create, ccd_shard_destroy, ccd_shard_pack, ccd_shard_unpack },
     .schedule = ccd_schedule,
     .push = ccd_push,
-    .pull = ccd_pull,
     .settle = ccd_settle,
     .apply = ccd_apply,
     .collect = ccd_collect,

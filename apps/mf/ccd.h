@@ -23,7 +23,8 @@ struct ccd {
 /* The head's: the items. */
 struct ccd_model {
     float *item;             /* [columns x items] */
-    struct ccd_pair *commit; /* [items] what the last round's commit was; not saved */
+    double *sum;             /* [2 x items] of a round, not saved */
+    struct ccd_pair *commit; /* [items] likewise */
 };
 
 /* The common state is what the last commit was: struct ccd_pair [items]. */

@@ -56,6 +56,7 @@ void ccd_model_destroy(const void *context, void *state)
     const struct problem *problem = context;
     struct ccd_model *model = state;
     problem->host->free(model->item);
+    problem->host->free(model->sum);
     problem->host->free(model->commit);
     problem->host->free(model);
 }
@@ -69,7 +70,8 @@ int ccd_model_create(const void *context, int32_t index, void **state, struct ro
         return no_memory(err);
     model->item = make_items(problem);
     model->commit = problem->host->zalloc((size_t)problem->items, sizeof *model->commit);
-    if (!model->item || !model->commit) {
+    model->sum = problem->host->zalloc(2 * (size_t)problem->items, sizeof *model->sum);
+    if (!model->item || !model->sum || !model->commit) {
         ccd_model_destroy(problem, model);
         return no_memory(err);
     }

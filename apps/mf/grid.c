@@ -184,23 +184,38 @@ static void fill(const struct cutting *cut, const struct source *source, int32_t
     }
 }
 
+/* The tiles of all column parts, each made on its own. */
+struct filling {
+    const struct cutting *cut;
+    const struct source *source;
+    struct tile *tiles;
+};
+
+static int fill_part(void *context, int64_t part)
+{
+    const struct filling *filling = context;
+    const struct cutting *cut = filling->cut;
+    const struct rondo_host *host = cut->problem->host;
+    int32_t b = (int32_t)part;
+    struct entry *entries;
+    int64_t *at = host->alloc((size_t)cut->row.edge->count * sizeof *at + 1);
+    if (!at)
+        return RONDO_ENOMEM;
+    count_rows(cut, filling->source, b, at);
+    int code = lay_out(cut, b, at, filling->tiles, &entries);
+    if (!code)
+        fill(cut, filling->source, b, at, entries);
+    host->free(at);
+    return code;
+}
+
 static int make_tiles(const struct cutting *cut, const struct source *source, const struct tile **out)
 {
     size_t parts = (size_t)cut->grid->parts;
-    const struct rondo_host *host = cut->problem->host;
-    struct tile *tiles = mf_keep(cut->problem, parts * parts, sizeof *tiles);
-    int64_t *at = host->alloc((size_t)cut->row.edge->count * sizeof *at + 1);
-    struct entry *entries;
-    int code = tiles && at ? RONDO_OK : RONDO_ENOMEM;
-    for (int32_t b = 0; b < cut->grid->parts && !code; b++) {
-        count_rows(cut, source, b, at);
-        code = lay_out(cut, b, at, tiles, &entries);
-        if (!code)
-            fill(cut, source, b, at, entries);
-    }
-    host->free(at);
-    *out = tiles;
-    return code;
+    const struct problem *p = cut->problem;
+    struct filling filling = { cut, source, mf_keep(cut->problem, parts * parts, sizeof *filling.tiles) };
+    *out = filling.tiles;
+    return filling.tiles ? p->host->each(p->job, cut->grid->parts, fill_part, &filling) : RONDO_ENOMEM;
 }
 
 /* By columns: of users, as the test cells lie, or of items, to which they are turned. */

@@ -62,8 +62,9 @@ struct sgd_rule {
 
 struct sgd_kernel {
     const char *isa;
-    /* Visits every rating once, each run in order, two or more runs alternately; returns the sum of e^2 before each step: not finite or huge where it
-     * diverges, and then the rows are worth nothing. */
+    /* Visits every rating once: two runs at a time, a rating of each in turn, and where one ends the next run
+     * begins.  Returns the sum of e^2 before each step: not finite or huge where it diverges, and then the rows
+     * are worth nothing. */
     double (*visit)(const struct sgd_rule *rule, const struct tile *tile, const struct side *rows,
                     const struct side *cols);
     /* The sum of e^2, nothing changes. */

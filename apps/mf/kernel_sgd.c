@@ -192,13 +192,13 @@ INLINE double visit_tile(struct work work, const int vectors)
             step(&work, &a, vectors);
             step(&work, &b, vectors);
         }
-        if (b.left == 0) {
-            slot_close(&b, vectors);
-            two = slot_open(&b, &work, vectors);
-        }
         if (a.left == 0) {
             slot_close(&a, vectors);
             one = slot_open(&a, &work, vectors);
+        }
+        if (b.left == 0) {
+            slot_close(&b, vectors);
+            two = slot_open(&b, &work, vectors);
         }
         if (!one && two) {
             a = b;

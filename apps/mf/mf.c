@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
 enum { RANK_MOST = 4096, RECALL_MOST = 10000 };
@@ -70,17 +71,16 @@ int mf_refuse(const struct problem *p, struct rondo_error *err, const char *key,
 
 static const struct solver *solver_of(const char *name, bool implicit)
 {
-    static const struct solver *const all[] = { &mf_sgd, &mf_ccd };
+    static const struct solver *const all[] = { &mf_sgd, &mf_als, &mf_ccd };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (strcmp(all[i]->name, name) == 0)
             return all[i];
-    (void)implicit;
-    return &mf_sgd;
+    return implicit ? &mf_als : &mf_sgd;
 }
 
 static int check_params(const struct problem *p, struct rondo_error *err)
 {
-    if (p->implicit)
+    if (p->implicit && p->solver != &mf_als)
         return mf_refuse(p, err, "params.solver", "implicit feedback is solved by als alone", NULL);
     if (p->implicit && p->biases)
         return mf_refuse(p, err, "params.biases", "a model of implicit feedback has no biases", NULL);
@@ -140,8 +140,9 @@ void *mf_keep(struct problem *problem, size_t count, size_t size)
     if (!memory)
         return NULL;
     struct kept *kept = (struct kept *)(void *)memory;
-    kept->next = problem->kept;
-    problem->kept = kept;
+    do /* several threads may, while the problem is opened */
+        kept->next = atomic_load(&problem->kept);
+    while (!atomic_compare_exchange_weak(&problem->kept, &kept->next, kept));
     return memory + 64;
 }
 

@@ -77,14 +77,14 @@ struct problem {
     const struct factors *start;       /* of an earlier job, rows already in this one's order; a row of NAN: that
                                         * one did not have it.  NULL: from mf_init */
     void *own;                         /* the solver's part of the problem, made by its open with mf_keep */
-    struct kept *kept;
+    _Atomic(struct kept *) kept;
 };
 
 /* RONDO_EINPUT at the key's place. */
 int mf_refuse(const struct problem *problem, struct rondo_error *err, const char *key, const char *what,
               const char *hint);
 
-/* Zeroed memory, aligned to 64 bytes, that lives as long as the problem; NULL: none. */
+/* Zeroed memory, aligned to 64 bytes, that lives as long as the problem; NULL: none.  From any thread. */
 void *mf_keep(struct problem *problem, size_t count, size_t size);
 void mf_release(struct problem *problem); /* frees all of it */
 

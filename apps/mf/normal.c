@@ -7,8 +7,8 @@ extern const struct normal_kernel normal_kernel_v2, normal_kernel_v3, normal_ker
 
 size_t normal_workspace_bytes(const struct normal *normal)
 {
-    /* Eight vectors, the upper half of
-     * A by tiles of up to 16 x 16; and one more tile a row of tiles, or the whole of A (normal_solve.c). */
+    /* Eight vectors; the upper half of A by tiles of up to 16 x 16; and one more tile for each row of them, or the
+     * whole of A (normal_solve.c). */
     size_t row = ((size_t)normal->width + 15) / 16 * 16, blocks = row / 16;
     size_t numbers = 8 * row + 128 * blocks * (blocks + 1);
     numbers += normal->nonnegative ? row * row : 256 * blocks;

@@ -100,6 +100,14 @@ static void gram_times(const struct normal *n, const float *p, int64_t blocks, f
     }
 }
 
+static double square(const float *e)
+{
+    double sum = 0;
+    for (int l = 0; l < LANES; l++)
+        sum += (double)e[l] * (double)e[l];
+    return sum;
+}
+
 static double dot(const float *a, const float *b, int64_t blocks)
 {
     double sum[LANES] = { 0 }, all = 0;
@@ -192,6 +200,42 @@ static void sum_equations(const struct normal *n, const struct room *room, const
     }
 }
 
+/* ---- what is left of the equations --------------------------------------------------------------------------- */
+
+/* out = [b] - A p, b where `right`, from the ratings one by one.  Returns, if `right` and explicit, sum (r - s)^2. */
+static double residual(const struct normal *n, const struct room *room, const int32_t *col, const float *value,
+                     int64_t count, double ridge, const float *p, bool right, float *out)
+{
+    if (n->gram)
+        gram_times(n, p, room->blocks, out);
+    for (int64_t k = 0; k < room->blocks * LANES; k += LANES)
+        store(out + k, -all((float)ridge) * load(p + k) - (n->gram ? load(out + k) : (lanes){ 0 }));
+    double squares = 0;
+    for (int64_t at = 0; at < count; at += LANES) {
+        struct batch batch;
+        float e[LANES] __attribute__((aligned(64)));
+        batch_take(n, room->zero, col + at, value + at, count - at, &batch);
+        lanes s = batch.weight * batch_dots(&batch, p, room->blocks);
+        store(e, (right ? batch.right : (lanes){ 0 }) - s);
+        squares += square(e);
+        for (int64_t k = 0; k < room->blocks; k++) {
+            lanes sum = load(out + LANES * k);
+            UNROLL
+            for (int l = 0; l < LANES; l++)
+                sum += load(batch.row[l] + LANES * k) * all(e[l]);
+            store(out + LANES * k, sum);
+        }
+    }
+    return squares;
+}
+
+/* out = a + by c */
+static void combine(const struct room *room, float *out, const float *a, double by, const float *c)
+{
+    for (int64_t k = 0; k < room->blocks * LANES; k += LANES)
+        store(out + k, load(a + k) + all((float)by) * load(c + k));
+}
+
 /* ---- Cholesky -------------------------------------------------------------------------------------------------- */
 
 /* A += ridge I, and 1 where there is no coordinate.  Returns the largest number on the diagonal without it. */
@@ -209,19 +253,17 @@ static float add_ridge(const struct normal *n, const struct room *room, float ri
     return most;
 }
 
-/* A = U'U tile by tile, and b = U^-T b:  U_IJ = U_II^-T (A_IJ - sum_{P < I} U_PI' U_PJ). */
+/* A = U'U tile by tile:  U_IJ = U_II^-T (A_IJ - sum_{P < I} U_PI' U_PJ). */
 static bool factor(const struct room *room)
 {
     int64_t blocks = room->blocks;
     for (int64_t i = 0; i < blocks; i++) {
         float *row = tile_row(room->tiles, blocks, i), *corner = room->corner + TILE * i;
-        float *inverse = room->inverse + LANES * i, *b = room->b + LANES * i;
-        lanes right = load(b);
+        float *inverse = room->inverse + LANES * i;
         for (int64_t p = 0; p < i; p++) {
             const float *above = tile_row(room->tiles, blocks, p) + TILE * (i - p);
             for (int64_t j = i; j < blocks; j++)
                 tile_less(row + TILE * (j - i), above, above + TILE * (j - i));
-            right -= tile_across(above, room->b + LANES * p);
         }
         if (!tile_factor(row, room->limit + LANES * i, inverse))
             return false;
@@ -229,23 +271,33 @@ static bool factor(const struct room *room)
         for (int l = 0; l < LANES; l++)
             corner[(LANES + 1) * l] = 1;
         tile_divide(corner, row, inverse);
-        store(b, tile_times(corner, right));
         for (int64_t j = i + 1; j < blocks; j++)
             tile_divide(row + TILE * (j - i), row, inverse);
     }
     return true;
 }
 
-/* p = U^-1 b */
-static void substitute(const struct room *room)
+/* b = U^-T b */
+static void forward(const struct room *room, float *b)
+{
+    for (int64_t i = 0; i < room->blocks; i++) {
+        lanes rest = load(b + LANES * i);
+        for (int64_t p = 0; p < i; p++)
+            rest -= tile_across(tile_row(room->tiles, room->blocks, p) + TILE * (i - p), b + LANES * p);
+        store(b + LANES * i, tile_times(room->corner + TILE * i, rest));
+    }
+}
+
+/* b = U^-1 b */
+static void backward(const struct room *room, float *b)
 {
     for (int64_t i = room->blocks - 1; i >= 0; i--) {
         const float *row = tile_row(room->tiles, room->blocks, i);
-        lanes rest = load(room->b + LANES * i);
+        lanes rest = load(b + LANES * i);
         for (int64_t j = i + 1; j < room->blocks; j++)
-            rest -= tile_times(row + TILE * (j - i), load(room->p + LANES * j));
-        store(room->b + LANES * i, rest);
-        store(room->p + LANES * i, tile_across(room->corner + TILE * i, room->b + LANES * i));
+            rest -= tile_times(row + TILE * (j - i), load(b + LANES * j));
+        store(b + LANES * i, rest);
+        store(b + LANES * i, tile_across(room->corner + TILE * i, b + LANES * i));
     }
 }
 
@@ -257,56 +309,45 @@ static bool finite_all(const float *p, int64_t count)
     return good;
 }
 
-static void cholesky(const struct normal *n, const struct room *room, const int32_t *col, const float *value,
-                     int64_t count, double ridge)
+/* A's sums and b's lose what n additions in float lose; what is left of the equations is smaller and is summed
+ * from errors, so that one correction by the same U brings p some digits nearer.  Of implicit feedback Y'Y, which
+ * is given, says how near that is.  With y = U^-T (b - A p) the correction lowers F by |y|^2. */
+static double correct(const struct normal *n, const struct room *room, const int32_t *col, const float *value,
+                      int64_t count, double ridge)
 {
+    double told = residual(n, room, col, value, count, ridge, room->p, true, room->r);
+    told += ridge * dot(room->p, room->p, room->blocks);
+    forward(room, room->r);
+    told -= dot(room->r, room->r, room->blocks);
+    backward(room, room->r);
+    combine(room, room->p, room->p, 1, room->r);
+    return told;
+}
+
+static double cholesky(const struct normal *n, const struct room *room, const int32_t *col, const float *value,
+                       int64_t count, double ridge)
+{
+    double larger = ridge;
     for (int tries = 0; tries < 40; tries++) {
         sum_equations(n, room, col, value, count);
-        float most = add_ridge(n, room, (float)ridge);
+        float most = add_ridge(n, room, (float)larger);
+        memcpy(room->p, room->b, (size_t)room->blocks * LANES * sizeof *room->p);
         if (factor(room)) {
-            substitute(room);
+            forward(room, room->p);
+            backward(room, room->p);
             if (finite_all(room->p, room->blocks * LANES))
-                return;
+                return n->gram || tries ? loss(n, room, col, value, count, ridge)
+                                        : correct(n, room, col, value, count, ridge);
         }
-        ridge = fmax(10 * ridge, fmax(4 * n->width * (double)FLT_EPSILON * (double)most, 1e-20));
+        larger = fmax(10 * larger, fmax(4 * n->width * (double)FLT_EPSILON * (double)most, 1e-20));
     }
     memset(room->p, 0, (size_t)room->blocks * LANES * sizeof *room->p);
+    return loss(n, room, col, value, count, ridge);
 }
 
 /* ---- conjugate gradient (Takacs, Pilaszy, Tikk, RecSys 2011) ----------------------------------------------- */
 
-/* out = [b] - A p, b where `right`, never making A. */
-static void residual(const struct normal *n, const struct room *room, const int32_t *col, const float *value,
-                     int64_t count, double ridge, const float *p, bool right, float *out)
-{
-    if (n->gram)
-        gram_times(n, p, room->blocks, out);
-    for (int64_t k = 0; k < room->blocks * LANES; k += LANES)
-        store(out + k, -all((float)ridge) * load(p + k) - (n->gram ? load(out + k) : (lanes){ 0 }));
-    for (int64_t at = 0; at < count; at += LANES) {
-        struct batch batch;
-        float e[LANES] __attribute__((aligned(64)));
-        batch_take(n, room->zero, col + at, value + at, count - at, &batch);
-        lanes s = batch.weight * batch_dots(&batch, p, room->blocks);
-        store(e, (right ? batch.right : (lanes){ 0 }) - s);
-        for (int64_t k = 0; k < room->blocks; k++) {
-            lanes sum = load(out + LANES * k);
-            UNROLL
-            for (int l = 0; l < LANES; l++)
-                sum += load(batch.row[l] + LANES * k) * all(e[l]);
-            store(out + LANES * k, sum);
-        }
-    }
-}
-
-/* out = a + by c */
-static void combine(const struct room *room, float *out, const float *a, double by, const float *c)
-{
-    for (int64_t k = 0; k < room->blocks * LANES; k += LANES)
-        store(out + k, load(a + k) + all((float)by) * load(c + k));
-}
-
-static void conjugate(const struct normal *n, const struct room *room, const int32_t *col, const float *value,
+static double conjugate(const struct normal *n, const struct room *room, const int32_t *col, const float *value,
                       int64_t count, double ridge)
 {
     residual(n, room, col, value, count, ridge, room->p, true, room->r);
@@ -316,13 +357,14 @@ static void conjugate(const struct normal *n, const struct room *room, const int
         residual(n, room, col, value, count, ridge, room->d, false, room->a); /* -A d */
         double curve = -dot(room->d, room->a, room->blocks), along = rr / curve;
         if (!(curve > 0) || !isfinite((float)along))
-            return;
+            break;
         combine(room, room->p, room->p, along, room->d);
         combine(room, room->r, room->r, along, room->a);
         double now = dot(room->r, room->r, room->blocks);
         combine(room, room->d, room->r, now / rr, room->d);
         rr = now;
     }
+    return loss(n, room, col, value, count, ridge);
 }
 
 /* ---- not below 0 ------------------------------------------------------------------------------------------------ */
@@ -340,11 +382,11 @@ static void whole(const struct normal *n, const struct room *room, float *out)
         }
 }
 
-enum { SWEEPS = 400 };
-#define SETTLED 1e-6f /* a sweep's largest change beside the largest coordinate */
+enum { SWEEPS = 200 };
+#define SETTLED 1e-5f /* a sweep's largest change beside the largest coordinate */
 
 /* min p'A p - 2 b'p, p >= 0, one coordinate after the other, r = b - A p kept. */
-static void descend(const struct normal *n, const struct room *room, const int32_t *col, const float *value,
+static double descend(const struct normal *n, const struct room *room, const int32_t *col, const float *value,
                     int64_t count, double ridge)
 {
     int64_t row = room->blocks * LANES;
@@ -372,8 +414,9 @@ static void descend(const struct normal *n, const struct room *room, const int32
             most = fmaxf(most, fabsf(now));
         }
         if (moved <= SETTLED * most)
-            return;
+            break;
     }
+    return loss(n, room, col, value, count, ridge);
 }
 
 /* ---- the table -------------------------------------------------------------------------------------------------- */
@@ -383,18 +426,20 @@ static double solve(const struct normal *n, const int32_t *col, const float *val
 {
     struct room room = room_of(n, workspace);
     size_t bytes = (size_t)n->width * sizeof *p;
+    double told = 0;
     memset(room.p, 0, (size_t)room.blocks * LANES * sizeof *p);
-    if (count > 0 && (n->nonnegative || n->cg))
+    if (n->nonnegative || n->cg)
         memcpy(room.p, p, bytes);
     if (count > 0 && n->nonnegative)
-        descend(n, &room, col, value, count, ridge);
+        told = descend(n, &room, col, value, count, ridge);
     else if (count > 0 && n->cg)
-        conjugate(n, &room, col, value, count, ridge);
+        told = conjugate(n, &room, col, value, count, ridge);
     else if (count > 0)
-        cholesky(n, &room, col, value, count, ridge);
+        told = cholesky(n, &room, col, value, count, ridge);
     memset(p, 0, (size_t)n->stride * sizeof *p);
-    memcpy(p, room.p, bytes);
-    return loss(n, &room, col, value, count, ridge);
+    if (count > 0)
+        memcpy(p, room.p, bytes);
+    return told;
 }
 
 /* Rows are taken as they are, tile by tile of the whole. */

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- .npy, format 1.0 ------------------------------------------------------------------------------------- */
@@ -188,13 +189,26 @@ static void write_item_ids(const struct writing *w, FILE *out)
     write_words(&w->problem->ids->item, w->factors->items, out);
 }
 
+/* The fewest of 15 to 17 digits that read back as the same. */
+static void write_real(const char *key, double value, FILE *out)
+{
+    char text[32];
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    fprintf(out, " \"%s\": %s,\n", key, text);
+}
+
 static void write_model(const struct writing *w, FILE *out)
 {
     const struct problem *p = w->problem;
     fprintf(out, "{\"users\": %" PRId64 ",\n \"items\": %" PRId64 ",\n \"rank\": %" PRId32 ",\n", w->factors->users,
             w->factors->items, w->factors->rank);
-    fprintf(out, " \"mean\": %.17g,\n \"lambda\": %.17g,\n \"alpha\": %.17g,\n", p->biases ? w->factors->mean : p->mean,
-            p->lambda, p->alpha);
+    write_real("mean", p->biases ? w->factors->mean : p->mean, out);
+    write_real("lambda", p->lambda, out);
+    write_real("alpha", p->alpha, out);
     fprintf(out, " \"biases\": %d,\n \"implicit\": %d,\n \"nonnegative\": %d,\n \"weighted\": %d,\n", p->biases,
             p->implicit, p->nonnegative, p->weighted);
     fprintf(out, " \"solver\": \"%s\",\n \"seed\": %" PRIu64 "}\n", p->solver->name, p->seed);

@@ -80,9 +80,6 @@ int mf_predict(const struct rondo_host *host, const struct rondo_predict *what, 
     const struct rondo_ids *ids = what->ids;
     struct saved saved = { 0 };
     struct tally tally = { 0 };
-    if (what->y)
-        return rondo_error_set(err, RONDO_EINPUT, "--y", "a third column of --data has them",
-                               "ratings stand beside their pairs");
     int code = saved_load(&saved, host, what, err);
     if (!code)
         code = top->given ? recommend(&saved, what, top->integer, report, err) : pairs(&saved, what, &tally, err);

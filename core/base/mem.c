@@ -211,3 +211,10 @@ void mem_give_back(void)
     mallopt(M_MMAP_THRESHOLD, KEPT_MOST);
 #endif
 }
+
+void mem_trim(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}

@@ -33,6 +33,9 @@ int64_t mem_live(void);
 /* For a process that lives long while threads come and go: each may have had an arena of its own in
  * the C library, and what is free in one goes back to the system.  Before there are threads. */
 void mem_give_back(void);
+/* What is free now goes back to the system, whole pages of it: before much is asked for that could not be cut
+ * from what was freed.  Costs a look at every free block. */
+void mem_trim(void);
 
 /* Makes the k-th allocation from now on fail, once, counting from 1; 0 takes the order back. */
 void mem_fail_at(uint64_t k);

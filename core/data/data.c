@@ -24,6 +24,7 @@ static const struct reader {
     { DATA_NPY, "npy", ".npy ", npy_inspect, npy_load },
     { DATA_MTX, "mtx", ".mtx ", mtx_inspect, mtx_load },
     { DATA_DOCWORD, "docword", "", docword_inspect, docword_load },
+    { DATA_RDM, "rdm", ".rdm ", rdm_inspect, rdm_load },
     { DATA_BED, "bed", ".bed ", bed_inspect, bed_load },
     { DATA_TABLE, "table", "", phenotype_inspect, phenotype_load },
     { DATA_RATINGS, "ratings", ".uir .ratings .csv .dat .tsv ", ratings_inspect, ratings_load },
@@ -112,6 +113,8 @@ static enum data_format by_content(const struct stream *s, const struct data_opt
         return DATA_BED;
     if (size >= 6 && memcmp(s->at, "\x93NUMPY", 6) == 0)
         return DATA_NPY;
+    if (rdm_is(s))
+        return DATA_RDM;
     if (size >= 14 && strncasecmp(s->at, "%%MatrixMarket", 14) == 0)
         return DATA_MTX;
     if (options->ratings)
@@ -159,16 +162,17 @@ static int open_reader(struct stream *s, const char *path, const struct data_opt
         stream_close(s);
         return rondo_error_set(err, RONDO_EINPUT, path, hint, "looks like CSV, which is not read");
     }
-    if (options->ratings && (*reader)->format != DATA_RATINGS && (*reader)->format != DATA_MTX) {
+    if (options->ratings && (*reader)->format != DATA_RATINGS && (*reader)->format != DATA_MTX
+        && (*reader)->format != DATA_RDM) {
         stream_close(s);
         return rondo_error_set(err, RONDO_EINPUT, path, NULL,
-                               "ratings are read from lines of user, item and rating, or from Matrix Market "
-                               "coordinates, not from %s", (*reader)->name);
+                               "ratings are read from lines of user, item and rating, from .rdm and from Matrix "
+                               "Market coordinates, not from %s", (*reader)->name);
     }
     bool columns = *reader && (*reader)->format == DATA_TABLE;
     if (*reader && (columns || !options->column)) {
         enum data_format format = (*reader)->format;
-        bool sparse = format == DATA_SVMLIGHT || format == DATA_MTX || format == DATA_DOCWORD;
+        bool sparse = format == DATA_SVMLIGHT || format == DATA_MTX || format == DATA_DOCWORD || format == DATA_RDM;
         code = data_check_sparse(path, options, sparse, err);
         if (code)
             stream_close(s);

@@ -1,10 +1,11 @@
 /* data.h - from a file's name to an immutable matrix.
  *
  * Place:   core/data, floor 1; used by core/job's callers, coordinator, workers and tools.
- * Threads: loading is one thread's; what was loaded is immutable and shared.
+ * Threads: loading is one thread's, who takes others for ratings; what was loaded is immutable and shared.
  * Memory:  data_load gives owned data, freed by data_free.  Peak memory while loading is at most
  *          1.1 times the matrix as stored plus 16 MiB: text is read twice (count, then fill).  Of a
- *          docword that is as it was before entries were summed.
+ *          docword that is as it was before entries were summed; of ratings 12 bytes a rating and the
+ *          ids more.
  *
  * Formats, told by content first and by name second, plain or gzip or zstd:
  *   svmlight (.svm .libsvm .txt)   "label index:value ... # comment", indices ascending
@@ -15,6 +16,7 @@
  *   ratings (.uir .csv .dat .tsv)  "user item rating [time]" by blanks, commas, semicolons or "::", perhaps a
  *                                  header: read once, by all threads; each kept as the nearest float
  *   PLINK 1 (.bed .bim .fam)       genotypes by variants; mapped, never compressed
+ *   .rdm (rondo data convert)      a matrix or ratings as they lie in memory: mapped, and looked at once
  *   tables (FID IID value ...)     phenotypes, matched to a .fam: options.people
  */
 #ifndef DATA_H
@@ -23,7 +25,8 @@
 #include <rondo/err.h>
 #include <rondo/matrix.h>
 
-enum data_format { DATA_UNKNOWN, DATA_SVMLIGHT, DATA_MTX, DATA_NPY, DATA_BED, DATA_TABLE, DATA_DOCWORD, DATA_RATINGS };
+enum data_format { DATA_UNKNOWN, DATA_SVMLIGHT, DATA_MTX, DATA_NPY, DATA_BED, DATA_TABLE, DATA_DOCWORD, DATA_RATINGS,
+                   DATA_RDM };
 
 /* A .fam's phenotypes: missing ones are refused; they are not looked at; they are the labels where
  * none is missing. */
@@ -89,19 +92,20 @@ bool data_companion(const char *path, int index, char *out, size_t size);
 int data_names(const char *path, void (*each)(void *context, int64_t column, const char *name), void *context,
                struct rondo_error *err) RONDO_MUST_CHECK;
 
-/* Reads as little as tells the shape; a docword's nnz is what its header states.  Errors: RONDO_EINPUT with
+/* Reads as little as tells the shape, of ratings all; a docword's nnz is what its header states.  Errors: RONDO_EINPUT with
  * "file" or "file:line". */
 int data_inspect(const char *path, const struct data_options *options, struct data_info *info,
                  struct rondo_error *err) RONDO_MUST_CHECK;
 
 /* Reads the whole file, or maps it: such a matrix is pages of the file, which must not change while they
  * are used (mapping.h); it has ld = rows.  Every value is checked to be finite.  Cost: two passes over
- * text, one over a .npy that is mapped, none over a .bed. */
+ * text, one over ratings, one over a .npy that is mapped, none over a .bed. */
 int data_load(const char *path, const struct data_options *options, struct data_set **set,
               struct rondo_error *err) RONDO_MUST_CHECK;
 void data_free(struct data_set *set); /* NULL allowed */
 /* What was accepted of counts or ratings and may be a mistake, a line each: entries out of order, or summed;
- * documents without a word; a header; ratings that others took the place of.  One pass over the rows' numbers.  Borrowed until `each` returns.  RONDO_ENOMEM. */
+ * documents without a word; a header; ratings that others took the place of.  One pass over the rows' numbers.
+ * Borrowed until `each` returns.  RONDO_ENOMEM. */
 int data_remarks(const struct data_set *set, void (*each)(void *context, const char *text), void *context,
                  struct rondo_error *err) RONDO_MUST_CHECK;
 /* x is read no more: its memory is given back.  Mapped pages would come again; else x is gone. */
@@ -115,6 +119,10 @@ int data_intact(const struct data_set *set, const char *path, struct rondo_error
  * not at all. */
 int data_write(const char *path, const struct rondo_matrix *x, const double *labels,
                struct rondo_error *err) RONDO_MUST_CHECK;
+
+/* The same as .rdm: the whole set, labels and ids too, as it lies in memory, to be mapped.  RONDO_EINPUT: packed
+ * genotypes. */
+int data_save(const char *path, const struct data_set *set, struct rondo_error *err) RONDO_MUST_CHECK;
 
 /* ---- made data -------------------------------------------------------------------------- */
 

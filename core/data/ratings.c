@@ -10,7 +10,7 @@
 #include <string.h>
 
 static const char mark[] = "\xef\xbb\xbf"; /* with which some begin a text in UTF-8 */
-enum { BATCH = 4 << 20, PIECE_LEAST = 16 << 10 };
+enum { BATCH = 4 << 20, PIECE_LEAST = 16 << 10, PIECES = 2 }; /* the last: for each thread, to even them out */
 
 struct batch {
     char *text; /* [room + RATINGS_PAD] */
@@ -30,7 +30,7 @@ struct reading {
     struct ratings_form form;
     bool header;
     struct ids user, item;
-    struct ratings_piece *piece;    /* [threads] */
+    struct ratings_piece *piece;    /* [PIECES * threads] */
     struct ratings_records *records; /* [pieces] */
     int64_t pieces, pieces_room, count, negative_line;
 };
@@ -68,7 +68,7 @@ static int begin(struct reading *r, size_t batch)
     r->room = (uint64_t)limit < batch ? (size_t)limit + 1 : batch; /* 1: its end is found at once */
     r->now.text = mem_alloc(r->room + RATINGS_PAD);
     r->next.text = mem_alloc(r->room + RATINGS_PAD);
-    r->piece = mem_calloc((size_t)r->threads, sizeof *r->piece);
+    r->piece = mem_calloc(PIECES * (size_t)r->threads, sizeof *r->piece);
     return r->now.text && r->next.text && r->piece ? RONDO_OK : no_memory(r);
 }
 
@@ -103,8 +103,9 @@ static int tell(struct reading *r, const char **at, const char *end)
 /* Cuts [at, end) at ends of lines; returns how many pieces. */
 static int32_t cut(struct reading *r, const char *at, const char *end)
 {
-    int64_t size = end - at, most = size / PIECE_LEAST + 1, pieces = most < r->threads ? most : r->threads;
+    int64_t size = end - at, most = size / PIECE_LEAST + 1, pieces = PIECES * r->threads;
     int32_t count = 0;
+    pieces = most < pieces ? most : pieces;
     for (int64_t p = 1; p <= pieces && at < end; p++) {
         const char *from = end - size * (pieces - p) / pieces;
         const char *stop = from > at ? from : at;
@@ -290,16 +291,25 @@ static int say(struct reading *r, struct data_set *set)
     return RONDO_OK;
 }
 
-static void finish(struct reading *r)
+/* All but the records. */
+static void let_go(struct reading *r)
 {
-    for (int64_t p = 0; p < r->pieces; p++)
-        ratings_records_fini(&r->records[p]);
-    mem_free(r->records);
     mem_free(r->now.text);
     mem_free(r->next.text);
     mem_free(r->piece);
+    r->now.text = r->next.text = NULL;
+    r->piece = NULL;
     ids_fini(&r->user);
     ids_fini(&r->item);
+}
+
+static int fill(struct reading *r, struct data_set *set)
+{
+    int64_t users = r->user.count, items = r->item.count;
+    let_go(r);
+    return r->options->pairs ? fill_pairs(r, set)
+                             : ratings_fill(r->records, r->pieces, users, items, r->threads, &set->x,
+                                            &set->info.replaced, r->s->path, r->err);
 }
 
 int ratings_load_by(struct stream *s, const struct data_options *options, int32_t threads, size_t batch,
@@ -315,12 +325,12 @@ int ratings_load_by(struct stream *s, const struct data_options *options, int32_
         code = read_all(&r);
     if (!code)
         code = say(&r, set);
-    if (!code && options->pairs)
-        code = fill_pairs(&r, set);
-    else if (!code)
-        code = ratings_fill(r.records, r.pieces, r.user.count, r.item.count, threads, &set->x, &set->info.replaced,
-                            s->path, err);
-    finish(&r);
+    if (!code)
+        code = fill(&r, set);
+    let_go(&r);
+    for (int64_t p = 0; p < r.pieces; p++)
+        ratings_records_fini(&r.records[p]);
+    mem_free(r.records);
     return code;
 }
 

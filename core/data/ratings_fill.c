@@ -23,6 +23,9 @@ struct fill {
     int32_t *row;      /* [count] */
     float *value;      /* [count] */
     uint32_t *record;  /* [count], or NULL without times */
+    int64_t nnz;
+    int64_t *start;    /* [cols + 1]: the colptr of what is kept */
+    double *values;    /* [nnz] */
 };
 
 void ratings_records_fini(struct ratings_records *records)
@@ -195,32 +198,43 @@ static int settle_columns(void *context, int64_t part)
 
 /* ---- the matrix ---------------------------------------------------------------------------------------- */
 
-/* Values become double; what was left out is closed up. */
-static int finish(struct fill *f, struct rondo_matrix *x, int64_t rows)
+static int widen_columns(void *context, int64_t part)
 {
-    int64_t nnz = 0, begin = 0;
-    for (int64_t j = 0; j < f->cols; j++)
-        nnz += f->kept[j];
-    double *values = mem_alloc((size_t)nnz * sizeof *values);
-    if (!values)
-        return RONDO_ENOMEM;
-    nnz = 0;
-    for (int64_t j = 0; j < f->cols; j++) {
-        int64_t kept = f->kept[j];
-        spill_said((size_t)kept * (sizeof *f->row + sizeof *values));
-        if (nnz < begin)
-            memmove(f->row + nnz, f->row + begin, (size_t)kept * sizeof *f->row);
-        for (int64_t i = 0; i < kept; i++)
-            values[nnz + i] = (double)f->value[begin + i];
-        begin = f->colptr[j + 1];
-        nnz += kept;
-        f->colptr[j + 1] = nnz;
+    struct fill *f = context;
+    int64_t first = part * COLUMNS, last = first + COLUMNS < f->cols ? first + COLUMNS : f->cols;
+    for (int64_t j = first; j < last; j++) {
+        const float *from = f->value + f->colptr[j];
+        double *to = f->values + f->start[j];
+        spill_said((size_t)f->kept[j] * (sizeof *from + sizeof *to));
+        for (int64_t i = 0; i < f->kept[j]; i++)
+            to[i] = (double)from[i];
     }
-    *x = (struct rondo_matrix){ .rows = rows, .cols = f->cols, .nnz = nnz, .sparse = true, .colptr = f->colptr,
-                                .rowidx = f->row, .values = values, .bytes = matrix_sparse_bytes(f->cols, nnz) };
-    f->colptr = NULL;
-    f->row = NULL;
     return RONDO_OK;
+}
+
+/* What was left out is closed up. */
+static void close_rows(struct fill *f)
+{
+    for (int64_t j = 0; j < f->cols; j++)
+        if (f->start[j] < f->colptr[j])
+            memmove(f->row + f->start[j], f->row + f->colptr[j], (size_t)f->kept[j] * sizeof *f->row);
+}
+
+/* Values become double. */
+static int finish(struct fill *f, int32_t threads)
+{
+    f->start = mem_alloc(((size_t)f->cols + 1) * sizeof *f->start);
+    if (!f->start)
+        return RONDO_ENOMEM;
+    f->start[0] = 0;
+    for (int64_t j = 0; j < f->cols; j++)
+        f->start[j + 1] = f->start[j] + f->kept[j];
+    f->nnz = f->start[f->cols];
+    f->values = mem_alloc((size_t)f->nnz * sizeof *f->values);
+    if (!f->values)
+        return RONDO_ENOMEM;
+    close_rows(f);
+    return each_part(threads, (f->cols + COLUMNS - 1) / COLUMNS, widen_columns, f);
 }
 
 static int begin(struct fill *f)
@@ -244,12 +258,15 @@ static int fill(struct fill *f, int32_t threads)
     if (code)
         return code;
     give_places(f);
+    mem_trim();
     f->row = mem_alloc((size_t)f->count * sizeof *f->row);
     if (!f->row || each_part(threads, f->pieces, place_rows, f))
         return RONDO_ENOMEM;
+    mem_trim();
     f->value = mem_alloc((size_t)f->count * sizeof *f->value);
     if (!f->value || each_part(threads, f->pieces, place_values, f))
         return RONDO_ENOMEM;
+    mem_trim();
     f->record = f->times ? mem_alloc((size_t)f->count * sizeof *f->record) : NULL;
     if ((f->times && !f->record) || each_part(threads, f->pieces, place_records, f))
         return RONDO_ENOMEM;
@@ -264,16 +281,21 @@ int ratings_fill(struct ratings_records *piece, int64_t pieces, int64_t users, i
     mem_free(f.record);
     for (int64_t p = 0; p < pieces; p++)
         ratings_records_fini(&piece[p]);
+    mem_trim();
     if (!code)
-        code = finish(&f, x, users);
-    if (code)
-        rondo_error_set(err, code, name, NULL, "out of memory");
-    else
-        *replaced = f.count - x->nnz;
+        code = finish(&f, threads);
     mem_free(f.begin);
     mem_free(f.colptr);
     mem_free(f.kept);
-    mem_free(f.row);
     mem_free(f.value);
-    return code;
+    if (code) {
+        mem_free(f.start);
+        mem_free(f.row);
+        mem_free(f.values);
+        return rondo_error_set(err, code, name, NULL, "out of memory");
+    }
+    *replaced = f.count - f.nnz;
+    *x = (struct rondo_matrix){ .rows = users, .cols = items, .nnz = f.nnz, .sparse = true, .colptr = f.start,
+                                .rowidx = f.row, .values = f.values, .bytes = matrix_sparse_bytes(items, f.nnz) };
+    return RONDO_OK;
 }

@@ -1,6 +1,8 @@
-/* ratings_mtx.c - Matrix Market coordinates as ratings: ids are the numbers of rows and columns, from 1. */
+/* ratings_mtx.c - a matrix as ratings: Matrix Market's coordinates, whose ids are their numbers from 1, and ratings
+ * that shall have the numbers of others. */
 #include "core/base/mem.h"
 #include "core/data/ids.h"
+#include "core/data/mapping.h"
 #include "core/data/matrix.h"
 #include "core/data/readers.h"
 
@@ -9,8 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The known ids, then 1 to count, but for those that are known; number [count]: which each has. */
-static int name_side(const struct rondo_words *known, int64_t count, struct ids *ids, int32_t *number)
+/* The known ids, then its own, NULL: 1 to count, but for those that are known; number [count]: which each has. */
+static int name_side(const struct rondo_words *known, const struct rondo_words *own, int64_t count, struct ids *ids, int32_t *number)
 {
     char text[24];
     for (int64_t i = 0; known && i < known->count; i++) {
@@ -19,10 +21,11 @@ static int name_side(const struct rondo_words *known, int64_t count, struct ids 
             return RONDO_ENOMEM;
     }
     for (int64_t i = 0; i < count; i++) {
-        size_t size = (size_t)snprintf(text, sizeof text, "%lld", (long long)i + 1);
-        uint64_t key = ids_key(text, size);
-        int64_t found = known ? ids_find(ids, key, text, size) : -1;
-        if (found < 0 && ids_add(ids, key, text, size))
+        const char *name = own ? own->word[i] : text;
+        size_t size = own ? strlen(name) : (size_t)snprintf(text, sizeof text, "%lld", (long long)i + 1);
+        uint64_t key = ids_key(name, size);
+        int64_t found = known ? ids_find(ids, key, name, size) : -1;
+        if (found < 0 && ids_add(ids, key, name, size))
             return RONDO_ENOMEM;
         number[i] = (int32_t)(found < 0 ? ids->count - 1 : found);
     }
@@ -72,27 +75,35 @@ static int check(const struct rondo_matrix *x, const char *path, struct rondo_er
 static int name_both(struct data_set *set, const struct rondo_ids *known, const char *path, struct rondo_error *err)
 {
     struct rondo_matrix *x = &set->x, named;
+    struct rondo_ids *own = set->ids, *ids = NULL;
     struct ids user = { 0 }, item = { 0 };
     int32_t *number = mem_alloc((size_t)(x->rows + x->cols) * sizeof *number);
     int code = number ? RONDO_OK : RONDO_ENOMEM;
     if (!code)
-        code = name_side(known ? &known->user : NULL, x->rows, &user, number);
+        code = name_side(known ? &known->user : NULL, own ? &own->user : NULL, x->rows, &user, number);
     if (!code)
-        code = name_side(known ? &known->item : NULL, x->cols, &item, number + x->rows);
-    set->ids = code ? NULL : ids_join(&user, &item);
-    if (!code && !set->ids)
+        code = name_side(known ? &known->item : NULL, own ? &own->item : NULL, x->cols, &item, number + x->rows);
+    if (!code && !(ids = ids_join(&user, &item)))
         code = RONDO_ENOMEM;
     if (code)
         rondo_error_set(err, code, path, NULL, "out of memory");
     else
         code = renumber(x, user.count, item.count, number, number + x->rows, &named, path, err);
     if (!code) {
-        matrix_free(x);
+        if (set->map) /* what was mapped goes with the last that is in it */
+            mapping_destroy(set->map);
+        else
+            matrix_free(x);
         *x = named;
+        ids->negative_line = own ? own->negative_line : 0;
+        set->map = NULL;
+        set->digest = 0;
+        set->ids = ids;
         set->ids->known_users = known ? known->user.count : 0;
         set->ids->known_items = known ? known->item.count : 0;
-        set->info.lines = x->nnz;
+        set->info.lines = own ? set->info.lines : x->nnz;
     }
+    mem_free(code ? ids : own);
     mem_free(number);
     ids_fini(&user);
     ids_fini(&item);
@@ -108,4 +119,9 @@ int ratings_of_matrix(struct data_set *set, const struct rondo_ids *known, int64
     if (!code)
         set->ids->negative_line = negative_line;
     return code;
+}
+
+int ratings_renumber(struct data_set *set, const struct rondo_ids *known, const char *path, struct rondo_error *err)
+{
+    return name_both(set, known, path, err);
 }

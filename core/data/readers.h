@@ -31,6 +31,12 @@ int docword_inspect(struct stream *s, const struct data_options *options, struct
                     struct rondo_error *err);
 int docword_load(struct stream *s, const struct data_options *options, struct data_set *set,
                  struct rondo_error *err);
+/* Does it begin as a .rdm does? */
+bool rdm_is(const struct stream *s);
+int rdm_inspect(struct stream *s, const struct data_options *options, struct data_info *info,
+                struct rondo_error *err);
+int rdm_load(struct stream *s, const struct data_options *options, struct data_set *set,
+             struct rondo_error *err);
 int bed_inspect(struct stream *s, const struct data_options *options, struct data_info *info,
                 struct rondo_error *err);
 int bed_load(struct stream *s, const struct data_options *options, struct data_set *set,
@@ -54,6 +60,10 @@ int ratings_load(struct stream *s, const struct data_options *options, struct da
 /* A matrix of coordinates becomes ratings: ids are its numbers from 1, those that are known keep theirs. */
 int ratings_of_matrix(struct data_set *set, const struct rondo_ids *known, int64_t negative_line, const char *path,
                       struct rondo_error *err);
+
+/* Ratings, mapped or not, get the numbers of those that are known; new ids come behind, in their order. */
+int ratings_renumber(struct data_set *set, const struct rondo_ids *known, const char *path,
+                     struct rondo_error *err);
 
 /* Refuses a shape that is empty, too large, or no vector where one is wanted. */
 int data_check_shape(const char *path, const struct data_options *options, int64_t rows,

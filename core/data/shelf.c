@@ -29,12 +29,13 @@ struct shelf {
 
 /* ---- which file, in which version --------------------------------------------------------------- */
 
-static bool is_plain_npy(const char *path)
+/* What is mapped as it lies, a .npy or a .rdm. */
+static bool is_plain(const char *path)
 {
-    char first[6] = { 0 };
+    char first[8] = { 0 };
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     bool is = fd >= 0 && read(fd, first, sizeof first) == (ssize_t)sizeof first
-              && memcmp(first, "\x93NUMPY", sizeof first) == 0;
+              && (memcmp(first, "\x93NUMPY", 6) == 0 || memcmp(first, SLAB_MAGIC, sizeof first) == 0);
     if (fd >= 0)
         close(fd);
     return is;
@@ -61,12 +62,12 @@ static bool make_key(struct shelf *shelf, const struct data_options *options)
     const struct stat *v = &shelf->version;
     if (!realpath(shelf->source, path))
         return false;
-    int length = snprintf(word, sizeof word, "%d %lld %lld.%09ld %lld.%09ld %llu %llu %d %d %d %s",
+    int length = snprintf(word, sizeof word, "%d %lld %lld.%09ld %lld.%09ld %llu %llu %d %d %d %d %s",
                           SLAB_VERSION, (long long)v->st_size, (long long)v->st_mtim.tv_sec,
                           v->st_mtim.tv_nsec, (long long)v->st_ctim.tv_sec, v->st_ctim.tv_nsec,
                           (unsigned long long)v->st_dev, (unsigned long long)v->st_ino,
                           options ? options->index_base : 1, options && options->vector,
-                          options && options->counts, path);
+                          options && options->counts, options && options->ratings, path);
     if (length < 0 || (size_t)length >= sizeof word)
         return false;
     file_sha256_of(word, (size_t)length, shelf->key);
@@ -78,8 +79,8 @@ static bool find_place(struct shelf *shelf, const struct data_options *options)
 {
     if (strlen(shelf->dir) >= PATH_MAX || stat(shelf->source, &shelf->version) != 0
         || !S_ISREG(shelf->version.st_mode) || shelf->version.st_size < SHELF_LEAST_BYTES
-        || is_plain_npy(shelf->source) || data_is_bed(shelf->source)
-        || (options && options->people) || !is_settled(&shelf->version)
+        || is_plain(shelf->source) || data_is_bed(shelf->source)
+        || (options && (options->people || options->known || options->pairs)) || !is_settled(&shelf->version)
         || !make_key(shelf, options))
         return false;
     snprintf(shelf->path, sizeof shelf->path, "%s/%s.rdm", shelf->dir, shelf->key);

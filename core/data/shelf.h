@@ -19,8 +19,8 @@
 
 #include "core/data/data.h"
 
-/* What is read as fast without: files smaller than this, plain .npy and .bed; and what depends on a
- * second file, a table of phenotypes. */
+/* What is read as fast without: files smaller than this, plain .npy, .bed and .rdm; and what depends on a
+ * second file: a table of phenotypes, ratings by the numbers of others. */
 enum { SHELF_LEAST_BYTES = 1 << 16 };
 
 /* As data_load.  dir: made where it is missing, and used where tidy_open (core/base/tidy.h)

@@ -1,6 +1,7 @@
 /* slab.h - a parsed matrix as a file, its arrays as they lie in memory.
  *
- * Place:   core/data, floor 1; used by shelf.c.
+ * Place:   core/data, floor 1; used by shelf.c, which trusts what it has written itself, and by rdm.c, for files
+ *          that people keep; data_save is here too.
  * Threads: safe, nothing is kept.
  * Memory:  a mapped set is owned (data_free); its arrays are pages of the file, read-only.
  *
@@ -12,7 +13,8 @@
 
 #include "core/data/data.h"
 
-enum { SLAB_VERSION = 2, SLAB_KEY = 64 };
+#define SLAB_MAGIC "RONDOMTX"
+enum { SLAB_VERSION = 3, SLAB_KEY = 64 };
 
 /* Bytes that a set's file has. */
 uint64_t slab_bytes(const struct data_set *set);
@@ -21,5 +23,11 @@ int slab_write(int fd, const char key[SLAB_KEY + 1], const struct data_set *set)
 /* Maps a file that is ours, whole and of that key; it is read through once, for its digest.  false: it
  * is not there, or not so. */
 bool slab_map(const char *path, const char key[SLAB_KEY + 1], struct data_set **set);
+
+
+/* The same of a file that anybody may have made, whose arrays are still to be proven: its digest is right.  ids:
+ * are there?  RONDO_EINPUT at path, RONDO_ENOMEM. */
+int slab_look(int fd, const char *path, struct data_info *info, bool *ids, struct rondo_error *err) RONDO_MUST_CHECK;
+int slab_open(int fd, const char *path, struct data_set **set, struct rondo_error *err) RONDO_MUST_CHECK;
 
 #endif

@@ -367,10 +367,10 @@ int data_write(const char *path, const struct rondo_matrix *x, const double *lab
     enum data_format format = data_format_by_name(path);
     if (format == DATA_BED && ends_with(path, ".bed"))
         return bedfile_write(path, x, labels, err);
-    if (format == DATA_UNKNOWN || format == DATA_RATINGS || format == DATA_BED || ends_with(path, ".zst"))
+    if (format == DATA_UNKNOWN || format == DATA_RATINGS || format == DATA_RDM || format == DATA_BED || ends_with(path, ".zst"))
         return rondo_error_set(err, RONDO_EINPUT, path, NULL,
                                "the name does not tell a format that is written: .npy, .mtx, .svm, "
-                               "docword.*, with or without .gz, or .bed");
+                               "docword.*, with or without .gz, .bed or .rdm");
     struct sink *out = mem_alloc(sizeof *out);
     if (!out)
         return rondo_error_set(err, RONDO_ENOMEM, path, NULL, "out of memory");

@@ -82,7 +82,7 @@ struct rondo_role {
                       * number without a default: the spec has a number there or the file's name.
                       * "params.start/users.txt" is a file of the directory that the spec names under
                       * "params.start", perhaps an earlier job's output: several roles may share that key,
-                      * whose help is the first one's.  "params.start/biases.npz/user" is an array in an archive
+                      * whose help is the first one's, the others' may be "".  "params.start/biases.npz/user" is an array in an archive
                       * there.  required: it must be in the directory, where one is named */
     enum rondo_role_kind kind;
     bool required;
@@ -331,8 +331,9 @@ struct rondo_host {
      * NULL. */
     const void *(*shard)(const struct rondo_head_link *link, int32_t index);
 
-    /* Who the rows and columns of a role of ratings are; NULL where the job names none.  They live as long as
-     * the job's data, also where the matrix was released. */
+    /* Who the rows and columns of a role of ratings are, from open on; NULL where the job names none, and in
+     * preview, predict and coefficients.  They live as long as the job's data, also where the matrix was
+     * released. */
     const struct rondo_ids *(*ids)(const struct rondo_job *job, const char *role);
 
     /* In predict, before the first put: column `column` of what is put holds numbers of these words, which take

@@ -18,7 +18,7 @@ DEFECTS = [
     ("app.abi = 2", "the app asks for ABI 2 and this rondo offers 1 (build it against these headers)"),
     ("app.abi = 2; app.name = (const char *)1; app.params = (void *)1", "the app asks for ABI 2"),
     ("app.size = 8", "the app has 8 bytes and ABI 1 has"),
-    ("app.size -= 16", "(build it against these headers)"),
+    ("app.size -= 4", "(build it against these headers)"),
     ("app.size += 8", "(build it against these headers)"),
     ("app.name = 0", "the app has no name"),
     ("app.name = \\\"\\\"", "the app's name \"\" is not"),

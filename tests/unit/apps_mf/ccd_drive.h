@@ -162,8 +162,8 @@ static inline void drive_init(struct drive *drive, const struct form *form)
 static inline int drive_round(struct drive *drive)
 {
     const struct problem *problem = &drive->problem;
-    struct rondo_buf partial[DRIVE_SHARDS] = { 0 }, result = { 0 };
-    struct rondo_bytes parts[DRIVE_SHARDS], whole;
+    struct rondo_buf partial[DRIVE_SHARDS] = { 0 };
+    struct rondo_bytes parts[DRIVE_SHARDS];
     struct rondo_order order = { 0 };
     struct rondo_task task = { .round = drive->round + 1, .shard = -1 };
     int code = mf_ccd.schedule(drive->head, task.round, &order);
@@ -171,12 +171,10 @@ static inline int drive_round(struct drive *drive)
         code = mf_ccd.push(problem, drive->common, drive->shard[s], NULL, NULL, &task, &partial[s]);
         parts[s] = (struct rondo_bytes){ partial[s].data, partial[s].size };
     }
-    if (!code)
-        code = mf_ccd.pull(problem, drive->common, NULL, &task, parts, DRIVE_SHARDS, &result);
-    whole = (struct rondo_bytes){ result.data, result.size };
+    cr_assert(code || order.no_pull);
     order = (struct rondo_order){ 0 };
     if (!code)
-        code = mf_ccd.settle(drive->head, NULL, task.round, 0, &task, &whole, 1, &order);
+        code = mf_ccd.settle(drive->head, NULL, task.round, 0, &task, parts, DRIVE_SHARDS, &order);
     if (!code)
         code = mf_ccd.apply(problem, drive->common, NULL, NULL, task.round, order.commit);
     drive->round += !code;
@@ -184,7 +182,6 @@ static inline int drive_round(struct drive *drive)
     drive->reports = order.report;
     for (int32_t s = 0; s < DRIVE_SHARDS; s++)
         buf_fini(&partial[s]);
-    buf_fini(&result);
     return code;
 }
 

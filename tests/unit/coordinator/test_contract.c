@@ -471,6 +471,24 @@ Test(contract, a_role_in_a_directory_is_a_plain_file_there)
     cr_expect_eq(with_key(good[0], RONDO_ROLE_RATINGS, &err), RONDO_EAPP);
 }
 
+Test(contract, one_help_is_for_all_in_a_directory)
+{
+    struct rondo_role roles[] = { { "params.start/a", RONDO_ROLE_WORDS, true, NULL, "a directory" },
+                                  { "params.start/b", RONDO_ROLE_WORDS, true, NULL, "" },
+                                  { .key = NULL } };
+    struct rondo_error err = { 0 };
+    struct rondo_app app = app_reduce;
+    app.save = save;
+    app.roles = roles;
+    cr_expect_eq(contract_check(&app, NULL, &err), RONDO_OK, "%s", err.what);
+    roles[1].key = "params.other/b";
+    cr_expect_eq(contract_check(&app, NULL, &err), RONDO_EAPP);
+    roles[1] = roles[0];
+    roles[1].key = "params.start/b";
+    roles[0].help = "";
+    cr_expect_eq(contract_check(&app, NULL, &err), RONDO_EAPP);
+}
+
 /* One role with `of`, beside ratings "r" and a matrix "x". */
 static int with_role(enum rondo_role_kind kind, const char *of, struct rondo_error *err)
 {

@@ -79,6 +79,16 @@ Test(data, loading_docword_survives_every_failing_allocation)
     survives(scratch_text("v.txt", "3\n1\n1\n2 1 3\n"), &scratch_vector);
 }
 
+Test(data, loading_ratings_survives_every_failing_allocation)
+{
+    static const struct data_options ratings = { .ratings = true }, pairs = { .ratings = true, .pairs = true };
+    const char *path = scratch_text("a.csv", "u,1,3,9\nv,2,4,8\nv,1,4,8\nu,1,5,8\nv,1,1,9\n");
+    survives(path, &ratings);
+    survives(path, &pairs);
+    survives(scratch_text("r.mtx", "%%MatrixMarket matrix coordinate real general\n2 2 2\n2 1 3\n1 1 4\n"),
+             &ratings);
+}
+
 Test(data, loading_npy_survives_every_failing_allocation)
 {
     survives_name("a.npy");

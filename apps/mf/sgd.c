@@ -371,16 +371,27 @@ static int begin_again(struct head *head, int64_t round, struct rondo_order *ord
     return rest(head->model, order);
 }
 
-/* A sum that no rows of use can have, or after the first epoch a model that is worse than none: than 0 for every
- * rating, twice. */
-static bool diverged(const struct problem *p, const struct model *model, const struct found *found, bool ends)
+/* Twice what F is at most, a rating, in units of the deviation:
+ *
+ *     1                                with biases, which begin at the mean
+ *     mu^2 + 1                         else: of 0 for every rating
+ *     1 + 2 lambda (|mu| + 1)          of first rows that bear the mean
+ *
+ * Descent ends below; the errors that it sees on its way are not twice as large. */
+static double limit_of(const struct problem *p)
 {
-    double scale = (double)grid_of(p)->scale;
-    double nothing = (p->mean * p->mean + p->deviation * p->deviation) / (scale * scale);
-    double count = (double)p->by_user.count;
-    if (!(found->squares < 1e12 * (nothing + 1) * (count + 1)))
-        return true;
-    return ends && model->squares > 4 * (nothing + 1e-12) * count && model->epochs > 0;
+    const struct grid *grid = grid_of(p);
+    double mu = fabs((double)grid->mean), none = mu * mu + 1;
+    double drawn = mu < 1 ? none : 1 + 2 * p->lambda / (double)grid->scale * (mu + 1);
+    return 2 * (p->biases ? 1 : fmin(none, drawn)) * (double)p->by_user.count;
+}
+
+/* In the epoch so far.  In its first one an earlier job's rows may be as bad as they like, and at a rate that moves
+ * nothing it is not the rate. */
+static bool diverged(const struct problem *p, const struct model *model)
+{
+    bool free = (p->start && !model->epochs) || model->common.halvings >= HALVINGS_MOST / 2;
+    return !(model->squares < (free ? 1e12 : 1) * limit_of(p)) || !isfinite(model->penalty);
 }
 
 static int visited(struct head *head, int64_t round, const struct found *found, struct rondo_order *order)
@@ -390,7 +401,7 @@ static int visited(struct head *head, int64_t round, const struct found *found, 
     bool ends = (round - model->common.begun) % grid_of(p)->parts == 0;
     order->updates = model->ratings = found->ratings;
     model->squares += found->squares;
-    if (diverged(p, model, found, ends))
+    if (diverged(p, model))
         return begin_again(head, round, order);
     if (!ends)
         return rest(head->model, order);
@@ -398,11 +409,13 @@ static int visited(struct head *head, int64_t round, const struct found *found, 
     return RONDO_OK;
 }
 
-static int end_epoch(struct head *head, struct rondo_order *order)
+static int end_epoch(struct head *head, int64_t round, struct rondo_order *order)
 {
     const struct problem *p = head->problem;
     struct figures *figures = &head->figures;
     struct model *model = &((struct sgd *)head->model)->model;
+    if (diverged(p, model)) /* of rows that the last steps have spoilt */
+        return begin_again(head, round, order);
     double unit = (double)grid_of(p)->scale * (double)grid_of(p)->scale;
     figures->rmse = sqrt(model->squares * unit / (double)p->by_user.count);
     figures->objective = (model->squares + model->penalty) * unit;
@@ -432,7 +445,7 @@ static int settle(struct head *head, struct rondo_head_link *link, int64_t round
         return RONDO_OK;
     }
     order->updates = model->ratings;
-    return end_epoch(head, order);
+    return end_epoch(head, round, order);
 }
 
 static int apply(const void *problem, void *common, void *shard, void *scratch, int64_t round,

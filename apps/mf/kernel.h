@@ -9,15 +9,19 @@
  * side has more (the longer side), and stays in registers over its run; columns are of the other side, few
  * enough to stay in the second cache.  At each rating, with e = r - s,
  *
- *     p += eta_p (e q - lambda p)      q += eta_q (e p - lambda q)      b += eta_b (e - lambda_bias b)
+ *     p += eta_p e q      q += eta_q (e p - lambda q)      b += eta_b (e - lambda_bias b), of either side
+ *
+ * and of p_0 as of q.  What lambda takes of the rest of p it takes as the run of n ratings begins, in one implicit
+ * step, p /= 1 + n eta_p lambda: a multiplication less at each rating, and fewer epochs.
  *
  * eta is the row's own, the rate over the root of a sum that grows by squared gradients (AdaGrad: Duchi, Hazan,
  * Singer, JMLR 2011; one sum for many coordinates: Chin, Zhuang, Juan, Lin, PAKDD 2015).  A row has three,
  *
- *     slow += e^2 q_0^2      fast += e^2 mean_{k>0} q_k^2      bias_sum += e^2
+ *     slow += e^2 q_0^2      fast += e^2 mean(q_1^2 .. q_15^2)      bias_sum += e^2
  *
- * for coordinate 0, for all others, and for the bias: coordinate 0 may carry what a row is on the whole, and its
- * large gradients are not to slow the others.  q's sums grow likewise by p, but fast by p as its run began.
+ * for coordinate 0, for all others (the first fifteen speak for them), and for the bias.  Coordinate 0 may carry
+ * what a row is on the whole, and its large gradients are not to slow the others.  q's sums grow likewise by p,
+ * but fast by p as its run began.
  */
 #ifndef MF_KERNEL_H
 #define MF_KERNEL_H
@@ -42,7 +46,7 @@ struct tile {
 
 /* What goes with a row beside its numbers, one load.  Sums begin at 1 where ratings are scaled to deviation 1. */
 struct pace {
-    float slow, fast;      /* sums of squared gradients: of coordinate 0; of the others, means over them */
+    float slow, fast;      /* sums of squared gradients: of coordinate 0; of the others */
     float bias_sum, bias;  /* of the bias; the bias */
 };
 

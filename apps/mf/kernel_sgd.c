@@ -16,7 +16,7 @@
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 8")
 
-enum { SIXTEEN = 16, MOST = 8, BIAS = 3 };
+enum { SIXTEEN = 16, MOST = 8, BIAS = 3, AHEAD = 2 };
 
 typedef float reals __attribute__((vector_size(64), may_alias));
 typedef int32_t whole __attribute__((vector_size(64)));
@@ -28,7 +28,7 @@ struct work {
     const struct run *run, *end;
     const struct entry *entry;
     float rate, lambda, lambda_bias, mean;
-    float part; /* 1 / (rank - 1) */
+    float part; /* 1 over how many coordinates from 1 to 15 there are */
     bool biases, nonnegative;
     double sum;
 };
@@ -92,7 +92,7 @@ struct slot {
     float *row;
     struct pace *pace;
     four at;         /* *pace, in its order */
-    float norm;      /* mean square of the row's coordinates but the first, as the run begins */
+    float square;    /* mean of those of p_1 to p_15 as the run begins */
     const struct entry *entry;
     int64_t left;
 };
@@ -102,12 +102,17 @@ INLINE reals *slot_row(struct slot *slot, const int vectors)
     return vectors <= MOST ? slot->own : (reals *)slot->row;
 }
 
+INLINE four rates(four sums, float rate)
+{
+    return (four)_mm_div_ps(_mm_set1_ps(rate), _mm_sqrt_ps((__m128)sums));
+}
+
 INLINE reals but_first(reals x)
 {
     return (reals)((whole)x & (whole){ 0, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 });
 }
 
-/* The next run of those left; false: none is. */
+/* The next run of those left, its row less what lambda takes; false: none is left. */
 INLINE bool slot_open(struct slot *slot, struct work *work, const int vectors)
 {
     if (work->run == work->end)
@@ -119,17 +124,13 @@ INLINE bool slot_open(struct slot *slot, struct work *work, const int vectors)
     slot->entry = work->entry;
     slot->left = run->count;
     work->entry += run->count;
-    const reals *p = (const reals *)slot->row;
-    reals square = but_first(p[0]);
-    square *= square;
+    float keep = 1 / (1 + (float)run->count * rates(slot->at, work->rate)[1] * work->lambda);
+    reals *p = slot_row(slot, vectors), was = ((const reals *)slot->row)[0], rest = but_first(was) * keep;
+    p[0] = rest + (was - but_first(was));
     UNROLL
-    for (int v = 0; v < vectors; v++) {
-        if (vectors <= MOST)
-            slot->own[v] = p[v];
-        if (v > 0)
-            square += p[v] * p[v];
-    }
-    slot->norm = fold(square) * work->part;
+    for (int v = 1; v < vectors; v++)
+        p[v] = ((const reals *)slot->row)[v] * keep;
+    slot->square = fold(rest * rest) * work->part;
     return true;
 }
 
@@ -143,34 +144,40 @@ INLINE void slot_close(struct slot *slot, const int vectors)
     }
 }
 
-INLINE four rates(four sums, float rate)
+/* The row of the entry some way ahead in the run, on its way to the first cache. */
+INLINE void prefetch(const struct work *work, const struct slot *slot, const int vectors)
 {
-    return (four)_mm_div_ps(_mm_set1_ps(rate), _mm_sqrt_ps((__m128)sums));
+    int64_t col = slot->entry[slot->left > AHEAD ? AHEAD : 0].col;
+    const int lines = vectors < MOST ? vectors : MOST;
+    UNROLL
+    for (int v = 0; v < lines; v++)
+        __builtin_prefetch(work->cols->row + (col * vectors + v) * SIXTEEN, 1);
+    __builtin_prefetch(work->cols->pace + col, 1);
 }
 
 INLINE void step(struct work *work, struct slot *slot, const int vectors)
 {
-    const float lambda = work->lambda;
+    prefetch(work, slot, vectors);
     const struct entry *entry = slot->entry++;
     slot->left--;
     reals *p = slot_row(slot, vectors), *q = (reals *)(work->cols->row + (int64_t)entry->col * vectors * SIXTEEN);
     four *pace = (four *)(work->cols->pace + entry->col), at = *pace;
-    reals dots = p[0] * q[0], square = but_first(q[0]);
-    square *= square;
+    reals dots = p[0] * q[0], rest = but_first(q[0]);
     UNROLL
-    for (int v = 1; v < vectors; v++) {
+    for (int v = 1; v < vectors; v++)
         dots += p[v] * q[v];
-        square += q[v] * q[v];
-    }
-    four sums = fold_both(dots, square), eta_p = rates(slot->at, work->rate), eta_q = rates(at, work->rate);
+    four sums = fold_both(dots, rest * rest), eta_p = rates(slot->at, work->rate), eta_q = rates(at, work->rate);
     float e = entry->value - sums[0], p0 = p[0][0], q0 = q[0][0];
     if (work->biases)
         e -= work->mean + slot->at[BIAS] + at[BIAS];
-    struct spread up = spread(eta_p), uq = spread(eta_q);
+    struct spread a = spread(eta_p), b = spread(eta_q);
+    const float lambda = work->lambda;
+    const reals lambda_first = { lambda }, first_keep = 1 - a.first * lambda_first;
     UNROLL
     for (int v = 0; v < vectors; v++) {
-        reals a = v == 0 ? up.first : up.rest, b = v == 0 ? uq.first : uq.rest, x = p[v], y = q[v];
-        reals to = (1 - a * lambda) * x + a * e * y, other = (1 - b * lambda) * y + b * e * x;
+        reals x = p[v], y = q[v], eta = v == 0 ? b.first : b.rest;
+        reals to = v == 0 ? first_keep * x + a.first * e * y : x + a.rest * e * y;
+        reals other = (1 - eta * lambda) * y + eta * e * x;
         p[v] = work->nonnegative ? positive(to) : to;
         q[v] = work->nonnegative ? positive(other) : other;
     }
@@ -179,7 +186,7 @@ INLINE void step(struct work *work, struct slot *slot, const int vectors)
         at[BIAS] += eta_q[2] * (e - work->lambda_bias * at[BIAS]);
     }
     slot->at += e * e * (four){ q0 * q0, sums[1] * work->part, 1, 0 };
-    *pace = at + e * e * (four){ p0 * p0, slot->norm, 1, 0 };
+    *pace = at + e * e * (four){ p0 * p0, slot->square, 1, 0 };
     work->sum += (double)e * (double)e;
 }
 
@@ -241,10 +248,11 @@ static double visit(const struct sgd_rule *rule, const struct tile *tile, const 
         { plain_1, plain_2, plain_3, plain_4, plain_5, plain_6, plain_7, plain_8 },
         { biased_1, biased_2, biased_3, biased_4, biased_5, biased_6, biased_7, biased_8 },
     };
+    int32_t rest = (rule->rank < SIXTEEN ? rule->rank : SIXTEEN) - 1;
     struct work work = { .rows = rows, .cols = cols, .run = tile->run, .end = tile->run + tile->runs,
                          .entry = tile->entry, .rate = rule->rate, .lambda = rule->lambda,
                          .lambda_bias = rule->lambda_bias, .mean = rule->mean,
-                         .part = rule->rank > 1 ? 1 / (float)(rule->rank - 1) : 0,
+                         .part = rest > 0 ? 1 / (float)rest : 0,
                          .biases = rule->biases, .nonnegative = rule->nonnegative };
     int32_t vectors = rule->stride / SIXTEEN;
     if (vectors > MOST || rule->nonnegative)

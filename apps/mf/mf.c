@@ -15,9 +15,10 @@ enum { RANK_MOST = 4096, RECALL_MOST = 10000 };
 
 static const struct rondo_param params[] = {
     { "rank", RONDO_INTEGER, "32", 1, RANK_MOST, false, NULL, "factors", "k, how many numbers a user and an item have" },
-    { "lambda", RONDO_REAL, "0.05", 0, 1e12, false, NULL, "", "penalty on the squares of the factors and biases" },
-    { "weighted_lambda", RONDO_BOOL, NULL, NAN, NAN, false, NULL, "",
-      "the penalty of a user or item counts once for each of its ratings; true where it is not given, of implicit feedback false" },
+    { "lambda", RONDO_REAL, NULL, 0, 1e12, false, NULL, "",
+      "penalty on the squares of the factors and biases; 0.05 where it is not given, of implicit feedback 0.2" },
+    { "weighted_lambda", RONDO_BOOL, "true", NAN, NAN, false, NULL, "",
+      "the penalty of a user or item counts once for each of its ratings" },
     { "solver", RONDO_CHOICE, NULL, NAN, NAN, false, "sgd|als|ccd", "",
       "sgd: stochastic gradient descent; als: alternating least squares; ccd: CCD++, rank by rank; sgd where it is "
       "not given, of implicit feedback als" },
@@ -25,7 +26,7 @@ static const struct rondo_param params[] = {
     { "nonnegative", RONDO_BOOL, "false", NAN, NAN, false, NULL, "", "no factor is below 0 (NMF)" },
     { "implicit", RONDO_BOOL, "false", NAN, NAN, false, NULL, "",
       "ratings are counts of what was chosen: all cells are modelled, 0 or 1, with confidence 1 + alpha rating" },
-    { "alpha", RONDO_REAL, "40", 0, 1e12, true, NULL, "", "implicit: confidence that a rating of 1 adds" },
+    { "alpha", RONDO_REAL, "0.5", 0, 1e12, true, NULL, "", "implicit: confidence that a rating of 1 adds" },
     { "learning_rate", RONDO_REAL, "0.1", 0, 1e6, true, NULL, "", "sgd: step; halved, and begun again, where it diverges" },
     { "tile_bytes", RONDO_INTEGER, "1048576", 4096, INT64_C(1) << 40, false, NULL, "bytes",
       "sgd: factors of a tile's columns, which are to stay in the second cache" },
@@ -101,8 +102,8 @@ static int read_params(struct problem *p, struct rondo_error *err)
     p->implicit = host->flag(job, "params.implicit");
     p->solver = solver_of(host->text(job, "params.solver"), p->implicit);
     p->rank = (int32_t)host->integer(job, "params.rank");
-    p->lambda = host->real(job, "params.lambda");
-    p->weighted = host->given(job, "params.weighted_lambda") ? host->flag(job, "params.weighted_lambda") : !p->implicit;
+    p->lambda = host->given(job, "params.lambda") ? host->real(job, "params.lambda") : p->implicit ? 0.2 : 0.05;
+    p->weighted = host->flag(job, "params.weighted_lambda");
     p->biases = host->flag(job, "params.biases");
     p->nonnegative = host->flag(job, "params.nonnegative");
     p->alpha = host->real(job, "params.alpha");

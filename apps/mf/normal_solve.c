@@ -100,14 +100,6 @@ static void gram_times(const struct normal *n, const float *p, int64_t blocks, f
     }
 }
 
-static double square(const float *e)
-{
-    double sum = 0;
-    for (int l = 0; l < LANES; l++)
-        sum += (double)e[l] * (double)e[l];
-    return sum;
-}
-
 static double dot(const float *a, const float *b, int64_t blocks)
 {
     double sum[LANES] = { 0 }, all = 0;
@@ -202,6 +194,12 @@ static void sum_equations(const struct normal *n, const struct room *room, const
 
 /* ---- what is left of the equations --------------------------------------------------------------------------- */
 
+static void add_squares(const float *restrict e, double *restrict sum)
+{
+    for (int l = 0; l < LANES; l++)
+        sum[l] += (double)e[l] * (double)e[l];
+}
+
 /* out = [b] - A p, b where `right`, from the ratings one by one.  Returns, if `right` and explicit, sum (r - s)^2. */
 static double residual(const struct normal *n, const struct room *room, const int32_t *col, const float *value,
                      int64_t count, double ridge, const float *p, bool right, float *out)
@@ -210,22 +208,25 @@ static double residual(const struct normal *n, const struct room *room, const in
         gram_times(n, p, room->blocks, out);
     for (int64_t k = 0; k < room->blocks * LANES; k += LANES)
         store(out + k, -all((float)ridge) * load(p + k) - (n->gram ? load(out + k) : (lanes){ 0 }));
-    double squares = 0;
+    double sum[LANES] = { 0 }, squares = 0;
     for (int64_t at = 0; at < count; at += LANES) {
         struct batch batch;
         float e[LANES] __attribute__((aligned(64)));
         batch_take(n, room->zero, col + at, value + at, count - at, &batch);
         lanes s = batch.weight * batch_dots(&batch, p, room->blocks);
         store(e, (right ? batch.right : (lanes){ 0 }) - s);
-        squares += square(e);
+        if (right && !n->gram)
+            add_squares(e, sum);
         for (int64_t k = 0; k < room->blocks; k++) {
-            lanes sum = load(out + LANES * k);
+            lanes rest = load(out + LANES * k);
             UNROLL
             for (int l = 0; l < LANES; l++)
-                sum += load(batch.row[l] + LANES * k) * all(e[l]);
-            store(out + LANES * k, sum);
+                rest += load(batch.row[l] + LANES * k) * all(e[l]);
+            store(out + LANES * k, rest);
         }
     }
+    for (int l = 0; l < LANES; l++)
+        squares += sum[l];
     return squares;
 }
 

@@ -18,7 +18,10 @@ enum { VISIT, MEASURE, TEST }; /* measure: test, and the penalty of both parts *
 enum { HALVINGS_MOST = 64 };
 
 #define NOISE 0.35f /* of first rows, times 1 / sqrt(rank) */
-#define SLOWING 8.0 /* epochs after which the rate is half of what it was at first */
+/* Of the rate: learning_rate / min(SLOWEST, 1 + t / SLOWING) in epoch t = 0, 1, ...; it falls while large steps are
+ * due, and stays where it can still end what has no noise. */
+#define SLOWING 8.0
+#define SLOWEST 3.0
 
 /* What all tasks read. */
 struct common {
@@ -213,7 +216,7 @@ static struct sgd_rule rule_of(const struct problem *p, int64_t halvings, int64_
 {
     const struct grid *grid = grid_of(p);
     return (struct sgd_rule){ .rank = p->rank, .stride = grid->stride,
-                              .rate = (float)(ldexp(p->rate, (int)-halvings) / (1 + (double)epoch / SLOWING)),
+                              .rate = (float)(ldexp(p->rate, (int)-halvings) / fmin(SLOWEST, 1 + (double)epoch / SLOWING)),
                               .lambda = (float)(p->lambda / (double)grid->scale), .lambda_bias = (float)p->lambda,
                               .mean = p->biases ? grid->mean : 0, .biases = p->biases,
                               .nonnegative = p->nonnegative };

@@ -141,6 +141,7 @@ static void put(struct rondo_report *report, const char *name, double value, boo
         report->metric[report->count++] = (struct rondo_metric){ name, value, whole };
 }
 
+/* What is looked at first comes first: a line of progress has the first two. */
 void mf_report(const void *state, struct rondo_report *report)
 {
     const struct head *head = state;
@@ -148,8 +149,8 @@ void mf_report(const void *state, struct rondo_report *report)
     const struct figures *figures = &head->figures;
     report->objective = figures->objective;
     put(report, "epochs", (double)figures->epochs, true);
-    put(report, "rmse", p->implicit ? (double)NAN : figures->rmse, false);
     put(report, "test_rmse", p->implicit ? (double)NAN : figures->test_rmse, false);
+    put(report, "rmse", p->implicit ? (double)NAN : figures->rmse, false);
     put(report, "recall", figures->recall, false);
     put(report, "ndcg", figures->ndcg, false);
     if (p->test.count)

@@ -281,16 +281,11 @@ static int find_app(struct parse *parse, const struct rondo_app **app)
     if (*app)
         return RONDO_OK;
     const char *refused = parse->apps->refused ? parse->apps->refused(field->text) : NULL;
-    static const char *const later[] = { "lda", "mf" };
     list_apps(parse->apps, field->text, hint);
     job_where(parse->job, "app", where, sizeof where);
     if (refused)
         return rondo_error_set(parse->err, RONDO_EINPUT, where, NULL,
                                "the app \"%.60s\" cannot be used: %s", field->text, refused);
-    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
-        if (strcmp(field->text, later[i]) == 0)
-            return rondo_error_set(parse->err, RONDO_EINPUT, where, hint,
-                                   "the app \"%s\" is not in this version", later[i]);
     return rondo_error_set(parse->err, RONDO_EINPUT, where, hint, "unknown app \"%.60s\"",
                            field->text);
 }

@@ -5,7 +5,7 @@
  * Threads: a call owns the rows and the columns of its tile.
  * Memory:  borrowed.
  *
- * A tile's ratings come in runs: one row's, then the next row's.  A row is a user's or an item's, of whichever
+ * A tile's ratings come in runs: one row's, all of it, then the next row's.  A row is a user's or an item's, of whichever
  * side has more (the longer side), and stays in registers over its run; columns are of the other side, few
  * enough to stay in the second cache.  At each rating, with e = r - s,
  *

@@ -14,12 +14,21 @@
 #define TEXT_(a) #a
 #define TEXT(a) TEXT_(a)
 #define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 8")
+#define UNROLL _Pragma("GCC unroll 32")
 
-enum { SIXTEEN = 16, MOST = 8, BIAS = 3, AHEAD = 2 };
+#if defined __AVX512F__
+#define LANES 16
+#elif defined __AVX2__
+#define LANES 8
+#else
+#define LANES 4
+#endif
 
-typedef float reals __attribute__((vector_size(64), may_alias));
-typedef int32_t whole __attribute__((vector_size(64)));
+/* PARTS vectors are sixteen coordinates; up to MOST vectors of a row stay in registers, or in the first cache. */
+enum { SIXTEEN = 16, PARTS = SIXTEEN / LANES, MOST = 8 * PARTS, BIAS = 3, AHEAD = 2 };
+
+typedef float reals __attribute__((vector_size(4 * LANES), may_alias));
+typedef int32_t whole __attribute__((vector_size(4 * LANES)));
 typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
 
 /* A visit: what is left of the tile, and the rule. */
@@ -33,43 +42,42 @@ struct work {
     double sum;
 };
 
-INLINE reals all(float x)
-{
-    return (reals){ x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x };
-}
-
 INLINE reals positive(reals x)
 {
     return (reals)((x > 0) & (whole)x);
 }
 
-/* A row's two rates, coordinate by coordinate: its first sixteen, and any others. */
+/* A row's two rates, coordinate by coordinate: its first vector, and any others. */
 struct spread {
     reals first, rest;
 };
 
 INLINE struct spread spread(four rates)
 {
-#ifdef __AVX512F__
+    __m128 x = (__m128)rates;
+#if LANES == 16
     const __m512i lanes = _mm512_setr_epi32(0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1);
-    __m512 wide = _mm512_castps128_ps512((__m128)rates);
+    __m512 wide = _mm512_castps128_ps512(x);
     return (struct spread){ (reals)_mm512_permutexvar_ps(lanes, wide),
                             (reals)_mm512_permutexvar_ps(_mm512_set1_epi32(1), wide) };
+#elif LANES == 8
+    __m256 rest = _mm256_broadcastss_ps(_mm_movehdup_ps(x));
+    return (struct spread){ (reals)_mm256_blend_ps(rest, _mm256_castps128_ps256(x), 1), (reals)rest };
 #else
-    __m128 x = (__m128)rates, one = _mm_shuffle_ps(x, x, 0x55), lead = _mm_move_ss(one, x);
-    union { __m128 quarter[4]; reals all; } first = { { lead, one, one, one } }, rest = { { one, one, one, one } };
-    return (struct spread){ first.all, rest.all };
+    __m128 rest = _mm_shuffle_ps(x, x, 0x55);
+    return (struct spread){ (reals)_mm_move_ss(rest, x), (reals)rest };
 #endif
 }
 
 INLINE __m128 fold_to_four(reals x)
 {
-#ifdef __AVX512F__
+#if LANES == 16
     __m256 half = _mm256_add_ps(_mm512_castps512_ps256((__m512)x), _mm512_extractf32x8_ps((__m512)x, 1));
     return _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+#elif LANES == 8
+    return _mm_add_ps(_mm256_castps256_ps128((__m256)x), _mm256_extractf128_ps((__m256)x, 1));
 #else
-    union { reals all; __m128 quarter[4]; } part = { x };
-    return (part.quarter[0] + part.quarter[2]) + (part.quarter[1] + part.quarter[3]);
+    return (__m128)x;
 #endif
 }
 
@@ -109,7 +117,18 @@ INLINE four rates(four sums, float rate)
 
 INLINE reals but_first(reals x)
 {
-    return (reals)((whole)x & (whole){ 0, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 });
+    const whole mask = ~(whole){ -1 };
+    return (reals)((whole)x & mask);
+}
+
+/* Squares of coordinates 1 to 15, in some lane each. */
+INLINE reals sample(const reals *row)
+{
+    reals rest = but_first(row[0]), sum = rest * rest;
+    UNROLL
+    for (int v = 1; v < PARTS; v++)
+        sum += row[v] * row[v];
+    return sum;
 }
 
 /* The next run of those left, its row less what lambda takes; false: none is left. */
@@ -118,19 +137,19 @@ INLINE bool slot_open(struct slot *slot, struct work *work, const int vectors)
     if (work->run == work->end)
         return false;
     const struct run *run = work->run++;
-    slot->row = work->rows->row + (int64_t)run->row * vectors * SIXTEEN;
+    slot->row = work->rows->row + (int64_t)run->row * vectors * LANES;
     slot->pace = work->rows->pace + run->row;
     slot->at = *(const four *)slot->pace;
     slot->entry = work->entry;
     slot->left = run->count;
     work->entry += run->count;
     float keep = 1 / (1 + (float)run->count * rates(slot->at, work->rate)[1] * work->lambda);
-    reals *p = slot_row(slot, vectors), was = ((const reals *)slot->row)[0], rest = but_first(was) * keep;
-    p[0] = rest + (was - but_first(was));
+    reals *p = slot_row(slot, vectors), was = ((const reals *)slot->row)[0];
+    p[0] = but_first(was) * keep + (was - but_first(was));
     UNROLL
     for (int v = 1; v < vectors; v++)
         p[v] = ((const reals *)slot->row)[v] * keep;
-    slot->square = fold(rest * rest) * work->part;
+    slot->square = fold(sample(p)) * work->part;
     return true;
 }
 
@@ -148,10 +167,10 @@ INLINE void slot_close(struct slot *slot, const int vectors)
 INLINE void prefetch(const struct work *work, const struct slot *slot, const int vectors)
 {
     int64_t col = slot->entry[slot->left > AHEAD ? AHEAD : 0].col;
-    const int lines = vectors < MOST ? vectors : MOST;
+    const int some = vectors < MOST ? vectors : MOST;
     UNROLL
-    for (int v = 0; v < lines; v++)
-        __builtin_prefetch(work->cols->row + (col * vectors + v) * SIXTEEN, 1);
+    for (int v = 0; v < some; v += PARTS)
+        __builtin_prefetch(work->cols->row + (col * vectors + v) * LANES, 1);
     __builtin_prefetch(work->cols->pace + col, 1);
 }
 
@@ -160,13 +179,13 @@ INLINE void step(struct work *work, struct slot *slot, const int vectors)
     prefetch(work, slot, vectors);
     const struct entry *entry = slot->entry++;
     slot->left--;
-    reals *p = slot_row(slot, vectors), *q = (reals *)(work->cols->row + (int64_t)entry->col * vectors * SIXTEEN);
+    reals *p = slot_row(slot, vectors), *q = (reals *)(work->cols->row + (int64_t)entry->col * vectors * LANES);
     four *pace = (four *)(work->cols->pace + entry->col), at = *pace;
-    reals dots = p[0] * q[0], rest = but_first(q[0]);
+    reals dots = p[0] * q[0];
     UNROLL
     for (int v = 1; v < vectors; v++)
         dots += p[v] * q[v];
-    four sums = fold_both(dots, rest * rest), eta_p = rates(slot->at, work->rate), eta_q = rates(at, work->rate);
+    four sums = fold_both(dots, sample(q)), eta_p = rates(slot->at, work->rate), eta_q = rates(at, work->rate);
     float e = entry->value - sums[0], p0 = p[0][0], q0 = q[0][0];
     if (work->biases)
         e -= work->mean + slot->at[BIAS] + at[BIAS];
@@ -224,13 +243,13 @@ INLINE double visit_tile(struct work work, const int vectors)
     static __attribute__((noinline)) double plain_##n(struct work work)                             \
     {                                                                                               \
         work.biases = work.nonnegative = false;                                                     \
-        return visit_tile(work, n);                                                                 \
+        return visit_tile(work, n * PARTS);                                                                 \
     }                                                                                               \
     static __attribute__((noinline)) double biased_##n(struct work work)                            \
     {                                                                                               \
         work.biases = true;                                                                         \
         work.nonnegative = false;                                                                   \
-        return visit_tile(work, n);                                                                 \
+        return visit_tile(work, n * PARTS);                                                                 \
     }
 VECTORS(1)
 VECTORS(2)
@@ -244,7 +263,7 @@ VECTORS(8)
 static double visit(const struct sgd_rule *rule, const struct tile *tile, const struct side *rows,
                     const struct side *cols)
 {
-    static double (*const table[2][MOST])(struct work) = {
+    static double (*const table[2][MOST / PARTS])(struct work) = {
         { plain_1, plain_2, plain_3, plain_4, plain_5, plain_6, plain_7, plain_8 },
         { biased_1, biased_2, biased_3, biased_4, biased_5, biased_6, biased_7, biased_8 },
     };
@@ -254,17 +273,17 @@ static double visit(const struct sgd_rule *rule, const struct tile *tile, const 
                          .lambda_bias = rule->lambda_bias, .mean = rule->mean,
                          .part = rest > 0 ? 1 / (float)rest : 0,
                          .biases = rule->biases, .nonnegative = rule->nonnegative };
-    int32_t vectors = rule->stride / SIXTEEN;
+    int32_t vectors = rule->stride / LANES;
     if (vectors > MOST || rule->nonnegative)
         return visit_tile(work, vectors);
-    return table[rule->biases][vectors - 1](work);
+    return table[rule->biases][vectors / PARTS - 1](work);
 }
 
 static double squares(const struct sgd_rule *rule, const struct tile *tile, const struct side *rows,
                       const struct side *cols)
 {
     double sum = 0;
-    int64_t vectors = rule->stride / SIXTEEN;
+    int64_t vectors = rule->stride / LANES;
     const struct entry *entry = tile->entry;
     for (int64_t r = 0; r < tile->runs; r++) {
         const struct run *run = &tile->run[r];
@@ -285,7 +304,7 @@ static double squares(const struct sgd_rule *rule, const struct tile *tile, cons
 static double penalty(const struct sgd_rule *rule, const struct side *side, const float *weight, int64_t count)
 {
     double sum = 0;
-    int64_t vectors = rule->stride / SIXTEEN;
+    int64_t vectors = rule->stride / LANES;
     for (int64_t i = 0; i < count; i++) {
         const reals *p = (const reals *)(side->row + i * (int64_t)rule->stride);
         reals square = p[0] * p[0];

@@ -18,7 +18,10 @@ enum { VISIT, MEASURE, TEST }; /* measure: test, and the penalty of both parts *
 enum { HALVINGS_MOST = 64 };
 
 #define NOISE 0.35f /* of first rows, times 1 / sqrt(rank) */
-#define SLOWING 8.0 /* epochs after which the rate is half of what it was at first */
+/* Of the rate: learning_rate / min(SLOWEST, 1 + t / SLOWING) in epoch t = 0, 1, ...; it falls while large steps are
+ * due, and stays where it can still end what has no noise. */
+#define SLOWING 8.0
+#define SLOWEST 3.0
 
 /* What all tasks read. */
 struct common {
@@ -47,6 +50,7 @@ struct model {
     int64_t epochs;                    /* since the rows were begun */
     int64_t ratings;                   /* visited in the round that is being settled */
     double squares, penalty, test;     /* of the epoch that runs, so far */
+    double before;                     /* squares of the one before */
 };
 
 /* The head's, beside what is saved. */
@@ -213,7 +217,7 @@ static struct sgd_rule rule_of(const struct problem *p, int64_t halvings, int64_
 {
     const struct grid *grid = grid_of(p);
     return (struct sgd_rule){ .rank = p->rank, .stride = grid->stride,
-                              .rate = (float)(ldexp(p->rate, (int)-halvings) / (1 + (double)epoch / SLOWING)),
+                              .rate = (float)(ldexp(p->rate, (int)-halvings) / fmin(SLOWEST, 1 + (double)epoch / SLOWING)),
                               .lambda = (float)(p->lambda / (double)grid->scale), .lambda_bias = (float)p->lambda,
                               .mean = p->biases ? grid->mean : 0, .biases = p->biases,
                               .nonnegative = p->nonnegative };
@@ -386,12 +390,13 @@ static double limit_of(const struct problem *p)
     return 2 * (p->biases ? 1 : fmin(none, drawn)) * (double)p->by_user.count;
 }
 
-/* In the epoch so far.  In its first one an earlier job's rows may be as bad as they like, and at a rate that moves
- * nothing it is not the rate. */
+/* In the epoch so far.  An earlier job's rows may begin as badly as they like, if each epoch is better than the one
+ * before; and at a rate that moves nothing it is not the rate. */
 static bool diverged(const struct problem *p, const struct model *model)
 {
-    bool free = (p->start && !model->epochs) || model->common.halvings >= HALVINGS_MOST / 2;
-    return !(model->squares < (free ? 1e12 : 1) * limit_of(p)) || !isfinite(model->penalty);
+    bool free = p->start && (!model->epochs || model->squares < model->before);
+    double limit = limit_of(p) * (free || model->common.halvings >= HALVINGS_MOST / 2 ? 1e12 : 1);
+    return !(model->squares < limit) || !isfinite(model->penalty);
 }
 
 static int visited(struct head *head, int64_t round, const struct found *found, struct rondo_order *order)
@@ -420,7 +425,7 @@ static int end_epoch(struct head *head, int64_t round, struct rondo_order *order
     figures->rmse = sqrt(model->squares * unit / (double)p->by_user.count);
     figures->objective = (model->squares + model->penalty) * unit;
     figures->test_rmse = head_evaluates(head) ? sqrt(model->test * unit / (double)p->test.count) : (double)NAN;
-    *model = (struct model){ .common = model->common, .epochs = model->epochs + 1 };
+    *model = (struct model){ .common = model->common, .epochs = model->epochs + 1, .before = model->squares };
     head_epoch(head, order);
     return rest(head->model, order);
 }

@@ -15,8 +15,8 @@ KINDS = (
     ("explicit", {"lambda": 0.05}),
     ("not weighted", {"lambda": 2.0, "weighted_lambda": False}),
     ("biases", {"lambda": 0.05, "biases": True}),
-    ("implicit", {"lambda": 3.0, "implicit": True, "alpha": 2.0}),
-    ("implicit, weighted", {"lambda": 0.2, "implicit": True, "alpha": 2.0, "weighted_lambda": True}),
+    ("implicit", {"lambda": 3.0, "implicit": True, "alpha": 2.0, "weighted_lambda": False}),
+    ("implicit, weighted", {"lambda": 0.2, "implicit": True, "alpha": 2.0}),
 )
 
 
@@ -56,7 +56,7 @@ class Truth:
             self.r[i, j], self.w[i, j] = x, True
         self.params = params
         self.biases, self.implicit = params.get("biases", False), params.get("implicit", False)
-        self.weighted = params.get("weighted_lambda", not self.implicit)
+        self.weighted = params.get("weighted_lambda", True)
 
     def half(self, r, w, q, c, mean):
         """Each row's exact minimum, the other side's rows q and biases c fixed."""

@@ -121,7 +121,7 @@ class Files(support.Case):
     def test_of_implicit_feedback_the_figures_follow_too(self):
         model, result = self.fit_implicit("out")
         u, i, r = model.at(self.train)
-        F = model.objective(u, i, r, LAMBDA, False, ALPHA)
+        F = model.objective(u, i, r, LAMBDA, True, ALPHA)
         self.assertLess(abs(result["objective"] / F - 1), 1e-6)
         test = collections.defaultdict(set)
         for a, b, x in zip(*model.at(self.test)):
@@ -243,7 +243,7 @@ class Files(support.Case):
         for data, r in (("new\t%s\t%d\n", np.array([1.0, 4.0, 2.0, 0.0])), ("new\t%s\n", np.ones(4))):
             lines = "".join(data % ((model.items[at], x) if data.count("%") > 1 else model.items[at]) for at, x in zip(i, r))
             metrics = self.predict("out", lines.encode(), "--top", 20)
-            scores = model.new_scores(*model.fold(i, r, LAMBDA, False, ALPHA))
+            scores = model.new_scores(*model.fold(i, r, LAMBDA, True, ALPHA))
             self.assertEqual(metrics["folded_in"], 1)
             self.expect_best(model, self.best()["new"], scores, set(i), 20)
 

@@ -51,6 +51,15 @@ static void say(const struct rondo_job *job RONDO_UNUSED, const char *text RONDO
 {
 }
 
+static int each(const struct rondo_job *job RONDO_UNUSED, int64_t parts, int (*part)(void *context, int64_t index),
+                void *context)
+{
+    int code = 0;
+    for (int64_t i = parts - 1; i >= 0; i--)
+        code = part(context, i) ? RONDO_EAPP : code;
+    return code;
+}
+
 static void draw_ratings(struct dice *dice)
 {
     int64_t users = 1 + dice_below(dice, SIDE_MOST), items = 1 + dice_below(dice, SIDE_MOST), nnz = 0;
@@ -167,6 +176,7 @@ Test(mf_grid, has_each_rating_once_and_no_two_tiles_of_a_round_share_a_row_or_a_
     host.ids = ids;
     host.where = where;
     host.say = say;
+    host.each = each;
     for (int64_t i = 0; i < count; i++) {
         struct dice dice = { .seed = seed + (uint64_t)i };
         static struct seen seen;

@@ -232,6 +232,7 @@ static int make_test(struct cutting *cut)
     if (!code)
         code = make_tiles(cut, &source, &cut->grid->test);
     cells_free(p, &turned);
+    cells_free(p, &p->test);
     return code;
 }
 
@@ -310,10 +311,10 @@ static int make(struct cutting *cut)
         code = seat_all(p, &cut->col, &grid->col, grid->parts);
     if (!code)
         code = find_bases(cut);
+    if (!code && p->test.count) /* first, while there is less beside it */
+        code = make_test(cut);
     if (!code)
         code = make_train(cut);
-    if (!code && p->test.count)
-        code = make_test(cut);
     size_t tiles = (size_t)grid->parts * (size_t)grid->parts;
     int64_t *cost = mf_keep(p, tiles, sizeof *cost);
     if (code || !cost)

@@ -36,7 +36,7 @@ struct grid {
     const int64_t *cost;       /* [P x P] ratings */
 };
 
-/* Into problem->own.  Cost: two passes over the ratings. */
+/* Into problem->own; gives the columns and values of problem->test back.  Cost: two passes over the ratings. */
 int grid_make(struct problem *problem, struct rondo_error *err);
 
 #endif

@@ -414,6 +414,18 @@ static int visited(struct head *head, int64_t round, const struct found *found, 
     return RONDO_OK;
 }
 
+/* NAN of none. */
+static double rmse_of(const struct problem *p, double squares, int64_t count)
+{
+    return count ? (double)grid_of(p)->scale * sqrt(squares / (double)count) : (double)NAN;
+}
+
+static void tell(const struct problem *p, double squares, double penalty, struct figures *figures)
+{
+    figures->rmse = rmse_of(p, squares, p->by_user.count);
+    figures->objective = (squares + penalty) * (double)grid_of(p)->scale * (double)grid_of(p)->scale;
+}
+
 static int end_epoch(struct head *head, int64_t round, struct rondo_order *order)
 {
     const struct problem *p = head->problem;
@@ -421,10 +433,8 @@ static int end_epoch(struct head *head, int64_t round, struct rondo_order *order
     struct model *model = &((struct sgd *)head->model)->model;
     if (diverged(p, model)) /* of rows that the last steps have spoilt */
         return begin_again(head, round, order);
-    double unit = (double)grid_of(p)->scale * (double)grid_of(p)->scale;
-    figures->rmse = sqrt(model->squares * unit / (double)p->by_user.count);
-    figures->objective = (model->squares + model->penalty) * unit;
-    figures->test_rmse = head_evaluates(head) ? sqrt(model->test * unit / (double)p->test.count) : (double)NAN;
+    tell(p, model->squares, model->penalty, figures);
+    figures->test_rmse = head_evaluates(head) ? rmse_of(p, model->test, p->test.count) : (double)NAN;
     *model = (struct model){ .common = model->common, .epochs = model->epochs + 1, .before = model->squares };
     head_epoch(head, order);
     return rest(head->model, order);
@@ -514,12 +524,17 @@ struct measuring {
     struct rondo_head_link *link;
     int64_t halvings;
     struct sgd_rule rule;
-    struct found *found; /* [P] of column parts */
+    struct measured {
+        double squares, test, penalty;
+    } *found; /* [P] of column parts */
 };
 
-static bool is_stale(const struct measuring *m, const struct part *part)
+/* The squares of a tile's errors, NAN where one of its parts has not begun again yet. */
+static double squares_of(const struct measuring *m, const struct tile *tile, const struct part *row, const struct part *col)
 {
-    return part->halvings < m->halvings;
+    if (row->halvings < m->halvings || col->halvings < m->halvings)
+        return (double)NAN;
+    return grid_of(m->problem)->kernel->squares(&m->rule, tile, &row->side, &col->side);
 }
 
 static int measure_part(void *context, int64_t b)
@@ -528,12 +543,15 @@ static int measure_part(void *context, int64_t b)
     const struct problem *p = m->problem;
     const struct grid *grid = grid_of(p);
     const struct part *col = p->host->block(m->link, (int32_t)b), *own = p->host->shard(m->link, (int32_t)b);
+    if (!col || !own)
+        return RONDO_EAPP;
     for (int32_t s = 0; s < grid->parts; s++) {
         const struct part *row = p->host->shard(m->link, s);
-        if (is_stale(m, row) || is_stale(m, col))
-            m->found[b].squares = (double)NAN;
-        else
-            m->found[b].squares += grid->kernel->squares(&m->rule, &grid->train[b * grid->parts + s], &row->side, &col->side);
+        int64_t tile = b * grid->parts + s;
+        if (!row)
+            return RONDO_EAPP;
+        m->found[b].squares += squares_of(m, &grid->train[tile], row, col);
+        m->found[b].test += grid->test ? squares_of(m, &grid->test[tile], row, col) : 0;
     }
     m->found[b].penalty = penalty_of(p, &m->rule, col) + penalty_of(p, &m->rule, own);
     return RONDO_OK;
@@ -545,16 +563,19 @@ static int measure(struct head *head, struct rondo_head_link *link, struct figur
     const struct grid *grid = grid_of(p);
     const struct model *model = &((struct sgd *)head->model)->model;
     struct measuring m = { p, link, model->common.halvings, rule_of(p, model->common.halvings, 0), NULL };
-    double squares = 0, penalty = 0, unit = (double)grid->scale * (double)grid->scale;
+    struct measured all = { 0 };
     m.found = p->host->zalloc((size_t)grid->parts, sizeof *m.found);
     int code = m.found ? p->host->each(p->job, grid->parts, measure_part, &m) : RONDO_ENOMEM;
     for (int32_t b = 0; b < grid->parts && !code; b++) {
-        squares += m.found[b].squares;
-        penalty += m.found[b].penalty;
+        all.squares += m.found[b].squares;
+        all.test += m.found[b].test;
+        all.penalty += m.found[b].penalty;
     }
     p->host->free(m.found);
-    figures->rmse = sqrt(squares * unit / (double)p->by_user.count);
-    figures->objective = (squares + penalty) * unit;
+    if (!code)
+        tell(p, all.squares, all.penalty, figures);
+    if (!code)
+        figures->test_rmse = rmse_of(p, all.test, p->test.count);
     return code;
 }
 

@@ -73,11 +73,13 @@ class Diverges(mf_jobs.Case):
                         self.told("out", rate)
                         self.assertLess(model.rmse(made[1]), 1.1 * made[1].value.std() + 1e-3 * abs(far))
 
-    def test_does_so_alike_for_any_workers(self):
+    def test_does_so_alike_whoever_works(self):
+        runs = [(1, {}), (2, {}), (3, {}), (7, {}), (2, {"RONDO_TEST_WIRE": "bytes"}),
+                (3, {"RONDO_TEST_LOSE_WORKER": "1@2"}), (3, {"RONDO_TEST_LOSE_WORKER": "0@6", "RONDO_TEST_WIRE": "bytes"})]
         for rate in RATES:
             found = []
-            for workers in (1, 2, 3, 7)[:2 if SANITIZED else 4]:
-                self.run_job(self.spec(rate, 4), "out", "--force", "--workers", workers)
+            for workers, env in runs[1:6:2] if SANITIZED else runs:
+                self.run_job(self.spec(rate, 4), "out", "--force", "--workers", workers, env=env)
                 found.append((self.bits("out"), [n for n in self.result("out")["notes"] if "diverges" in n]))
             with self.subTest(rate=rate):
                 self.assertEqual(found, found[:1] * len(found))

@@ -152,7 +152,7 @@ void mf_report(const void *state, struct rondo_report *report)
     put(report, "rmse", p->implicit ? (double)NAN : figures->rmse, false);
     put(report, "recall", figures->recall, false);
     put(report, "ndcg", figures->ndcg, false);
-    if (p->test.count)
+    if (p->test.count || p->test_unseen)
         put(report, "test_unseen", (double)p->test_unseen, true);
     if (p->solver == &mf_sgd)
         put(report, "learning_rate", p->rate * ldexp(1, (int)-figures->halvings), false);

@@ -92,10 +92,19 @@ static int choose_isa(const struct rondo_job *job, struct loaded *loaded, struct
 
 /* ---- notes --------------------------------------------------------------------------------------- */
 
+static bool has_note(const struct loaded *loaded, const char *text)
+{
+    for (int i = 0; i < loaded->notes; i++)
+        if (strcmp(loaded->note[i], text) == 0)
+            return true;
+    return false;
+}
+
+/* Rounds that are replayed say what they have said before: it is noted once. */
 static void say(const struct rondo_job *job, const char *text)
 {
     struct loaded *loaded = job_bound(job);
-    char *copy = loaded->notes < NOTES_MOST ? mem_strdup(text) : NULL;
+    char *copy = loaded->notes < NOTES_MOST && !has_note(loaded, text) ? mem_strdup(text) : NULL;
     if (copy)
         loaded->note[loaded->notes++] = copy;
     log_line(LOG_INFO, "%s", text);

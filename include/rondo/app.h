@@ -263,7 +263,7 @@ struct rondo_host {
     /* The instruction set that this job's kernels shall use: "x86-64-v2", "-v3" or "-v4". */
     const char *(*isa)(const struct rondo_job *job);
 
-    /* A line for the person who runs the job ("17 columns are constant"), also kept in result.json. */
+    /* A line for the person who runs the job ("17 columns are constant"), also kept in result.json, once. */
     void (*say)(const struct rondo_job *job, const char *text);
 
     /* Feedback, from settle alone, takes effect with this round's commit: variable j moved by

@@ -123,6 +123,9 @@ class Params(Refused):
             with self.subTest(name):
                 self.spec_refused("warm_start", params={"rank": 4, "warm_start": self.path("old"), **params})
                 self.spec_refused("nowhere", params={"rank": 3, "warm_start": self.path("nowhere"), **params})
+        done = call("validate", self.job(GOOD, params={"rank": 4, "warm_start": self.path("old")}))
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertRegex(done.stderr, r"\Arondo: /params/warm_start .*another rank")
         self.write("old/items.txt", "x\n")
         self.spec_refused("warm_start", params={"rank": 3, "warm_start": self.path("old")})
 

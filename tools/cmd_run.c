@@ -111,16 +111,20 @@ static const char *objective(char text[32], int digits, double value)
     return text;
 }
 
-static void show_progress(void *context RONDO_UNUSED, double seconds, int64_t round,
-                          const struct rondo_report *report)
+enum { PROGRESS_LINE = 512 };
+
+/* What the end says again is shown once: the line before is `context`. */
+static void show_progress(void *context, double seconds, int64_t round, const struct rondo_report *report)
 {
-    char line[512], text[32];
+    char line[PROGRESS_LINE], text[32];
     int at = snprintf(line, sizeof line, "%8.2f s  round %-7" PRId64 " objective %-14s", seconds, round,
                       objective(text, 8, report->objective));
     for (int32_t i = 0; i < report->count && i < 2 && at < (int)sizeof line; i++)
         at += snprintf(line + at, sizeof line - (size_t)at, " %s %.4g", report->metric[i].name,
                        report->metric[i].value);
-    fprintf(stderr, "%s\n", line);
+    if (strcmp(line, context) != 0)
+        fprintf(stderr, "%s\n", line);
+    snprintf(context, PROGRESS_LINE, "%s", line);
 }
 
 static double goal_of(const struct rondo_report *report)
@@ -199,10 +203,12 @@ static int run_job(const struct arguments *arguments, struct rondo_job *job)
     int64_t workers = job_given(job, "workers.count") ? job_integer(job, "workers.count")
                       : cores > 0                     ? cores
                                                       : 1;
+    char shown[PROGRESS_LINE] = "";
     struct rondo_run_options options = {
         .workers = (int32_t)(workers * job_integer(job, "workers.threads")),
         .dir = dir, .resume = arguments->resume, .force = arguments->force,
         .interrupted = &interrupted, .progress = arguments->quiet ? NULL : show_progress,
+        .context = shown,
     };
     read_hooks(&options);
     struct rondo_run_outcome outcome;

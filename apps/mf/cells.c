@@ -10,11 +10,6 @@ static int no_memory(struct rondo_error *err)
     return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for the ratings");
 }
 
-bool cells_held(const struct problem *p, int64_t e)
-{
-    return p->holdout > 0 && rondo_rng_unit(p->seed, 0, MF_STREAM_HOLDOUT, (uint64_t)e) < p->holdout;
-}
-
 /* ---- what may not be ------------------------------------------------------------------------------------- */
 
 /* At its line, which the reader has kept. */
@@ -176,10 +171,10 @@ static int read_test(struct problem *p, const struct rondo_matrix *x, bool held,
     sum_up(first, p->users);
     p->test = (struct cells){ .rows = p->users, .cols = p->items, .count = first[p->users], .first = first };
     p->test_unseen = all - p->test.count;
-    int32_t *col = mf_keep(p, (size_t)p->test.count + 1, sizeof *col);
-    float *value = mf_keep(p, (size_t)p->test.count + 1, sizeof *value);
+    int32_t *col;
+    float *value;
     int64_t *at = p->host->alloc((size_t)p->users * sizeof *at + 1);
-    if (!col || !value || !at) {
+    if (room(p, &p->test, &col, &value) || !at) {
         p->host->free(at);
         return no_memory(err);
     }
@@ -191,8 +186,6 @@ static int read_test(struct problem *p, const struct rondo_matrix *x, bool held,
                 col[to] = (int32_t)j;
                 value[to] = (float)x->values[e];
             }
-    p->test.col = col;
-    p->test.value = value;
     p->host->free(at);
     return RONDO_OK;
 }
@@ -224,14 +217,10 @@ int cells_read(struct problem *p, struct rondo_error *err)
         code = read_test(p, test ? test : train, !test, err);
     if (code)
         return code;
+    if (test)
+        p->host->release(p->job, "test");
     say_unseen(p);
     if ((p->solver->by_user && cells_by_user(p, &p->by_user)) || (p->solver->by_item && fill_by_item(p, train)))
         return no_memory(err);
     return RONDO_OK;
-}
-
-void cells_forget(struct problem *p)
-{
-    cells_free(p, &p->by_user);
-    cells_free(p, &p->by_item);
 }

@@ -2,7 +2,7 @@
  *
  * Place:   apps/mf, private to it; mf.c reads, the solvers' open look.
  * Threads: open's.
- * Memory:  of the problem; cells_forget gives the columns and values of training back.
+ * Memory:  first is the problem's; columns and values are host->alloc's, given back by cells_free.
  */
 #ifndef MF_CELLS_H
 #define MF_CELLS_H
@@ -10,7 +10,11 @@
 #include "mf.h"
 
 /* Is entry e of data.train held out?  A pure function of the seed and e. */
-bool cells_held(const struct problem *problem, int64_t e);
+static inline bool cells_held(const struct problem *problem, int64_t e)
+{
+    return problem->holdout > 0
+           && rondo_rng_unit(problem->seed, 0, MF_STREAM_HOLDOUT, (uint64_t)e) < problem->holdout;
+}
 
 /* Reads data.train and data.test: counts, mean, deviation, test cells, and by_user and by_item where the solver
  * asks for them.  RONDO_EINPUT with the place: no training rating, a rating below 0 where nonnegative or implicit. */
@@ -20,8 +24,5 @@ int cells_read(struct problem *problem, struct rondo_error *err);
 int cells_by_user(const struct problem *problem, struct cells *out);
 int cells_transpose(struct problem *problem, const struct cells *in, struct cells *out);
 void cells_free(const struct problem *problem, struct cells *cells);
-
-/* by_user and by_item have first and count alone from here on. */
-void cells_forget(struct problem *problem);
 
 #endif

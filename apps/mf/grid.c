@@ -2,6 +2,7 @@
 #include "grid.h"
 
 #include "cells.h"
+#include "start.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -232,6 +233,7 @@ static int make_test(struct cutting *cut)
     if (!code)
         code = make_tiles(cut, &source, &cut->grid->test);
     cells_free(p, &turned);
+    cells_free(p, &p->test);
     return code;
 }
 
@@ -275,6 +277,25 @@ static void add_bases(const struct problem *p, double *user, double *item)
         user[i] /= (double)(p->by_user.first[i + 1] - p->by_user.first[i] + BASE_SHRINK);
 }
 
+static int find_squares(const struct problem *p, struct edge *edge, float scale)
+{
+    double first = 0, rest = 0, unit = (double)p->by_user.count * (double)scale;
+    float *row = p->host->alloc((size_t)p->rank * sizeof *row);
+    if (!row)
+        return RONDO_ENOMEM;
+    for (int64_t place = 0; place < edge->count; place++) {
+        if (!start_row(p, edge->users, edge->at[place], row))
+            continue;
+        first += (double)edge->weight[place] * (double)row[0] * (double)row[0];
+        for (int32_t k = 1; k < p->rank; k++)
+            rest += (double)edge->weight[place] * (double)row[k] * (double)row[k];
+    }
+    edge->first_square = (float)(first / unit);
+    edge->rest_square = (float)(p->rank > 1 ? rest / unit / (p->rank - 1) : 0);
+    p->host->free(row);
+    return RONDO_OK;
+}
+
 static int find_bases(struct cutting *cut)
 {
     const struct problem *p = cut->problem;
@@ -310,10 +331,12 @@ static int make(struct cutting *cut)
         code = seat_all(p, &cut->col, &grid->col, grid->parts);
     if (!code)
         code = find_bases(cut);
+    if (!code && (find_squares(p, &grid->row, grid->scale) || find_squares(p, &grid->col, grid->scale)))
+        code = RONDO_ENOMEM;
+    if (!code && p->test.count) /* first, while there is less beside it */
+        code = make_test(cut);
     if (!code)
         code = make_train(cut);
-    if (!code && p->test.count)
-        code = make_test(cut);
     size_t tiles = (size_t)grid->parts * (size_t)grid->parts;
     int64_t *cost = mf_keep(p, tiles, sizeof *cost);
     if (code || !cost)

@@ -22,6 +22,8 @@ struct edge {
     const int32_t *at;     /* [count] the user or item at a place */
     const int64_t *first;  /* [P + 1] where a part's places begin */
     const float *weight;   /* [count] its training ratings, by place */
+    float first_square, rest_square; /* mean squares of coordinate 0 and of the others of an earlier job's rows, each
+                                      * as often as it has ratings; in units of scale */
     const float *base;     /* [count] by place: how far its ratings lie above the mean, see grid.c; in units of scale */
 };
 
@@ -36,7 +38,7 @@ struct grid {
     const int64_t *cost;       /* [P x P] ratings */
 };
 
-/* Into problem->own.  Cost: two passes over the ratings. */
+/* Into problem->own; gives the columns and values of problem->test back.  Cost: two passes over the ratings. */
 int grid_make(struct problem *problem, struct rondo_error *err);
 
 #endif

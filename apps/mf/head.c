@@ -112,12 +112,11 @@ int mf_conclude(void *state, struct rondo_head_link *link, struct rondo_error *e
     struct head *head = state;
     const struct problem *p = head->problem;
     struct factors factors = { 0 };
-    int code = collect(head, link, &factors);
-    if (!code)
-        code = p->solver->measure ? p->solver->measure(head, link, &head->figures)
-                                  : evaluate_train(p, &factors, &head->figures);
-    if (!code && p->test.count)
-        code = evaluate_test(p, &factors, &head->figures);
+    int code = p->solver->measure ? p->solver->measure(head, link, &head->figures) : collect(head, link, &factors);
+    if (!code && !p->solver->measure) {
+        code = evaluate_train(p, &factors, &head->figures);
+        code = code || !p->test.count ? code : evaluate_test(p, &factors, &head->figures);
+    }
     factors_free(p->host, &factors);
     return code ? fail(err, code) : RONDO_OK;
 }
@@ -153,7 +152,7 @@ void mf_report(const void *state, struct rondo_report *report)
     put(report, "rmse", p->implicit ? (double)NAN : figures->rmse, false);
     put(report, "recall", figures->recall, false);
     put(report, "ndcg", figures->ndcg, false);
-    if (p->test.count)
+    if (p->test.count || p->test_unseen)
         put(report, "test_unseen", (double)p->test_unseen, true);
     if (p->solver == &mf_sgd)
         put(report, "learning_rate", p->rate * ldexp(1, (int)-figures->halvings), false);

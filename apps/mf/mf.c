@@ -156,10 +156,17 @@ void mf_release(struct problem *problem)
     }
 }
 
+static void forget_training(struct problem *p)
+{
+    cells_free(p, &p->by_user);
+    cells_free(p, &p->by_item);
+}
+
 static void close_problem(void *context)
 {
     struct problem *p = context;
-    cells_forget(p);
+    forget_training(p);
+    cells_free(p, &p->test);
     mf_release(p);
     p->host->free(p);
 }
@@ -181,10 +188,8 @@ static int open_problem(const struct rondo_host *host, const struct rondo_job *j
         code = p->solver->open(p, err);
     if (!code) {
         host->release(job, "train");
-        if (host->given(job, "data.test"))
-            host->release(job, "test");
         if (!p->solver->keeps)
-            cells_forget(p);
+            forget_training(p);
         *problem = p;
     } else
         close_problem(p);

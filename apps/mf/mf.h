@@ -55,7 +55,8 @@ struct problem {
     struct cells by_user, by_item;     /* training; by_item's rows are items.  Those that solver->by_user and
                                         * by_item ask for are there until solver->open returns, after it those of
                                         * solver->keeps; else first and count alone, of both always */
-    struct cells test;                 /* by user; users and items that have training ratings alone */
+    struct cells test;                 /* by user; users and items that have training ratings alone; a solver that
+                                        * measures by itself may give columns and values back */
     int64_t test_unseen;               /* test cells left out, whose user or item has no training rating */
     double mean;                       /* of training ratings */
     double deviation;                  /* theirs from it, root of the mean square; 0: all are the same */
@@ -148,7 +149,8 @@ struct solver {
     /* The whole model as of the last commit, into memory that is there: where host->shard and host->block show
      * all states (conclude, save). */
     int (*collect)(const struct head *head, struct rondo_head_link *link, struct factors *out);
-    /* objective and rmse of that model, exactly; NULL: evaluate_train, from cells that are kept. */
+    /* objective, rmse and test_rmse of that model, exactly, by the solver's own means; NULL: evaluate.h, from
+     * cells that are kept. */
     int (*measure)(struct head *head, struct rondo_head_link *link, struct figures *figures);
 };
 

@@ -8,16 +8,15 @@
  * A rate with which it diverges is found out by the sum of squares, halved, and the job begins again: from the first
  * rows, so that nothing of what diverged is left. */
 #include "grid.h"
+#include "part.h"
 
 #include <inttypes.h>
 #include <math.h>
-#include <string.h>
 
 enum { VISIT, MEASURE, TEST }; /* measure: test, and the penalty of both parts */
 
 enum { HALVINGS_MOST = 64 };
 
-#define NOISE 0.35f /* of first rows, times 1 / sqrt(rank) */
 /* Of the rate: learning_rate / min(SLOWEST, 1 + t / SLOWING) in epoch t = 0, 1, ...; it falls while large steps are
  * due, and stays where it can still end what has no noise. */
 #define SLOWING 8.0
@@ -27,15 +26,6 @@ enum { HALVINGS_MOST = 64 };
 struct common {
     int64_t halvings;
     int64_t begun; /* the round behind which the rows were begun last */
-};
-
-/* A shard's rows, or a block's columns. */
-struct part {
-    int64_t count;
-    int64_t halvings; /* after which they were begun */
-    bool col;
-    int32_t index;
-    struct side side;
 };
 
 /* What a task found. */
@@ -97,85 +87,6 @@ static int common_unpack(const void *context, void *state, struct rondo_bytes in
 
 /* ---- a part of a side -------------------------------------------------------------------------------------- */
 
-static const struct edge *edge_of(const struct problem *p, const struct part *part)
-{
-    return part->col ? &grid_of(p)->col : &grid_of(p)->row;
-}
-
-/* Small noise, and without biases where ratings lie far from 0 their mean and bases in coordinate 0, so that
- *
- *     p_0 q_0 = mu + b_u + c_i + b_u c_i / mu,     p_0 = sqrt|mu| (1 + b_u / mu),   q_0 = sign(mu) sqrt|mu| (1 + c_i / mu)
- *
- * and the first epoch begins at the baseline's error, not at that of noise. */
-static void draw_row(const struct problem *p, const struct edge *edge, int64_t place, float *row)
-{
-    const struct grid *grid = grid_of(p);
-    float mean = grid->mean, unit = NOISE / sqrtf((float)p->rank);
-    for (int32_t k = 0; k < p->rank; k++) {
-        double u = rondo_rng_unit(p->seed, (uint64_t)edge->users, MF_STREAM_INIT,
-                                  (uint64_t)edge->at[place] * (uint64_t)p->rank + (uint64_t)k);
-        row[k] = (float)(2 * u - 1) * unit;
-        row[k] = p->nonnegative ? fabsf(row[k]) : row[k];
-    }
-    if (p->biases || fabsf(mean) < 1)
-        return;
-    row[0] = sqrtf(fabsf(mean)) * (1 + edge->base[place] / mean) * (mean < 0 && !edge->users ? -1.0f : 1.0f);
-    row[0] = p->nonnegative ? fmaxf(row[0], 0) : row[0];
-}
-
-static float begin_bias(const struct problem *p, const struct edge *edge, int64_t place)
-{
-    const float *start = !p->start ? NULL : edge->users ? p->start->user_bias : p->start->item_bias;
-    return !p->biases ? 0 : start ? start[edge->at[place]] / grid_of(p)->scale : edge->base[place];
-}
-
-static void begin(const struct problem *p, struct part *part, int64_t halvings)
-{
-    const struct grid *grid = grid_of(p);
-    const struct edge *edge = edge_of(p, part);
-    for (int64_t i = 0; i < part->count; i++) {
-        int64_t place = edge->first[part->index] + i;
-        float *row = part->side.row + i * grid->stride;
-        memset(row, 0, (size_t)grid->stride * sizeof *row); /* behind the rank too: what diverged is there as well */
-        if (!p->start)
-            draw_row(p, edge, place, row);
-        else
-            mf_init_row(p, edge->users, edge->at[place], row);
-        for (int32_t k = 0; k < p->rank && p->start; k++)
-            row[k] /= sqrtf(grid->scale);
-        part->side.pace[i] = (struct pace){ 1, 1, 1, begin_bias(p, edge, place) };
-    }
-    part->halvings = halvings;
-}
-
-static void part_destroy(const void *context, void *state)
-{
-    const struct rondo_host *host = ((const struct problem *)context)->host;
-    struct part *part = state;
-    host->free(part->side.row);
-    host->free(part->side.pace);
-    host->free(part);
-}
-
-static int part_create(const struct problem *p, bool col, int32_t index, void **state, struct rondo_error *err)
-{
-    struct part *part = p->host->zalloc(1, sizeof *part);
-    if (!part)
-        return no_memory(err);
-    *part = (struct part){ .col = col, .index = index };
-    const struct edge *edge = edge_of(p, part);
-    part->count = edge->first[index + 1] - edge->first[index];
-    part->side.row = p->host->zalloc((size_t)part->count + 1, (size_t)grid_of(p)->stride * sizeof(float));
-    part->side.pace = p->host->zalloc((size_t)part->count + 1, sizeof *part->side.pace);
-    if (!part->side.row || !part->side.pace) {
-        part_destroy(p, part);
-        return no_memory(err);
-    }
-    begin(p, part, 0);
-    *state = part;
-    return RONDO_OK;
-}
-
 static int shard_create(const void *context, int32_t index, void **state, struct rondo_error *err)
 {
     return part_create(context, false, index, state, err);
@@ -184,30 +95,6 @@ static int shard_create(const void *context, int32_t index, void **state, struct
 static int block_create(const void *context, int32_t index, void **state, struct rondo_error *err)
 {
     return part_create(context, true, index, state, err);
-}
-
-static int part_pack(const void *context, const void *state, struct rondo_buf *out)
-{
-    const struct problem *p = context;
-    const struct part *part = state;
-    size_t count = (size_t)part->count;
-    int code = mf_append(p->host, out, &part->halvings, sizeof part->halvings);
-    if (!code)
-        code = mf_append(p->host, out, part->side.pace, count * sizeof *part->side.pace);
-    return code ? code : mf_append(p->host, out, part->side.row, count * (size_t)grid_of(p)->stride * sizeof(float));
-}
-
-static int part_unpack(const void *context, void *state, struct rondo_bytes in)
-{
-    const struct problem *p = context;
-    struct part *part = state;
-    size_t count = (size_t)part->count;
-    int code = mf_take(&in, &part->halvings, sizeof part->halvings);
-    if (!code)
-        code = mf_take(&in, part->side.pace, count * sizeof *part->side.pace);
-    if (!code)
-        code = mf_take(&in, part->side.row, count * (size_t)grid_of(p)->stride * sizeof(float));
-    return code || !in.size ? code : RONDO_ESTATE;
 }
 
 /* ---- a task ------------------------------------------------------------------------------------------------- */
@@ -225,7 +112,7 @@ static struct sgd_rule rule_of(const struct problem *p, int64_t halvings, int64_
 
 static double penalty_of(const struct problem *p, const struct sgd_rule *rule, const struct part *part)
 {
-    const struct edge *edge = edge_of(p, part);
+    const struct edge *edge = part_edge(p, part);
     return grid_of(p)->kernel->penalty(rule, &part->side, edge->weight + edge->first[part->index], part->count);
 }
 
@@ -241,9 +128,9 @@ static int push(const void *context, const void *state, void *shard, void *block
     struct found found = { 0 };
     (void)scratch;
     if (row->halvings < common->halvings)
-        begin(p, row, common->halvings);
+        part_begin(p, row, common->halvings);
     if (col->halvings < common->halvings)
-        begin(p, col, common->halvings);
+        part_begin(p, col, common->halvings);
     if (task->tag == VISIT) {
         found.ratings = grid->train[tile].entries;
         found.squares = grid->kernel->visit(&rule, &grid->train[tile], &row->side, &col->side);
@@ -414,6 +301,18 @@ static int visited(struct head *head, int64_t round, const struct found *found, 
     return RONDO_OK;
 }
 
+/* NAN of none. */
+static double rmse_of(const struct problem *p, double squares, int64_t count)
+{
+    return count ? (double)grid_of(p)->scale * sqrt(squares / (double)count) : (double)NAN;
+}
+
+static void tell(const struct problem *p, double squares, double penalty, struct figures *figures)
+{
+    figures->rmse = rmse_of(p, squares, p->by_user.count);
+    figures->objective = (squares + penalty) * (double)grid_of(p)->scale * (double)grid_of(p)->scale;
+}
+
 static int end_epoch(struct head *head, int64_t round, struct rondo_order *order)
 {
     const struct problem *p = head->problem;
@@ -421,10 +320,8 @@ static int end_epoch(struct head *head, int64_t round, struct rondo_order *order
     struct model *model = &((struct sgd *)head->model)->model;
     if (diverged(p, model)) /* of rows that the last steps have spoilt */
         return begin_again(head, round, order);
-    double unit = (double)grid_of(p)->scale * (double)grid_of(p)->scale;
-    figures->rmse = sqrt(model->squares * unit / (double)p->by_user.count);
-    figures->objective = (model->squares + model->penalty) * unit;
-    figures->test_rmse = head_evaluates(head) ? sqrt(model->test * unit / (double)p->test.count) : (double)NAN;
+    tell(p, model->squares, model->penalty, figures);
+    figures->test_rmse = head_evaluates(head) ? rmse_of(p, model->test, p->test.count) : (double)NAN;
     *model = (struct model){ .common = model->common, .epochs = model->epochs + 1, .before = model->squares };
     head_epoch(head, order);
     return rest(head->model, order);
@@ -465,7 +362,7 @@ static int apply(const void *problem, void *common, void *shard, void *scratch, 
 static void copy_part(const struct problem *p, const struct part *part, struct factors *out)
 {
     const struct grid *grid = grid_of(p);
-    const struct edge *edge = edge_of(p, part);
+    const struct edge *edge = part_edge(p, part);
     float *rows = edge->users ? out->user : out->item, *bias = edge->users ? out->user_bias : out->item_bias;
     float unit = sqrtf(grid->scale);
     for (int64_t i = 0; i < part->count; i++) {
@@ -514,12 +411,17 @@ struct measuring {
     struct rondo_head_link *link;
     int64_t halvings;
     struct sgd_rule rule;
-    struct found *found; /* [P] of column parts */
+    struct measured {
+        double squares, test, penalty;
+    } *found; /* [P] of column parts */
 };
 
-static bool is_stale(const struct measuring *m, const struct part *part)
+/* The squares of a tile's errors, NAN where one of its parts has not begun again yet. */
+static double squares_of(const struct measuring *m, const struct tile *tile, const struct part *row, const struct part *col)
 {
-    return part->halvings < m->halvings;
+    if (row->halvings < m->halvings || col->halvings < m->halvings)
+        return (double)NAN;
+    return grid_of(m->problem)->kernel->squares(&m->rule, tile, &row->side, &col->side);
 }
 
 static int measure_part(void *context, int64_t b)
@@ -528,12 +430,15 @@ static int measure_part(void *context, int64_t b)
     const struct problem *p = m->problem;
     const struct grid *grid = grid_of(p);
     const struct part *col = p->host->block(m->link, (int32_t)b), *own = p->host->shard(m->link, (int32_t)b);
+    if (!col || !own)
+        return RONDO_EAPP;
     for (int32_t s = 0; s < grid->parts; s++) {
         const struct part *row = p->host->shard(m->link, s);
-        if (is_stale(m, row) || is_stale(m, col))
-            m->found[b].squares = (double)NAN;
-        else
-            m->found[b].squares += grid->kernel->squares(&m->rule, &grid->train[b * grid->parts + s], &row->side, &col->side);
+        int64_t tile = b * grid->parts + s;
+        if (!row)
+            return RONDO_EAPP;
+        m->found[b].squares += squares_of(m, &grid->train[tile], row, col);
+        m->found[b].test += grid->test ? squares_of(m, &grid->test[tile], row, col) : 0;
     }
     m->found[b].penalty = penalty_of(p, &m->rule, col) + penalty_of(p, &m->rule, own);
     return RONDO_OK;
@@ -545,16 +450,19 @@ static int measure(struct head *head, struct rondo_head_link *link, struct figur
     const struct grid *grid = grid_of(p);
     const struct model *model = &((struct sgd *)head->model)->model;
     struct measuring m = { p, link, model->common.halvings, rule_of(p, model->common.halvings, 0), NULL };
-    double squares = 0, penalty = 0, unit = (double)grid->scale * (double)grid->scale;
+    struct measured all = { 0 };
     m.found = p->host->zalloc((size_t)grid->parts, sizeof *m.found);
     int code = m.found ? p->host->each(p->job, grid->parts, measure_part, &m) : RONDO_ENOMEM;
     for (int32_t b = 0; b < grid->parts && !code; b++) {
-        squares += m.found[b].squares;
-        penalty += m.found[b].penalty;
+        all.squares += m.found[b].squares;
+        all.test += m.found[b].test;
+        all.penalty += m.found[b].penalty;
     }
     p->host->free(m.found);
-    figures->rmse = sqrt(squares * unit / (double)p->by_user.count);
-    figures->objective = (squares + penalty) * unit;
+    if (!code)
+        tell(p, all.squares, all.penalty, figures);
+    if (!code)
+        figures->test_rmse = rmse_of(p, all.test, p->test.count);
     return code;
 }
 

@@ -99,11 +99,17 @@ static void draw(const struct problem *p, bool users, int64_t row, float *out)
                                  - middle));
 }
 
+bool start_row(const struct problem *p, bool users, int64_t row, float *out)
+{
+    const float *from = !p->start ? NULL : (users ? p->start->user : p->start->item) + row * p->rank;
+    if (!from || isnan(from[0]))
+        return false;
+    memcpy(out, from, (size_t)p->rank * sizeof *out);
+    return true;
+}
+
 void mf_init_row(const struct problem *p, bool users, int64_t row, float *out)
 {
-    const float *from = !p->start ? NULL : users ? p->start->user + row * p->rank : p->start->item + row * p->rank;
-    if (!from || isnan(from[0]))
+    if (!start_row(p, users, row, out))
         draw(p, users, row, out);
-    else
-        memcpy(out, from, (size_t)p->rank * sizeof *out);
 }

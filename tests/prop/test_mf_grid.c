@@ -160,7 +160,7 @@ static const char *balanced(const struct edge *edge, int32_t parts)
 
 static void forget(struct problem *p)
 {
-    cells_forget(p);
+    cells_free(p, &p->test);
     mf_release(p);
 }
 

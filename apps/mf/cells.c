@@ -193,6 +193,8 @@ static int read_test(struct problem *p, const struct rondo_matrix *x, bool held,
 static void say_unseen(const struct problem *p)
 {
     char line[200];
+    if (p->holdout > 0 && !p->test.count)
+        p->host->say(p->job, "params.holdout: no rating is left to measure by");
     if (!p->test_unseen)
         return;
     snprintf(line, sizeof line, "%" PRId64 " test ratings are left out: their user or item has no rating in training",

@@ -6,7 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-#define NOISE 0.35f /* of first rows, times 1 / sqrt(rank) */
+#define NOISE 0.35f      /* x of first rows */
+#define NOISE_ABOVE 1.4f /* of nonnegative ones */
 #define VISITED 10.0f
 #define ERROR 0.5f    /* in units of the deviation */
 
@@ -25,22 +26,27 @@ const struct edge *part_edge(const struct problem *p, const struct part *part)
     return part->col ? &grid_of(p)->col : &grid_of(p)->row;
 }
 
-/* Small noise, and without biases where ratings lie far from 0 their mean and bases in coordinate 0, so that
+/* Uniform in [-x, x) / sqrt(k), and without biases where ratings lie far from 0 their mean and bases in coordinate 0,
+ * so that
  *
  *     p_0 q_0 = mu + b_u + c_i + b_u c_i / mu,     p_0 = sqrt|mu| (1 + b_u / mu),   q_0 = sign(mu) sqrt|mu| (1 + c_i / mu)
  *
- * and the first epoch begins at the baseline's error, not at that of noise. */
+ * and the first epoch begins at the baseline's error, not at that of noise.  Where factors are nonnegative noise is in
+ * [0, x) / sqrt(k) and its products are x^2 / 4 in the mean, which mu is the less for: they are as large as may be,
+ * since a number that falls to 0 on both sides stays there. */
 static void draw_row(const struct problem *p, const struct edge *edge, int64_t place, float *row)
 {
     const struct grid *grid = grid_of(p);
-    float mean = grid->mean, unit = NOISE / sqrtf((float)p->rank);
+    bool far = !p->biases && fabsf(grid->mean) >= 1;
+    float x = !p->nonnegative ? NOISE : far ? NOISE_ABOVE : p->biases ? NOISE : 2 * sqrtf(fmaxf(grid->mean, 0));
+    float mean = grid->mean - (p->nonnegative && far ? x * x / 4 * (float)(p->rank - 1) / (float)p->rank : 0);
     for (int32_t k = 0; k < p->rank; k++) {
         double u = rondo_rng_unit(p->seed, (uint64_t)edge->users, MF_STREAM_INIT,
                                   (uint64_t)edge->at[place] * (uint64_t)p->rank + (uint64_t)k);
-        row[k] = (float)(2 * u - 1) * unit;
+        row[k] = (float)(2 * u - 1) * x / sqrtf((float)p->rank);
         row[k] = p->nonnegative ? fabsf(row[k]) : row[k];
     }
-    if (p->biases || fabsf(mean) < 1)
+    if (!far)
         return;
     row[0] = sqrtf(fabsf(mean)) * (1 + edge->base[place] / mean) * (mean < 0 && !edge->users ? -1.0f : 1.0f);
     row[0] = p->nonnegative ? fmaxf(row[0], 0) : row[0];

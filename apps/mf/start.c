@@ -104,7 +104,8 @@ bool start_row(const struct problem *p, bool users, int64_t row, float *out)
     const float *from = !p->start ? NULL : (users ? p->start->user : p->start->item) + row * p->rank;
     if (!from || isnan(from[0]))
         return false;
-    memcpy(out, from, (size_t)p->rank * sizeof *out);
+    for (int32_t k = 0; k < p->rank; k++)
+        out[k] = p->nonnegative && from[k] < 0 ? 0 : from[k];
     return true;
 }
 

@@ -69,7 +69,10 @@ int start_read(struct problem *p, struct rondo_error *err)
                                   host->words(job, START("items.txt")) };
     if (!user.rows || !item.rows)
         return RONDO_OK;
-    bool biases = p->biases && user.bias && item.bias;
+    bool theirs = user.bias && item.bias, biases = p->biases && theirs;
+    if (p->biases != theirs) /* their factors have the mean in them, or not */
+        host->say(job, theirs ? "params.warm_start has biases and this model has none: it begins far from the ratings"
+                              : "params.warm_start has no biases and this model has: it begins far from the ratings");
     struct factors *start = mf_keep(p, 1, sizeof *start);
     float *rows = mf_keep(p, (size_t)(p->users + p->items) * (size_t)(p->rank + biases), sizeof *rows);
     if (!start || !rows)

@@ -4,6 +4,7 @@
 #include "cells.h"
 #include "start.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,10 @@ enum {
     BASE_SHRINK = 5,      /* ratings at the mean that everybody is taken to have too */
     LANES = 16,           /* floats to which rows are filled up */
 };
+
+#define ROUNDING 1e-8 /* of a rating */
+#define NOTHING 1e-30 /* ratings, of which 32 bits hold no squares */
+#define LAMBDA_MOST 1e12 /* in units of ratings: some halvings of any rate end below 1 over it */
 
 /* Where a side's members stand. */
 struct seats {
@@ -316,6 +321,14 @@ static int find_bases(struct cutting *cut)
     return code;
 }
 
+/* The unit of ratings: their deviation from the mean; of ratings all the same 1, or less where they are smaller, so
+ * that first rows are not too large for them. */
+static float scale_of(const struct problem *p)
+{
+    double size = fabs(p->mean), scale = p->deviation > ROUNDING * size ? p->deviation : fmin(size, 1);
+    return scale > NOTHING ? (float)scale : 1;
+}
+
 static int make(struct cutting *cut)
 {
     struct problem *p = cut->problem;
@@ -325,7 +338,7 @@ static int make(struct cutting *cut)
     grid->col = (struct edge){ .users = !users, .count = users ? p->items : p->users };
     grid->kernel = sgd_kernel_for(p->host->isa(p->job));
     grid->stride = (p->rank + LANES - 1) / LANES * LANES;
-    grid->scale = p->deviation > 0 ? (float)p->deviation : 1;
+    grid->scale = scale_of(p);
     grid->mean = (float)(p->mean / (double)grid->scale);
     grid->parts = parts_of(p, grid->col.count, grid->stride);
     int code = seat_all(p, &cut->row, &grid->row, grid->parts);
@@ -353,6 +366,9 @@ int grid_make(struct problem *p, struct rondo_error *err)
 {
     struct grid *grid = mf_keep(p, 1, sizeof *grid);
     struct cutting cut = { .problem = p, .grid = grid };
+    if (p->lambda > LAMBDA_MOST * (double)scale_of(p))
+        return mf_refuse(p, err, "params.lambda", "so large beside the ratings that every factor would be 0",
+                         "it is of the ratings' own scale");
     int code = grid ? make(&cut) : RONDO_ENOMEM;
     p->host->free(cut.row.place);
     p->host->free(cut.col.place);

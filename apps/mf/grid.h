@@ -30,7 +30,8 @@ struct edge {
 struct grid {
     const struct sgd_kernel *kernel;
     int32_t parts, stride;
-    float scale;               /* the ratings' deviation: rows are of ratings divided by it */
+    float scale;               /* the ratings' deviation, or what takes its place where they are all the same: rows
+                                * are of ratings divided by it */
     float mean;                /* of the ratings so divided */
     struct edge row, col;
     const struct tile *train;  /* [P x P] tile (b, s) at b P + s; rows and columns count within their parts */
@@ -38,7 +39,8 @@ struct grid {
     const int64_t *cost;       /* [P x P] ratings */
 };
 
-/* Into problem->own; gives the columns and values of problem->test back.  Cost: two passes over the ratings. */
+/* Into problem->own; gives the columns and values of problem->test back.  RONDO_EINPUT: a lambda that no rate could
+ * follow.  Cost: two passes over the ratings. */
 int grid_make(struct problem *problem, struct rondo_error *err);
 
 #endif

@@ -83,7 +83,8 @@ void head_epoch(struct head *head, struct rondo_order *order)
     struct figures *figures = &head->figures;
     figures->epochs++;
     bool done = figures->epochs >= p->epochs, settled = false;
-    if (p->tolerance >= 0 && !isnan(figures->test_rmse)) {
+    /* An evaluation because the job ends is none of these: it may go on later, and a longer job had none there. */
+    if (p->tolerance >= 0 && !isnan(figures->test_rmse) && figures->epochs % p->evaluate_every == 0) {
         settled = figures->before - figures->test_rmse <= p->tolerance; /* false beside a NAN */
         figures->before = figures->test_rmse;
     }

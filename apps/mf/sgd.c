@@ -3,7 +3,8 @@
  * a round visits P tiles, no two of which share a row or a column.  P rounds are an epoch.
  *
  *     round t      tiles (b, s) with b + s = t (mod P): every rating of theirs once
- *     its P-th, then    phases: the penalty; the test ratings, one such diagonal after the other
+ *     its P-th, then    phases: the penalty; the test ratings, one such diagonal after the other; behind the last
+ *                       epoch the training ratings too, since the last steps may have spoilt what they left
  *
  * A rate with which it diverges is found out by the sum of squares, halved, and the job begins again: from the first
  * rows, so that nothing of what diverged is left. */
@@ -13,9 +14,9 @@
 #include <inttypes.h>
 #include <math.h>
 
-enum { VISIT, MEASURE, TEST }; /* measure: test, and the penalty of both parts */
+enum { VISIT, PENALTY = 1, TEST = 2, TRAIN = 4 }; /* of a task: visit, or look at some of the others */
 
-enum { HALVINGS_MOST = 64 };
+enum { HALVINGS_MOST = 64, MORE_MOST = 10 }; /* more: epochs than asked for */
 
 /* Of the rate: learning_rate / min(SLOWEST, 1 + t / SLOWING) in epoch t = 0, 1, ...; it falls while large steps are
  * due, and stays where it can still end what has no noise. */
@@ -31,16 +32,19 @@ struct common {
 /* What a task found. */
 struct found {
     int64_t ratings;
-    double squares; /* of errors: of training before each step, or of test */
-    double penalty;
+    double squares; /* of errors before each step, */
+    double left;    /* of training as it is, */
+    double test;    /* of test */
+    double penalty; /* of both parts */
 };
 
 struct model {
     struct common common;
     int64_t epochs;                    /* since the rows were begun */
     int64_t ratings;                   /* visited in the round that is being settled */
-    double squares, penalty, test;     /* of the epoch that runs, so far */
+    struct found epoch;                /* of the one that runs, so far */
     double before;                     /* squares of the one before */
+    int64_t exact;                     /* 1: the figures are of the rows as they are */
 };
 
 /* The head's, beside what is saved. */
@@ -134,12 +138,13 @@ static int push(const void *context, const void *state, void *shard, void *block
     if (task->tag == VISIT) {
         found.ratings = grid->train[tile].entries;
         found.squares = grid->kernel->visit(&rule, &grid->train[tile], &row->side, &col->side);
-    } else {
-        if (grid->test)
-            found.squares = grid->kernel->squares(&rule, &grid->test[tile], &row->side, &col->side);
-        if (task->tag == MEASURE)
-            found.penalty = penalty_of(p, &rule, row) + penalty_of(p, &rule, col);
     }
+    if (task->tag & TRAIN)
+        found.left = grid->kernel->squares(&rule, &grid->train[tile], &row->side, &col->side);
+    if (task->tag & TEST)
+        found.test = grid->kernel->squares(&rule, &grid->test[tile], &row->side, &col->side);
+    if (task->tag & PENALTY)
+        found.penalty = penalty_of(p, &rule, row) + penalty_of(p, &rule, col);
     return mf_append(p->host, partial, &found, sizeof found);
 }
 
@@ -216,9 +221,9 @@ static int schedule(struct head *head, int64_t round, struct rondo_order *order)
     return RONDO_OK;
 }
 
+/* Onto sum. */
 static int add_up(const struct problem *p, const struct rondo_bytes *results, int32_t count, struct found *sum)
 {
-    *sum = (struct found){ 0 };
     if (count != grid_of(p)->parts)
         return RONDO_EAPP;
     for (int32_t i = 0; i < count; i++) {
@@ -228,6 +233,8 @@ static int add_up(const struct problem *p, const struct rondo_bytes *results, in
             return RONDO_EAPP;
         sum->ratings += found.ratings;
         sum->squares += found.squares;
+        sum->left += found.left;
+        sum->test += found.test;
         sum->penalty += found.penalty;
     }
     return RONDO_OK;
@@ -247,8 +254,11 @@ static int begin_again(struct head *head, int64_t round, struct rondo_order *ord
     const struct problem *p = head->problem;
     struct model *model = &((struct sgd *)head->model)->model;
     char line[160];
-    if (model->common.halvings == HALVINGS_MOST)
+    if (model->common.halvings == HALVINGS_MOST) {
+        p->host->say(p->job, p->start ? "no learning rate is small enough for these ratings and params.warm_start"
+                                      : "no learning rate is small enough for these ratings");
         return RONDO_EAPP;
+    }
     snprintf(line, sizeof line, "learning rate %g diverges in epoch %" PRId64 ": begun again with %g",
              ldexp(p->rate, (int)-model->common.halvings), head->figures.epochs + 1,
              ldexp(p->rate, (int)-model->common.halvings - 1));
@@ -281,23 +291,34 @@ static double limit_of(const struct problem *p)
  * before; and at a rate that moves nothing it is not the rate. */
 static bool diverged(const struct problem *p, const struct model *model)
 {
-    bool free = p->start && (!model->epochs || model->squares < model->before);
+    bool free = p->start && (!model->epochs || model->epoch.squares < model->before);
     double limit = limit_of(p) * (free || model->common.halvings >= HALVINGS_MOST / 2 ? 1e12 : 1);
-    return !(model->squares < limit) || !isfinite(model->penalty);
+    return !(model->epoch.squares < limit) || !isfinite(model->epoch.penalty);
 }
 
-static int visited(struct head *head, int64_t round, const struct found *found, struct rondo_order *order)
+static bool last_epoch(const struct head *head)
+{
+    return head->figures.epochs + 1 >= head->problem->epochs;
+}
+
+/* What is looked at in the phase of diagonal `turn` behind an epoch's last visits. */
+static uint32_t looks(const struct head *head, int32_t turn)
+{
+    return (turn ? 0 : PENALTY) | (head_evaluates(head) ? TEST : 0) | (last_epoch(head) ? TRAIN : 0);
+}
+
+static int visited(struct head *head, int64_t round, int64_t ratings, struct rondo_order *order)
 {
     const struct problem *p = head->problem;
     struct model *model = &((struct sgd *)head->model)->model;
     bool ends = (round - model->common.begun) % grid_of(p)->parts == 0;
-    order->updates = model->ratings = found->ratings;
-    model->squares += found->squares;
+    order->updates = model->ratings = ratings;
+    model->exact = 0;
     if (diverged(p, model))
         return begin_again(head, round, order);
     if (!ends)
         return rest(head->model, order);
-    order_diagonal(head, 0, MEASURE, order);
+    order_diagonal(head, 0, looks(head, 0), order);
     return RONDO_OK;
 }
 
@@ -313,17 +334,29 @@ static void tell(const struct problem *p, double squares, double penalty, struct
     figures->objective = (squares + penalty) * (double)grid_of(p)->scale * (double)grid_of(p)->scale;
 }
 
+/* Has the last epoch left what another would find to have diverged?  Then the job has another, which does; so one that
+ * goes on later and one that was longer from the beginning come to the same. */
+static bool spoilt(const struct problem *p, const struct found *found)
+{
+    return !(found->left < limit_of(p)) && !(found->left < found->squares);
+}
+
 static int end_epoch(struct head *head, int64_t round, struct rondo_order *order)
 {
     const struct problem *p = head->problem;
     struct figures *figures = &head->figures;
     struct model *model = &((struct sgd *)head->model)->model;
+    const struct found found = model->epoch;
     if (diverged(p, model)) /* of rows that the last steps have spoilt */
         return begin_again(head, round, order);
-    tell(p, model->squares, model->penalty, figures);
-    figures->test_rmse = head_evaluates(head) ? rmse_of(p, model->test, p->test.count) : (double)NAN;
-    *model = (struct model){ .common = model->common, .epochs = model->epochs + 1, .before = model->squares };
+    bool last = last_epoch(head), more = last && figures->epochs < p->epochs + MORE_MOST && spoilt(p, &found);
+    tell(p, last ? found.left : found.squares, found.penalty, figures);
+    figures->test_rmse = head_evaluates(head) ? rmse_of(p, found.test, p->test.count) : (double)NAN;
+    *model = (struct model){ .common = model->common, .epochs = model->epochs + 1, .before = found.squares,
+                             .exact = last };
     head_epoch(head, order);
+    if (more)
+        order->stop = NULL;
     return rest(head->model, order);
 }
 
@@ -333,17 +366,15 @@ static int settle(struct head *head, struct rondo_head_link *link, int64_t round
 {
     const struct problem *p = head->problem;
     struct model *model = &((struct sgd *)head->model)->model;
-    struct found found;
+    int64_t before = model->epoch.ratings;
     (void)link, (void)tasks;
-    int code = add_up(p, results, count, &found);
+    int code = add_up(p, results, count, &model->epoch);
     if (code)
         return code;
     if (!phase)
-        return visited(head, round, &found, order);
-    model->test += found.squares;
-    model->penalty += found.penalty;
-    if (phase < grid_of(p)->parts && head_evaluates(head)) {
-        order_diagonal(head, phase, TEST, order);
+        return visited(head, round, model->epoch.ratings - before, order);
+    if (phase < grid_of(p)->parts && looks(head, phase)) {
+        order_diagonal(head, phase, looks(head, phase), order);
         return RONDO_OK;
     }
     order->updates = model->ratings;
@@ -449,6 +480,8 @@ static int measure(struct head *head, struct rondo_head_link *link, struct figur
     const struct problem *p = head->problem;
     const struct grid *grid = grid_of(p);
     const struct model *model = &((struct sgd *)head->model)->model;
+    if (model->exact)
+        return RONDO_OK;
     struct measuring m = { p, link, model->common.halvings, rule_of(p, model->common.halvings, 0), NULL };
     struct measured all = { 0 };
     m.found = p->host->zalloc((size_t)grid->parts, sizeof *m.found);

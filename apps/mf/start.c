@@ -69,7 +69,10 @@ int start_read(struct problem *p, struct rondo_error *err)
                                   host->words(job, START("items.txt")) };
     if (!user.rows || !item.rows)
         return RONDO_OK;
-    bool biases = p->biases && user.bias && item.bias;
+    bool theirs = user.bias && item.bias, biases = p->biases && theirs;
+    if (p->biases != theirs) /* their factors have the mean in them, or not */
+        host->say(job, theirs ? "params.warm_start has biases and this model has none: it begins far from the ratings"
+                              : "params.warm_start has no biases and this model has: it begins far from the ratings");
     struct factors *start = mf_keep(p, 1, sizeof *start);
     float *rows = mf_keep(p, (size_t)(p->users + p->items) * (size_t)(p->rank + biases), sizeof *rows);
     if (!start || !rows)
@@ -104,7 +107,8 @@ bool start_row(const struct problem *p, bool users, int64_t row, float *out)
     const float *from = !p->start ? NULL : (users ? p->start->user : p->start->item) + row * p->rank;
     if (!from || isnan(from[0]))
         return false;
-    memcpy(out, from, (size_t)p->rank * sizeof *out);
+    for (int32_t k = 0; k < p->rank; k++)
+        out[k] = p->nonnegative && from[k] < 0 ? 0 : from[k];
     return true;
 }
 

@@ -13,7 +13,8 @@
  * have them.  RONDO_EINPUT: another rank. */
 int start_read(struct problem *problem, struct rondo_error *err);
 
-/* The earlier job's row of a user or an item into out [rank]; false: it had none, or there is no such job. */
+/* The earlier job's row of a user or an item into out [rank], 0 for what is below it where the model is to be
+ * nonnegative; false: it had none, or there is no such job. */
 bool start_row(const struct problem *problem, bool users, int64_t row, float *out);
 
 #endif

@@ -240,6 +240,15 @@ class WarmStart(mf_jobs.Case):
                     self.assertLess(warm["objective"], cold["objective"])
                     self.agrees(earlier + " warm", train, test)
 
+    def test_biases_on_one_side_alone_are_told(self):
+        train, _ = stars(60, 40, 800)
+        for theirs, ours in ((False, False), (False, True), (True, False), (True, True)):
+            self.run_job(self.job(train, epochs=2, params={"rank": 4, "biases": theirs}), "old", "--force")
+            spec = self.job(train, epochs=2, params={"rank": 4, "biases": ours, "warm_start": self.path("old")})
+            self.run_job(spec, "new", "--force")
+            told = [note for note in self.result("new")["notes"] if "biases" in note]
+            self.assertEqual(len(told), theirs != ours, told)
+
     def test_new_users_and_items_get_rows(self):
         train, test = stars(300, 200, 15000)
         old = train.part((train.user % 10 != 3) & (train.item % 10 != 7))

@@ -144,6 +144,21 @@ class Stops(Made):
                                  "stop.epochs=%d" % epochs, "--workers", epochs)
                 self.assertEqual(self.bits("out"), self.bits("whole"))
 
+    def test_more_epochs_and_a_tolerance(self):
+        """An evaluation that a longer job would not have had does not count."""
+        for name, params in SOLVERS:
+            for tolerance in (1e-3, 1e-2, 3e-2):
+                with self.subTest(name, tolerance=tolerance):
+                    spec = self.made({"rank": 12, "evaluate_every": 3, **params}, epochs=20,
+                                     stop={"epochs": 20, "tolerance": tolerance})
+                    self.run_job(spec, "whole", "--force")
+                    for epochs in (2, 5, 8, 20):
+                        self.run_job(spec, "out", *["--force" if epochs == 2 else "--resume"], "--set",
+                                     "stop.epochs=%d" % epochs)
+                        if self.result("out")["stop_reason"] == "tolerance":
+                            break # it would go on
+                    self.assertEqual(self.bits("out"), self.bits("whole"))
+
     def stopped(self, spec, out, number, wait, *words):
         """Ended by a signal some time after its first checkpoint; was it in time?  One that comes before Rondo
         listens (-2) changes nothing."""

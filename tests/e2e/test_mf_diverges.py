@@ -60,6 +60,22 @@ class Diverges(mf_jobs.Case):
                         model = self.agrees("out", self.train, self.test)
                         self.assertLess(model.rmse(self.test), 1.6 * self.test.value.std())
 
+    def test_in_the_last_epoch_of_few_ratings(self):
+        """Nothing is visited behind it, and so little that its own steps have done the harm."""
+        for count in (1, 2, 10):
+            few = self.train.part(np.arange(count))
+            for kind, params in KINDS[:2]:
+                for rate in (10, 100, 1e6):
+                    for epochs in (1, 2):
+                        with self.subTest(kind, count=count, rate=rate, epochs=epochs):
+                            spec = self.spec(rate, epochs, few, few, **params)
+                            self.run_job(spec, "out", "--force")
+                            model = self.agrees("out", few, few)
+                            self.assertLess(model.rmse(few), 2 * np.sqrt(np.mean(few.value ** 2)))
+                            self.run_job(spec, "out", "--resume", "--set", "stop.epochs=5")
+                            self.run_job(spec, "whole", "--force", "--set", "stop.epochs=5")
+                            self.assertEqual(self.bits("out"), self.bits("whole"))
+
     def test_whatever_the_ratings_are(self):
         """Far from 0, of any size, and of no mean."""
         for far, size in ((0, 1e4), (0, 1e-4), (-1e6, 1), (1e3, 1e-2), (-3, 1)):

@@ -108,6 +108,9 @@ class Params(Refused):
         self.spec_refused("/params/biases", "implicit", params={"implicit": True, "biases": True})
         self.spec_refused("/stop/tolerance", test=GOOD, params={"implicit": True}, stop={"tolerance": 1e-3})
 
+    def test_a_lambda_beside_which_ratings_are_nothing(self):
+        self.spec_refused("/params/lambda", "scale", params={"lambda": 1e12}, train="a x 1e-6\na y 2e-6\nb x 3e-6\n")
+
     def test_a_mistyped_key_is_told_with_the_nearest(self):
         for part, wrong, right in (("params", "lamda", "lambda"), ("params", "ranks", "rank"),
                                    ("params", "learningrate", "learning_rate"), ("params", "bias", "biases"),
@@ -157,6 +160,29 @@ class Accepted(mf_jobs.Case):
                 given = {"rank": 3, "biases": biases, "lambda": 0.05 * size}
                 self.run_job(self.job(other, params=given), "old", "--force")
                 self.accepted(train, least=1.2 * train.value.std(), epochs=25, params={"warm_start": self.path("old")})
+
+    def test_ratings_all_the_same(self):
+        """However small: F is not above that of no model at all."""
+        for value in (1e-3, 0.1, 3.3, -7):
+            train = Ratings(np.arange(200) % 23, np.arange(200) % 19, np.full(200, value))
+            for biases in (False, True):
+                self.run_job(self.job(train, epochs=20, params={"rank": 3, "biases": biases}), "out", "--force")
+                self.agrees("out", train)
+                with self.subTest(value=value, biases=biases):
+                    self.assertLess(self.result("out")["objective"], 1.001 * (train.value ** 2).sum())
+
+    def test_nonnegative_from_a_start_that_is_not(self):
+        """Also who has no rating left to train on."""
+        train, _ = stars(40, 30, 300)
+        centred = Ratings(train.user, train.item, train.value - 3)
+        self.run_job(self.job(centred, params={"rank": 3}), "old", "--force")
+        self.assertLess(Model(self.path("old")).p.min(), 0)
+        for name, params in SOLVERS:
+            given = {"rank": 3, "nonnegative": True, "holdout": 0.8, "warm_start": self.path("old"), **params}
+            self.run_job(self.job(train, epochs=3, params=given), "out", "--force")
+            model = Model(self.path("out"))
+            with self.subTest(name):
+                self.assertGreaterEqual(min(model.p.min(), model.q.min()), 0)
 
     def test_one_user_or_one_item(self):
         one = Ratings(np.zeros(30), np.arange(30), 1 + np.arange(30) % 5)

@@ -520,8 +520,8 @@ int model_predict(struct rondo_model *model, const struct model_question *questi
     forget(model);
     if (!code)
         code = check_report(app, report, err);
-    if (!code && question->out->rows == 0)
-        code = rondo_error_set(err, RONDO_EAPP, NULL, NULL, "the app \"%s\": predict put no rows",
+    if (!code && !question->out->width)
+        code = rondo_error_set(err, RONDO_EAPP, NULL, NULL, "the app \"%s\": predict put nothing",
                                app->name);
     return code;
 }

@@ -111,7 +111,16 @@ static double dot(const float *a, const float *b, int64_t blocks)
     return all;
 }
 
-/* The row's part of F: explicit (r - s)^2, implicit s'^2 over all cells and (c - 1) s^2 - 2 c s + c over its own. */
+/* Ratings' parts of F: explicit (r - s)^2, implicit c (1 - s)^2 - s^2, which goes with s^2 over all cells. */
+INLINE lanes batch_loss(const struct normal *n, const struct batch *batch, lanes s)
+{
+    if (n->gram)
+        return above(batch->right, batch->right * (1 - s) * (1 - s) - s * s);
+    lanes e = batch->right - s;
+    return e * e;
+}
+
+/* The row's part of F. */
 static double loss(const struct normal *n, const struct room *room, const int32_t *col, const float *value,
                    int64_t count, double ridge)
 {
@@ -119,11 +128,7 @@ static double loss(const struct normal *n, const struct room *room, const int32_
     for (int64_t at = 0; at < count; at += LANES) {
         struct batch batch;
         batch_take(n, room->zero, col + at, value + at, count - at, &batch);
-        lanes s = batch_dots(&batch, room->p, room->blocks), e = batch.right - s;
-        if (n->gram)
-            e = batch.weight * s * s - 2 * batch.right * s + batch.right;
-        else
-            e *= e;
+        lanes e = batch_loss(n, &batch, batch_dots(&batch, room->p, room->blocks));
         UNROLL
         for (int l = 0; l < LANES; l++)
             sum[l] += (double)e[l];
@@ -200,22 +205,43 @@ static void add_squares(const float *restrict e, double *restrict sum)
         sum[l] += (double)e[l] * (double)e[l];
 }
 
-/* out = [b] - A p, b where `right`, from the ratings one by one.  Returns, if `right` and explicit, sum (r - s)^2. */
-static double residual(const struct normal *n, const struct room *room, const int32_t *col, const float *value,
-                     int64_t count, double ridge, const float *p, bool right, float *out)
+INLINE void add(lanes x, double *sum)
 {
+    for (int l = 0; l < LANES; l++)
+        sum[l] += (double)x[l];
+}
+
+static double all_of(const double *sum)
+{
+    double whole = 0;
+    for (int l = 0; l < LANES; l++)
+        whole += sum[l];
+    return whole;
+}
+
+/* out = [b] - A p, b where `right`, from the ratings one by one.  Returns, if `right`, the row's part of F at p but for
+ * ridge |p|^2, and curve = p'A p. */
+static double residual(const struct normal *n, const struct room *room, const int32_t *col, const float *value,
+                     int64_t count, double ridge, const float *p, bool right, float *out, double *curve)
+{
+    double sum[LANES] = { 0 }, squares[LANES] = { 0 }, others = 0;
     if (n->gram)
         gram_times(n, p, room->blocks, out);
+    if (n->gram && right)
+        others = dot(p, out, room->blocks);
     for (int64_t k = 0; k < room->blocks * LANES; k += LANES)
         store(out + k, -all((float)ridge) * load(p + k) - (n->gram ? load(out + k) : (lanes){ 0 }));
-    double sum[LANES] = { 0 }, squares = 0;
     for (int64_t at = 0; at < count; at += LANES) {
         struct batch batch;
         float e[LANES] __attribute__((aligned(64)));
         batch_take(n, room->zero, col + at, value + at, count - at, &batch);
-        lanes s = batch.weight * batch_dots(&batch, p, room->blocks);
-        store(e, (right ? batch.right : (lanes){ 0 }) - s);
-        if (right && !n->gram)
+        lanes s = batch_dots(&batch, p, room->blocks);
+        store(e, (right ? batch.right : (lanes){ 0 }) - batch.weight * s);
+        if (right)
+            add(batch.weight * s * s, squares);
+        if (right && n->gram)
+            add(batch_loss(n, &batch, s), sum);
+        else if (right)
             add_squares(e, sum);
         for (int64_t k = 0; k < room->blocks; k++) {
             lanes rest = load(out + LANES * k);
@@ -225,9 +251,9 @@ static double residual(const struct normal *n, const struct room *room, const in
             store(out + LANES * k, rest);
         }
     }
-    for (int l = 0; l < LANES; l++)
-        squares += sum[l];
-    return squares;
+    if (right)
+        *curve = all_of(squares) + others + ridge * dot(p, p, room->blocks);
+    return all_of(sum) + others;
 }
 
 /* out = a + by c */
@@ -316,7 +342,7 @@ static bool finite_all(const float *p, int64_t count)
 static double correct(const struct normal *n, const struct room *room, const int32_t *col, const float *value,
                       int64_t count, double ridge)
 {
-    double told = residual(n, room, col, value, count, ridge, room->p, true, room->r);
+    double curve, told = residual(n, room, col, value, count, ridge, room->p, true, room->r, &curve);
     told += ridge * dot(room->p, room->p, room->blocks);
     forward(room, room->r);
     told -= dot(room->r, room->r, room->blocks);
@@ -348,24 +374,36 @@ static double cholesky(const struct normal *n, const struct room *room, const in
 
 /* ---- conjugate gradient (Takacs, Pilaszy, Tikk, RecSys 2011) ----------------------------------------------- */
 
+/* Where A is singular, what is left in the end is rounding, and so is the curvature along it: no such step is taken,
+ * nor what raises F. */
 static double conjugate(const struct normal *n, const struct room *room, const int32_t *col, const float *value,
                       int64_t count, double ridge)
 {
-    residual(n, room, col, value, count, ridge, room->p, true, room->r);
-    memcpy(room->d, room->r, (size_t)room->blocks * LANES * sizeof *room->d);
-    double rr = dot(room->r, room->r, room->blocks), first = rr;
+    const size_t bytes = (size_t)room->blocks * LANES * sizeof *room->p;
+    const double least = (double)n->width * (double)FLT_EPSILON / 2, pp = dot(room->p, room->p, room->blocks);
+    double curve, before = residual(n, room, col, value, count, ridge, room->p, true, room->r, &curve) + ridge * pp;
+    double rr = dot(room->r, room->r, room->blocks), first = rr, dd = rr, steepest = pp > 0 ? curve / pp : 0;
+    memcpy(room->b, room->p, bytes); /* where it was */
+    memcpy(room->d, room->r, bytes);
     for (int32_t step = 0; step < n->steps && rr > first * 1e-14; step++) {
-        residual(n, room, col, value, count, ridge, room->d, false, room->a); /* -A d */
-        double curve = -dot(room->d, room->a, room->blocks), along = rr / curve;
-        if (!(curve > 0) || !isfinite((float)along))
+        residual(n, room, col, value, count, ridge, room->d, false, room->a, NULL); /* -A d */
+        curve = -dot(room->d, room->a, room->blocks); /* of the A d that r gives up */
+        double along = rr / curve;
+        steepest = fmax(steepest, curve / dd);
+        if (!(curve > least * steepest * dd) || !isfinite((float)along))
             break;
         combine(room, room->p, room->p, along, room->d);
         combine(room, room->r, room->r, along, room->a);
         double now = dot(room->r, room->r, room->blocks);
         combine(room, room->d, room->r, now / rr, room->d);
+        dd = dot(room->d, room->d, room->blocks);
         rr = now;
     }
-    return loss(n, room, col, value, count, ridge);
+    double told = loss(n, room, col, value, count, ridge);
+    if (told <= before)
+        return told;
+    memcpy(room->p, room->b, bytes);
+    return before;
 }
 
 /* ---- not below 0 ------------------------------------------------------------------------------------------------ */

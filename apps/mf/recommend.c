@@ -284,8 +284,10 @@ int recommend(const struct saved *saved, const struct rondo_predict *what, int64
         code = no_memory(&r);
     if (!code) {
         r.rows = r.host->alloc((size_t)r.top.most * WIDTH * sizeof *r.rows);
-        code = r.rows ? put_all(&r) : no_memory(&r);
+        code = r.rows ? r.host->put(what->model, r.rows, 0, WIDTH, err) : no_memory(&r);
     }
+    if (!code)
+        code = put_all(&r);
     if (!code) {
         struct rondo_metric *to = report->metric + report->count;
         *to++ = (struct rondo_metric){ "users", (double)r.history.users, true };

@@ -304,8 +304,8 @@ struct rondo_host {
      * list of objects the member of each.  Missing or no number: RONDO_EINPUT with the place. */
     int (*numbers)(struct rondo_model *model, const char *name, const char *key,
                    const double **values, int64_t *count, struct rondo_error *err);
-    /* The next predictions: [count x width] row-major, the width the same in all calls.  Not finite:
-     * RONDO_EINPUT; RONDO_ECANCELED: nobody waits for them any more.  Pass the code on. */
+    /* The next predictions: [count x width] row-major, the width the same in all calls, one at least, if only with
+     * count 0.  Not finite: RONDO_EINPUT; RONDO_ECANCELED: nobody waits for them any more.  Pass the code on. */
     int (*put)(struct rondo_model *model, const double *rows, int64_t count, int64_t width,
                struct rondo_error *err);
 

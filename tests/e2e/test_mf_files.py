@@ -240,6 +240,17 @@ class Files(support.Case):
                 at = model.user_at[user]
                 self.expect_best(model, rows, model.all_scores(at), rated[at], 7)
 
+    def test_who_has_rated_everything_is_recommended_nothing(self):
+        model, _ = self.fit("out")
+        lines = [(user, item, 3) for user in (model.users[3], "new") for item in model.items]
+        for name, found in (("p.tsv", ""), ("p.csv", ""), ("p.npy", None)):
+            metrics = self.predict("out", text(lines), "--top", 2, name=name)
+            self.assertEqual((metrics["users"], metrics["folded_in"], metrics["recommendations"]), (2, 1, 0))
+            if found is None:
+                self.assertEqual(np.load(self.path(name)).shape, (0, 3))
+            else:
+                self.assertEqual(os.path.getsize(self.path(name)), 0)
+
     def test_new_users_are_folded_in_by_the_closed_form(self):
         for biases in (False, True):
             model, _ = self.fit("out%d" % biases, biases=biases)

@@ -210,6 +210,22 @@ Test(normal, implicit_rows_are_the_exact_minimum)
     each_shape(true, false, false, 2e-5, "implicit");
 }
 
+/* Sums of c s^2 - 2 c s + c would lose what is small beside c. */
+Test(normal, confident_ratings_leave_f_its_digits)
+{
+    for (int level = 0; level < levels(); level++)
+        for (int cg = 0; cg < 2; cg++) {
+            struct dice dice = { .seed = 8 };
+            struct instance *x = made(normal_kernel_for(ISA[level]), 16, 5, true, false, 0.05, &dice);
+            x->normal.alpha = 1e5;
+            x->normal.cg = cg;
+            x->normal.steps = 100;
+            double told = solved(x), truth = objective(x);
+            cr_expect(fabs(told - truth) <= 1e-4 * truth, "%s: F %.9g, told %.9g", x->kernel->isa, truth, told);
+            unmade(x);
+        }
+}
+
 Test(normal, conjugate_gradient_comes_to_the_same_rows)
 {
     each_shape(false, false, true, 1e-4, "cg");
@@ -233,6 +249,34 @@ Test(normal, a_few_steps_of_conjugate_gradient_descend_from_what_is_there)
         x->workspace = NULL;
         unmade(x);
     }
+}
+
+/* All rows within five of rank 33: what is left in the end is rounding, and the curvature along it is too. */
+Test(normal, conjugate_gradient_raises_nothing_where_equations_are_singular)
+{
+    for (int level = 0; level < levels(); level++)
+        for (int implicit = 0; implicit < 2; implicit++) {
+            struct dice dice = { .seed = 5 };
+            struct instance *x = made(normal_kernel_for(ISA[level]), 33, 40, implicit, false, 0, &dice);
+            for (int64_t i = 5; i < OTHERS; i++)
+                memcpy(x->other + i * x->normal.stride, row_of(x, i % 5), (size_t)x->normal.stride * sizeof *x->p);
+            memset(x->gram, 0, 33 * (size_t)x->normal.stride * sizeof *x->gram);
+            if (implicit)
+                x->kernel->gram(x->other, OTHERS, 33, x->normal.stride, x->gram);
+            x->normal.alpha = 1000;
+            x->normal.cg = true;
+            x->normal.steps = 20;
+            double before = INFINITY;
+            for (int time = 0; time < 40; time++) {
+                double now = solved(x), truth = objective(x);
+                cr_assert(now <= before * (1 + 1e-6), "%s, %d: F %.9g after %.9g", x->kernel->isa, time, now, before);
+                cr_assert(fabs(now - truth) <= 1e-4 * truth, "%s, %d: F %.9g, told %.9g", x->kernel->isa, time, truth, now);
+                before = now;
+                free(x->workspace);
+            }
+            x->workspace = NULL;
+            unmade(x);
+        }
 }
 
 /* ---- not below 0 --------------------------------------------------------------------------------------------- */

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { FIELDS = 4 };
+enum { FIELDS = 4, AHEAD = 32 };
 
 struct id {
     const char *text;
@@ -49,10 +49,40 @@ static inline int put(struct ratings_piece *piece, const struct rating *rating)
         to->value[at] = (float)rating->value;
     if (to->time)
         to->time[at] = rating->time;
-    if (rating->value < 0 && !piece->negative)
-        piece->negative = piece->lines + 1;
     to->count++;
     return RONDO_OK;
+}
+
+static inline void note_negative(struct ratings_piece *piece, const struct rating *rating)
+{
+    if (rating->value < 0 && !piece->negative)
+        piece->negative = piece->lines + 1;
+}
+
+/* Ratings whose ids are looked up some lines later, when the slots that were asked for are there: in a file
+ * without an order each is a miss of the cache. */
+struct waiting {
+    int count;
+    struct rating rating[AHEAD];
+};
+
+static inline int put_all(struct ratings_piece *piece, struct waiting *waiting)
+{
+    int code = RONDO_OK;
+    for (int i = 0; i < waiting->count && !code; i++)
+        code = put(piece, &waiting->rating[i]);
+    waiting->count = 0;
+    return code;
+}
+
+/* The next one of those that wait is there. */
+static inline int put_later(struct ratings_piece *piece, struct waiting *waiting)
+{
+    const struct rating *rating = &waiting->rating[waiting->count++];
+    ids_expect(piece->user, rating->user.key);
+    ids_expect(piece->item, rating->item.key);
+    note_negative(piece, rating);
+    return waiting->count < AHEAD ? RONDO_OK : put_all(piece, waiting);
 }
 
 /* ---- with care ------------------------------------------------------------------------------------ */
@@ -201,6 +231,8 @@ static int read_carefully(struct ratings_piece *piece, const char *at, const cha
         code = take_number(piece, &line.field[2], "rating", (double)FLT_MAX, &rating.value);
     if (!code && fields > 3)
         code = take_number(piece, &line.field[3], "time", DBL_MAX, &rating.time);
+    if (!code)
+        note_negative(piece, &rating);
     return code ? code : put(piece, &rating);
 }
 
@@ -318,22 +350,23 @@ static int make_records(struct ratings_piece *piece)
 int ratings_read_piece(struct ratings_piece *piece)
 {
     const struct ratings_form form = *piece->form;
-    struct rating rating = { .time = 0 };
+    struct waiting waiting = { 0 };
     int code = make_records(piece);
     for (; !code && piece->at < piece->end; piece->lines += !code) {
-        const char *next = quick_line(&form, piece->at, &rating);
+        const char *next = quick_line(&form, piece->at, &waiting.rating[waiting.count]);
         if (next && next <= piece->end) {
-            code = put(piece, &rating);
+            code = put_later(piece, &waiting);
             piece->at = next;
             continue;
         }
         const char *end = memchr(piece->at, '\n', (size_t)(piece->end - piece->at));
         end = end ? end : piece->end;
-        if (!ratings_is_mute(piece->at, end))
+        code = put_all(piece, &waiting);
+        if (!code && !ratings_is_mute(piece->at, end))
             code = read_carefully(piece, piece->at, end);
         piece->at = end + (end < piece->end);
     }
-    return code;
+    return code ? code : put_all(piece, &waiting);
 }
 
 /* ---- how lines are written --------------------------------------------------------------------------- */

@@ -396,9 +396,35 @@ static bool is_header(const struct line *line)
     return !has_number(line) && (line->count > 2 || strncasecmp(line->field[0].at, "user", 4) == 0);
 }
 
+static const char delimiters[] = ":\t,; "; /* in the order in which they are tried */
+
+/* Does it make two fields of each line that says something, and is there one? */
+static bool divides(char delimiter, const char *at, const char *end, bool ended)
+{
+    struct line line = { .count = 0 };
+    for (const char *stop; at < end; at = stop + (stop < end)) {
+        stop = memchr(at, '\n', (size_t)(end - at));
+        if (!stop && !ended)
+            break;
+        stop = stop ? stop : end;
+        if (ratings_is_mute(at, stop))
+            continue;
+        split(delimiter, at, stop, &line);
+        if (line.count != 2)
+            return false;
+    }
+    return line.count == 2;
+}
+
+void ratings_tell_pairs(struct ratings_form *form, const char *at, const char *end, bool ended)
+{
+    for (int i = 0; !form->divides && delimiters[i] != ' '; i++)
+        if (divides(delimiters[i], at, end, ended))
+            form->divides = delimiters[i];
+}
+
 bool ratings_tell(struct ratings_form *form, const char *at, const char *end)
 {
-    static const char delimiters[] = ":\t,; ";
     struct line line;
     form->delimiter = 0;
     for (int fields = 3; !form->delimiter && fields >= (form->pairs ? 2 : 3); fields--)
@@ -407,6 +433,8 @@ bool ratings_tell(struct ratings_form *form, const char *at, const char *end)
             if (is_whole(&line, fields))
                 form->delimiter = delimiters[i];
         }
+    if (form->delimiter == ' ' && form->divides)
+        form->delimiter = form->divides;
     if (!form->delimiter) {
         form->delimiter = ' ';
         return false;

@@ -9,6 +9,7 @@
 
 enum {
     ROUND_LEAST = 100000, /* ratings of a round, so that what a round costs beside them is little */
+    PARTS_MOST = 1024,    /* so that there are no more tiles than a million */
     BASE_SHRINK = 5,      /* ratings at the mean that everybody is taken to have too */
     LANES = 16,           /* floats to which rows are filled up */
 };
@@ -104,6 +105,7 @@ static int32_t parts_of(const struct problem *p, int64_t cols, int32_t stride)
     int64_t asked = p->host->integer(p->job, "schedule.blocks"), worth = p->by_user.count / ROUND_LEAST;
     asked = asked < worth ? asked : worth;
     int64_t parts = cache > asked ? cache : asked;
+    parts = parts < PARTS_MOST ? parts : PARTS_MOST;
     return (int32_t)(parts < most ? parts : most);
 }
 

@@ -42,6 +42,13 @@ static inline uint64_t ids_place(uint64_t key, int bits)
     return key * UINT64_C(0x9e3779b97f4a7c15) >> (64 - bits);
 }
 
+/* Asks for the slot where a search for it will begin. */
+static inline void ids_expect(const struct ids *ids, uint64_t key)
+{
+    if (ids->slot)
+        __builtin_prefetch(&ids->slot[ids_place(key, ids->bits)]);
+}
+
 bool ids_same_long(const struct ids *ids, uint32_t number, const char *text, size_t size);
 
 /* Its number, or -1. */

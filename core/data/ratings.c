@@ -223,6 +223,8 @@ static int read_lines(struct reading *r, const char *at, const char *end, size_t
 
 static int read_all(struct reading *r)
 {
+    if (r->form.pairs)
+        ratings_tell_pairs(&r->form, r->s->at, r->s->end, r->s->ended); /* the window, whatever the batches */
     int code = fetch(r, 0);
     for (bool last = false; !code && !last;) {
         struct batch swap = r->now;

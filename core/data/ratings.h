@@ -23,6 +23,7 @@ struct ratings_form {
     char delimiter; /* ' ': runs of blanks and tabs; ':': two of them; else itself */
     int fields;     /* 2 (pairs alone), 3, or 4 with a time; 0: not known yet */
     bool pairs;
+    char divides; /* of pairs: makes two fields of every line looked at, so that blanks are of ids; 0: none does */
 };
 
 struct ratings_records {
@@ -48,6 +49,8 @@ int ratings_read_piece(struct ratings_piece *piece) RONDO_MUST_CHECK;
 
 /* Does the line [at, end) say nothing, being blank or a comment? */
 bool ratings_is_mute(const char *at, const char *end);
+/* Of pairs, first, from the lines [at, end), of which the last is whole where the text has ended: divides. */
+void ratings_tell_pairs(struct ratings_form *form, const char *at, const char *end, bool ended);
 /* From the first line that says something: the delimiter; true: it is a header, and form->fields is open. */
 bool ratings_tell(struct ratings_form *form, const char *at, const char *end);
 /* From the first one that is none: the number of fields.  false: too few or too many; wrong says so. */

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { FIELDS = 4 };
+enum { FIELDS = 4, AHEAD = 32 };
 
 struct id {
     const char *text;
@@ -49,10 +49,40 @@ static inline int put(struct ratings_piece *piece, const struct rating *rating)
         to->value[at] = (float)rating->value;
     if (to->time)
         to->time[at] = rating->time;
-    if (rating->value < 0 && !piece->negative)
-        piece->negative = piece->lines + 1;
     to->count++;
     return RONDO_OK;
+}
+
+static inline void note_negative(struct ratings_piece *piece, const struct rating *rating)
+{
+    if (rating->value < 0 && !piece->negative)
+        piece->negative = piece->lines + 1;
+}
+
+/* Ratings whose ids are looked up some lines later, when the slots that were asked for are there: in a file
+ * without an order each is a miss of the cache. */
+struct waiting {
+    int count;
+    struct rating rating[AHEAD];
+};
+
+static inline int put_all(struct ratings_piece *piece, struct waiting *waiting)
+{
+    int code = RONDO_OK;
+    for (int i = 0; i < waiting->count && !code; i++)
+        code = put(piece, &waiting->rating[i]);
+    waiting->count = 0;
+    return code;
+}
+
+/* The next one of those that wait is there. */
+static inline int put_later(struct ratings_piece *piece, struct waiting *waiting)
+{
+    const struct rating *rating = &waiting->rating[waiting->count++];
+    ids_expect(piece->user, rating->user.key);
+    ids_expect(piece->item, rating->item.key);
+    note_negative(piece, rating);
+    return waiting->count < AHEAD ? RONDO_OK : put_all(piece, waiting);
 }
 
 /* ---- with care ------------------------------------------------------------------------------------ */
@@ -201,6 +231,8 @@ static int read_carefully(struct ratings_piece *piece, const char *at, const cha
         code = take_number(piece, &line.field[2], "rating", (double)FLT_MAX, &rating.value);
     if (!code && fields > 3)
         code = take_number(piece, &line.field[3], "time", DBL_MAX, &rating.time);
+    if (!code)
+        note_negative(piece, &rating);
     return code ? code : put(piece, &rating);
 }
 
@@ -318,22 +350,23 @@ static int make_records(struct ratings_piece *piece)
 int ratings_read_piece(struct ratings_piece *piece)
 {
     const struct ratings_form form = *piece->form;
-    struct rating rating = { .time = 0 };
+    struct waiting waiting = { 0 };
     int code = make_records(piece);
     for (; !code && piece->at < piece->end; piece->lines += !code) {
-        const char *next = quick_line(&form, piece->at, &rating);
+        const char *next = quick_line(&form, piece->at, &waiting.rating[waiting.count]);
         if (next && next <= piece->end) {
-            code = put(piece, &rating);
+            code = put_later(piece, &waiting);
             piece->at = next;
             continue;
         }
         const char *end = memchr(piece->at, '\n', (size_t)(piece->end - piece->at));
         end = end ? end : piece->end;
-        if (!ratings_is_mute(piece->at, end))
+        code = put_all(piece, &waiting);
+        if (!code && !ratings_is_mute(piece->at, end))
             code = read_carefully(piece, piece->at, end);
         piece->at = end + (end < piece->end);
     }
-    return code;
+    return code ? code : put_all(piece, &waiting);
 }
 
 /* ---- how lines are written --------------------------------------------------------------------------- */
@@ -363,9 +396,35 @@ static bool is_header(const struct line *line)
     return !has_number(line) && (line->count > 2 || strncasecmp(line->field[0].at, "user", 4) == 0);
 }
 
+static const char delimiters[] = ":\t,; "; /* in the order in which they are tried */
+
+/* Does it make two fields of each line that says something, and is there one? */
+static bool divides(char delimiter, const char *at, const char *end, bool ended)
+{
+    struct line line = { .count = 0 };
+    for (const char *stop; at < end; at = stop + (stop < end)) {
+        stop = memchr(at, '\n', (size_t)(end - at));
+        if (!stop && !ended)
+            break;
+        stop = stop ? stop : end;
+        if (ratings_is_mute(at, stop))
+            continue;
+        split(delimiter, at, stop, &line);
+        if (line.count != 2)
+            return false;
+    }
+    return line.count == 2;
+}
+
+void ratings_tell_pairs(struct ratings_form *form, const char *at, const char *end, bool ended)
+{
+    for (int i = 0; !form->divides && delimiters[i] != ' '; i++)
+        if (divides(delimiters[i], at, end, ended))
+            form->divides = delimiters[i];
+}
+
 bool ratings_tell(struct ratings_form *form, const char *at, const char *end)
 {
-    static const char delimiters[] = ":\t,; ";
     struct line line;
     form->delimiter = 0;
     for (int fields = 3; !form->delimiter && fields >= (form->pairs ? 2 : 3); fields--)
@@ -374,6 +433,8 @@ bool ratings_tell(struct ratings_form *form, const char *at, const char *end)
             if (is_whole(&line, fields))
                 form->delimiter = delimiters[i];
         }
+    if (form->delimiter == ' ' && form->divides)
+        form->delimiter = form->divides;
     if (!form->delimiter) {
         form->delimiter = ' ';
         return false;

@@ -1,8 +1,9 @@
 /* rdm.c - .rdm, a matrix or ratings as they lie in memory (slab.h), given as data: mapped, and looked at once.
  *
  * Its digest finds what was damaged by mistake; since anybody may have made it, what the arrays say is proven
- * too: rows ascend within a column and are in the matrix, every value is finite. */
+ * too: rows ascend within a column and are in the matrix, every value is finite, an id is one. */
 #include "core/base/mem.h"
+#include "core/data/ids.h"
 #include "core/data/matrix.h"
 #include "core/data/readers.h"
 #include "core/data/slab.h"
@@ -48,6 +49,18 @@ static bool is_sound(const struct rondo_matrix *m)
     for (int64_t j = 0; !m->sparse && m->dense && j < m->cols && sound; j++)
         sound = are_finite(m->dense + j * m->ld, m->rows);
     return sound;
+}
+
+static bool are_words(const struct rondo_words *words)
+{
+    for (int64_t i = 0; i < words->count; i++) {
+        const char *at = words->word[i];
+        while ((unsigned char)*at >= ' ' && *at != 127)
+            at++;
+        if (*at || at - words->word[i] > IDS_TEXT_MOST)
+            return false;
+    }
+    return true;
 }
 
 static int refuse(const struct stream *s, const char *what, const char *hint, struct rondo_error *err)
@@ -112,6 +125,8 @@ int rdm_load(struct stream *s, const struct data_options *options, struct data_s
     set->info = info;
     if (!is_sound(&set->x) || !is_sound(&set->labels))
         return refuse(s, "its matrix is damaged: rows that do not ascend, or values that are not finite", NULL, err);
+    if (set->ids && !(are_words(&set->ids->user) && are_words(&set->ids->item)))
+        return refuse(s, "it has an id of more than 4096 bytes, or with a control character", NULL, err);
     code = check_values(s, options, &set->x, err);
     if (!code && options->ratings && options->known)
         code = ratings_renumber(set, options->known, s->path, err);

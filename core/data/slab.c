@@ -256,13 +256,23 @@ static bool are_possible(const struct names *names, int64_t count)
            && names->bytes / (NAME_MOST + 1) <= (uint64_t)count;
 }
 
+/* None, or one for each row. */
+static bool are_labels(const struct part *labels, const struct part *x)
+{
+    if (labels->sparse)
+        return false;
+    return labels->rows ? labels->rows == x->rows && labels->cols == 1 : labels->cols == 0 && labels->ld == 0;
+}
+
 /* Does the header say what it must, for a file of this many bytes? */
 static bool is_sound(const struct header *header, const char *key, uint64_t bytes)
 {
     struct header want = *header;
     if (!is_possible(&header->x) || !is_possible(&header->labels)
         || !are_possible(&header->user, header->x.rows) || !are_possible(&header->item, header->x.cols)
-        || !header->user.count != !header->item.count || header->format < DATA_SVMLIGHT
+        || !header->user.count != !header->item.count || header->x.rows < 1 || header->x.cols < 1
+        || !are_labels(&header->labels, &header->x) || header->said[6] > header->user.count
+        || header->said[7] > header->item.count || header->format < DATA_SVMLIGHT
         || header->format > DATA_RDM || header->coding > STREAM_DEFLATE)
         return false;
     for (int i = 0; i < SAID; i++)

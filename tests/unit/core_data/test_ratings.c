@@ -239,6 +239,85 @@ Test(ratings, pairs_stay_as_they_are_in_the_file)
     scratch_refuses(scratch_text("p", "1 2\n1 2 3\n"), &pairs, 2, "expected user and item, found 3 fields", NULL);
 }
 
+static void pairs_are(const char *text, int64_t lines, const char *user, const char *item)
+{
+    struct data_set *set = scratch_load(scratch_text("p", text), &pairs);
+    cr_expect(set->x.rows == lines && set->x.cols == 2, "%s", text);
+    cr_expect(number_of(&set->ids->user, user) >= 0 && number_of(&set->ids->item, item) >= 0, "%s", text);
+    data_free(set);
+}
+
+/* What makes two fields of every line wins over blanks. */
+Test(ratings, ids_of_pairs_may_have_blanks)
+{
+    static char text[(1 << 18) + 64];
+    pairs_are("u001,the item 2\nu002,item\n", 2, "u001", "the item 2");
+    pairs_are("# of mine\n\nu001;the item 2\r\n\nu002;a b c d e\r\n", 2, "u002", "a b c d e");
+    pairs_are("u 1\tthe item\nu 2\tb c", 2, "u 2", "b c");
+    pairs_are("u001::the item 2", 1, "u001", "the item 2");
+    pairs_are("\xef\xbb\xbfuser id,the item\nu 1,\"it, em\"\n", 1, "u 1", "it, em");
+    struct data_set *set = scratch_load(scratch_text("p", "a,b c 3\nd e 4\n"), &pairs);
+    cr_expect(set->x.cols == 3 && number_of(&set->ids->user, "a,b") == 0, "not of every line: blanks");
+    data_free(set);
+    /* No line behind the first 256 KiB has a say. */
+    for (int i = 0; i < 1 << 18; i += 32)
+        snprintf(text + i, 33, "%015d,the item 234567\n", i);
+    for (int behind = 1; behind >= 0; behind--) {
+        strcpy(text + (1 << 18) - (behind ? 0 : 32), "1,2 3 4\n5,6,7 8\n");
+        scratch_refuses(scratch_text("p", text), &pairs, behind ? 8194 : 8193, "expected user", NULL);
+    }
+}
+
+/* Lines that are read with care come between others as they stand. */
+Test(ratings, each_line_comes_in_its_turn)
+{
+    static char text[1 << 13];
+    size_t size = 0;
+    for (int i = 0; i < 200; i++)
+        size += (size_t)snprintf(text + size, sizeof text - size, i % 37 == 5 ? "\"u%d\",\"i%d\",%d\n" : "u%d,i%d,%d\n",
+                                 i % 90, i % 45, i == 171 ? -1 : i);
+    struct data_set *set = load(text);
+    cr_expect(set->x.rows == 90 && set->x.cols == 45 && set->x.nnz == 90 && set->info.lines == 200);
+    cr_expect(set->ids->negative_line == 172);
+    for (int i = 0; i < 90; i++) {
+        char user[16], item[16];
+        snprintf(user, sizeof user, "u%d", i);
+        snprintf(item, sizeof item, "i%d", i % 45);
+        cr_expect(number_of(&set->ids->user, user) == i && number_of(&set->ids->item, item) == i % 45);
+        int last = i + (i < 20 ? 180 : 90);
+        cr_expect_eq(rated(set, user, item), last == 171 ? -1 : last, "%s", user);
+    }
+    data_free(set);
+}
+
+/* Whatever comes before it. */
+Test(ratings, of_matrix_market_the_first_line_below_0_is_known)
+{
+    static const struct {
+        const char *text;
+        int64_t line;
+    } forms[] = {
+        { "%%MatrixMarket matrix coordinate real general\n2 2 2\n1 1 -1\n2 2 -3\n", 3 },
+        { "%%MatrixMarket matrix coordinate real general\n% a\n\n%b\n2 2 2\n\n1 1 1\n% c\n2 2 -3\n", 9 },
+        { "%%MatrixMarket matrix coordinate integer general\r\n2 2 2\r\n1 1 1\r\n2 2 -3\r\n", 4 },
+        { "%%MatrixMarket matrix coordinate real symmetric\n2 2 2\n1 1 1\n2 1 -0.5", 4 },
+        { "%%MatrixMarket matrix coordinate double general\n2 2 1\n1 1 -1e-3\n\n\n", 3 },
+        { "%%MatrixMarket matrix coordinate pattern general\n2 2 1\n1 1\n", 0 },
+        { "%%MatrixMarket matrix coordinate real general\n2 2 1\n1 1 -0\n", 0 },
+    };
+    static const char *const words[] = { "2", "9" };
+    static const struct rondo_ids known = { .user = { 2, words }, .item = { 1, words } };
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
+        for (int which = 0; which < 2; which++) {
+            struct data_options options = wanted;
+            options.known = which ? &known : NULL;
+            struct data_set *set = scratch_load(scratch_text("r.mtx", forms[i].text), &options);
+            cr_expect_eq(set->ids->negative_line, forms[i].line, "form %zu: %lld", i,
+                         (long long)set->ids->negative_line);
+            data_free(set);
+        }
+}
+
 Test(ratings, matrix_market_coordinates_are_ratings)
 {
     static const char text[] = "%%MatrixMarket matrix coordinate real general\n3 2 3\n1 2 4.5\n3 1 -2\n1 1 1\n";

@@ -208,6 +208,35 @@ Test(rdm, what_its_arrays_say_is_proven)
     }
 }
 
+/* An id, labels or a shape that no reader would give. */
+Test(rdm, what_else_it_says_is_proven)
+{
+    struct rondo_error err = { 0 };
+    const int64_t colptr[] = { 0, 1, 2 };
+    const int32_t row[] = { 0, 1 };
+    const double values[] = { 1, 2 };
+    const char *const users[] = { "ann", "cat", "a\tb", "a\x7f" }, *words[] = { "ann", "bob", "tea", "jam" };
+    for (int i = 0; i < 8; i++) {
+        struct rondo_ids ids = { .user = { 2, words }, .item = { 2, words + 2 }, .known_users = i == 4 ? 3 : 2 };
+        struct data_set set = { .x = { .rows = 2, .cols = 2, .nnz = 2, .sparse = true, .colptr = colptr, .rowidx = row,
+                                       .values = values },
+                                .labels = { .rows = 2, .cols = 1, .dense = values }, .ids = &ids };
+        words[0] = users[i < 4 ? i : 0];
+        set.labels.rows = set.labels.nnz = set.labels.ld = i == 5 ? 1 : 2;
+        set.x.cols = i == 6 ? 0 : 2;
+        set.x.nnz = i == 6 ? 0 : 2;
+        set.ids = i == 6 ? NULL : &ids;
+        if (i == 7)
+            set.labels = set.x;
+        set.info = (struct data_info){ .format = DATA_RATINGS, .compression = "none", .labels = true };
+        cr_assert_eq(data_save(scratch_path("m.rdm"), &set, &err), RONDO_OK, "%s", err.what);
+        if (i == 0 || i == 1)
+            data_free(load("m.rdm", &scratch_one));
+        else
+            scratch_refuses(scratch_path("m.rdm"), &scratch_one, 0, i < 4 ? "it has an id" : "is damaged", NULL);
+    }
+}
+
 /* Parsed once, mapped by whoever comes next, with who they are. */
 Test(rdm, ratings_are_kept_on_the_shelf)
 {

@@ -3,6 +3,7 @@
  * Its digest finds what was damaged by mistake; since anybody may have made it, what the arrays say is proven
  * too: rows ascend within a column and are in the matrix, every value is finite. */
 #include "core/base/mem.h"
+#include "core/data/ids.h"
 #include "core/data/matrix.h"
 #include "core/data/readers.h"
 #include "core/data/slab.h"
@@ -48,6 +49,28 @@ static bool is_sound(const struct rondo_matrix *m)
     for (int64_t j = 0; !m->sparse && m->dense && j < m->cols && sound; j++)
         sound = are_finite(m->dense + j * m->ld, m->rows);
     return sound;
+}
+
+/* As they could stand in a line of ratings. */
+static bool are_ids(const struct rondo_words *words)
+{
+    for (int64_t i = 0; i < words->count; i++) {
+        const unsigned char *at = (const unsigned char *)words->word[i], *from = at;
+        while (*at >= ' ' && *at != 127)
+            at++;
+        if (*at || at - from > IDS_TEXT_MOST)
+            return false;
+    }
+    return true;
+}
+
+/* What is said of the file that it was made of: it has known none, and a line that is below 0 if any is. */
+static bool fits(const struct rondo_ids *ids, const struct rondo_matrix *x)
+{
+    bool negative = false;
+    for (int64_t at = 0; at < x->nnz && !ids->negative_line; at++)
+        negative |= x->values[at] < 0;
+    return !negative && ids->known_users == 0 && ids->known_items == 0 && x->nnz > 0;
 }
 
 static int refuse(const struct stream *s, const char *what, const char *hint, struct rondo_error *err)
@@ -112,6 +135,8 @@ int rdm_load(struct stream *s, const struct data_options *options, struct data_s
     set->info = info;
     if (!is_sound(&set->x) || !is_sound(&set->labels))
         return refuse(s, "its matrix is damaged: rows that do not ascend, or values that are not finite", NULL, err);
+    if (set->ids && !(are_ids(&set->ids->user) && are_ids(&set->ids->item) && fits(set->ids, &set->x)))
+        return refuse(s, "its ratings are damaged: ids that are none, or no rating", NULL, err);
     code = check_values(s, options, &set->x, err);
     if (!code && options->ratings && options->known)
         code = ratings_renumber(set, options->known, s->path, err);

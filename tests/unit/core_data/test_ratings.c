@@ -169,6 +169,8 @@ Test(ratings, of_equal_cells_the_latest_is_kept_and_else_the_last)
 Test(ratings, a_line_that_is_none_has_its_place)
 {
     refuses("1 2\n", 1, "expected user, item and rating, found 2 fields");
+    refuses("user,item\nann,tea\n", 1, "expected user, item and rating, found 2 fields");
+    refuses("user,item\n1,2,3\n", 1, "expected user, item and rating, found 2 fields");
     refuses("1 2 3 4 5\n", 1, "expected user, item, rating and time, found 5 fields");
     refuses("1 2 3\n1 2\n", 2, "expected user, item and rating, found 2 fields");
     refuses("1 2 3\n\n# x\n1 2 3 4\n", 4, "expected user, item and rating, found 4 fields");

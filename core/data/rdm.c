@@ -108,8 +108,8 @@ static int check_values(const struct stream *s, const struct data_options *optio
 int rdm_inspect(struct stream *s, const struct data_options *options, struct data_info *info,
                 struct rondo_error *err)
 {
-    struct data_info read;
-    bool ids;
+    struct data_info read = { .sparse = false };
+    bool ids = false;
     int code = s->coding == STREAM_PLAIN ? slab_look(s->fd, s->path, &read, &ids, err) : RONDO_OK;
     if (!code)
         code = check_kind(s, options, &read, ids, err);

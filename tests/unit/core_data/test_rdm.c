@@ -7,6 +7,7 @@
 #include <math.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <zlib.h>
 
 TestSuite(rdm, .init = scratch_begin, .fini = scratch_end);
 
@@ -121,6 +122,14 @@ Test(rdm, it_is_read_as_what_it_is)
     save("v.mtx", &scratch_one, "v.rdm");
     data_free(load("v.rdm", &scratch_vector));
     scratch_refuses(scratch_path("v.rdm"), &counts, 0, "counts are read from sparse files", NULL);
+}
+
+Test(rdm, a_compressed_one_is_refused)
+{
+    gzFile file = gzopen(scratch_path("x.rdm.gz"), "wb");
+    cr_assert(file != NULL && gzputs(file, "RONDOMTX and more") > 0 && gzclose(file) == Z_OK);
+    scratch_refuses(scratch_path("x.rdm.gz"), &scratch_one, 0, "not compressed", NULL);
+    scratch_refuses(scratch_path("x.rdm.gz"), &ratings, 0, "not compressed", NULL);
 }
 
 static size_t slurp(const char *name, unsigned char *bytes, size_t room)

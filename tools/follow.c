@@ -17,6 +17,8 @@ static const double quiet_s = 30;
 
 static volatile sig_atomic_t interrupted;
 
+enum { LINE = 512 };
+
 struct follow {
     struct reach *reach;
     const char *id;
@@ -27,6 +29,7 @@ struct follow {
     int64_t lost_ns;      /* since when nobody answers; 0: somebody does */
     int pause_ms;
     struct reach_answer job;
+    char line[LINE];      /* as it was shown last */
 };
 
 static void on_interrupt(int number RONDO_UNUSED)
@@ -37,7 +40,7 @@ static void on_interrupt(int number RONDO_UNUSED)
 /* ---- lines --------------------------------------------------------------------------------------- */
 
 struct metrics {
-    char line[512];
+    char line[LINE];
     int at, count;
 };
 
@@ -59,7 +62,8 @@ static bool add_metric(void *context, const char *key, const struct jsonin *valu
     return ++metrics->count < 2;
 }
 
-static void show_text(const struct jsonin *line)
+/* What the end says again is shown once. */
+static void show_text(struct follow *follow, const struct jsonin *line)
 {
     struct metrics metrics = { .count = 0 };
     double seconds = 0, objective = 0;
@@ -71,7 +75,9 @@ static void show_text(const struct jsonin *line)
     if (jsonin_number(line, "objective", &objective))
         metrics.at += snprintf(metrics.line + metrics.at, 64, " objective %-14.8g", objective);
     jsonin_each(line, add_metric, &metrics);
-    fprintf(stderr, "%s\n", metrics.line);
+    if (strcmp(metrics.line, follow->line) != 0)
+        fprintf(stderr, "%s\n", metrics.line);
+    memcpy(follow->line, metrics.line, sizeof follow->line);
 }
 
 /* A round's lines come in the same order each time, so that counting them tells which are new.  A job
@@ -107,7 +113,7 @@ static int on_line(void *context, const char *text)
             puts(text);
             follow->broken = fflush(stdout) != 0 || ferror(stdout);
         } else if (!follow->reach->quiet) {
-            show_text(line);
+            show_text(follow, line);
         }
     }
     jsonin_free(line);

@@ -275,10 +275,12 @@ static int apply(const void *problem, void *common, void *shard, void *own, int6
 static int preview(const struct rondo_host *host, const struct rondo_job *job, struct rondo_error *err)
 {
     struct problem p = { .host = host, .job = job };
-    int64_t users = 0, items = 0;
+    int64_t users = 0, items = 0, rank = 0;
     bool packed;
     char line[256];
     int code = read_params(&p, err);
+    if (!code && host->shape(job, "params.warm_start/user_factors.npy", &users, &rank, &packed) && rank != p.rank)
+        return mf_refuse(&p, err, "params.warm_start", "its factors are of another rank", "give the same params.rank");
     if (code || !host->shape(job, "train", &users, &items, &packed))
         return code;
     snprintf(line, sizeof line, "rank %" PRId32 " for %" PRId64 " users and %" PRId64 " items by %s%s%s, lambda %g%s",

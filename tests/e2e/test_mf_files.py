@@ -133,6 +133,34 @@ class Files(support.Case):
         self.assertLess(abs(result["metrics"]["ndcg"] - ndcg), 1e-3)
         self.assertNotIn("test_rmse", result["metrics"])
 
+    def test_a_line_of_progress_has_what_is_looked_at_first_and_stands_once(self):
+        data = {"train": self.write("train.tsv", text(self.chosen(self.train))),
+                "test": self.write("test.tsv", text(self.chosen(self.test)))}
+        for more, shown in (({"solver": "als"}, "test_rmse"), ({"implicit": True}, "recall")):
+            with self.subTest(**more):
+                spec = {"version": 1, "app": "mf", "data": data, "params": {"rank": 3, **more}, "stop": {"epochs": 6}}
+                done = call("run", self.write("job.json", json.dumps(spec)), "--out", self.path(shown))
+                self.assertEqual(done.returncode, 0, done.stderr)
+                lines = [line for line in done.stderr.splitlines() if " epochs " in line]
+                for line in lines:
+                    self.assertRegex(line, r"^ +\d+\.\d\d s  round \d+ +objective \S+ +epochs \d %s \d\.\d+$" % shown)
+                told = [line[line.index("round"):] for line in lines]
+                self.assertEqual(sorted(set(told)), sorted(told))
+
+    @unittest.skipUnless(os.environ.get("RONDO_SOURCE"), "there are no sources (RONDO_SOURCE)")
+    def test_the_python_of_the_manual_runs(self):
+        with open(os.path.join(os.environ["RONDO_SOURCE"], "docs/mf.md"), encoding="utf-8") as stream:
+            code = stream.read().split("```python\n")[1].split("```")[0]
+        done = call("data", "generate", "mf", "--users", 300, "--items", 200, "--ratings", 20000, "--out",
+                    self.path("ratings"), "--seed", 1)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.solve(self.path("ratings", "job.json"), "out")
+        done = subprocess.run([sys.executable, "-c", code], cwd=self.path(), capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        best, like = done.stdout.splitlines()
+        self.assertEqual(len(json.loads(best.translate(str.maketrans("()'", "[]\"")))), 3)
+        self.assertEqual(json.loads(like.replace("'", '"'))[0], "62")
+
     # ---- pairs ------------------------------------------------------------------------------------
 
     def predict(self, out, data, *words, name="p.tsv", expect=0):

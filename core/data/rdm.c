@@ -1,7 +1,7 @@
 /* rdm.c - .rdm, a matrix or ratings as they lie in memory (slab.h), given as data: mapped, and looked at once.
  *
  * Its digest finds what was damaged by mistake; since anybody may have made it, what the arrays say is proven
- * too: rows ascend within a column and are in the matrix, every value is finite. */
+ * too: rows ascend within a column and are in the matrix, every value is finite, an id is one. */
 #include "core/base/mem.h"
 #include "core/data/ids.h"
 #include "core/data/matrix.h"
@@ -51,17 +51,21 @@ static bool is_sound(const struct rondo_matrix *m)
     return sound;
 }
 
-/* As they could stand in a line of ratings. */
-static bool are_ids(const struct rondo_words *words)
+static bool are_words(const struct rondo_words *words)
 {
     for (int64_t i = 0; i < words->count; i++) {
-        const unsigned char *at = (const unsigned char *)words->word[i], *from = at;
-        while (*at >= ' ' && *at != 127)
+        const char *at = words->word[i];
+        while ((unsigned char)*at >= ' ' && *at != 127)
             at++;
-        if (*at || at - from > IDS_TEXT_MOST)
+        if (*at || at - words->word[i] > IDS_TEXT_MOST)
             return false;
     }
     return true;
+}
+
+static int refuse(const struct stream *s, const char *what, const char *hint, struct rondo_error *err)
+{
+    return rondo_error_set(err, RONDO_EINPUT, s->path, hint, "%s", what);
 }
 
 /* What is said of the file that it was made of: it has known none, and a line that is below 0 if any is. */
@@ -71,11 +75,6 @@ static bool fits(const struct rondo_ids *ids, const struct rondo_matrix *x)
     for (int64_t at = 0; at < x->nnz && !ids->negative_line; at++)
         negative |= x->values[at] < 0;
     return !negative && ids->known_users == 0 && ids->known_items == 0 && x->nnz > 0;
-}
-
-static int refuse(const struct stream *s, const char *what, const char *hint, struct rondo_error *err)
-{
-    return rondo_error_set(err, RONDO_EINPUT, s->path, hint, "%s", what);
 }
 
 /* Is it what is wanted, as far as its header tells? */
@@ -135,9 +134,11 @@ int rdm_load(struct stream *s, const struct data_options *options, struct data_s
     set->info = info;
     if (!is_sound(&set->x) || !is_sound(&set->labels))
         return refuse(s, "its matrix is damaged: rows that do not ascend, or values that are not finite", NULL, err);
-    if (set->ids && !(are_ids(&set->ids->user) && are_ids(&set->ids->item) && fits(set->ids, &set->x)))
-        return refuse(s, "its ratings are damaged: ids that are none, or no rating", NULL, err);
+    if (set->ids && !(are_words(&set->ids->user) && are_words(&set->ids->item)))
+        return refuse(s, "it has an id of more than 4096 bytes, or with a control character", NULL, err);
     code = check_values(s, options, &set->x, err);
+    if (!code && set->ids && !fits(set->ids, &set->x))
+        code = refuse(s, "its ratings are damaged: they are not what is said of them, or none", NULL, err);
     if (!code && options->ratings && options->known)
         code = ratings_renumber(set, options->known, s->path, err);
     return code;

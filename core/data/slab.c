@@ -256,25 +256,30 @@ static bool are_possible(const struct names *names, int64_t count)
            && names->bytes / (NAME_MOST + 1) <= (uint64_t)count;
 }
 
-/* Something, with labels for its rows or with names, which a sparse matrix alone has; names for both sides. */
-static bool go_together(const struct header *h)
+/* None, or one for each row. */
+static bool are_labels(const struct part *labels, const struct part *x)
 {
-    bool labels = h->labels.rows > 0, names = h->user.count > 0;
-    return h->x.rows > 0 && h->x.cols > 0 && !h->labels.sparse && are_possible(&h->user, h->x.rows)
-           && are_possible(&h->item, h->x.cols) && !names == !h->item.count && !(names && (labels || !h->x.sparse))
-           && (!labels || (h->labels.rows == h->x.rows && h->labels.cols == 1));
+    if (labels->sparse)
+        return false;
+    return labels->rows ? labels->rows == x->rows && labels->cols == 1 : labels->cols == 0 && labels->ld == 0;
 }
 
 /* Does the header say what it must, for a file of this many bytes? */
 static bool is_sound(const struct header *header, const char *key, uint64_t bytes)
 {
     struct header want = *header;
-    if (!is_possible(&header->x) || !is_possible(&header->labels) || !go_together(header)
-        || header->format < DATA_SVMLIGHT || header->format > DATA_RDM || header->coding > STREAM_DEFLATE)
+    if (!is_possible(&header->x) || !is_possible(&header->labels)
+        || !are_possible(&header->user, header->x.rows) || !are_possible(&header->item, header->x.cols)
+        || !header->user.count != !header->item.count || header->x.rows < 1 || header->x.cols < 1
+        || !are_labels(&header->labels, &header->x) || header->said[6] > header->user.count
+        || header->said[7] > header->item.count || header->format < DATA_SVMLIGHT
+        || header->format > DATA_RDM || header->coding > STREAM_DEFLATE)
         return false;
     for (int i = 0; i < SAID; i++)
         if (header->said[i] < 0)
             return false;
+    if (header->user.count && (header->labels.rows || !header->x.sparse)) /* ratings have no labels */
+        return false;
     memcpy(want.key, key, sizeof want.key);
     lay_out(&want);
     return memcmp(&want, header, sizeof want) == 0 && want.bytes == bytes;

@@ -264,14 +264,14 @@ Test(rdm, what_its_ratings_say_is_proven)
     struct data_set set = { .x = { .rows = 2, .cols = 2, .nnz = 1, .sparse = true, .colptr = colptr, .rowidx = rows,
                                    .values = value }, .ids = &ids };
     user[1] = "b\nob";
-    refused_as_made(&set, &ratings, "its ratings are damaged");
+    refused_as_made(&set, &ratings, "a control character");
     user[1] = "b\177b";
-    refused_as_made(&set, &ratings, "its ratings are damaged");
+    refused_as_made(&set, &ratings, "a control character");
     user[1] = "bob";
     value[0] = -1;
     refused_as_made(&set, &ratings, "its ratings are damaged");
     value[0] = 1;
-    ids.known_users = 5;
+    ids.known_users = 2;
     refused_as_made(&set, &ratings, "its ratings are damaged");
     ids.known_users = 0;
     set.x.nnz = 0;

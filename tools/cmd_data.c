@@ -7,6 +7,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 enum { OPTION_JSON = 1000, OPTION_BASE, OPTION_RATINGS };
@@ -138,6 +139,11 @@ static void say_remark(void *context, const char *text)
 static int save(const char *path, const struct data_set *set)
 {
     struct rondo_error err = { 0 };
+    size_t length = strlen(path);
+    if (strcasecmp(path + length - 4, ".rdm") != 0) { /* .rdm.gz */
+        rondo_error_set(&err, RONDO_EINPUT, path, NULL, "a .rdm is mapped as it lies: it is not compressed");
+        return cli_fail(&err);
+    }
     if (data_save(path, set, &err))
         return cli_fail(&err);
     printf("%s: %lld x %lld, %lld %s\n", path, (long long)set->x.rows, (long long)set->x.cols,

@@ -3,6 +3,7 @@
 #include "core/base/mem.h"
 
 #include <string.h>
+#include <sys/auxv.h>
 
 enum { BITS_LEAST = 6, BLOCK = 1 << 16 };
 
@@ -23,14 +24,24 @@ void ids_fini(struct ids *ids)
     *ids = (struct ids){ 0 };
 }
 
+uint64_t ids_secret = UINT64_C(0x9e3779b97f4a7c15);
+
+/* The kernel gives each program 16 random bytes. */
+__attribute__((constructor)) static void choose_secret(void)
+{
+    const void *random = (const void *)(uintptr_t)getauxval(AT_RANDOM);
+    if (random)
+        memcpy(&ids_secret, random, sizeof ids_secret);
+    ids_secret |= 1;
+}
+
 /* Of longer texts eight bytes at a time are multiplied in. */
 uint64_t ids_key(const char *text, size_t size)
 {
     uint64_t key = 0, word = 0;
     for (; size > 8; text += 8, size -= 8) {
         memcpy(&word, text, 8);
-        key = (key ^ word) * UINT64_C(0xff51afd7ed558ccd);
-        key ^= key >> 32;
+        key = ids_mixed(key ^ word ^ ids_secret);
     }
     word = 0;
     memcpy(&word, text, size);

@@ -37,9 +37,20 @@ void ids_fini(struct ids *ids); /* of zeroed ones too: so they begin */
 /* As if the bytes behind the text were zeros. */
 uint64_t ids_key(const char *text, size_t size);
 
+/* Odd, and another in each process: whoever writes a file cannot make its ids fall together.  Numbers do not
+ * depend on it. */
+extern uint64_t ids_secret;
+
+/* Both halves of a product with it. */
+static inline uint64_t ids_mixed(uint64_t key)
+{
+    __extension__ unsigned __int128 product = (unsigned __int128)key * ids_secret;
+    return (uint64_t)(product >> 64) ^ (uint64_t)product;
+}
+
 static inline uint64_t ids_place(uint64_t key, int bits)
 {
-    return key * UINT64_C(0x9e3779b97f4a7c15) >> (64 - bits);
+    return ids_mixed(key) >> (64 - bits);
 }
 
 /* Asks for the slot where a search for it will begin. */

@@ -427,7 +427,7 @@ bool ratings_tell(struct ratings_form *form, const char *at, const char *end)
 {
     struct line line;
     form->delimiter = 0;
-    for (int fields = 3; !form->delimiter && fields >= (form->pairs ? 2 : 3); fields--)
+    for (int fields = 3; !form->delimiter && fields >= 2; fields--)
         for (int i = 0; !form->delimiter && delimiters[i]; i++) {
             split(delimiters[i], at, end, &line);
             if (is_whole(&line, fields))
@@ -440,7 +440,7 @@ bool ratings_tell(struct ratings_form *form, const char *at, const char *end)
         return false;
     }
     split(form->delimiter, at, end, &line);
-    return is_header(&line);
+    return (form->pairs || line.count > 2) && is_header(&line);
 }
 
 bool ratings_tell_fields(struct ratings_form *form, const char *at, const char *end, char wrong[256])

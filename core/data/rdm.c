@@ -68,6 +68,15 @@ static int refuse(const struct stream *s, const char *what, const char *hint, st
     return rondo_error_set(err, RONDO_EINPUT, s->path, hint, "%s", what);
 }
 
+/* What is said of the file that it was made of: it has known none, and a line that is below 0 if any is. */
+static bool fits(const struct rondo_ids *ids, const struct rondo_matrix *x)
+{
+    bool negative = false;
+    for (int64_t at = 0; at < x->nnz && !ids->negative_line; at++)
+        negative |= x->values[at] < 0;
+    return !negative && ids->known_users == 0 && ids->known_items == 0 && x->nnz > 0;
+}
+
 /* Is it what is wanted, as far as its header tells? */
 static int check_kind(const struct stream *s, const struct data_options *options, const struct data_info *info,
                       bool ids, struct rondo_error *err)
@@ -98,8 +107,8 @@ static int check_values(const struct stream *s, const struct data_options *optio
 int rdm_inspect(struct stream *s, const struct data_options *options, struct data_info *info,
                 struct rondo_error *err)
 {
-    struct data_info read;
-    bool ids;
+    struct data_info read = { .sparse = false };
+    bool ids = false;
     int code = s->coding == STREAM_PLAIN ? slab_look(s->fd, s->path, &read, &ids, err) : RONDO_OK;
     if (!code)
         code = check_kind(s, options, &read, ids, err);
@@ -128,6 +137,8 @@ int rdm_load(struct stream *s, const struct data_options *options, struct data_s
     if (set->ids && !(are_words(&set->ids->user) && are_words(&set->ids->item)))
         return refuse(s, "it has an id of more than 4096 bytes, or with a control character", NULL, err);
     code = check_values(s, options, &set->x, err);
+    if (!code && set->ids && !fits(set->ids, &set->x))
+        code = refuse(s, "its ratings are damaged: they are not what is said of them, or none", NULL, err);
     if (!code && options->ratings && options->known)
         code = ratings_renumber(set, options->known, s->path, err);
     return code;

@@ -278,6 +278,8 @@ static bool is_sound(const struct header *header, const char *key, uint64_t byte
     for (int i = 0; i < SAID; i++)
         if (header->said[i] < 0)
             return false;
+    if (header->user.count && (header->labels.rows || !header->x.sparse)) /* ratings have no labels */
+        return false;
     memcpy(want.key, key, sizeof want.key);
     lay_out(&want);
     return memcmp(&want, header, sizeof want) == 0 && want.bytes == bytes;

@@ -102,13 +102,11 @@ static int decode_gzip(struct stream *s, unsigned char *into, size_t room, size_
         int code = refill(s, err);
         if (code)
             return code;
-        if (d->dry && d->open)
-            return broken(s, err, "truncated");
-        if (d->dry)
+        if (d->dry && !d->open)
             break;
         if (!d->open)
             next_member(d);
-        if (d->at == d->size)
+        if (d->at == d->size && !d->dry)
             continue;
         z->next_in = d->input + d->at;
         z->avail_in = (uInt)(d->size - d->at);
@@ -120,6 +118,8 @@ static int decode_gzip(struct stream *s, unsigned char *into, size_t room, size_
             d->open = false;
         else if (state != Z_OK && state != Z_BUF_ERROR)
             return broken(s, err, "damaged");
+        if (d->dry && d->open && z->avail_out == space) /* nothing was left to come out, either */
+            return broken(s, err, "truncated");
     }
     *got = space - z->avail_out;
     return RONDO_OK;

@@ -77,6 +77,8 @@ class Files(Ratings):
         self.assertEqual(sha256(self.path("text", "coef.mtx")), sha256(self.path("rdm", "coef.mtx")))
         done = self.done("data", "convert", "data/train.csv", "plain.mtx")
         self.assertIn("bears no ids", done.stderr)
+        done = self.done("data", "convert", x, "x.rdm.gz", expect=2)
+        self.assertIn("not compressed", done.stderr)
 
     def test_validate_tells_their_shape(self):
         done = self.done("validate", self.job())

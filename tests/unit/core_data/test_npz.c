@@ -144,6 +144,21 @@ Test(npz, members_are_data_whichever_way_they_lie)
     }
 }
 
+/* All of it may have been taken in while its last bytes are still to come out: the window is full between them. */
+Test(npz, the_end_may_come_out_behind_the_end)
+{
+    static unsigned char content[128 + 8 * 32800];
+    for (int rows = 32740; rows < 32800; rows++) {
+        memset(&zip, 0, sizeof zip);
+        size_t size = column(content, rows);
+        memset(content + size - 8 * (size_t)rows, 0, 8 * (size_t)rows);
+        add("user.npy", content, size, true);
+        end("");
+        scratch_bytes("a.npz", zip.bytes, zip.size);
+        data_free(scratch_load(scratch_path("a.npz/user"), &scratch_one));
+    }
+}
+
 Test(npz, what_is_no_array_is_refused)
 {
     make(false, false, "");

@@ -169,6 +169,8 @@ Test(ratings, of_equal_cells_the_latest_is_kept_and_else_the_last)
 Test(ratings, a_line_that_is_none_has_its_place)
 {
     refuses("1 2\n", 1, "expected user, item and rating, found 2 fields");
+    refuses("user,item\nann,tea\n", 1, "expected user, item and rating, found 2 fields");
+    refuses("user,item\n1,2,3\n", 1, "expected user, item and rating, found 2 fields");
     refuses("1 2 3 4 5\n", 1, "expected user, item, rating and time, found 5 fields");
     refuses("1 2 3\n1 2\n", 2, "expected user, item and rating, found 2 fields");
     refuses("1 2 3\n\n# x\n1 2 3 4\n", 4, "expected user, item and rating, found 4 fields");
@@ -544,4 +546,29 @@ Test(ratings, a_name_is_part_of_the_digest)
     cr_expect_eq(digest_set(DIGEST_BEGIN, a), digest_set(DIGEST_BEGIN, b));
     cr_expect_neq(digest_set(DIGEST_BEGIN, a), digest_set(DIGEST_BEGIN, c));
     data_free(a), data_free(b), data_free(c);
+}
+
+/* Ids whose hash by a known constant is one: each would be compared with all of the others. */
+Test(ratings, nobody_can_make_ids_that_fall_together)
+{
+    enum { IDS = 1000 };
+    struct ids ids = { 0 };
+    for (uint64_t i = 1; ids.count < IDS; i++) {
+        unsigned char text[17] = { 0 };
+        uint64_t first = i * UINT64_C(0x9e3779b97f4a7c15), key = first * UINT64_C(0xff51afd7ed558ccd);
+        uint64_t second = key ^ key >> 32 ^ UINT64_C(0xd8a7b6e5d4c3b2a1);
+        memcpy(text, &first, 8);
+        memcpy(text + 8, &second, 8);
+        if (strlen((char *)text) < 16)
+            continue;
+        cr_assert_eq(ids_add(&ids, ids_key((char *)text, 16), (char *)text, 16), RONDO_OK);
+        cr_assert_eq(ids_find(&ids, ids_key((char *)text, 16), (char *)text, 16), ids.count - 1);
+    }
+    uint64_t mask = (UINT64_C(1) << ids.bits) - 1, most = 0;
+    for (uint64_t at = 0; at <= mask; at++) {
+        uint64_t far = (at - ids_place(ids.slot[at].key, ids.bits)) & mask;
+        most = ids.slot[at].size && far > most ? far : most;
+    }
+    cr_expect_lt(most, 100);
+    ids_fini(&ids);
 }

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <zlib.h>
 
 TestSuite(rdm, .init = scratch_begin, .fini = scratch_end);
 
@@ -123,6 +124,14 @@ Test(rdm, it_is_read_as_what_it_is)
     scratch_refuses(scratch_path("v.rdm"), &counts, 0, "counts are read from sparse files", NULL);
 }
 
+Test(rdm, a_compressed_one_is_refused)
+{
+    gzFile file = gzopen(scratch_path("x.rdm.gz"), "wb");
+    cr_assert(file != NULL && gzputs(file, "RONDOMTX and more") > 0 && gzclose(file) == Z_OK);
+    scratch_refuses(scratch_path("x.rdm.gz"), &scratch_one, 0, "not compressed", NULL);
+    scratch_refuses(scratch_path("x.rdm.gz"), &ratings, 0, "not compressed", NULL);
+}
+
 static size_t slurp(const char *name, unsigned char *bytes, size_t room)
 {
     FILE *file = fopen(scratch_path(name), "rb");
@@ -208,33 +217,66 @@ Test(rdm, what_its_arrays_say_is_proven)
     }
 }
 
-/* An id, labels or a shape that no reader would give. */
-Test(rdm, what_else_it_says_is_proven)
+static void refused_as_made(const struct data_set *made, const struct data_options *options, const char *what)
 {
     struct rondo_error err = { 0 };
-    const int64_t colptr[] = { 0, 1, 2 };
-    const int32_t row[] = { 0, 1 };
-    const double values[] = { 1, 2 };
-    const char *const users[] = { "ann", "cat", "a\tb", "a\x7f" }, *words[] = { "ann", "bob", "tea", "jam" };
-    for (int i = 0; i < 8; i++) {
-        struct rondo_ids ids = { .user = { 2, words }, .item = { 2, words + 2 }, .known_users = i == 4 ? 3 : 2 };
-        struct data_set set = { .x = { .rows = 2, .cols = 2, .nnz = 2, .sparse = true, .colptr = colptr, .rowidx = row,
-                                       .values = values },
-                                .labels = { .rows = 2, .cols = 1, .dense = values }, .ids = &ids };
-        words[0] = users[i < 4 ? i : 0];
-        set.labels.rows = set.labels.nnz = set.labels.ld = i == 5 ? 1 : 2;
-        set.x.cols = i == 6 ? 0 : 2;
-        set.x.nnz = i == 6 ? 0 : 2;
-        set.ids = i == 6 ? NULL : &ids;
-        if (i == 7)
-            set.labels = set.x;
-        set.info = (struct data_info){ .format = DATA_RATINGS, .compression = "none", .labels = true };
-        cr_assert_eq(data_save(scratch_path("m.rdm"), &set, &err), RONDO_OK, "%s", err.what);
-        if (i == 0 || i == 1)
-            data_free(load("m.rdm", &scratch_one));
-        else
-            scratch_refuses(scratch_path("m.rdm"), &scratch_one, 0, i < 4 ? "it has an id" : "is damaged", NULL);
-    }
+    struct data_set set = *made;
+    set.info.format = DATA_RATINGS;
+    set.info.compression = "none";
+    cr_assert_eq(data_save(scratch_path("m.rdm"), &set, &err), RONDO_OK, "%s", err.what);
+    scratch_refuses(scratch_path("m.rdm"), options, 0, what, NULL);
+}
+
+/* Each of its parts alone is one, and they do not go together. */
+Test(rdm, what_its_parts_are_to_each_other_is_proven)
+{
+    static const double dense[64];
+    static const int64_t colptr[] = { 0, 1, 1 };
+    static const int32_t rows[] = { 1 };
+    static const double one[] = { 1 };
+    const char *user[] = { "ann", "bob" }, *item[] = { "tea", "pie" };
+    struct rondo_ids ids = { .user = { 2, user }, .item = { 2, item } };
+    const struct rondo_matrix x = { .rows = 2, .cols = 2, .nnz = 1, .sparse = true, .colptr = colptr, .rowidx = rows,
+                                    .values = one };
+    const struct rondo_matrix y = { .rows = 2, .cols = 1, .nnz = 2, .ld = 8, .dense = dense };
+    const struct rondo_matrix full = { .rows = 2, .cols = 2, .nnz = 4, .ld = 8, .dense = dense };
+    const struct rondo_matrix few = { .rows = 1, .cols = 1, .nnz = 1, .ld = 8, .dense = dense };
+    const struct rondo_matrix none = { .rows = 2, .sparse = true, .colptr = colptr };
+    const struct data_options known = { .index_base = 1, .ratings = true, .known = &ids };
+    refused_as_made(&(struct data_set){ .x = x, .labels = few }, &scratch_one, "is damaged");
+    refused_as_made(&(struct data_set){ .x = x, .labels = full }, &scratch_one, "is damaged");
+    refused_as_made(&(struct data_set){ .x = x, .labels = x }, &scratch_one, "is damaged");
+    refused_as_made(&(struct data_set){ .x = none }, &scratch_one, "is damaged");
+    refused_as_made(&(struct data_set){ .labels = y }, &scratch_one, "is damaged");
+    refused_as_made(&(struct data_set){ .x = x, .labels = y, .ids = &ids }, &known, "is damaged");
+    refused_as_made(&(struct data_set){ .x = full, .ids = &ids }, &known, "is damaged");
+    refused_as_made(&(struct data_set){ .x = full, .ids = &ids }, &ratings, "is damaged");
+}
+
+/* They go to files of one id a line, and a rating below 0 is told by its line. */
+Test(rdm, what_its_ratings_say_is_proven)
+{
+    static const int64_t colptr[] = { 0, 1, 1 }, empty[] = { 0, 0, 0 };
+    static const int32_t rows[] = { 1 };
+    double value[] = { 1 };
+    const char *user[] = { "ann", "bob" }, *item[] = { "tea", "pie" };
+    struct rondo_ids ids = { .user = { 2, user }, .item = { 2, item } };
+    struct data_set set = { .x = { .rows = 2, .cols = 2, .nnz = 1, .sparse = true, .colptr = colptr, .rowidx = rows,
+                                   .values = value }, .ids = &ids };
+    user[1] = "b\nob";
+    refused_as_made(&set, &ratings, "a control character");
+    user[1] = "b\177b";
+    refused_as_made(&set, &ratings, "a control character");
+    user[1] = "bob";
+    value[0] = -1;
+    refused_as_made(&set, &ratings, "its ratings are damaged");
+    value[0] = 1;
+    ids.known_users = 2;
+    refused_as_made(&set, &ratings, "its ratings are damaged");
+    ids.known_users = 0;
+    set.x.nnz = 0;
+    set.x.colptr = empty;
+    refused_as_made(&set, &ratings, "its ratings are damaged");
 }
 
 /* Parsed once, mapped by whoever comes next, with who they are. */

@@ -272,19 +272,19 @@ static int begin_again(struct head *head, int64_t round, struct rondo_order *ord
     return rest(head->model, order);
 }
 
-/* Twice what F is at most, a rating, in units of the deviation:
+/* One and a half times what F is at most, a rating, in units of the deviation:
  *
  *     1                                with biases, which begin at the mean
  *     mu^2 + 1                         else: of 0 for every rating
  *     1 + 2 lambda (|mu| + 1)          of first rows that bear the mean
  *
- * Descent ends below; the errors that it sees on its way are not twice as large. */
+ * Descent ends below; the errors that it sees on its way are not half as large again. */
 static double limit_of(const struct problem *p)
 {
     const struct grid *grid = grid_of(p);
     double mu = fabs((double)grid->mean), none = mu * mu + 1;
     double drawn = mu < 1 ? none : 1 + 2 * p->lambda / (double)grid->scale * (mu + 1);
-    return 2 * (p->biases ? 1 : fmin(none, drawn)) * (double)p->by_user.count;
+    return 1.5 * (p->biases ? 1 : fmin(none, drawn)) * (double)p->by_user.count;
 }
 
 /* In the epoch so far.  An earlier job's rows may begin as badly as they like, if each epoch is better than the one

@@ -171,22 +171,28 @@ static void write_biases(const struct writing *w, FILE *out)
     write_archive(member, out);
 }
 
-static void write_words(const struct rondo_words *words, int64_t count, FILE *out)
+static bool trained(const struct cells *cells, int64_t row)
 {
-    for (int64_t i = 0; i < count; i++) {
-        fputs(words->word[i], out);
-        fputc('\n', out);
-    }
+    return cells->first[row + 1] > cells->first[row];
+}
+
+static void write_words(const struct rondo_words *words, const struct cells *cells, FILE *out)
+{
+    for (int64_t i = 0; i < cells->rows; i++)
+        if (trained(cells, i)) {
+            fputs(words->word[i], out);
+            fputc('\n', out);
+        }
 }
 
 static void write_user_ids(const struct writing *w, FILE *out)
 {
-    write_words(&w->problem->ids->user, w->factors->users, out);
+    write_words(&w->problem->ids->user, &w->problem->by_user, out);
 }
 
 static void write_item_ids(const struct writing *w, FILE *out)
 {
-    write_words(&w->problem->ids->item, w->factors->items, out);
+    write_words(&w->problem->ids->item, &w->problem->by_item, out);
 }
 
 /* The fewest of 15 to 17 digits that read back as the same. */
@@ -245,10 +251,28 @@ static int check(const struct factors *f, struct rondo_error *err)
     return RONDO_OK;
 }
 
-int factors_save(const struct problem *problem, const struct factors *factors, struct rondo_output *output,
+/* Rows move up in place; returns how many there are. */
+static int64_t keep_trained(const struct cells *cells, int32_t rank, float *rows, float *bias)
+{
+    int64_t kept = 0;
+    for (int64_t i = 0; i < cells->rows; i++) {
+        if (!trained(cells, i))
+            continue;
+        if (kept < i)
+            memcpy(rows + kept * rank, rows + i * rank, (size_t)rank * sizeof *rows);
+        if (bias)
+            bias[kept] = bias[i];
+        kept++;
+    }
+    return kept;
+}
+
+int factors_save(const struct problem *problem, struct factors *factors, struct rondo_output *output,
                  struct rondo_error *err)
 {
     const struct writing writing = { problem, factors };
+    factors->users = keep_trained(&problem->by_user, factors->rank, factors->user, factors->user_bias);
+    factors->items = keep_trained(&problem->by_item, factors->rank, factors->item, factors->item_bias);
     int code = check(factors, err);
     for (size_t i = 0; i < sizeof files / sizeof *files && !code; i++) {
         FILE *out;

@@ -13,8 +13,9 @@
 
 #include "mf.h"
 
-/* RONDO_EIO and what host->create says.  A number that is not finite: RONDO_EAPP, and no file is begun. */
-int factors_save(const struct problem *problem, const struct factors *factors, struct rondo_output *output,
+/* What has no training rating is left out, and `factors` has fewer rows thereafter: predictions of it are those of
+ * what was never seen.  RONDO_EIO and what host->create says.  A number that is not finite: RONDO_EAPP, and no file is begun. */
+int factors_save(const struct problem *problem, struct factors *factors, struct rondo_output *output,
                  struct rondo_error *err);
 
 #endif

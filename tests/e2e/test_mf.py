@@ -212,6 +212,22 @@ class HeldOut(mf_jobs.Case):
         for name, count in counts.items():
             self.assertAlmostEqual(count, left, delta=0.5 + 0.002 * left, msg=name)
 
+    def test_who_has_lost_all_ratings_to_it_is_as_one_never_seen(self):
+        train = "".join("u%d\ti%d\t%d\n" % (k % 60, k * 7 % 50, 2 + k % 3) for k in range(150))
+        for name, params in SOLVERS:
+            with self.subTest(name):
+                self.solve(self.job(train, params={"holdout": 0.7, "rank": 3, **params}), "out", "--force")
+                model = Model(self.path("out"))
+                lost = sorted({line.split("\t")[0] for line in train.splitlines()} - set(model.users))
+                self.assertEqual((len(model.users), len(model.items)), (len(model.p), len(model.q)))
+                self.assertTrue(lost)
+                self.write("lost.tsv", "".join("%s\ti0\n" % user for user in lost))
+                call("predict", "--model", self.path("out"), "--data", self.path("lost.tsv"), "--out",
+                     self.path("lost.txt"), "--quiet")
+                with open(self.path("lost.txt"), encoding="utf-8") as stream:
+                    for line in stream:
+                        self.assertAlmostEqual(float(line), model.said["mean"], places=5)
+
     def test_a_seed_chooses(self):
         train, _ = stars(300, 200, 15000)
         found = {self.solve(self.job(train, params={"holdout": 0.1}, seed=seed), "out", "--force")["updates"]

@@ -186,7 +186,7 @@ TWO = ["rank", "s an epoch", "visiting: times one", "whole epochs", "the machine
 
 def two_text(what):
     return ("\nTwo workers, by pairs of runs one after the other: how much faster than one, the median (and the "
-            "range). Bar, of whole epochs: %g. LIBMF before: %s. %s\n\n" % (LEAD, LIBMF_TWO, what))
+            "range). Bar, of whole epochs: %g. LIBMF before: %s. %s" % (LEAD, LIBMF_TWO, what)).rstrip() + "\n\n"
 
 
 def speed(options):
@@ -244,7 +244,7 @@ def synthetic(options):
             "Zipf(0.9, shift 30), rank 24, noise 0.8; %d to train, %d test. 8 epochs, %d runs. Bar: LIBMF's %s M "
             "updates/s before.\n\n" % (data.count, data.tests, options.large_runs,
                                        ", ".join("%g" % LIBMF[rank][4] for rank in RANKS)))
-    text += common.table(RATES, rates) + two_text("").replace(" \n", "\n") + common.table(TWO, twos)
+    text += common.table(RATES, rates) + two_text("") + common.table(TWO, twos)
     text += "\nSeconds before the first round, reading the text; peak RSS, MiB. LIBMF: process less its epochs.\n\n"
     text += common.table(["rank", "load, s", "2 workers", "LIBMF here", "MiB", "LIBMF's", "bar", ""], loads)
     epochs = long.epochs_to(0.9)

@@ -13,6 +13,8 @@
 #include "push.h"
 #include "states.h"
 
+#include <rondo/flat.h>
+
 #include <math.h>
 #include <string.h>
 
@@ -81,14 +83,14 @@ int lda_head_create(const void *context, int32_t index, void **state, struct ron
 int lda_head_pack(const void *context, const void *state, struct rondo_buf *out)
 {
     const struct head *head = state;
-    int code = lda_append(head->problem->host, out, &head->figures, sizeof head->figures);
+    int code = rondo_append(head->problem->host, out, &head->figures, sizeof head->figures);
     return code ? code : lda_common_pack(context, head->common, out);
 }
 
 int lda_head_unpack(const void *context, void *state, struct rondo_bytes in)
 {
     struct head *head = state;
-    int code = lda_take(&in, &head->figures, sizeof head->figures);
+    int code = rondo_take(&in, &head->figures, sizeof head->figures);
     return code ? code : lda_common_unpack(context, head->common, in);
 }
 

@@ -5,6 +5,8 @@
 #include "histogram.h"
 #include "states.h"
 
+#include <rondo/flat.h>
+
 #include <string.h>
 
 struct scratch {
@@ -143,7 +145,7 @@ int lda_push(const void *problem, const void *common, void *shard, void *block, 
     struct histogram_source source = { .problem = p, .shard = shard, .block = block,
                                        .shard_index = task->shard, .block_index = task->block };
     int64_t kind = LDA_COUNT;
-    int code = lda_append(p->host, partial, &kind, sizeof kind);
+    int code = rondo_append(p->host, partial, &kind, sizeof kind);
     return code ? code : histogram_append(&source, ((struct scratch *)scratch)->counting, partial);
 }
 
@@ -173,7 +175,7 @@ int lda_merge(const void *problem, struct rondo_buf *sum, struct rondo_bytes res
     const struct problem *p = problem;
     int64_t kind = lda_kind(result);
     if (!sum->size)
-        return lda_append(p->host, sum, result.data, result.size);
+        return rondo_append(p->host, sum, result.data, result.size);
     if (lda_kind((struct rondo_bytes){ sum->data, sum->size }) != kind)
         return RONDO_EAPP;
     if (kind == LDA_DRAW)

@@ -1,34 +1,9 @@
 /* states.c - the states that Rondo moves: totals and priors, a shard's topics, a block's counts. */
 #include "states.h"
 
+#include <rondo/flat.h>
+
 #include <string.h>
-
-/* ---- bytes ------------------------------------------------------------------------------------------- */
-
-int lda_append(const struct rondo_host *host, struct rondo_buf *out, const void *data, size_t size)
-{
-    if (out->capacity - out->size < size) {
-        size_t twice = out->capacity * 2, wanted = out->size + size;
-        int code = host->reserve(out, wanted > twice ? wanted : twice);
-        if (code)
-            return code;
-    }
-    if (size)
-        memcpy(out->data + out->size, data, size);
-    out->size += size;
-    return RONDO_OK;
-}
-
-int lda_take(struct rondo_bytes *in, void *data, size_t size)
-{
-    if (in->size < size)
-        return RONDO_ESTATE;
-    if (size)
-        memcpy(data, in->data, size);
-    in->data = (const unsigned char *)in->data + size;
-    in->size -= size;
-    return RONDO_OK;
-}
 
 static int no_memory(struct rondo_error *err)
 {
@@ -77,11 +52,11 @@ static void counts_destroy(const struct rondo_host *host, struct counts *counts)
 static int counts_pack(const struct rondo_host *host, const struct form *form, const struct counts *counts,
                        struct rondo_buf *out)
 {
-    int code = lda_append(host, out, counts->length, (size_t)form->owners * sizeof *counts->length);
+    int code = rondo_append(host, out, counts->length, (size_t)form->owners * sizeof *counts->length);
     for (int32_t i = 0; i < form->owners && !code; i++) {
         int64_t room = counts->at[i + 1] - counts->at[i];
         int64_t cells = room >= form->row ? form->row : (int64_t)counts->length[i] * (form->wide ? 2 : 1);
-        code = lda_append(host, out, counts->cells + counts->at[i], (size_t)cells * sizeof *counts->cells);
+        code = rondo_append(host, out, counts->cells + counts->at[i], (size_t)cells * sizeof *counts->cells);
     }
     return code;
 }
@@ -102,13 +77,13 @@ static bool list_fits(const struct form *form, const uint32_t *cells, int32_t le
 
 static int counts_unpack(const struct form *form, struct counts *counts, struct rondo_bytes *in)
 {
-    int code = lda_take(in, counts->length, (size_t)form->owners * sizeof *counts->length);
+    int code = rondo_take(in, counts->length, (size_t)form->owners * sizeof *counts->length);
     for (int32_t i = 0; i < form->owners && !code; i++) {
         int64_t room = counts->at[i + 1] - counts->at[i];
         int64_t cells = room >= form->row ? form->row : (int64_t)counts->length[i] * (form->wide ? 2 : 1);
         if (counts->length[i] < 0 || cells > room)
             return RONDO_ESTATE;
-        code = lda_take(in, counts->cells + counts->at[i], (size_t)cells * sizeof *counts->cells);
+        code = rondo_take(in, counts->cells + counts->at[i], (size_t)cells * sizeof *counts->cells);
         if (!code && room < form->row && !list_fits(form, counts->cells + counts->at[i], counts->length[i]))
             code = RONDO_ESTATE;
     }
@@ -249,7 +224,7 @@ int lda_shard_pack(const void *context, const void *state, struct rondo_buf *out
     for (int32_t t = 0; t < tiles_of(p, shard->index) && !code; t++) {
         struct form form = form_of_documents(p, &tile[t]);
         touch_tile(p, &tile[t]);
-        code = lda_append(p->host, out, shard->z[t], bytes_of(&tile[t]));
+        code = rondo_append(p->host, out, shard->z[t], bytes_of(&tile[t]));
         if (!code)
             code = counts_pack(p->host, &form, &shard->counts[t], out);
     }
@@ -265,7 +240,7 @@ int lda_shard_unpack(const void *context, void *state, struct rondo_bytes in)
     for (int32_t t = 0; t < tiles_of(p, shard->index) && !code; t++) {
         struct form form = form_of_documents(p, &tile[t]);
         touch_tile(p, &tile[t]);
-        code = lda_take(&in, shard->z[t], bytes_of(&tile[t]));
+        code = rondo_take(&in, shard->z[t], bytes_of(&tile[t]));
         if (!code)
             code = counts_unpack(&form, &shard->counts[t], &in);
     }
@@ -313,20 +288,20 @@ int lda_common_pack(const void *context, const void *state, struct rondo_buf *ou
 {
     const struct problem *p = context;
     const struct common *common = state;
-    int code = lda_append(p->host, out, common->alpha, (size_t)p->topics * sizeof *common->alpha);
-    code = code ? code : lda_append(p->host, out, &common->beta, sizeof common->beta);
-    code = code ? code : lda_append(p->host, out, common->total, (size_t)p->row * sizeof *common->total);
-    return code ? code : lda_append(p->host, out, common->heavy, heavy_cells(p) * sizeof *common->heavy);
+    int code = rondo_append(p->host, out, common->alpha, (size_t)p->topics * sizeof *common->alpha);
+    code = code ? code : rondo_append(p->host, out, &common->beta, sizeof common->beta);
+    code = code ? code : rondo_append(p->host, out, common->total, (size_t)p->row * sizeof *common->total);
+    return code ? code : rondo_append(p->host, out, common->heavy, heavy_cells(p) * sizeof *common->heavy);
 }
 
 int lda_common_unpack(const void *context, void *state, struct rondo_bytes in)
 {
     const struct problem *p = context;
     struct common *common = state;
-    int code = lda_take(&in, common->alpha, (size_t)p->topics * sizeof *common->alpha);
-    code = code ? code : lda_take(&in, &common->beta, sizeof common->beta);
-    code = code ? code : lda_take(&in, common->total, (size_t)p->row * sizeof *common->total);
-    code = code ? code : lda_take(&in, common->heavy, heavy_cells(p) * sizeof *common->heavy);
+    int code = rondo_take(&in, common->alpha, (size_t)p->topics * sizeof *common->alpha);
+    code = code ? code : rondo_take(&in, &common->beta, sizeof common->beta);
+    code = code ? code : rondo_take(&in, common->total, (size_t)p->row * sizeof *common->total);
+    code = code ? code : rondo_take(&in, common->heavy, heavy_cells(p) * sizeof *common->heavy);
     for (int32_t k = 0; k < p->topics && !code; k++)
         if (!(common->alpha[k] > 0) || common->total[k] < 0)
             return RONDO_ESTATE;

@@ -24,8 +24,4 @@ void lda_common_destroy(const void *problem, void *state);
 int lda_common_pack(const void *problem, const void *state, struct rondo_buf *out);
 int lda_common_unpack(const void *problem, void *state, struct rondo_bytes in);
 
-/* Appends to `out`, which grows by doubling; takes from the front of `in`, RONDO_ESTATE where it is short. */
-int lda_append(const struct rondo_host *host, struct rondo_buf *out, const void *data, size_t size);
-int lda_take(struct rondo_bytes *in, void *data, size_t size);
-
 #endif

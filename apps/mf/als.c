@@ -10,6 +10,8 @@
 #include "evaluate.h"
 #include "normal.h"
 
+#include <rondo/flat.h>
+
 #include <math.h>
 #include <string.h>
 
@@ -187,29 +189,29 @@ static int rows_pack(const void *context, const void *state, struct rondo_buf *o
 {
     const struct problem *p = context;
     const struct rows *rows = state;
-    int code = mf_append(p->host, out, &rows->penalty, sizeof rows->penalty);
+    int code = rondo_append(p->host, out, &rows->penalty, sizeof rows->penalty);
     for (int half = USERS; half <= ITEMS && !code; half++) {
         int64_t count = cells_of(p, half)->rows;
-        code = mf_append(p->host, out, rows->row[half], row_bytes(p, count));
+        code = rondo_append(p->host, out, rows->row[half], row_bytes(p, count));
         if (!code && p->biases)
-            code = mf_append(p->host, out, rows->bias[half], (size_t)count * sizeof(float));
+            code = rondo_append(p->host, out, rows->bias[half], (size_t)count * sizeof(float));
     }
-    return code || !rows->gram ? code : mf_append(p->host, out, rows->gram, als_of(p)->gram);
+    return code || !rows->gram ? code : rondo_append(p->host, out, rows->gram, als_of(p)->gram);
 }
 
 static int rows_unpack(const void *context, void *state, struct rondo_bytes in)
 {
     const struct problem *p = context;
     struct rows *rows = state;
-    int code = mf_take(&in, &rows->penalty, sizeof rows->penalty);
+    int code = rondo_take(&in, &rows->penalty, sizeof rows->penalty);
     for (int half = USERS; half <= ITEMS && !code; half++) {
         int64_t count = cells_of(p, half)->rows;
-        code = mf_take(&in, rows->row[half], row_bytes(p, count));
+        code = rondo_take(&in, rows->row[half], row_bytes(p, count));
         if (!code && p->biases)
-            code = mf_take(&in, rows->bias[half], (size_t)count * sizeof(float));
+            code = rondo_take(&in, rows->bias[half], (size_t)count * sizeof(float));
     }
     if (!code && rows->gram)
-        code = mf_take(&in, rows->gram, als_of(p)->gram);
+        code = rondo_take(&in, rows->gram, als_of(p)->gram);
     return code || !in.size ? code : RONDO_ESTATE;
 }
 
@@ -328,17 +330,17 @@ static int als_apply(const void *context, void *common, void *shard, void *scrat
     int half = half_of(round);
     int64_t count = cells_of(p, half)->rows;
     (void)shard, (void)scratch;
-    int code = mf_take(&commit, &found, sizeof found);
+    int code = rondo_take(&commit, &found, sizeof found);
     if (!code)
-        code = mf_take(&commit, rows->row[half], row_bytes(p, count));
+        code = rondo_take(&commit, rows->row[half], row_bytes(p, count));
     if (!code && rows->gram)
-        code = mf_take(&commit, rows->gram, als_of(p)->gram);
+        code = rondo_take(&commit, rows->gram, als_of(p)->gram);
     for (int64_t i = 0; i < count && !code && p->biases; i++) {
         float *bias = rows->row[half] + i * als_of(p)->stride + p->rank;
         rows->bias[half][i] = *bias;
         *bias = 1;
     }
-    if (half == USERS)
+    if (half == USERS && !code)
         rows->penalty = found.penalty;
     return code || !commit.size ? code : RONDO_ESTATE;
 }

@@ -1,6 +1,8 @@
 /* ccd_states.c - how CCD++ begins, and what of it goes through bytes. */
 #include "ccd.h"
 
+#include <rondo/flat.h>
+
 #include <math.h>
 
 /* ---- how it begins -------------------------------------------------------------------------------------------- */
@@ -88,13 +90,13 @@ static size_t model_bytes(const struct problem *problem)
 int ccd_model_pack(const void *context, const void *state, struct rondo_buf *out)
 {
     const struct problem *problem = context;
-    return mf_append(problem->host, out, ((const struct ccd_model *)state)->item, model_bytes(problem));
+    return rondo_append(problem->host, out, ((const struct ccd_model *)state)->item, model_bytes(problem));
 }
 
 int ccd_model_unpack(const void *context, void *state, struct rondo_bytes in)
 {
     size_t bytes = model_bytes(context);
-    return in.size != bytes ? RONDO_ESTATE : mf_take(&in, ((struct ccd_model *)state)->item, bytes);
+    return in.size != bytes ? RONDO_ESTATE : rondo_take(&in, ((struct ccd_model *)state)->item, bytes);
 }
 
 /* ---- two columns of the items, common to all tasks: [items] pairs ------------------------------------------------ */
@@ -129,13 +131,13 @@ static size_t common_bytes(const struct problem *problem)
 int ccd_common_pack(const void *context, const void *state, struct rondo_buf *out)
 {
     const struct problem *problem = context;
-    return mf_append(problem->host, out, state, common_bytes(problem));
+    return rondo_append(problem->host, out, state, common_bytes(problem));
 }
 
 int ccd_common_unpack(const void *context, void *state, struct rondo_bytes in)
 {
     size_t bytes = common_bytes(context);
-    return in.size != bytes ? RONDO_ESTATE : mf_take(&in, state, bytes);
+    return in.size != bytes ? RONDO_ESTATE : rondo_take(&in, state, bytes);
 }
 
 /* ---- a shard: some users ------------------------------------------------------------------------------------------ */
@@ -228,9 +230,9 @@ int ccd_shard_pack(const void *context, const void *state, struct rondo_buf *out
 {
     const struct problem *problem = context;
     const struct ccd_shard *shard = state;
-    int code = mf_append(problem->host, out, shard->user, shard_bytes(problem, shard));
+    int code = rondo_append(problem->host, out, shard->user, shard_bytes(problem, shard));
     for (int which = 0; which < 2 && !code; which++)
-        code = mf_append(problem->host, out, shard->residual[which], (size_t)shard->count[which] * sizeof(float));
+        code = rondo_append(problem->host, out, shard->residual[which], (size_t)shard->count[which] * sizeof(float));
     return code;
 }
 
@@ -238,9 +240,9 @@ int ccd_shard_unpack(const void *context, void *state, struct rondo_bytes in)
 {
     const struct problem *problem = context;
     struct ccd_shard *shard = state;
-    int code = mf_take(&in, shard->user, shard_bytes(problem, shard));
+    int code = rondo_take(&in, shard->user, shard_bytes(problem, shard));
     for (int which = 0; which < 2 && !code; which++)
-        code = mf_take(&in, shard->residual[which], (size_t)shard->count[which] * sizeof(float));
+        code = rondo_take(&in, shard->residual[which], (size_t)shard->count[which] * sizeof(float));
     return code || in.size ? RONDO_ESTATE : RONDO_OK;
 }
 

@@ -47,28 +47,3 @@ double factors_score(const struct factors *factors, int64_t user, int64_t item)
         score += (double)factors->user_bias[user] + (double)factors->item_bias[item];
     return score + factors->mean;
 }
-
-int mf_append(const struct rondo_host *host, struct rondo_buf *out, const void *data, size_t bytes)
-{
-    if (out->capacity - out->size < bytes) {
-        const size_t twice = out->capacity * 2, wanted = out->size + bytes;
-        int code = host->reserve(out, wanted > twice ? wanted : twice);
-        if (code)
-            return code;
-    }
-    if (bytes)
-        memcpy(out->data + out->size, data, bytes);
-    out->size += bytes;
-    return RONDO_OK;
-}
-
-int mf_take(struct rondo_bytes *in, void *out, size_t bytes)
-{
-    if (in->size < bytes)
-        return RONDO_ESTATE;
-    if (bytes)
-        memcpy(out, in->data, bytes);
-    in->data = (const unsigned char *)in->data + bytes;
-    in->size -= bytes;
-    return RONDO_OK;
-}

@@ -4,6 +4,8 @@
 #include "evaluate.h"
 #include "output.h"
 
+#include <rondo/flat.h>
+
 #include <math.h>
 
 static const struct rondo_state_ops *model_of(const struct problem *p)
@@ -41,7 +43,7 @@ int mf_head_pack(const void *context, const void *state, struct rondo_buf *out)
 {
     const struct problem *p = context;
     const struct head *head = state;
-    int code = mf_append(p->host, out, &head->figures, sizeof head->figures);
+    int code = rondo_append(p->host, out, &head->figures, sizeof head->figures);
     return code || !model_of(p)->create ? code : model_of(p)->pack(p, head->model, out);
 }
 
@@ -49,7 +51,7 @@ int mf_head_unpack(const void *context, void *state, struct rondo_bytes in)
 {
     const struct problem *p = context;
     struct head *head = state;
-    int code = mf_take(&in, &head->figures, sizeof head->figures);
+    int code = rondo_take(&in, &head->figures, sizeof head->figures);
     if (!code && model_of(p)->create)
         return model_of(p)->unpack(p, head->model, in);
     return code || !in.size ? code : RONDO_ESTATE;

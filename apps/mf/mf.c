@@ -113,7 +113,7 @@ static int read_params(struct problem *p, struct rondo_error *err)
     p->rate = host->real(job, "params.learning_rate");
     p->tile_bytes = host->integer(job, "params.tile_bytes");
     p->cg = strcmp(host->text(job, "params.method"), "cg") == 0;
-    p->steps = (int32_t)host->integer(job, strcmp(p->solver->name, "ccd") == 0 ? "params.inner_iterations" : "params.cg_steps");
+    p->steps = (int32_t)host->integer(job, p->solver == &mf_ccd ? "params.inner_iterations" : "params.cg_steps");
     p->holdout = host->real(job, "params.holdout");
     p->evaluate_every = host->integer(job, "params.evaluate_every");
     p->recall_at = (int32_t)host->integer(job, "params.recall_at");

@@ -166,8 +166,4 @@ void factors_free(const struct rondo_host *host, struct factors *factors);
 /* s_ui, summed in double. */
 double factors_score(const struct factors *factors, int64_t user, int64_t item);
 
-/* Appends and takes raw bytes; RONDO_ENOMEM, RONDO_ESTATE. */
-int mf_append(const struct rondo_host *host, struct rondo_buf *out, const void *data, size_t bytes);
-int mf_take(struct rondo_bytes *in, void *out, size_t bytes);
-
 #endif

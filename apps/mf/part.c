@@ -3,6 +3,8 @@
 
 #include "start.h"
 
+#include <rondo/flat.h>
+
 #include <math.h>
 #include <string.h>
 
@@ -119,10 +121,10 @@ int part_pack(const void *context, const void *state, struct rondo_buf *out)
     const struct problem *p = context;
     const struct part *part = state;
     size_t count = (size_t)part->count;
-    int code = mf_append(p->host, out, &part->halvings, sizeof part->halvings);
+    int code = rondo_append(p->host, out, &part->halvings, sizeof part->halvings);
     if (!code)
-        code = mf_append(p->host, out, part->side.pace, count * sizeof *part->side.pace);
-    return code ? code : mf_append(p->host, out, part->side.row, count * (size_t)grid_of(p)->stride * sizeof(float));
+        code = rondo_append(p->host, out, part->side.pace, count * sizeof *part->side.pace);
+    return code ? code : rondo_append(p->host, out, part->side.row, count * (size_t)grid_of(p)->stride * sizeof(float));
 }
 
 int part_unpack(const void *context, void *state, struct rondo_bytes in)
@@ -130,10 +132,10 @@ int part_unpack(const void *context, void *state, struct rondo_bytes in)
     const struct problem *p = context;
     struct part *part = state;
     size_t count = (size_t)part->count;
-    int code = mf_take(&in, &part->halvings, sizeof part->halvings);
+    int code = rondo_take(&in, &part->halvings, sizeof part->halvings);
     if (!code)
-        code = mf_take(&in, part->side.pace, count * sizeof *part->side.pace);
+        code = rondo_take(&in, part->side.pace, count * sizeof *part->side.pace);
     if (!code)
-        code = mf_take(&in, part->side.row, count * (size_t)grid_of(p)->stride * sizeof(float));
+        code = rondo_take(&in, part->side.row, count * (size_t)grid_of(p)->stride * sizeof(float));
     return code || !in.size ? code : RONDO_ESTATE;
 }

@@ -11,6 +11,8 @@
 #include "grid.h"
 #include "part.h"
 
+#include <rondo/flat.h>
+
 #include <inttypes.h>
 #include <math.h>
 
@@ -69,24 +71,8 @@ static int no_memory(struct rondo_error *err)
 static int common_create(const void *context, int32_t index, void **state, struct rondo_error *err)
 {
     (void)index;
-    *state = ((const struct problem *)context)->host->zalloc(1, sizeof(struct common));
+    *state = rondo_flat_create(((const struct problem *)context)->host, sizeof(struct common));
     return *state ? RONDO_OK : no_memory(err);
-}
-
-static void common_destroy(const void *context, void *state)
-{
-    ((const struct problem *)context)->host->free(state);
-}
-
-static int common_pack(const void *context, const void *state, struct rondo_buf *out)
-{
-    return mf_append(((const struct problem *)context)->host, out, state, sizeof(struct common));
-}
-
-static int common_unpack(const void *context, void *state, struct rondo_bytes in)
-{
-    (void)context;
-    return in.size == sizeof(struct common) ? mf_take(&in, state, sizeof(struct common)) : RONDO_ESTATE;
 }
 
 /* ---- a part of a side -------------------------------------------------------------------------------------- */
@@ -145,7 +131,7 @@ static int push(const void *context, const void *state, void *shard, void *block
         found.test = grid->kernel->squares(&rule, &grid->test[tile], &row->side, &col->side);
     if (task->tag & PENALTY)
         found.penalty = penalty_of(p, &rule, row) + penalty_of(p, &rule, col);
-    return mf_append(p->host, partial, &found, sizeof found);
+    return rondo_append(p->host, partial, &found, sizeof found);
 }
 
 /* ---- the head's part ---------------------------------------------------------------------------------------- */
@@ -176,14 +162,14 @@ static int model_create(const void *context, int32_t index, void **state, struct
 
 static int model_pack(const void *context, const void *state, struct rondo_buf *out)
 {
-    return mf_append(((const struct problem *)context)->host, out, &((const struct sgd *)state)->model,
+    return rondo_append(((const struct problem *)context)->host, out, &((const struct sgd *)state)->model,
                      sizeof(struct model));
 }
 
 static int model_unpack(const void *context, void *state, struct rondo_bytes in)
 {
     (void)context;
-    return in.size == sizeof(struct model) ? mf_take(&in, &((struct sgd *)state)->model, sizeof(struct model))
+    return in.size == sizeof(struct model) ? rondo_take(&in, &((struct sgd *)state)->model, sizeof(struct model))
                                            : RONDO_ESTATE;
 }
 
@@ -229,7 +215,7 @@ static int add_up(const struct problem *p, const struct rondo_bytes *results, in
     for (int32_t i = 0; i < count; i++) {
         struct rondo_bytes in = results[i];
         struct found found;
-        if (in.size != sizeof found || mf_take(&in, &found, sizeof found))
+        if (in.size != sizeof found || rondo_take(&in, &found, sizeof found))
             return RONDO_EAPP;
         sum->ratings += found.ratings;
         sum->squares += found.squares;
@@ -385,7 +371,7 @@ static int apply(const void *problem, void *common, void *shard, void *scratch, 
                  struct rondo_bytes commit)
 {
     (void)scratch, (void)round;
-    return shard ? RONDO_OK : common_unpack(problem, common, commit);
+    return shard ? RONDO_OK : rondo_flat_unpack(problem, common, commit);
 }
 
 /* ---- the whole model ------------------------------------------------------------------------------------------ */
@@ -522,7 +508,7 @@ const struct solver mf_sgd = {
     .open = grid_make,
     .layout = layout,
     .model = { model_create, model_destroy, model_pack, model_unpack },
-    .common = { common_create, common_destroy, common_pack, common_unpack },
+    .common = { common_create, rondo_flat_destroy, rondo_flat_pack, rondo_flat_unpack },
     .shard = { shard_create, part_destroy, part_pack, part_unpack },
     .block = { block_create, part_destroy, part_pack, part_unpack },
     .schedule = schedule,

@@ -1,4 +1,4 @@
-/* flat.h - what most apps write in the same words: states that are one run of bytes, and appending.
+/* flat.h - what most apps write in the same words: states that are one run of bytes, appending, taking.
  *
  * Place:   include/rondo, for apps and plug-ins; header only.
  * Threads: as the callbacks in which they stand; pure otherwise.
@@ -34,10 +34,24 @@ static inline void *rondo_append_room(const struct rondo_host *host, struct rond
 static inline int rondo_append(const struct rondo_host *host, struct rondo_buf *out,
                                const void *bytes, size_t size)
 {
-    void *room = rondo_append_room(host, out, size);
-    if (room && size)
-        memcpy(room, bytes, size);
-    return room ? RONDO_OK : RONDO_ENOMEM;
+    if (host->reserve(out, out->size + size))
+        return RONDO_ENOMEM;
+    if (size)
+        memcpy(out->data + out->size, bytes, size);
+    out->size += size;
+    return RONDO_OK;
+}
+
+/* Takes a copy of the first `size` bytes of `in`, which begins behind them then; RONDO_ESTATE where it has fewer. */
+static inline int rondo_take(struct rondo_bytes *in, void *bytes, size_t size)
+{
+    if (in->size < size)
+        return RONDO_ESTATE;
+    if (size)
+        memcpy(bytes, in->data, size);
+    in->data = (const unsigned char *)in->data + size;
+    in->size -= size;
+    return RONDO_OK;
 }
 
 /* Stands before the bytes of a flat state, which keep their alignment to 64. */

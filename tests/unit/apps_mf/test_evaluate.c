@@ -6,6 +6,8 @@
 #include "tests/support/levels.h"
 #include "tests/unit/apps_mf/small.h"
 
+#include <rondo/flat.h>
+
 static const char *const level[] = { "x86-64-v2", "x86-64-v3", "x86-64-v4" };
 
 /* ---- training ------------------------------------------------------------------------------------------------ */
@@ -313,14 +315,14 @@ Test(factors, bytes_come_back_as_they_went)
     int64_t a = 5, b;
     char text[300] = "text", back[300];
     host_init(&host, &none);
-    cr_assert_eq(mf_append(&host, &buf, &a, sizeof a), RONDO_OK);
-    cr_assert_eq(mf_append(&host, &buf, text, sizeof text), RONDO_OK);
-    cr_assert_eq(mf_append(&host, &buf, NULL, 0), RONDO_OK);
+    cr_assert_eq(rondo_append(&host, &buf, &a, sizeof a), RONDO_OK);
+    cr_assert_eq(rondo_append(&host, &buf, text, sizeof text), RONDO_OK);
+    cr_assert_eq(rondo_append(&host, &buf, NULL, 0), RONDO_OK);
     cr_assert_eq(buf.size, sizeof a + sizeof text);
     struct rondo_bytes in = { buf.data, buf.size };
-    cr_expect_eq(mf_take(&in, &b, sizeof b), RONDO_OK);
-    cr_expect_eq(mf_take(&in, back, sizeof back), RONDO_OK);
+    cr_expect_eq(rondo_take(&in, &b, sizeof b), RONDO_OK);
+    cr_expect_eq(rondo_take(&in, back, sizeof back), RONDO_OK);
     cr_expect(a == b && memcmp(text, back, sizeof text) == 0 && in.size == 0);
-    cr_expect_eq(mf_take(&in, &b, 1), RONDO_ESTATE);
+    cr_expect_eq(rondo_take(&in, &b, 1), RONDO_ESTATE);
     host.free(buf.data);
 }

@@ -103,7 +103,7 @@ int couple_open(struct engine *engine, const struct rondo_pairs *need)
         return engine_fail(engine, code, "no memory for couplings");
     couple->active = true;
     couple->round = engine->planning ? engine->planned + 1 : engine->committed + 1;
-    engine_told(engine, ENGINE_COUPLE_BEGIN, couple->round, 0, 0, 0, 0);
+    engine_told_of(engine, ENGINE_COUPLE_BEGIN, couple->round);
     if (engine->refetch <= engine->planned)
         return RONDO_OK; /* they were counted when they were first computed */
     engine->pair_dots += pairs;
@@ -157,7 +157,7 @@ int couple_close(struct engine *engine)
     if (shards_of(engine) > 1)
         scheduler_answer(engine->scheduler, 0, couple->need.columns, couple->value);
     couple_clear(couple);
-    engine_told(engine, ENGINE_COUPLE_END, couple->round, 0, 0, 0, 0);
+    engine_told_of(engine, ENGINE_COUPLE_END, couple->round);
     return RONDO_OK;
 }
 

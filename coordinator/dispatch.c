@@ -167,8 +167,7 @@ static int give(struct engine *engine, int32_t worker, int64_t ticket)
         engine->anyones++;
     else
         engine->seat[worker].outstanding++;
-    engine_told(engine, ENGINE_TASK_SENT, message.round, message.phase, message.block,
-                message.shard, worker);
+    engine_told_task(engine, ENGINE_TASK_SENT, worker, &message);
     return engine_post(engine, worker, &message);
 }
 

@@ -28,11 +28,33 @@ int engine_app_wrong(struct engine *engine, const char *what)
     return engine_fail(engine, RONDO_EAPP, what);
 }
 
-void engine_told(struct engine *engine, enum engine_moment what, int64_t round, int32_t phase,
-                 int32_t block, int32_t shard, int32_t worker)
+void engine_told(struct engine *engine, const struct engine_moment *moment)
 {
     if (engine->observer.moment)
-        engine->observer.moment(engine->observer.context, what, round, phase, block, shard, worker);
+        engine->observer.moment(engine->observer.context, moment);
+}
+
+void engine_told_of(struct engine *engine, enum engine_what what, int64_t round)
+{
+    engine_told(engine, &(struct engine_moment){ .what = what, .round = round });
+}
+
+static enum engine_work work_of(const struct message *message)
+{
+    switch (message->type) {
+    case MESSAGE_PULL: return ENGINE_PULL;
+    case MESSAGE_COUPLE: return ENGINE_COUPLE;
+    default: return message->flags & MESSAGE_FUSED ? ENGINE_FUSED : ENGINE_PUSH;
+    }
+}
+
+void engine_told_task(struct engine *engine, enum engine_what what, int32_t worker, const struct message *message)
+{
+    engine_told(engine, &(struct engine_moment){
+        .what = what, .round = message->round, .ticket = message->ticket, .phase = message->phase,
+        .block = message->block, .shard = message->shard, .worker = worker, .tag = message->tag,
+        .work = work_of(message),
+    });
 }
 
 /* ---- the outbox -------------------------------------------------------------------------------- */
@@ -365,8 +387,7 @@ static void receive(struct engine *engine, int32_t worker, struct message *messa
             engine->anyones--;
         else
             seat->outstanding--;
-        engine_told(engine, ENGINE_TASK_DONE, message->round, message->phase, message->block,
-                    message->shard, worker);
+        engine_told_task(engine, ENGINE_TASK_DONE, worker, message);
         if (!flight_fits(engine, message))
             blame(engine, worker, RONDO_ESTATE, "its answer lacks a body or its block's state");
         else if (flight_answer(engine, message->ticket, message) && !ended(engine))

@@ -42,9 +42,23 @@ struct engine_options {
     int64_t snapshot_rounds;          /* a cut every so many rounds, where there are shards */
 };
 
-enum engine_moment {
+enum engine_what {
     ENGINE_PLAN_BEGIN, ENGINE_PLAN_END, ENGINE_PUSH_BEGIN, ENGINE_PUSH_END, ENGINE_TASK_SENT,
     ENGINE_TASK_DONE, ENGINE_COUPLE_BEGIN, ENGINE_COUPLE_END,
+};
+
+enum engine_work { ENGINE_PUSH, ENGINE_PULL, ENGINE_FUSED, ENGINE_COUPLE };
+
+/* Something that happened within a round. */
+struct engine_moment {
+    enum engine_what what;
+    int64_t round;
+    /* TASK_SENT, TASK_DONE; the ticket is the task's own */
+    int64_t ticket;
+    int32_t phase, block, shard, worker;
+    uint32_t tag;
+    enum engine_work work;
+    int64_t run_ns; /* DONE: what the worker computed, by its own clock */
 };
 
 /* A committed round; borrowed. */
@@ -53,6 +67,11 @@ struct engine_round {
     enum rondo_kind kind;
     int32_t phases;
     int64_t updates;                   /* so far */
+    int64_t own_updates;               /* of this round */
+    int32_t staleness;                 /* commits that the state it was planned from lacked */
+    int64_t moves;                     /* what host->feed said moved; where observer.details, else 0 */
+    const int64_t *move;               /* [moves] */
+    const double *delta;               /* [moves] */
     const char *note;                  /* the app's, or "" */
     const struct scheduler_plan *plan; /* sampled rounds; else NULL */
     int32_t blocks;
@@ -67,9 +86,9 @@ struct engine_round {
 struct engine_observer {
     void *context;
     bool reports; /* fill engine_round.report on every commit, not only where progress is asked */
+    bool details; /* keep what moved for engine_round */
     void (*round)(void *context, const struct engine_round *round);
-    void (*moment)(void *context, enum engine_moment what, int64_t round, int32_t phase,
-                   int32_t block, int32_t shard, int32_t worker);
+    void (*moment)(void *context, const struct engine_moment *moment);
     /* A cut that was asked for by engine_checkpoint or a stop that keeps one.  ended: why the job has
      * ended where a round said so ("gap", "rounds"); else NULL, there is more to do. */
     void (*checkpoint)(void *context, int64_t round, const char *ended, struct rondo_bytes cut);

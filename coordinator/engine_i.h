@@ -173,8 +173,10 @@ int engine_post(struct engine *engine, int32_t worker, const struct message *mes
  * nothing to go on with, and a resumed one would do what none that was let alone does.  Not before a
  * cancellation, which keeps nothing. */
 void engine_stop_here(struct engine *engine, const char *reason);
-void engine_told(struct engine *engine, enum engine_moment what, int64_t round, int32_t phase,
-                 int32_t block, int32_t shard, int32_t worker);
+void engine_told(struct engine *engine, const struct engine_moment *moment);
+void engine_told_of(struct engine *engine, enum engine_what what, int64_t round);
+/* Of a task: what the message says of it. */
+void engine_told_task(struct engine *engine, enum engine_what what, int32_t worker, const struct message *message);
 
 /* ---- dispatch.c: who does what */
 int works_resize(struct works *works, int64_t count);

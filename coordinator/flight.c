@@ -164,7 +164,7 @@ static int settle(struct engine *engine)
     int code = engine->app->merge ? merge_results(engine, &count) : RONDO_OK;
     if (code)
         return code;
-    engine_told(engine, ENGINE_PUSH_END, round, phase->number, 0, 0, 0);
+    engine_told_of(engine, ENGINE_PUSH_END, round);
     code = engine->app->settle(engine->head, (struct rondo_head_link *)engine, round,
                                phase->number, phase->task, phase->result, (int32_t)count, &order);
     if (code)

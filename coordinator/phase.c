@@ -177,7 +177,7 @@ int phase_first(struct engine *engine)
 {
     int64_t round = engine->committed + 1;
     engine->phase.number = 0;
-    engine_told(engine, ENGINE_PUSH_BEGIN, round, 0, 0, 0, 0);
+    engine_told_of(engine, ENGINE_PUSH_BEGIN, round);
     return phase_start(engine, &flight_of(engine, round)->order);
 }
 

@@ -25,7 +25,7 @@ int plan_begin(struct engine *engine)
     struct flight *flight = flight_of(engine, round);
     engine->planning = true;
     engine->plan_made = false;
-    engine_told(engine, ENGINE_PLAN_BEGIN, round, 0, 0, 0, 0);
+    engine_told_of(engine, ENGINE_PLAN_BEGIN, round);
     flight->order = (struct rondo_order){ .want = most_variables(engine) };
     flight->pairs_computed = 0;
     int code = engine->app->schedule(engine->head, round, &flight->order);
@@ -89,7 +89,7 @@ int plan_continue(struct engine *engine)
     }
     engine->planning = false;
     engine->planned = round;
-    engine_told(engine, ENGINE_PLAN_END, round, 0, 0, 0, 0);
+    engine_told_of(engine, ENGINE_PLAN_END, round);
     return RONDO_OK;
 }
 

@@ -28,7 +28,8 @@ struct recorder {
     struct rondo_error error;
     int64_t begin_ns, solved_ns;
     struct times *times; /* [pipeline + 1], by round */
-    struct trace_task *task;
+    int64_t *ticket;          /* [tasks_capacity] of the tasks under way and done in this round */
+    struct trace_task *task;  /* likewise */
     int64_t tasks, tasks_capacity;
     struct trace_block *block;
     int64_t blocks_capacity;
@@ -84,46 +85,49 @@ static void hold_round(struct recorder *recorder, const struct trace_round *reco
 
 /* ---- moments ---------------------------------------------------------------------------------------- */
 
-static void task_sent(struct recorder *recorder, int32_t phase, int32_t block, int32_t shard,
-                      int32_t worker)
+static bool grow_tasks(struct recorder *recorder)
 {
-    if (recorder->tasks == recorder->tasks_capacity) {
-        int64_t larger = recorder->tasks_capacity ? recorder->tasks_capacity * 2 : 64;
-        size_t each = sizeof *recorder->task;
-        struct trace_task *grown = mem_regrow(recorder->task, (size_t)recorder->tasks * each,
-                                              (size_t)larger * each);
-        if (!grown)
-            return; /* a trace that lacks a task is no reason to fail the job */
-        recorder->task = grown;
-        recorder->tasks_capacity = larger;
-    }
+    int64_t had = recorder->tasks_capacity, larger = had ? had * 2 : 64;
+    size_t task = sizeof *recorder->task, ticket = sizeof *recorder->ticket;
+    void *tasks = mem_regrow(recorder->task, (size_t)had * task, (size_t)larger * task);
+    recorder->task = tasks ? tasks : recorder->task;
+    void *tickets = tasks ? mem_regrow(recorder->ticket, (size_t)had * ticket, (size_t)larger * ticket) : NULL;
+    recorder->ticket = tickets ? tickets : recorder->ticket;
+    recorder->tasks_capacity = tickets ? larger : had;
+    return tickets != NULL;
+}
+
+static void task_sent(struct recorder *recorder, const struct engine_moment *moment)
+{
+    if (recorder->tasks == recorder->tasks_capacity && !grow_tasks(recorder))
+        return; /* a trace that lacks a task is no reason to fail the job */
+    recorder->ticket[recorder->tasks] = moment->ticket;
     recorder->task[recorder->tasks++] = (struct trace_task){
-        .phase = phase, .block = block, .shard = shard, .worker = worker,
+        .phase = moment->phase, .block = moment->block, .shard = moment->shard,
+        .worker = moment->worker, .tag = moment->tag, .work = (enum trace_work)moment->work,
         .sent_ns = now(recorder), .done_ns = -1,
     };
 }
 
-static void task_done(struct recorder *recorder, int32_t phase, int32_t block, int32_t shard,
-                      int32_t worker)
+static void task_done(struct recorder *recorder, const struct engine_moment *moment)
 {
     for (int64_t i = recorder->tasks - 1; i >= 0; i--) {
         struct trace_task *task = &recorder->task[i];
-        if ((task->worker == worker || task->worker < 0) && task->phase == phase && task->block == block
-            && task->shard == shard && task->done_ns < 0) {
-            task->worker = worker;
+        if (recorder->ticket[i] == moment->ticket) {
+            task->worker = moment->worker;
             task->done_ns = now(recorder);
+            task->run_ns = moment->run_ns;
             return;
         }
     }
 }
 
-static void moment(void *context, enum engine_moment what, int64_t round, int32_t phase,
-                   int32_t block, int32_t shard, int32_t worker)
+static void on_moment(void *context, const struct engine_moment *moment)
 {
     struct recorder *recorder = context;
-    struct times *times = times_of(recorder, round);
+    struct times *times = times_of(recorder, moment->round);
     bool tasks = recorder->options.level >= TRACE_BLOCKS;
-    switch (what) {
+    switch (moment->what) {
     case ENGINE_PLAN_BEGIN: *times = (struct times){ .plan_begin = now(recorder) }; return;
     case ENGINE_PLAN_END: times->plan_end = now(recorder); return;
     case ENGINE_COUPLE_BEGIN: times->couple_begin = now(recorder); return;
@@ -132,11 +136,11 @@ static void moment(void *context, enum engine_moment what, int64_t round, int32_
     case ENGINE_PUSH_END: times->push_end = now(recorder); return;
     case ENGINE_TASK_SENT:
         if (tasks)
-            task_sent(recorder, phase, block, shard, worker);
+            task_sent(recorder, moment);
         return;
     case ENGINE_TASK_DONE:
         if (tasks)
-            task_done(recorder, phase, block, shard, worker);
+            task_done(recorder, moment);
         return;
     }
 }
@@ -168,19 +172,11 @@ static void lay_blocks(struct recorder *recorder, const struct engine_round *rou
     }
     if (round->blocks > recorder->blocks_capacity)
         return;
-    for (int32_t b = 0; b < round->blocks; b++) {
-        struct trace_block *block = &recorder->block[b];
-        *block = (struct trace_block){ .block = b };
-        if (round->pairs) {
-            block->block = round->pairs[b].block;
-            block->cost = pair_cost(round, b);
-        }
-        if (!plan)
-            continue;
-        block->count = plan->start[b + 1] - plan->start[b];
-        block->cost = plan->cost[b];
-        block->variables = plan->variables + plan->start[b];
-    }
+    for (int32_t b = 0; b < round->blocks; b++)
+        recorder->block[b] = (struct trace_block){
+            .block = b, .count = plan->start[b + 1] - plan->start[b], .cost = plan->cost[b],
+            .variables = plan->variables + plan->start[b],
+        };
     record->block = recorder->block;
 }
 
@@ -232,7 +228,8 @@ static void trace_one(struct recorder *recorder, const struct engine_round *roun
     if (round->pairs)
         trace_pairs(round, &record);
     if (recorder->options.level >= TRACE_BLOCKS) {
-        lay_blocks(recorder, round, &record);
+        if (round->plan)
+            lay_blocks(recorder, round, &record);
         record.task = recorder->task;
         record.tasks = (int32_t)recorder->tasks;
     }
@@ -241,7 +238,7 @@ static void trace_one(struct recorder *recorder, const struct engine_round *roun
         for (int32_t i = 0; i < record.conflicts; i++) {
             const struct scheduler_conflict *from = &round->plan->conflict[i];
             conflicts[i] = (struct trace_conflict){ from->candidate, from->other, from->coupling,
-                                                    from->other_round };
+                                                    from->other_round, from->joined };
         }
         record.conflict = conflicts;
     }
@@ -351,6 +348,7 @@ int recorder_close(struct recorder *recorder, struct rondo_error *err)
         *err = recorder->error;
     mem_free(recorder->times);
     mem_free(recorder->task);
+    mem_free(recorder->ticket);
     mem_free(recorder->block);
     mem_free(recorder);
     return code;
@@ -361,7 +359,7 @@ struct engine_observer recorder_observer(struct recorder *recorder)
     struct engine_observer observer = { .context = recorder, .round = on_round };
     if (recorder->trace || recorder->held) {
         observer.reports = true;
-        observer.moment = moment;
+        observer.moment = on_moment;
     }
     if (recorder->options.store)
         observer.checkpoint = on_checkpoint;

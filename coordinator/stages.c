@@ -136,11 +136,10 @@ static void on_round(void *context, const struct engine_round *round)
         run->options->workers.round(run->options->workers.context, round->round);
 }
 
-static void on_moment(void *context, enum engine_moment what, int64_t round, int32_t phase,
-                      int32_t block, int32_t shard, int32_t worker)
+static void on_moment(void *context, const struct engine_moment *moment)
 {
     struct stages *run = context;
-    run->inner.moment(run->inner.context, what, round, phase, block, shard, worker);
+    run->inner.moment(run->inner.context, moment);
 }
 
 static void on_checkpoint(void *context, int64_t round, const char *ended, struct rondo_bytes cut)
@@ -159,7 +158,7 @@ static void on_released(void *context, int32_t worker, const char *why)
 static struct engine_observer observer_of(struct stages *run)
 {
     return (struct engine_observer){
-        .context = run, .reports = run->inner.reports, .round = on_round,
+        .context = run, .reports = run->inner.reports, .details = run->inner.details, .round = on_round,
         .moment = run->inner.moment ? on_moment : NULL,
         .checkpoint = run->inner.checkpoint ? on_checkpoint : NULL, .released = on_released,
     };

@@ -53,11 +53,12 @@ struct scheduler_config {
     double threshold;    /* |coupling| above it: coupled */
     int32_t pipeline;    /* rounds planned or in flight, at least 1 */
     uint64_t seed;
+    bool record;         /* keep every conflict, and what was drawn by which weight; changes no plan */
     size_t cache_bytes;  /* budget of the coupling cache; at least scheduler_cache_floor() */
     struct team *team;   /* for what takes long; NULL: none */
 };
 
-enum { SCHEDULER_REFUSALS_KEPT = 64 };
+enum { SCHEDULER_REFUSALS_KEPT = 64 }; /* of a round, unless all are recorded */
 
 /* drop: refused for its coupling to other; group: refused, or joined to other; solve: refused for a
  * round in flight, then the couplings that hold the blocks together, the strongest first. */
@@ -65,6 +66,7 @@ struct scheduler_conflict {
     int64_t candidate, other;
     double coupling;
     int64_t other_round;      /* the round that other is in flight in */
+    bool joined;              /* candidate was taken, into other's block; else refused */
 };
 
 struct scheduler_plan {
@@ -79,7 +81,11 @@ struct scheduler_plan {
     int64_t pairs_computed;   /* of these, not in the cache */
     int64_t coupled_pairs;    /* pairs above the threshold among the taken (group; solve where
                                * there is more than one block) */
-    int32_t conflicts;        /* kept below, at most SCHEDULER_REFUSALS_KEPT */
+    int64_t joined;           /* of the taken, how many went to a block for a coupling */
+    int64_t draws;            /* where config.record, else 0 */
+    const int64_t *draw;      /* [draws] candidates in the order of the draws */
+    const double *weight;     /* [draws] the weight of each then, eta not included */
+    int32_t conflicts;        /* kept below, at most SCHEDULER_REFUSALS_KEPT unless config.record */
     const struct scheduler_conflict *conflict;
     double weight_sum;        /* of the tree when the round was begun */
     double weight_taken;      /* of the variables taken */

@@ -9,27 +9,45 @@
 
 static const char schema_text[] =
     "PRAGMA application_id = 1382966356;" /* DATABASE_ID */
-    "PRAGMA user_version = 2;"            /* DATABASE_VERSION */
+    "PRAGMA user_version = 3;"            /* DATABASE_VERSION */
 
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;"
     "CREATE TABLE rounds("
-    " round INTEGER PRIMARY KEY, kind TEXT, phases INTEGER, blocks INTEGER,"
-    " wanted INTEGER, drawn INTEGER, refused INTEGER, taken INTEGER,"
+    " round INTEGER PRIMARY KEY, kind TEXT, phases INTEGER, blocks INTEGER, staleness INTEGER,"
+    " wanted INTEGER, drawn INTEGER, refused INTEGER, taken INTEGER, joined INTEGER, updates INTEGER,"
     " pairs_needed INTEGER, pairs_computed INTEGER, coupled_pairs INTEGER,"
     " weight_sum REAL, weight_taken REAL, cost_max REAL, cost_mean REAL, objective REAL,"
-    " plan_ns INTEGER, push_ns INTEGER, commit_ns INTEGER, couple_ns INTEGER,"
-    " begin_ns INTEGER, end_ns INTEGER,"
-    " note TEXT);"
+    " plan_ns INTEGER, push_ns INTEGER, commit_ns INTEGER,"
+    " run_ns INTEGER, pull_ns INTEGER, network_ns INTEGER, couple_ns INTEGER,"
+    " begin_ns INTEGER, end_ns INTEGER, note TEXT);"
+    "CREATE TABLE reports("
+    " round INTEGER, place INTEGER, at_ns INTEGER, key TEXT, value REAL,"
+    " PRIMARY KEY(round, place)) WITHOUT ROWID;"
     "CREATE TABLE blocks("
-    " round INTEGER, block INTEGER, count INTEGER, cost REAL, variables BLOB);"
+    " round INTEGER, block INTEGER, count INTEGER, cost REAL, variables BLOB,"
+    " PRIMARY KEY(round, block)) WITHOUT ROWID;"
     "CREATE TABLE tasks("
-    " round INTEGER, phase INTEGER, block INTEGER, shard INTEGER, worker INTEGER,"
-    " sent_ns INTEGER, done_ns INTEGER);"
+    " round INTEGER, place INTEGER, phase INTEGER, tag INTEGER, work INTEGER, block INTEGER,"
+    " shard INTEGER, worker INTEGER, sent_ns INTEGER, done_ns INTEGER, run_ns INTEGER,"
+    " PRIMARY KEY(round, place)) WITHOUT ROWID;"
     "CREATE TABLE conflicts("
-    " round INTEGER, candidate INTEGER, other INTEGER, coupling REAL, other_round INTEGER);"
-    "CREATE INDEX blocks_round ON blocks(round);"
-    "CREATE INDEX tasks_round ON tasks(round);"
-    "CREATE INDEX conflicts_round ON conflicts(round);"
+    " round INTEGER, place INTEGER, candidate INTEGER, other INTEGER, coupling REAL,"
+    " other_round INTEGER, joined INTEGER, PRIMARY KEY(round, place)) WITHOUT ROWID;"
+    "CREATE TABLE draws(round INTEGER PRIMARY KEY, count INTEGER, variables BLOB, weights BLOB);"
+    "CREATE TABLE moves(round INTEGER PRIMARY KEY, count INTEGER, variables BLOB, deltas BLOB);"
+    "CREATE TABLE parts("
+    " kind TEXT, tag INTEGER, part INTEGER, axis TEXT, count INTEGER, members BLOB,"
+    " PRIMARY KEY(kind, tag, part)) WITHOUT ROWID;"
+    "CREATE TABLE cells(block INTEGER, shard INTEGER, cost REAL, PRIMARY KEY(block, shard))"
+    " WITHOUT ROWID;"
+
+    /* those of plans by the tasks of their first phase */
+    "CREATE VIEW round_blocks AS SELECT round, block, -1 AS shard, count, cost FROM blocks"
+    " UNION ALL SELECT t.round, t.block, t.shard, 0, coalesce(c.cost, 0) FROM tasks t"
+    " JOIN rounds r ON r.round = t.round LEFT JOIN cells c ON c.block = t.block AND c.shard = t.shard"
+    " WHERE r.kind = 'plan' AND t.phase = 0 AND t.work IN (0, 2);"
+    "CREATE VIEW round_objectives AS SELECT round, lag(objective) OVER (ORDER BY round) AS before,"
+    " objective AS after FROM rounds;"
 
     "CREATE VIEW round_ratios AS SELECT round, kind,"
     " taken * 1.0 / nullif(wanted, 0) AS fill_ratio,"
@@ -39,9 +57,10 @@ static const char schema_text[] =
     " (end_ns - begin_ns) / 1e6 AS total_ms, objective FROM rounds;"
 
     "CREATE VIEW kind_totals AS SELECT kind, count(*) AS rounds, sum(wanted) AS wanted,"
-    " sum(drawn) AS drawn, sum(refused) AS refused, sum(taken) AS taken,"
+    " sum(drawn) AS drawn, sum(refused) AS refused, sum(taken) AS taken, sum(updates) AS updates,"
     " sum(pairs_needed) AS pairs_needed, sum(pairs_computed) AS pairs_computed,"
     " sum(plan_ns) / 1e9 AS plan_s, sum(push_ns) / 1e9 AS push_s,"
+    " sum(run_ns) / 1e9 AS run_s, sum(pull_ns) / 1e9 AS pull_s, sum(network_ns) / 1e9 AS network_s,"
     " sum(commit_ns) / 1e9 AS commit_s, sum(couple_ns) / 1e9 AS couple_s"
     " FROM rounds GROUP BY kind;"
 
@@ -51,13 +70,13 @@ static const char schema_text[] =
     /* busy: the union of a worker's tasks in time, by what each adds to those sent before it */
     "CREATE VIEW worker_totals AS SELECT worker, count(*) AS tasks,"
     " count(DISTINCT round) AS rounds,"
-    " sum(max(0, done_ns - max(sent_ns, before_ns))) / 1e9 AS busy_s,"
+    " sum(max(0, done_ns - max(sent_ns, before_ns))) / 1e9 AS busy_s, sum(run_ns) / 1e9 AS run_s,"
     " avg(done_ns - sent_ns) / 1e6 AS mean_ms, max(done_ns - sent_ns) / 1e6 AS longest_ms"
-    " FROM (SELECT *, coalesce(max(done_ns) OVER (PARTITION BY worker ORDER BY sent_ns, rowid"
+    " FROM (SELECT *, coalesce(max(done_ns) OVER (PARTITION BY worker ORDER BY sent_ns, round, place"
     " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), sent_ns) AS before_ns FROM tasks)"
     " GROUP BY worker;"
 
-    "CREATE VIEW conflict_pairs AS SELECT candidate, other, count(*) AS times,"
+    "CREATE VIEW conflict_pairs AS SELECT candidate, other, count(*) AS times, sum(joined) AS joined,"
     " max(abs(coupling)) AS coupling, min(round) AS first_round, max(round) AS last_round"
     " FROM conflicts GROUP BY candidate, other;"
 
@@ -75,11 +94,12 @@ static const char schema_text[] =
     DIGIT(14, 48) " + " DIGIT(13, 52) " + " DIGIT(16, 56) " + " DIGIT(15, 60)
     " AS variable FROM hexes;";
 
-_Static_assert(DATABASE_ID == 1382966356 && DATABASE_VERSION == 2,
+_Static_assert(DATABASE_ID == 1382966356 && DATABASE_VERSION == 3,
                "the numbers in the schema's text");
 
 const char *const database_schema = schema_text;
-const char *const database_round_tables[] = { "rounds", "blocks", "tasks", "conflicts", NULL };
+const char *const database_round_tables[] = { "rounds", "reports", "blocks", "tasks", "conflicts",
+                                               "draws", "moves", NULL };
 
 int database_integer(sqlite3 *db, const char *sql, int64_t *value)
 {

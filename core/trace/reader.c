@@ -189,25 +189,31 @@ static struct trace_round round_of(const struct query *query)
         .kind = query_text(query, 1),
         .phases = query_small(query, 2),
         .blocks = query_small(query, 3),
-        .wanted = query_whole(query, 4),
-        .drawn = query_whole(query, 5),
-        .refused = query_whole(query, 6),
-        .taken = query_whole(query, 7),
-        .pairs_needed = query_whole(query, 8),
-        .pairs_computed = query_whole(query, 9),
-        .coupled_pairs = query_whole(query, 10),
-        .weight_sum = query_real(query, 11),
-        .weight_taken = query_real(query, 12),
-        .cost_max = query_real(query, 13),
-        .cost_mean = query_real(query, 14),
-        .objective = query_real(query, 15),
-        .plan_ns = query_whole(query, 16),
-        .push_ns = query_whole(query, 17),
-        .commit_ns = query_whole(query, 18),
-        .couple_ns = query_whole(query, 19),
-        .begin_ns = query_whole(query, 20),
-        .end_ns = query_whole(query, 21),
-        .note = query_text(query, 22),
+        .staleness = query_small(query, 4),
+        .wanted = query_whole(query, 5),
+        .drawn = query_whole(query, 6),
+        .refused = query_whole(query, 7),
+        .taken = query_whole(query, 8),
+        .joined = query_whole(query, 9),
+        .updates = query_whole(query, 10),
+        .pairs_needed = query_whole(query, 11),
+        .pairs_computed = query_whole(query, 12),
+        .coupled_pairs = query_whole(query, 13),
+        .weight_sum = query_real(query, 14),
+        .weight_taken = query_real(query, 15),
+        .cost_max = query_real(query, 16),
+        .cost_mean = query_real(query, 17),
+        .objective = query_real(query, 18),
+        .plan_ns = query_whole(query, 19),
+        .push_ns = query_whole(query, 20),
+        .commit_ns = query_whole(query, 21),
+        .run_ns = query_whole(query, 22),
+        .pull_ns = query_whole(query, 23),
+        .network_ns = query_whole(query, 24),
+        .couple_ns = query_whole(query, 25),
+        .begin_ns = query_whole(query, 26),
+        .end_ns = query_whole(query, 27),
+        .note = query_text(query, 28),
     };
 }
 
@@ -216,10 +222,12 @@ int reader_rounds(struct trace_reader *reader, struct reader_window window,
                   struct rondo_error *err)
 {
     struct query query;
-    const char *sql = "SELECT round, kind, phases, blocks, wanted, drawn, refused, taken,"
-                      " pairs_needed, pairs_computed, coupled_pairs, weight_sum, weight_taken,"
-                      " cost_max, cost_mean, objective, plan_ns, push_ns, commit_ns, couple_ns,"
-                      " begin_ns, end_ns, note FROM rounds WHERE round BETWEEN ?1 AND ?2 ORDER BY round";
+    const char *sql = "SELECT"
+                      " round, kind, phases, blocks, staleness, wanted, drawn, refused, taken,"
+                      " joined, updates, pairs_needed, pairs_computed, coupled_pairs, weight_sum,"
+                      " weight_taken, cost_max, cost_mean, objective, plan_ns, push_ns, commit_ns,"
+                      " run_ns, pull_ns, network_ns, couple_ns, begin_ns, end_ns, note"
+                      " FROM rounds WHERE round BETWEEN ?1 AND ?2 ORDER BY round";
     int code = query_ask(&query, reader, sql, window, err);
     while (query_next(&query, &code, err)) {
         struct trace_round round = round_of(&query);
@@ -259,13 +267,19 @@ int reader_blocks(struct trace_reader *reader, struct reader_window window,
                   struct rondo_error *err)
 {
     struct query query;
-    const char *sql = "SELECT b.round, b.block, b.count, b.cost, b.variables, r.cost_mean"
+    const char *sql = "SELECT b.round, b.block, b.count, b.cost, b.variables, r.cost_mean, -1"
                       " FROM blocks b LEFT JOIN rounds r ON r.round = b.round"
-                      " WHERE b.round BETWEEN ?1 AND ?2 ORDER BY b.round, b.rowid";
+                      " WHERE b.round BETWEEN ?1 AND ?2"
+                      " UNION ALL SELECT t.round, t.block, 0, coalesce(c.cost, 0), NULL, r.cost_mean, t.shard"
+                      " FROM tasks t JOIN rounds r ON r.round = t.round"
+                      " LEFT JOIN cells c ON c.block = t.block AND c.shard = t.shard"
+                      " WHERE t.round BETWEEN ?1 AND ?2 AND r.kind = 'plan' AND t.phase = 0"
+                      " AND t.work IN (0, 2) ORDER BY 1, 2";
     int code = query_ask(&query, reader, sql, window, err);
     while (query_next(&query, &code, err)) {
         struct reader_block found = { .round = query_whole(&query, 0),
-                                      .cost_mean = query_real(&query, 5) };
+                                      .cost_mean = query_real(&query, 5),
+                                      .shard = query_small(&query, 6) };
         found.block.block = query_small(&query, 1);
         found.block.count = query_whole(&query, 2);
         found.block.cost = query_real(&query, 3);
@@ -282,8 +296,8 @@ int reader_tasks(struct trace_reader *reader, struct reader_window window,
                  void *context, struct rondo_error *err)
 {
     struct query query;
-    const char *sql = "SELECT round, phase, block, shard, worker, sent_ns, done_ns FROM tasks"
-                      " WHERE round BETWEEN ?1 AND ?2 ORDER BY round, rowid";
+    const char *sql = "SELECT round, phase, block, shard, worker, sent_ns, done_ns, tag, work, run_ns"
+                      " FROM tasks WHERE round BETWEEN ?1 AND ?2 ORDER BY round, place";
     int code = query_ask(&query, reader, sql, window, err);
     while (query_next(&query, &code, err)) {
         struct trace_task task = {
@@ -293,6 +307,9 @@ int reader_tasks(struct trace_reader *reader, struct reader_window window,
             .worker = query_small(&query, 4),
             .sent_ns = query_whole(&query, 5),
             .done_ns = query_whole(&query, 6),
+            .tag = (uint32_t)query_whole(&query, 7),
+            .work = (enum trace_work)query_small(&query, 8),
+            .run_ns = query_whole(&query, 9),
         };
         code = each(context, query_whole(&query, 0), &task);
     }
@@ -306,8 +323,8 @@ int reader_conflicts(struct trace_reader *reader, struct reader_window window,
                      void *context, struct rondo_error *err)
 {
     struct query query;
-    const char *sql = "SELECT round, candidate, other, coupling, other_round FROM conflicts"
-                      " WHERE round BETWEEN ?1 AND ?2 ORDER BY round, rowid";
+    const char *sql = "SELECT round, candidate, other, coupling, other_round, joined FROM conflicts"
+                      " WHERE round BETWEEN ?1 AND ?2 ORDER BY round, place";
     int code = query_ask(&query, reader, sql, window, err);
     while (query_next(&query, &code, err)) {
         struct trace_conflict conflict = {
@@ -315,6 +332,7 @@ int reader_conflicts(struct trace_reader *reader, struct reader_window window,
             .other = query_whole(&query, 2),
             .coupling = query_real(&query, 3),
             .other_round = query_whole(&query, 4),
+            .joined = query_whole(&query, 5) != 0,
         };
         code = each(context, query_whole(&query, 0), &conflict);
     }

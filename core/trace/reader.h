@@ -49,9 +49,10 @@ struct reader_block {
     int64_t round;
     struct trace_block block;
     double cost_mean; /* of the round's blocks; NAN where the round does not say */
+    int32_t shard;    /* of a plan's pair; else -1 */
 };
 
-/* By round, then as they were written. */
+/* By round, then by block; of plans by the tasks of their first phase. */
 int reader_blocks(struct trace_reader *reader, struct reader_window window,
                   int (*each)(void *context, const struct reader_block *block), void *context,
                   struct rondo_error *err) RONDO_MUST_CHECK;
@@ -62,6 +63,21 @@ int reader_conflicts(struct trace_reader *reader, struct reader_window window,
                      int (*each)(void *context, int64_t round,
                                  const struct trace_conflict *conflict),
                      void *context, struct rondo_error *err) RONDO_MUST_CHECK;
+
+/* Whole rounds, ascending, with every detail that the trace has.  Cost: one pass over all tables. */
+int reader_scan(struct trace_reader *reader, struct reader_window window,
+                int (*each)(void *context, const struct trace_round *round), void *context,
+                struct rondo_error *err) RONDO_MUST_CHECK;
+int reader_parts(struct trace_reader *reader,
+                 int (*each)(void *context, const struct trace_part *part), void *context,
+                 struct rondo_error *err) RONDO_MUST_CHECK;
+int reader_cells(struct trace_reader *reader,
+                 int (*each)(void *context, const struct trace_cell *cell), void *context,
+                 struct rondo_error *err) RONDO_MUST_CHECK;
+/* Lines of progress, by round; keys are borrowed like all else. */
+int reader_reports(struct trace_reader *reader, struct reader_window window,
+                   int (*each)(void *context, const struct trace_report *report), void *context,
+                   struct rondo_error *err) RONDO_MUST_CHECK;
 
 struct reader_worker {
     int32_t worker;

@@ -12,8 +12,8 @@ int reader_workers(struct trace_reader *reader, struct reader_window window,
     const char *sql = "SELECT worker, count(*), count(DISTINCT round),"
                       " sum(max(0, done_ns - max(sent_ns, before_ns))), avg(done_ns - sent_ns),"
                       " max(done_ns - sent_ns), min(sent_ns), max(done_ns) FROM"
-                      " (SELECT round, worker, sent_ns, done_ns, coalesce(max(done_ns) OVER"
-                      " (PARTITION BY worker ORDER BY sent_ns, rowid"
+                      " (SELECT round, place, worker, sent_ns, done_ns, coalesce(max(done_ns) OVER"
+                      " (PARTITION BY worker ORDER BY sent_ns, round, place"
                       " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), sent_ns) AS before_ns"
                       " FROM tasks WHERE round BETWEEN ?1 AND ?2)"
                       " GROUP BY worker ORDER BY worker";

@@ -220,31 +220,29 @@ static int commit(struct trace_writer *writer)
     return rc;
 }
 
+static int open_transaction(struct trace_writer *writer)
+{
+    if (writer->begun)
+        return SQLITE_OK;
+    sqlite3_step(writer->begin);
+    int rc = sqlite3_reset(writer->begin);
+    writer->begun = rc == SQLITE_OK;
+    return rc;
+}
+
 /* A round that was written before has been rolled back since: what stands from it on goes. */
 static int begin(struct trace_writer *writer, int64_t round)
 {
-    int rc = SQLITE_OK;
-    if (!writer->begun) {
-        sqlite3_step(writer->begin);
-        rc = sqlite3_reset(writer->begin);
-        writer->begun = rc == SQLITE_OK;
-    }
+    int rc = open_transaction(writer);
     if (rc == SQLITE_OK && round <= writer->last)
         rc = drop_rounds(writer, round);
     writer->last = round;
     return rc;
 }
 
-int trace_write(struct trace_writer *writer, const struct trace_round *round,
-                struct rondo_error *err)
+/* What was put is committed where it is time; keeps the first failure. */
+static int settle(struct trace_writer *writer, int rc, struct rondo_error *err)
 {
-    if (!writer)
-        return RONDO_OK;
-    if (writer->failure.code)
-        return repeat(writer, err);
-    int rc = begin(writer, round->round);
-    if (rc == SQLITE_OK)
-        rc = rows_put(&writer->rows, round);
     if (rc == SQLITE_OK &&
         (writer->rows.count >= COMMIT_ROWS || clock_now_ns() - writer->committed_ns >= COMMIT_NS)) {
         rc = commit(writer);
@@ -252,6 +250,49 @@ int trace_write(struct trace_writer *writer, const struct trace_round *round,
             rc = SQLITE_OK;
     }
     return rc == SQLITE_OK ? RONDO_OK : failed(writer, rc, "write", err);
+}
+
+int trace_write(struct trace_writer *writer, const struct trace_round *round,
+                struct rondo_error *err)
+{
+    if (!writer || writer->failure.code)
+        return writer ? repeat(writer, err) : RONDO_OK;
+    int rc = begin(writer, round->round);
+    if (rc == SQLITE_OK)
+        rc = rows_put(&writer->rows, round);
+    return settle(writer, rc, err);
+}
+
+int trace_part(struct trace_writer *writer, const struct trace_part *part, struct rondo_error *err)
+{
+    if (!writer || writer->failure.code)
+        return writer ? repeat(writer, err) : RONDO_OK;
+    int rc = open_transaction(writer);
+    if (rc == SQLITE_OK && writer->level >= TRACE_BLOCKS)
+        rc = rows_put_part(&writer->rows, part);
+    return settle(writer, rc, err);
+}
+
+int trace_cells(struct trace_writer *writer, const struct trace_cell *cell, int64_t count,
+                struct rondo_error *err)
+{
+    if (!writer || writer->failure.code)
+        return writer ? repeat(writer, err) : RONDO_OK;
+    int rc = open_transaction(writer);
+    for (int64_t i = 0; i < count && rc == SQLITE_OK && writer->level >= TRACE_BLOCKS; i++)
+        rc = rows_put_cell(&writer->rows, &cell[i]);
+    return settle(writer, rc, err);
+}
+
+int trace_report(struct trace_writer *writer, const struct trace_report *report,
+                 struct rondo_error *err)
+{
+    if (!writer || writer->failure.code)
+        return writer ? repeat(writer, err) : RONDO_OK;
+    int rc = open_transaction(writer);
+    if (rc == SQLITE_OK)
+        rc = rows_put_report(&writer->rows, report);
+    return settle(writer, rc, err);
 }
 
 int trace_flush(struct trace_writer *writer, struct rondo_error *err)

@@ -188,6 +188,18 @@ struct rondo_pairs {
     const int64_t *row;    /* [ptr[columns]] */
 };
 
+/* What the tasks of a fixed block, shard or chunk own and may change, for the trace and whoever checks it. */
+enum rondo_part_kind { RONDO_PART_BLOCK, RONDO_PART_SHARD, RONDO_PART_CHUNK };
+
+struct rondo_part {
+    enum rondo_part_kind kind;
+    int32_t part;
+    int64_t tag;            /* of the phases in which it stands for this; -1: all */
+    bool columns;           /* members are columns of the first role's matrix, else its rows */
+    int64_t count;
+    const int64_t *members; /* [count] distinct; from 0 */
+};
+
 struct rondo_metric {
     const char *name;
     double value;
@@ -452,6 +464,11 @@ struct rondo_app {
     /* Of an app of ratings: the two files of its model that say who the rows of users and of items are, one id a
      * line, by which the data of predict are numbered.  NULL: no such app. */
     const char *const *model_ids;
+
+    /* Tells each fixed part once, in any order; what tell answers but 0 is passed on.  What is in no block
+     * (words that are treated as totals) is not told.  Called where a trace of blocks is kept.  NULL: tasks
+     * own variables alone, or nothing. */
+    int (*parts)(const void *problem, int (*tell)(void *context, const struct rondo_part *part), void *context);
 };
 
 /* ---- a plug-in ------------------------------------------------------------------------------ */

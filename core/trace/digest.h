@@ -1,0 +1,49 @@
+/* digest.h - a job at a glance: what rounds came to, in an amount that does not grow with them.
+ *
+ * Place:   core/trace, floor 1; fed by the recording while a job runs, by `rondo trace export` and the
+ *          service from a reader when it has ended; shown by the dashboard and the page of an export.
+ * Threads: safe; one lock.
+ * Memory:  bounded: DIGEST_POINTS of each series, DIGEST_BARS of the timeline, four bytes for each
+ *          variable that was seen to move.
+ *
+ * Series are thinned as they grow: of a series that is full every other point is merged into its neighbour,
+ * so that a job of 1,000,000 rounds and one of 500 have as many.  docs/formats/trace.md describes the JSON.
+ */
+#ifndef DIGEST_H
+#define DIGEST_H
+
+#include "core/trace/trace.h"
+
+enum { DIGEST_POINTS = 512, DIGEST_BARS = 1024, DIGEST_BINS = 20 };
+
+struct digest;
+
+int digest_create(struct digest **digest, struct rondo_error *err) RONDO_MUST_CHECK;
+void digest_destroy(struct digest *digest); /* NULL allowed */
+
+/* The job's own words, for the head of the JSON; variables 0: not known.  Copied. */
+void digest_job(struct digest *digest, const char *app, enum trace_level level, int64_t variables);
+/* Rounds in ascending order; one that is not later than the last replaces what came from it on as well as
+ * an amount that is bounded can.  What cannot be had for want of memory is left out.  Cost: some 100 ns, and
+ * 2 ns a variable, 20 ns a task, 5 ns a conflict. */
+void digest_round(struct digest *digest, const struct trace_round *round);
+void digest_report(struct digest *digest, const struct trace_report *report);
+
+/* Appends the digest as one JSON object. */
+int digest_json(struct digest *digest, struct rondo_buf *out) RONDO_MUST_CHECK;
+
+/* Somebody looks: for the next seconds details are wanted.  Safe, and cheap. */
+void digest_watch(struct digest *digest);
+/* Whether somebody has looked lately, and no details came for DIGEST_PAUSE_NS. */
+bool digest_hungry(struct digest *digest);
+enum { DIGEST_PAUSE_NS = 50000000 };
+
+/* Counts for whoever lists many jobs; at a glance, no JSON. */
+struct digest_glance {
+    int64_t rounds, updates;
+    double objective, seconds;       /* of the last round; NAN, 0 */
+    double rounds_s, updates_s;      /* over the last seconds */
+};
+struct digest_glance digest_glance(struct digest *digest);
+
+#endif

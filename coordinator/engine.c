@@ -504,3 +504,14 @@ int64_t engine_pair_dots(const struct engine *engine)
 {
     return engine->pair_dots;
 }
+
+const struct rondo_layout *engine_layout(const struct engine *engine)
+{
+    return &engine->layout;
+}
+
+int engine_parts(const struct engine *engine, int (*tell)(void *context, const struct rondo_part *part),
+                 void *context)
+{
+    return contract_parts(engine->app, engine->problem, tell, context);
+}

@@ -153,5 +153,10 @@ const void *engine_head(const struct engine *engine);
 int64_t engine_rounds(const struct engine *engine);    /* committed */
 int64_t engine_updates(const struct engine *engine);
 int64_t engine_pair_dots(const struct engine *engine); /* couplings computed */
+const struct rondo_layout *engine_layout(const struct engine *engine);
+/* What fixed blocks, shards and chunks own, each once, as the app's parts has it; what tell answers but 0 is
+ * passed on.  From engine_create on. */
+int engine_parts(const struct engine *engine, int (*tell)(void *context, const struct rondo_part *part),
+                 void *context) RONDO_MUST_CHECK;
 
 #endif

@@ -53,7 +53,7 @@ enum engine_work { ENGINE_PUSH, ENGINE_PULL, ENGINE_FUSED, ENGINE_COUPLE };
 struct engine_moment {
     enum engine_what what;
     int64_t round;
-    /* TASK_SENT, TASK_DONE; the ticket is the task's own */
+    /* TASK_SENT, TASK_DONE; the ticket is the task's own, of couplings `block` counts the pieces of a question */
     int64_t ticket;
     int32_t phase, block, shard, worker;
     uint32_t tag;

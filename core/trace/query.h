@@ -1,6 +1,6 @@
 /* query.h - one question to a trace: ask, next ... next, done.
  *
- * Place:   core/trace only, used by reader.c and totals.c.
+ * Place:   core/trace only, used by reader.c, scan.c and totals.c.
  * Threads: one.
  * Memory:  a query is embedded; texts are borrowed until the next row.
  */
@@ -39,5 +39,20 @@ int64_t query_whole(const struct query *query, int column);
 int32_t query_small(const struct query *query, int column); /* cut to the range of int32 */
 double query_real(const struct query *query, int column);
 const char *query_text(const struct query *query, int column);
+bool query_is_null(const struct query *query, int column);
+
+/* A blob of `count` integers of 4 or 8 bytes, or of doubles, appended to `out` as int64 or double; one of
+ * another size is damage. */
+int query_integers(const struct query *query, int column, int64_t count, struct rondo_buf *out,
+                   struct rondo_error *err) RONDO_MUST_CHECK;
+int query_reals(const struct query *query, int column, int64_t count, struct rondo_buf *out,
+                struct rondo_error *err) RONDO_MUST_CHECK;
+
+/* The question for a window's rounds, ascending, and its row; texts are borrowed until the next. */
+extern const char *const query_rounds;
+struct trace_round query_round(const struct query *query);
+/* Rows whose columns are those of walks over the tables (scan.c), the round first. */
+struct trace_task query_task(const struct query *query);
+struct trace_conflict query_conflict(const struct query *query);
 
 #endif

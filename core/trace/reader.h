@@ -1,6 +1,6 @@
 /* reader.h - what a trace says, in rows.
  *
- * Place:   core/trace, floor 1; used by tools/cmd_trace.c and tests.
+ * Place:   core/trace, floor 1; used by tools/trace_*.c and tests.
  * Threads: a reader belongs to one thread; it may read while a writer of any process writes, and
  *          sees the trace as it was at its first query.
  * Memory:  what a callback receives is borrowed until it returns; kinds and notes are never NULL.

@@ -30,7 +30,7 @@ int engine_app_wrong(struct engine *engine, const char *what)
 
 void engine_told(struct engine *engine, const struct engine_moment *moment)
 {
-    if (engine->observer.moment)
+    if (engine->observer.moment && moment->round > engine->told)
         engine->observer.moment(engine->observer.context, moment);
 }
 

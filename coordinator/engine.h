@@ -49,7 +49,9 @@ enum engine_what {
 
 enum engine_work { ENGINE_PUSH, ENGINE_PULL, ENGINE_FUSED, ENGINE_COUPLE };
 
-/* Something that happened within a round. */
+/* Something that happened within a round.  Where a job goes back to a cut its rounds begin anew, those that it
+ * had planned with a PLAN_BEGIN and _END that take no time; of rounds that the observer has heard of nothing is
+ * told again. */
 struct engine_moment {
     enum engine_what what;
     int64_t round;

@@ -234,7 +234,8 @@ static void trace_one(struct recorder *recorder, const struct engine_round *roun
         record.tasks = (int32_t)recorder->tasks;
     }
     if (recorder->options.level >= TRACE_ALL && round->plan) {
-        record.conflicts = round->plan->conflicts;
+        record.conflicts = round->plan->conflicts < SCHEDULER_REFUSALS_KEPT ? round->plan->conflicts
+                                                                            : SCHEDULER_REFUSALS_KEPT;
         for (int32_t i = 0; i < record.conflicts; i++) {
             const struct scheduler_conflict *from = &round->plan->conflict[i];
             conflicts[i] = (struct trace_conflict){ from->candidate, from->other, from->coupling,

@@ -48,6 +48,12 @@ static int pick(const struct rondo_job *job, const char *key, const char *const 
     return index;
 }
 
+static enum trace_level trace_of(const struct rondo_job *job)
+{
+    static const char *const levels[] = { "off", "rounds", "blocks", "all", NULL };
+    return (enum trace_level)pick(job, "trace", levels);
+}
+
 static struct scheduler_config schedule_of(const struct rondo_job *job)
 {
     static const char *const rules[] = { "gradient", "delta", "uniform", "cyclic", NULL };
@@ -63,6 +69,7 @@ static struct scheduler_config schedule_of(const struct rondo_job *job)
         .threshold = job_real(job, "schedule.dependency.threshold"),
         .pipeline = (int32_t)job_integer(job, "schedule.pipeline"),
         .seed = (uint64_t)job_integer(job, "seed"),
+        .record = trace_of(job) == TRACE_ALL,
         .cache_bytes = (size_t)job_memory_bytes(job),
         .team = host_team(job),
     };
@@ -71,12 +78,6 @@ static struct scheduler_config schedule_of(const struct rondo_job *job)
     else
         config.eta = config.rule == RULE_DELTA ? 1e-6 : 0;
     return config;
-}
-
-static enum trace_level trace_of(const struct rondo_job *job)
-{
-    static const char *const levels[] = { "off", "rounds", "blocks", "all", NULL };
-    return (enum trace_level)pick(job, "trace", levels);
 }
 
 /* ---- the stages ------------------------------------------------------------------------------------------ */

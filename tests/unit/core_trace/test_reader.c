@@ -256,9 +256,13 @@ static int keep_worker(void *context, const struct reader_worker *worker)
 Test(reader, a_worker_is_busy_while_it_has_a_task)
 {
     /* worker 0: [0,100] and [50,80] overlap, [100,130] follows, [200,250] stands apart */
-    const struct trace_task task[] = { { 0, 0, 0, 0, 0, 100 },    { 0, 1, 0, 0, 50, 80 },
-                                       { 1, 0, 0, 0, 200, 250 },  { 0, 2, 0, 0, 100, 130 },
-                                       { 0, 3, -1, 1, 10, 1010 } };
+    const struct trace_task task[] = {
+        { .block = 0, .sent_ns = 0, .done_ns = 100 },
+        { .block = 1, .sent_ns = 50, .done_ns = 80 },
+        { .phase = 1, .sent_ns = 200, .done_ns = 250 },
+        { .block = 2, .sent_ns = 100, .done_ns = 130 },
+        { .block = 3, .shard = -1, .worker = 1, .sent_ns = 10, .done_ns = 1010 },
+    };
     struct trace_round round = *sample_round(1);
     round.block = NULL;
     round.task = task;

@@ -49,11 +49,13 @@ enum engine_what {
 
 enum engine_work { ENGINE_PUSH, ENGINE_PULL, ENGINE_FUSED, ENGINE_COUPLE };
 
-/* Something that happened within a round. */
+/* Something that happened within a round.  Where a job goes back to a cut its rounds begin anew, those that it
+ * had planned with a PLAN_BEGIN and _END that take no time; of rounds that the observer has heard of nothing is
+ * told again. */
 struct engine_moment {
     enum engine_what what;
     int64_t round;
-    /* TASK_SENT, TASK_DONE; the ticket is the task's own */
+    /* TASK_SENT, TASK_DONE; the ticket is the task's own, of couplings `block` counts the pieces of a question */
     int64_t ticket;
     int32_t phase, block, shard, worker;
     uint32_t tag;

@@ -4,6 +4,7 @@
 #include "core/trace/database.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 int query_refuse(const struct trace_reader *reader, int rc, struct rondo_error *err)
@@ -59,6 +60,18 @@ void query_done(struct query *query)
     sqlite3_finalize(query->row);
 }
 
+int query_has(struct trace_reader *reader, const char *table, bool *has, struct rondo_error *err)
+{
+    struct query query;
+    char sql[80];
+    snprintf(sql, sizeof sql, "SELECT 1 FROM %s LIMIT 1", table);
+    int code = query_ask(&query, reader, sql, (struct reader_window){ 0 }, err);
+    bool all = strcmp(table, "conflicts") == 0; /* the others are filled from TRACE_BLOCKS on */
+    *has = query_next(&query, &code, err) || reader->level >= (all ? TRACE_ALL : TRACE_BLOCKS);
+    query_done(&query);
+    return code;
+}
+
 int64_t query_whole(const struct query *query, int column)
 {
     return sqlite3_column_int64(query->row, column);
@@ -68,6 +81,13 @@ int32_t query_small(const struct query *query, int column)
 {
     int64_t value = sqlite3_column_int64(query->row, column);
     return value > INT32_MAX ? INT32_MAX : value < INT32_MIN ? INT32_MIN : (int32_t)value;
+}
+
+int64_t query_ns(const struct query *query, int column)
+{
+    const int64_t most = (int64_t)1 << 53;
+    int64_t value = sqlite3_column_int64(query->row, column);
+    return value > most ? most : value < -most ? -most : value;
 }
 
 double query_real(const struct query *query, int column)

@@ -156,7 +156,7 @@ static int find_end(struct trace_reader *reader, const char *sql, int64_t count,
 int reader_first(struct trace_reader *reader, int64_t count, struct reader_window *window,
                  struct rondo_error *err)
 {
-    *window = (struct reader_window){ INT64_MIN, INT64_MAX };
+    *window = (struct reader_window){ 1, INT64_MAX };
     const char *sql = "SELECT round FROM rounds ORDER BY round LIMIT 1 OFFSET ?";
     return count <= 0 ? RONDO_OK : find_end(reader, sql, count, &window->to, err);
 }
@@ -164,9 +164,24 @@ int reader_first(struct trace_reader *reader, int64_t count, struct reader_windo
 int reader_last(struct trace_reader *reader, int64_t count, struct reader_window *window,
                 struct rondo_error *err)
 {
-    *window = (struct reader_window){ INT64_MIN, INT64_MAX };
+    *window = (struct reader_window){ 1, INT64_MAX };
     const char *sql = "SELECT round FROM rounds ORDER BY round DESC LIMIT 1 OFFSET ?";
     return count <= 0 ? RONDO_OK : find_end(reader, sql, count, &window->from, err);
+}
+
+int reader_extent(struct trace_reader *reader, struct reader_window window, struct reader_extent *extent,
+                  struct rondo_error *err)
+{
+    struct query query;
+    const char *sql = "SELECT (SELECT min(round) FROM rounds WHERE round BETWEEN ?1 AND ?2),"
+                      " (SELECT max(round) FROM rounds WHERE round BETWEEN ?1 AND ?2),"
+                      " (SELECT count(*) FROM rounds)";
+    int code = query_ask(&query, reader, sql, window, err);
+    *extent = (struct reader_extent){ 0 };
+    if (query_next(&query, &code, err))
+        *extent = (struct reader_extent){ query_whole(&query, 0), query_whole(&query, 1), query_whole(&query, 2) };
+    query_done(&query);
+    return code;
 }
 
 int reader_meta(struct trace_reader *reader,
@@ -213,15 +228,15 @@ struct trace_round query_round(const struct query *query)
         .cost_max = query_real(query, 16),
         .cost_mean = query_real(query, 17),
         .objective = query_real(query, 18),
-        .plan_ns = query_whole(query, 19),
-        .push_ns = query_whole(query, 20),
-        .commit_ns = query_whole(query, 21),
-        .run_ns = query_whole(query, 22),
-        .pull_ns = query_whole(query, 23),
-        .network_ns = query_whole(query, 24),
-        .couple_ns = query_whole(query, 25),
-        .begin_ns = query_whole(query, 26),
-        .end_ns = query_whole(query, 27),
+        .plan_ns = query_ns(query, 19),
+        .push_ns = query_ns(query, 20),
+        .commit_ns = query_ns(query, 21),
+        .run_ns = query_ns(query, 22),
+        .pull_ns = query_ns(query, 23),
+        .network_ns = query_ns(query, 24),
+        .couple_ns = query_ns(query, 25),
+        .begin_ns = query_ns(query, 26),
+        .end_ns = query_ns(query, 27),
         .note = query_text(query, 28),
     };
 }
@@ -240,6 +255,11 @@ int reader_rounds(struct trace_reader *reader, struct reader_window window,
     return code;
 }
 
+/* In the order of query_task. */
+const char *const query_tasks =
+    "SELECT round, phase, block, shard, worker, sent_ns, done_ns, tag, work, run_ns"
+    " FROM tasks WHERE round BETWEEN ?1 AND ?2 ORDER BY round, place";
+
 struct trace_task query_task(const struct query *query)
 {
     return (struct trace_task){
@@ -247,11 +267,11 @@ struct trace_task query_task(const struct query *query)
         .block = query_small(query, 2),
         .shard = query_small(query, 3),
         .worker = query_small(query, 4),
-        .sent_ns = query_whole(query, 5),
-        .done_ns = query_whole(query, 6),
+        .sent_ns = query_ns(query, 5),
+        .done_ns = query_ns(query, 6),
         .tag = (uint32_t)query_whole(query, 7),
         .work = (enum trace_work)query_small(query, 8),
-        .run_ns = query_whole(query, 9),
+        .run_ns = query_ns(query, 9),
     };
 }
 
@@ -304,9 +324,7 @@ int reader_tasks(struct trace_reader *reader, struct reader_window window,
                  void *context, struct rondo_error *err)
 {
     struct query query;
-    const char *sql = "SELECT round, phase, block, shard, worker, sent_ns, done_ns, tag, work, run_ns"
-                      " FROM tasks WHERE round BETWEEN ?1 AND ?2 ORDER BY round, place";
-    int code = query_ask(&query, reader, sql, window, err);
+    int code = query_ask(&query, reader, query_tasks, window, err);
     while (query_next(&query, &code, err)) {
         struct trace_task task = query_task(&query);
         code = each(context, query_whole(&query, 0), &task);

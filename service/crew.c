@@ -75,9 +75,9 @@ void crew_unfit(struct member *member, int code, const char *why)
     struct crew *crew = member->crew;
     bool again = !member->fetches && crew->open.files > 0 && code != RONDO_ENOMEM
                  && code != RONDO_EAPP;
-    log_line(LOG_WARNING, "job %lld: worker %s cannot serve it: %s%s",
-             (long long)crew->options.id, member->who.name, why,
-             again ? "; it shall fetch the data" : "");
+    log_event(LOG_WARNING, &(struct log_about){ .job = crew->options.id, .worker = member->who.name },
+              "job %lld: worker %s cannot serve it: %s%s", (long long)crew->options.id, member->who.name, why,
+              again ? "; it shall fetch the data" : "");
     if (again) {
         roster_note(member, crew->options.id);
     } else {
@@ -105,8 +105,8 @@ void crew_ready(struct member *member)
         return;
     }
     roster_move(member, MEMBER_WORKING);
-    log_line(LOG_INFO, "job %lld: worker %s takes part", (long long)crew->options.id,
-             member->who.name);
+    log_event(LOG_INFO, &(struct log_about){ .job = crew->options.id, .worker = member->who.name },
+              "job %lld: worker %s takes part", (long long)crew->options.id, member->who.name);
 }
 
 /* ---- stages_workers, on the job's thread --------------------------------------------------------------- */
@@ -207,8 +207,8 @@ static void released(void *context, int32_t worker, const char *why)
         if (!session || m->session != session || m->crew != crew || m->state != MEMBER_WORKING)
             continue;
         if (failed) {
-            log_line(LOG_WARNING, "job %lld: worker %s is let go: %s",
-                     (long long)crew->options.id, m->who.name, why);
+            log_event(LOG_WARNING, &(struct log_about){ .job = crew->options.id, .worker = m->who.name },
+                      "job %lld: worker %s is let go: %s", (long long)crew->options.id, m->who.name, why);
             snprintf(crew->trouble, sizeof crew->trouble, "worker %s: %s", m->who.name, why);
             roster_note(m, -crew->options.id);
         }

@@ -85,7 +85,7 @@ static void turn_away(struct exchange *exchange, enum fault fault, const char *h
     if (address)
         getnameinfo(address, size, host, sizeof host, NULL, 0, NI_NUMERICHOST);
     reply_fault(exchange, fault, "", hint, "%s", why);
-    log_rationed(&exchange->http->ration, "http: a client at %s is refused: %s", host, why);
+    log_rationed(&exchange->http->ration, &(struct log_about){ .peer = host }, "http: a client at %s is refused: %s", host, why);
 }
 
 /* Where no token is asked for: Host and Origin must be ours.  No browser sends two of them. */
@@ -237,7 +237,7 @@ static void *tick(void *context)
         int slow = deadline_enforce(&http->deadline, http->limits.request_seconds);
         atomic_fetch_add_explicit(&http->malformed, slow, memory_order_relaxed);
         if (slow)
-            log_rationed(&http->ration, "http: %d requests took too long to come", slow);
+            log_rationed(&http->ration, NULL, "http: %d requests took too long to come", slow);
         pthread_mutex_lock(&http->mutex);
     }
     pthread_mutex_unlock(&http->mutex);
@@ -258,7 +258,7 @@ static RONDO_PRINTF(2, 0) void hear(void *context, const char *format, va_list v
     atomic_fetch_add_explicit(&http->malformed, 1, memory_order_relaxed);
     vsnprintf(words, sizeof words, format, values);
     words[strcspn(words, "\n")] = 0;
-    log_rationed(&http->ration, "http: %s", words);
+    log_rationed(&http->ration, NULL, "http: %s", words);
 }
 
 struct pem {

@@ -22,6 +22,9 @@ void roster_move(struct member *member, enum member_state state)
 {
     member->state = state;
     member->since = now();
+    log_event(LOG_DEBUG, &(struct log_about){ .job = member->crew ? member->crew->options.id : 0,
+                                              .worker = member->who.name },
+              "worker %s is %s", member->who.name, state_names[state]);
     pthread_cond_broadcast(&member->roster->moved);
 }
 
@@ -73,7 +76,8 @@ static void on_arrived(void *context, struct conn *conn, const struct frame_who 
     struct roster *roster = context;
     struct member *member = mem_calloc(1, sizeof *member);
     if (!member) {
-        log_line(LOG_WARNING, "%s: no memory for another worker", conn_peer(conn));
+        log_event(LOG_WARNING, &(struct log_about){ .peer = conn_peer(conn) },
+                  "%s: no memory for another worker", conn_peer(conn));
         conn_close(conn);
         return;
     }
@@ -86,8 +90,8 @@ static void on_arrived(void *context, struct conn *conn, const struct frame_who 
         tail = &(*tail)->next;
     *tail = member;
     roster_move(member, MEMBER_IDLE);
-    log_line(LOG_INFO, "worker %s has come from %s, %u threads", who->name, conn_peer(conn),
-             who->threads);
+    log_event(LOG_INFO, &(struct log_about){ .worker = who->name, .peer = conn_peer(conn) },
+              "worker %s has come from %s, %u threads", who->name, conn_peer(conn), who->threads);
     deal(roster);
     unlock_and_tell(roster);
 }
@@ -102,8 +106,10 @@ static void on_closed(void *context, struct conn *conn, const char *why)
         pthread_mutex_unlock(&roster->mutex);
         return;
     }
-    log_line(member->leaving ? LOG_INFO : LOG_WARNING, "worker %s is gone: %s", member->who.name,
-             why);
+    log_event(member->leaving ? LOG_INFO : LOG_WARNING,
+              &(struct log_about){ .job = member->crew ? member->crew->options.id : 0,
+                                   .worker = member->who.name, .peer = conn_peer(conn) },
+              "worker %s is gone: %s", member->who.name, why);
     roster->lost += member->state == MEMBER_WORKING;
     crew_lost(member);
     struct member **at = &roster->members;

@@ -87,8 +87,9 @@ static void keep_end(struct running *running, enum jobs_state state, const char 
         if (err.code == RONDO_ESTATE)
             break; /* it has an end already */
         if (tries == 0) {
-            log_line(LOG_ERROR, "job %lld: its end cannot be stored: %s; trying again",
-                     (long long)running->row.id, err.what);
+            log_event(LOG_ERROR, &(struct log_about){ .job = running->row.id },
+                      "job %lld: its end cannot be stored: %s; trying again",
+                      (long long)running->row.id, err.what);
             atomic_fetch_add(&service->cramped, 1);
         }
         ballast_drop(service->state);
@@ -100,7 +101,8 @@ static void keep_end(struct running *running, enum jobs_state state, const char 
     }
     if (tries)
         atomic_fetch_sub(&service->cramped, 1);
-    log_line(LOG_INFO, "job %lld: %s, %s", (long long)running->row.id, jobs_state_name(state), why);
+    log_event(state == JOBS_FAILED ? LOG_ERROR : LOG_INFO, &(struct log_about){ .job = running->row.id },
+              "job %lld: %s, %s", (long long)running->row.id, jobs_state_name(state), why);
 }
 
 static void *run(void *context)
@@ -113,6 +115,7 @@ static void *run(void *context)
     snprintf(dir, sizeof dir, "%s/jobs/%s", service->state, id);
     snprintf(spec, sizeof spec, "%s/spec.json", dir);
     bool begun = stat(spec, &info) == 0;
+    log_set_job(running->row.id); /* this thread's lines */
     struct stages_options options = {
         .dir = dir, .id = id, .resume = begun, .force = !begun, /* the directory is this job's own */
         .shelf = service->options->shelf, .workers = crew_workers(running->crew),
@@ -199,13 +202,13 @@ static bool take(struct service *service)
     int took = jobs_take(service->jobs, &running->row, &err);
     if (took <= 0) {
         if (took < 0)
-            log_rationed(&service->ration, "the job store: %s", err.what);
+            log_rationed(&service->ration, NULL, "the job store: %s", err.what);
         mem_free(running);
         return false;
     }
     atomic_init(&running->cancel, running->row.cancel_asked);
-    log_line(LOG_INFO, "job %lld: %s %s", (long long)running->row.id, running->row.app,
-             running->row.starts > 1 ? "goes on" : "begins");
+    log_event(LOG_INFO, &(struct log_about){ .job = running->row.id }, "job %lld: %s %s",
+              (long long)running->row.id, running->row.app, running->row.starts > 1 ? "goes on" : "begins");
     if (begin(running, &err)) {
         keep_end(running, JOBS_FAILED, err.what);
         http_progress(service->http, running->row.id);

@@ -1,6 +1,7 @@
 #include "tools/cli.h"
 
 #include "apps/registry.h"
+#include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/job/nearest.h"
 
@@ -104,6 +105,16 @@ int cli_option(const char *command, const char *name, int argc, char **argv, int
     }
     *value = argv[++*at];
     return 1;
+}
+
+int cli_log(const char *command, const char *level, bool quiet)
+{
+    enum log_level wanted = quiet ? LOG_WARNING : LOG_INFO;
+    if (level && !log_level_of(level, &wanted))
+        return cli_usage(command, "--log-level is error, warning, info or debug, and not \"%.30s\"", level);
+    log_set_level(wanted);
+    log_set_form(LOG_LOGFMT);
+    return 0;
 }
 
 void cli_put_word(const char *word)

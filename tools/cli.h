@@ -60,6 +60,10 @@ int cli_usage(const char *command, const char *format, ...) RONDO_PRINTF(2, 3);
 int cli_option(const char *command, const char *name, int argc, char **argv, int *at,
                const char **value);
 
+/* A service's log: logfmt from now on, at that level; level NULL: info, or warning where quiet.  What ends the
+ * process stays cli_fail's line.  0, or 2 when it was said that there is no such level. */
+int cli_log(const char *command, const char *level, bool quiet);
+
 /* Prints a blank and a word on stderr, quoted so that a shell reads it back. */
 void cli_put_word(const char *word);
 

@@ -19,7 +19,7 @@ enum { EXIT_AGAIN = 75, EXIT_INTERRUPTED = 130 };
 
 struct coordinator {
     const char *config, *listen, *http, *state, *token_file, *cache;
-    const char *tls_cert, *tls_key, *tls_ca;
+    const char *tls_cert, *tls_key, *tls_ca, *log_level;
     struct words_list root;
     bool insecure, quiet;
     double jobs, lease;
@@ -105,6 +105,9 @@ static int parse(struct coordinator *args, struct words *words, int argc, char *
     if (status)
         return status;
     int code = args->config ? words_file(words, args->config, err) : RONDO_OK;
+    status = code ? 0 : cli_log("coordinator", args->log_level, args->quiet);
+    if (status)
+        return status;
     bool tls = args->tls_cert || args->tls_key || args->tls_ca;
     if (!args->listen)
         args->listen = tls ? "tls+tcp://127.0.0.1:0" : "tcp://127.0.0.1:0";
@@ -117,8 +120,6 @@ static int parse(struct coordinator *args, struct words *words, int argc, char *
         code = check_words(args, err);
     if (!code)
         code = check_safety(args, err);
-    if (args->quiet)
-        log_set_level(LOG_WARNING);
     if (!code)
         code = larder_open(args->cache, &args->larder, err);
     return code ? cli_fail(err) : 0;
@@ -175,6 +176,7 @@ int cmd_coordinator(int argc, char **argv)
         { "--tls-ca", .text = &args.tls_ca },
         { "--insecure", .flag = &args.insecure },
         { "--quiet", .flag = &args.quiet },
+        { "--log-level", .text = &args.log_level },
         { "--jobs", .number = &args.jobs, .least = 1, .most = 256 },
         { "--lease", .number = &args.lease, .least = 0.1, .most = 3600 },
         { .name = NULL },

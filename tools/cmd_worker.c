@@ -22,7 +22,7 @@
 
 struct worker_words {
     const char *coordinator, *device, *name, *token_file, *cache;
-    const char *tls_cert, *tls_key, *tls_ca;
+    const char *tls_cert, *tls_key, *tls_ca, *log_level;
     bool quiet;
     double threads, patience;
     char token[ENDPOINT_TOKEN_MAX], own_cache[512];
@@ -133,10 +133,12 @@ static int serve(struct worker_words *args)
     signal(SIGPIPE, SIG_IGN);
     mem_give_back();
     registry_load();
+    struct frame_who who = introduce(args);
+    log_set_worker(who.name);
     struct agent_options options = {
         .url = args->coordinator, .token = args->token,
         .tls = strncmp(args->coordinator, "tls+", 4) == 0 ? &args->tls : NULL,
-        .who = introduce(args), .apps = &registry_apps,
+        .who = who, .apps = &registry_apps,
         .cache = args->larder.files[0] ? args->larder.files : args->own_cache,
         .shelf = args->larder.matrices[0] ? args->larder.matrices : NULL,
         .patience = args->patience > 0 ? args->patience : 600, .leave = &leave,
@@ -159,15 +161,16 @@ int cmd_worker(int argc, char **argv)
         { "--cache", .text = &args.cache },
         { "--patience", .number = &args.patience, .least = 0.001, .most = 1e9 },
         { "--quiet", .flag = &args.quiet },
+        { "--log-level", .text = &args.log_level },
         { .name = NULL },
     };
     struct words words = { .command = "worker", .options = table };
     struct rondo_error err = { 0 };
     int status = words_parse(&words, argc, argv);
     if (!status)
+        status = cli_log("worker", args.log_level, args.quiet);
+    if (!status)
         status = check(&args, &err);
-    if (args.quiet)
-        log_set_level(LOG_WARNING);
     if (!status)
         status = make_cache(&args, &err);
     if (!status) {

@@ -239,7 +239,8 @@ int agent_run(const struct agent_options *options, struct rondo_error *err)
         code = dial(&agent, err);
         if (code || !agent.conn)
             break;
-        log_line(LOG_INFO, "serving %s as %s", options->url, options->who.name);
+        log_event(LOG_INFO, &(struct log_about){ .peer = options->url }, "serving %s as %s", options->url,
+                  options->who.name);
         int64_t began_ns = clock_now_ns();
         serve(&agent);
         bool lost = agent.gone && !*options->leave;

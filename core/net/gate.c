@@ -33,7 +33,7 @@ struct gate {
 
 void gate_complain(struct gate *gate, const char *peer, const char *what, const char *why)
 {
-    log_rationed(&gate->ration, "%s: %s: %s", peer, what, why);
+    log_rationed(&gate->ration, &(struct log_about){ .peer = peer }, "%s: %s: %s", peer, what, why);
 }
 
 /* ---- greeting ---------------------------------------------------------------------------------- */

@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 
+import logfmt
 import support
 from support import RONDO
 
@@ -79,6 +80,13 @@ class Process:
     def said(self):
         with open(self.log, encoding="utf-8", errors="replace") as stream:
             return stream.read()
+
+    def events(self):
+        """What a service has said, a dict for each line; ValueError where one is not logfmt."""
+        *lines, rest = self.said().split("\n")
+        if rest:
+            raise ValueError("half a line: %r" % rest)
+        return [logfmt.event(line) for line in lines]
 
 
 class Coordinator(Process):

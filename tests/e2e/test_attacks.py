@@ -14,6 +14,7 @@ import time
 import unittest
 
 import cluster
+import logfmt
 import stranger
 import support
 from cluster import wait_for
@@ -28,6 +29,14 @@ BUSY = 4 if support.SANITIZED else 1
 def rss_kib(pid):
     with open("/proc/%d/status" % pid, encoding="ascii") as stream:
         return int(re.search(r"VmRSS:\s+(\d+)", stream.read()).group(1))
+
+
+def says_plain_lines(case, process):
+    """Events, but for the line that ends the process."""
+    for number, line in enumerate(lines := process.said().split("\n")[:-1]):
+        case.assertRegex(line, r"^[\x20-\x7e]*$")
+        if number + 1 < len(lines) or not line.startswith("rondo: "):
+            logfmt.event(line)
 
 
 class Jobs(threading.Thread):
@@ -98,13 +107,9 @@ class Attacked(support.Case):
         self.assertTrue(self.worker.running(), self.worker.said())
         if not support.SANITIZED:
             self.assertLess(rss_kib(self.coordinator.pid) - self.rss, GROWTH_KIB)
-        self.says_plain_lines(self.coordinator)
+        says_plain_lines(self, self.coordinator)
         self.coordinator.signal(signal.SIGTERM)
         self.assertEqual(self.coordinator.wait(), 0, self.coordinator.said())
-
-    def says_plain_lines(self, process):
-        for line in process.said().splitlines():
-            self.assertRegex(line, r"^rondo: [\x20-\x7e]*$")
 
     def ends(self, what, line, counter):
         """The line is closed by the other side; one more of `counter`."""
@@ -147,7 +152,7 @@ class Strangers(Attacked):
         Line.dial(self.coordinator.listen).close()  # a look whether someone listens
         said = self.coordinator.said()
         self.assertEqual(self.malformed(), before)
-        self.assertRegex(said, r"warning: 127\.0\.0\.1:\d+: not a worker of this version: its bytes")
+        self.assertRegex(said, r'level=warning msg="127\.0\.0\.1:\d+: not a worker of this version: its bytes')
         self.assertIn("its greeting took too long", said)
         self.goes_on()
 
@@ -165,7 +170,7 @@ class Strangers(Attacked):
                     self.assertEqual(worker.answer[0], stranger.REFUSED)
                     self.assertRegex(worker.answer[2].decode(), line)
                 self.assertEqual(self.refused(), before + 1)
-                self.assertRegex(self.coordinator.said(), "warning: .*: refused: .*" + line)
+                self.assertRegex(self.coordinator.said(), "level=warning msg=.*: refused: .*" + line)
         for what, more in (("a newline", {"name": b"a\nrondo: all is well"}),
                            ("an escape", {"name": b"\x1b[2J\x1b]0;title\x07"}),
                            ("a NUL", {"name": b"a\0b"}), ("a huge name", {"name": b"n" * 200}),
@@ -528,8 +533,7 @@ class Impostors(support.Case):
             self.assertEqual(worker.wait(40), status, worker.said())
         wait_for("it says so", 20, lambda: re.search(line, worker.said()))
         self.assertEqual(len(re.findall(line, worker.said())), 1, worker.said())
-        for said in worker.said().splitlines():
-            self.assertRegex(said, r"^rondo: [\x20-\x7e]*$")
+        says_plain_lines(self, worker)
 
     def test_greetings_that_are_none(self):
         head, challenge = stranger.head, stranger.CHALLENGE
@@ -630,8 +634,7 @@ class Impostors(support.Case):
         worker.signal(signal.SIGTERM)
         worker.signal(signal.SIGTERM)
         self.assertEqual(worker.wait(40), 0, worker.said())
-        for said in worker.said().splitlines():
-            self.assertRegex(said, r"^rondo: [\x20-\x7e]*$")
+        says_plain_lines(self, worker)
 
 
 if __name__ == "__main__":

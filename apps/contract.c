@@ -19,6 +19,7 @@ enum {
     BEFORE_PREVIEW = offsetof(struct rondo_app, preview),
     BEFORE_CONCLUDE = offsetof(struct rondo_app, conclude),
     BEFORE_MODEL_IDS = offsetof(struct rondo_app, model_ids),
+    BEFORE_PARTS = offsetof(struct rondo_app, parts),
 };
 
 /* What is checked: the app, and where its errors stand. */
@@ -42,7 +43,7 @@ static int check_build(const struct check *check)
                                RONDO_APP_ABI);
     uint32_t size = check->app->size;
     if (size == sizeof *check->app || size == BEFORE_PREDICT || size == BEFORE_PREVIEW
-        || size == BEFORE_CONCLUDE || size == BEFORE_MODEL_IDS)
+        || size == BEFORE_CONCLUDE || size == BEFORE_MODEL_IDS || size == BEFORE_PARTS)
         return RONDO_OK;
     return rondo_error_set(check->err, RONDO_EAPP, check->where, REBUILD,
                            "the app has %" PRIu32 " bytes and ABI %u has %zu", check->app->size, abi,
@@ -318,6 +319,12 @@ contract_conclude_function *contract_conclude(const struct rondo_app *app)
 const char *const *contract_model_ids(const struct rondo_app *app)
 {
     return app->size > BEFORE_MODEL_IDS ? app->model_ids : NULL;
+}
+
+int contract_parts(const struct rondo_app *app, const void *problem,
+                   int (*tell)(void *context, const struct rondo_part *part), void *context)
+{
+    return app->size > BEFORE_PARTS && app->parts ? app->parts(problem, tell, context) : RONDO_OK;
 }
 
 /* ---- the cut -------------------------------------------------------------------------------------- */

@@ -32,6 +32,9 @@ contract_preview_function *contract_preview(const struct rondo_app *app);
 typedef int contract_conclude_function(void *head, struct rondo_head_link *link, struct rondo_error *err);
 contract_conclude_function *contract_conclude(const struct rondo_app *app);
 const char *const *contract_model_ids(const struct rondo_app *app);
+/* Calls parts; an app without it has none to tell. */
+int contract_parts(const struct rondo_app *app, const void *problem,
+                   int (*tell)(void *context, const struct rondo_part *part), void *context) RONDO_MUST_CHECK;
 
 /* Is that a cut which can be worked with?  One pass over the costs. */
 int contract_layout(const struct rondo_app *app, const struct rondo_layout *layout,

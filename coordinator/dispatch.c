@@ -167,7 +167,7 @@ static int give(struct engine *engine, int32_t worker, int64_t ticket)
         engine->anyones++;
     else
         engine->seat[worker].outstanding++;
-    engine_told_task(engine, ENGINE_TASK_SENT, worker, &message);
+    engine_told_task(engine, ENGINE_TASK_SENT, worker, ticket, 0);
     return engine_post(engine, worker, &message);
 }
 

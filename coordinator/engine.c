@@ -30,7 +30,7 @@ int engine_app_wrong(struct engine *engine, const char *what)
 
 void engine_told(struct engine *engine, const struct engine_moment *moment)
 {
-    if (engine->observer.moment)
+    if (engine->observer.moment && moment->round > engine->told)
         engine->observer.moment(engine->observer.context, moment);
 }
 
@@ -39,22 +39,29 @@ void engine_told_of(struct engine *engine, enum engine_what what, int64_t round)
     engine_told(engine, &(struct engine_moment){ .what = what, .round = round });
 }
 
-static enum engine_work work_of(const struct message *message)
+/* By the ticket, and not by what a worker's answer says. */
+void engine_told_task(struct engine *engine, enum engine_what what, int32_t worker, int64_t ticket,
+                      int64_t run_ns)
 {
-    switch (message->type) {
-    case MESSAGE_PULL: return ENGINE_PULL;
-    case MESSAGE_COUPLE: return ENGINE_COUPLE;
-    default: return message->flags & MESSAGE_FUSED ? ENGINE_FUSED : ENGINE_PUSH;
+    if (!engine->observer.moment)
+        return;
+    enum work_set set = (enum work_set)(ticket >> 48);
+    const struct work *work = dispatch_find(engine, ticket);
+    const struct phase *phase = &engine->phase;
+    struct engine_moment moment = { .what = what, .ticket = ticket, .shard = work->shard,
+                                    .worker = worker, .run_ns = run_ns };
+    if (set == SET_COUPLE) {
+        moment.work = ENGINE_COUPLE;
+        moment.round = engine->couple.round;
+        moment.block = work->block;
+    } else {
+        moment.work = set == SET_PULL ? ENGINE_PULL : phase->fused ? ENGINE_FUSED : ENGINE_PUSH;
+        moment.round = engine->committed + 1;
+        moment.phase = phase->number;
+        moment.tag = phase->tag;
+        moment.block = phase->block[work->block].id;
     }
-}
-
-void engine_told_task(struct engine *engine, enum engine_what what, int32_t worker, const struct message *message)
-{
-    engine_told(engine, &(struct engine_moment){
-        .what = what, .round = message->round, .ticket = message->ticket, .phase = message->phase,
-        .block = message->block, .shard = message->shard, .worker = worker, .tag = message->tag,
-        .work = work_of(message),
-    });
+    engine_told(engine, &moment);
 }
 
 /* ---- the outbox -------------------------------------------------------------------------------- */
@@ -214,6 +221,8 @@ void engine_destroy(struct engine *engine)
     mem_free(engine->couple.tile);
     mem_free(engine->couple.value);
     mem_free(engine->couple.works.item);
+    mem_free(engine->moves.variable);
+    mem_free(engine->moves.delta);
     if (engine->head)
         engine->app->head.destroy(engine->problem, engine->head);
     for (int32_t b = 0; engine->block_state && b < engine->layout.blocks; b++)
@@ -387,7 +396,7 @@ static void receive(struct engine *engine, int32_t worker, struct message *messa
             engine->anyones--;
         else
             seat->outstanding--;
-        engine_told_task(engine, ENGINE_TASK_DONE, worker, message);
+        engine_told_task(engine, ENGINE_TASK_DONE, worker, message->ticket, message->run_ns);
         if (!flight_fits(engine, message))
             blame(engine, worker, RONDO_ESTATE, "its answer lacks a body or its block's state");
         else if (flight_answer(engine, message->ticket, message) && !ended(engine))
@@ -440,6 +449,8 @@ void engine_feed(struct rondo_head_link *link, int64_t count, const int64_t *var
     struct engine *engine = (struct engine *)link;
     if (engine->scheduler)
         scheduler_feed(engine->scheduler, count, variables, delta, violation);
+    if (engine->observer.details && delta)
+        moves_keep(engine, count, variables, delta);
 }
 
 void engine_feed_all(struct rondo_head_link *link, const double *violation)
@@ -503,4 +514,15 @@ int64_t engine_updates(const struct engine *engine)
 int64_t engine_pair_dots(const struct engine *engine)
 {
     return engine->pair_dots;
+}
+
+const struct rondo_layout *engine_layout(const struct engine *engine)
+{
+    return &engine->layout;
+}
+
+int engine_parts(const struct engine *engine, int (*tell)(void *context, const struct rondo_part *part),
+                 void *context)
+{
+    return contract_parts(engine->app, engine->problem, tell, context);
 }

@@ -49,11 +49,13 @@ enum engine_what {
 
 enum engine_work { ENGINE_PUSH, ENGINE_PULL, ENGINE_FUSED, ENGINE_COUPLE };
 
-/* Something that happened within a round. */
+/* Something that happened within a round.  Where a job goes back to a cut its rounds begin anew, those that it
+ * had planned with a PLAN_BEGIN and _END that take no time; of rounds that the observer has heard of nothing is
+ * told again. */
 struct engine_moment {
     enum engine_what what;
     int64_t round;
-    /* TASK_SENT, TASK_DONE; the ticket is the task's own */
+    /* TASK_SENT, TASK_DONE; the ticket is the task's own, of couplings `block` counts the pieces of a question */
     int64_t ticket;
     int32_t phase, block, shard, worker;
     uint32_t tag;
@@ -153,5 +155,10 @@ const void *engine_head(const struct engine *engine);
 int64_t engine_rounds(const struct engine *engine);    /* committed */
 int64_t engine_updates(const struct engine *engine);
 int64_t engine_pair_dots(const struct engine *engine); /* couplings computed */
+const struct rondo_layout *engine_layout(const struct engine *engine);
+/* What fixed blocks, shards and chunks own, each once, as the app's parts has it; what tell answers but 0 is
+ * passed on.  From engine_create on. */
+int engine_parts(const struct engine *engine, int (*tell)(void *context, const struct rondo_part *part),
+                 void *context) RONDO_MUST_CHECK;
 
 #endif

@@ -73,6 +73,14 @@ struct couple {
     struct works works;
 };
 
+/* What host->feed said moved since the last commit, where the observer wants it. */
+struct moves {
+    int64_t *variable; /* [count] */
+    double *delta;     /* [count] */
+    int64_t count, capacity;
+    bool lost;         /* there was no memory for some */
+};
+
 /* A round that is planned and not committed. */
 struct flight {
     struct rondo_order order;  /* its pairs point into `pairs` */
@@ -139,6 +147,7 @@ struct engine {
     struct flight *flight; /* [pipeline], by round modulo pipeline */
     struct phase phase;
     struct couple couple;
+    struct moves moves;
     bool join_waits;      /* the phase waits for the couplings of its one block */
 
     uint32_t epoch;
@@ -175,8 +184,9 @@ int engine_post(struct engine *engine, int32_t worker, const struct message *mes
 void engine_stop_here(struct engine *engine, const char *reason);
 void engine_told(struct engine *engine, const struct engine_moment *moment);
 void engine_told_of(struct engine *engine, enum engine_what what, int64_t round);
-/* Of a task: what the message says of it. */
-void engine_told_task(struct engine *engine, enum engine_what what, int32_t worker, const struct message *message);
+/* Of a task that is out or has just come back. */
+void engine_told_task(struct engine *engine, enum engine_what what, int32_t worker, int64_t ticket,
+                      int64_t run_ns);
 
 /* ---- dispatch.c: who does what */
 int works_resize(struct works *works, int64_t count);
@@ -224,6 +234,7 @@ bool flight_fits(const struct engine *engine, const struct message *message);
 int flight_answer(struct engine *engine, int64_t ticket, struct message *message);
 void flight_reset(struct engine *engine);   /* forgets rounds in flight */
 struct flight *flight_of(struct engine *engine, int64_t round);
+void moves_keep(struct engine *engine, int64_t count, const int64_t *variables, const double *delta);
 
 /* ---- snapshot.c: boundaries, rollback */
 int snapshot_boundary(struct engine *engine);    /* behind a commit, before the next plan */

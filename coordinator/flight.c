@@ -10,11 +10,49 @@
 #include "core/base/mem.h"
 #include "coordinator/engine_i.h"
 
+#include <math.h>
 #include <string.h>
 
 struct flight *flight_of(struct engine *engine, int64_t round)
 {
     return &engine->flight[round % engine->options.schedule.pipeline];
+}
+
+/* ---- what moved ------------------------------------------------------------------------------------ */
+
+static bool moves_room(struct moves *moves, int64_t count)
+{
+    if (count <= moves->capacity)
+        return true;
+    size_t had = (size_t)moves->count, larger = 2 * (size_t)count;
+    int64_t *variable = mem_regrow(moves->variable, had * sizeof *variable, larger * sizeof *variable);
+    moves->variable = variable ? variable : moves->variable;
+    double *delta = variable ? mem_regrow(moves->delta, had * sizeof *delta, larger * sizeof *delta) : NULL;
+    moves->delta = delta ? delta : moves->delta;
+    moves->capacity = delta ? (int64_t)larger : moves->capacity;
+    return delta != NULL;
+}
+
+/* A number that is no variable's is passed over, as the scheduler does. */
+void moves_keep(struct engine *engine, int64_t count, const int64_t *variables, const double *delta)
+{
+    struct moves *moves = &engine->moves;
+    if (!moves_room(moves, moves->count + count)) {
+        moves->lost = true;
+        return;
+    }
+    for (int64_t i = 0; i < count; i++) {
+        bool is_one = variables[i] >= 0 && variables[i] < engine->layout.variables;
+        moves->variable[moves->count] = variables[i];
+        moves->delta[moves->count] = delta[i];
+        moves->count += is_one && !isnan(delta[i]) && delta[i] != 0;
+    }
+}
+
+static void moves_forget(struct moves *moves)
+{
+    moves->count = 0;
+    moves->lost = false;
 }
 
 /* ---- settling -------------------------------------------------------------------------------------- */
@@ -70,6 +108,13 @@ static int merge_results(struct engine *engine, int64_t *count)
     return RONDO_OK;
 }
 
+/* Plans are made as soon as they may be: round t behind the commit of round t - pipeline. */
+static int32_t staleness_of(const struct engine *engine, int64_t round)
+{
+    int64_t most = engine->options.schedule.pipeline - 1;
+    return (int32_t)(round - 1 < most ? round - 1 : most);
+}
+
 static int tell_round(struct engine *engine, const struct rondo_order *order, int32_t phases)
 {
     int64_t round = engine->committed;
@@ -86,6 +131,8 @@ static int tell_round(struct engine *engine, const struct rondo_order *order, in
         return engine_app_failed(engine, code, "report");
     struct engine_round record = {
         .round = round, .kind = flight->order.kind, .phases = phases, .updates = engine->updates,
+        .own_updates = order->updates, .staleness = staleness_of(engine, round),
+        .moves = engine->moves.count, .move = engine->moves.variable, .delta = engine->moves.delta,
         .note = order->note ? order->note : "",
         .plan = sampled ? scheduler_plan(engine->scheduler, round) : NULL,
         .pairs_computed = flight->pairs_computed, .report = reports ? &report : NULL,
@@ -137,6 +184,8 @@ static int commit(struct engine *engine, const struct rondo_order *order)
     struct flight *flight = flight_of(engine, round);
     engine->updates += order->updates;
     int code = post_commit(engine, order->commit);
+    if (!code && engine->moves.lost)
+        code = engine_fail(engine, RONDO_ENOMEM, "no memory for what moved");
     if (!code)
         code = tell_round(engine, order, engine->phase.number + 1);
     if (code)
@@ -144,6 +193,7 @@ static int commit(struct engine *engine, const struct rondo_order *order)
     if (flight->order.kind == RONDO_SAMPLED)
         scheduler_commit(engine->scheduler, round);
     flight_clear(flight);
+    moves_forget(&engine->moves);
     phase_drop_answers(&engine->phase);
     phase_drop_blocks(&engine->phase);
     engine->phase.active = false;
@@ -268,6 +318,7 @@ void flight_reset(struct engine *engine)
     phase_drop_blocks(&engine->phase);
     engine->phase.active = false;
     engine->join_waits = engine->planning = false;
+    moves_forget(&engine->moves);
     for (int32_t i = 0; i < engine->options.schedule.pipeline; i++)
         flight_clear(&engine->flight[i]);
 }

@@ -4,33 +4,43 @@
 #include "core/base/mem.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* Times of a round that is planned or under way, nanoseconds since the beginning. */
-struct times {
+#ifndef RONDO_VERSION
+#define RONDO_VERSION "unknown"
+#endif
+
+enum { KEYS_MOST = RONDO_METRICS_MAX + 1 };
+
+/* What a worker computed of a round. */
+struct busy {
+    int32_t worker;
+    int64_t run_ns, pull_ns;
+};
+
+/* A round that is planned or under way; times are nanoseconds since the beginning. */
+struct under_way {
     int64_t plan_begin, plan_end, push_begin, push_end;
     int64_t couple_begin, couple_ns;
+    bool details;            /* its tasks are kept */
+    struct busy *busy;       /* [workers] those that have answered */
+    int32_t workers, workers_capacity;
+    int64_t *ticket;         /* [tasks_capacity] of its tasks, done or not */
+    struct trace_task *task; /* likewise */
+    int64_t tasks, tasks_capacity;
 };
 
-enum {
-    HELD_MOST = 1024,      /* rounds, and */
-    HELD_NS = 1000000000,  /* since they began: until then a new trace's rounds wait in memory */
-};
-
-/* Making a database takes as long as solving a small job: a trace of rounds alone is made when its first
- * rows are to be committed, for most jobs when their last checkpoint is kept. */
 struct recorder {
     struct recorder_options options;
-    struct trace_writer *trace;
-    struct trace_round *held; /* [HELD_MOST] of a trace that is still to be made; NULL: none is */
-    int32_t count;
+    struct recording *recording; /* NULL: nobody wants to know */
     struct rondo_error error;
     int64_t begin_ns, solved_ns;
-    struct times *times; /* [pipeline + 1], by round */
-    int64_t *ticket;          /* [tasks_capacity] of the tasks under way and done in this round */
-    struct trace_task *task;  /* likewise */
-    int64_t tasks, tasks_capacity;
+    struct under_way *under_way; /* [pipeline + 1], by round */
     struct trace_block *block;
     int64_t blocks_capacity;
 };
@@ -40,9 +50,9 @@ static int64_t now(const struct recorder *recorder)
     return clock_now_ns() - recorder->begin_ns;
 }
 
-static struct times *times_of(struct recorder *recorder, int64_t round)
+static struct under_way *round_of(struct recorder *recorder, int64_t round)
 {
-    return &recorder->times[round % (recorder->options.pipeline + 1)];
+    return &recorder->under_way[round % (recorder->options.pipeline + 1)];
 }
 
 static void keep_error(struct recorder *recorder, const struct rondo_error *err)
@@ -51,96 +61,101 @@ static void keep_error(struct recorder *recorder, const struct rondo_error *err)
         recorder->error = *err;
 }
 
-/* ---- the trace's file -------------------------------------------------------------------------------- */
-
-static int make_trace(struct recorder *recorder, int64_t after, struct rondo_error *err)
-{
-    const char *const meta[] = { "isa", recorder->options.ground.isa, NULL };
-    return trace_create(store_dir(recorder->options.store), recorder->options.level, after, meta,
-                        &recorder->trace, err);
-}
-
-/* What was written is committed, and the file is there. */
-static void settle_trace(struct recorder *recorder)
-{
-    struct rondo_error err = { 0 };
-    int code = recorder->held ? make_trace(recorder, -1, &err) : RONDO_OK;
-    for (int32_t i = 0; i < recorder->count && !code; i++)
-        code = trace_write(recorder->trace, &recorder->held[i], &err);
-    if (!code)
-        code = trace_flush(recorder->trace, &err);
-    mem_free(recorder->held);
-    recorder->held = NULL;
-    recorder->count = 0;
-    keep_error(recorder, &err);
-}
-
-/* Such a record points to nothing but constant words. */
-static void hold_round(struct recorder *recorder, const struct trace_round *record)
-{
-    recorder->held[recorder->count++] = *record;
-    if (recorder->count == HELD_MOST || record->end_ns >= HELD_NS)
-        settle_trace(recorder);
-}
-
 /* ---- moments ---------------------------------------------------------------------------------------- */
 
-static bool grow_tasks(struct recorder *recorder)
+static void begin_round(struct recorder *recorder, struct under_way *round)
 {
-    int64_t had = recorder->tasks_capacity, larger = had ? had * 2 : 64;
-    size_t task = sizeof *recorder->task, ticket = sizeof *recorder->ticket;
-    void *tasks = mem_regrow(recorder->task, (size_t)had * task, (size_t)larger * task);
-    recorder->task = tasks ? tasks : recorder->task;
-    void *tickets = tasks ? mem_regrow(recorder->ticket, (size_t)had * ticket, (size_t)larger * ticket) : NULL;
-    recorder->ticket = tickets ? tickets : recorder->ticket;
-    recorder->tasks_capacity = tickets ? larger : had;
-    return tickets != NULL;
-}
-
-static void task_sent(struct recorder *recorder, const struct engine_moment *moment)
-{
-    if (recorder->tasks == recorder->tasks_capacity && !grow_tasks(recorder))
-        return; /* a trace that lacks a task is no reason to fail the job */
-    recorder->ticket[recorder->tasks] = moment->ticket;
-    recorder->task[recorder->tasks++] = (struct trace_task){
-        .phase = moment->phase, .block = moment->block, .shard = moment->shard,
-        .worker = moment->worker, .tag = moment->tag, .work = (enum trace_work)moment->work,
-        .sent_ns = now(recorder), .done_ns = -1,
+    *round = (struct under_way){
+        .plan_begin = now(recorder), .details = recording_wants_details(recorder->recording),
+        .busy = round->busy, .workers_capacity = round->workers_capacity,
+        .ticket = round->ticket, .task = round->task, .tasks_capacity = round->tasks_capacity,
     };
 }
 
-static void task_done(struct recorder *recorder, const struct engine_moment *moment)
+static bool grow_tasks(struct under_way *round)
 {
-    for (int64_t i = recorder->tasks - 1; i >= 0; i--) {
-        struct trace_task *task = &recorder->task[i];
-        if (recorder->ticket[i] == moment->ticket) {
+    int64_t had = round->tasks_capacity, larger = had ? had * 2 : 64;
+    size_t task = sizeof *round->task, ticket = sizeof *round->ticket;
+    void *tasks = mem_regrow(round->task, (size_t)had * task, (size_t)larger * task);
+    round->task = tasks ? tasks : round->task;
+    void *tickets = tasks ? mem_regrow(round->ticket, (size_t)had * ticket, (size_t)larger * ticket) : NULL;
+    round->ticket = tickets ? tickets : round->ticket;
+    round->tasks_capacity = tickets ? larger : had;
+    return tickets != NULL;
+}
+
+static void task_sent(struct under_way *round, const struct engine_moment *moment, int64_t at_ns)
+{
+    if (round->tasks == round->tasks_capacity && !grow_tasks(round))
+        return; /* a trace that lacks a task is no reason to fail the job */
+    round->ticket[round->tasks] = moment->ticket;
+    round->task[round->tasks++] = (struct trace_task){
+        .phase = moment->phase, .block = moment->block, .shard = moment->shard,
+        .worker = moment->worker, .tag = moment->tag, .work = (enum trace_work)moment->work,
+        .sent_ns = at_ns, .done_ns = -1,
+    };
+}
+
+static void task_done(struct under_way *round, const struct engine_moment *moment, int64_t at_ns)
+{
+    for (int64_t i = round->tasks - 1; i >= 0; i--) {
+        struct trace_task *task = &round->task[i];
+        if (round->ticket[i] == moment->ticket) {
             task->worker = moment->worker;
-            task->done_ns = now(recorder);
+            task->done_ns = at_ns;
             task->run_ns = moment->run_ns;
             return;
         }
     }
 }
 
+/* NULL where there is no memory: the worker's share is then of the network's. */
+static struct busy *busy_of(struct under_way *round, int32_t worker)
+{
+    for (int32_t i = 0; i < round->workers; i++)
+        if (round->busy[i].worker == worker)
+            return &round->busy[i];
+    if (round->workers == round->workers_capacity) {
+        int32_t had = round->workers_capacity, larger = had ? had * 2 : 8;
+        void *grown = mem_regrow(round->busy, (size_t)had * sizeof *round->busy,
+                                 (size_t)larger * sizeof *round->busy);
+        if (!grown)
+            return NULL;
+        round->busy = grown;
+        round->workers_capacity = larger;
+    }
+    round->busy[round->workers] = (struct busy){ .worker = worker };
+    return &round->busy[round->workers++];
+}
+
+static void add_run(struct under_way *round, const struct engine_moment *moment)
+{
+    struct busy *busy = moment->work == ENGINE_COUPLE ? NULL : busy_of(round, moment->worker);
+    if (!busy)
+        return;
+    busy->run_ns += moment->work == ENGINE_PULL ? 0 : moment->run_ns;
+    busy->pull_ns += moment->work == ENGINE_PULL ? moment->run_ns : 0;
+}
+
 static void on_moment(void *context, const struct engine_moment *moment)
 {
     struct recorder *recorder = context;
-    struct times *times = times_of(recorder, moment->round);
-    bool tasks = recorder->options.level >= TRACE_BLOCKS;
+    struct under_way *round = round_of(recorder, moment->round);
     switch (moment->what) {
-    case ENGINE_PLAN_BEGIN: *times = (struct times){ .plan_begin = now(recorder) }; return;
-    case ENGINE_PLAN_END: times->plan_end = now(recorder); return;
-    case ENGINE_COUPLE_BEGIN: times->couple_begin = now(recorder); return;
-    case ENGINE_COUPLE_END: times->couple_ns += now(recorder) - times->couple_begin; return;
-    case ENGINE_PUSH_BEGIN: times->push_begin = now(recorder); return;
-    case ENGINE_PUSH_END: times->push_end = now(recorder); return;
+    case ENGINE_PLAN_BEGIN: begin_round(recorder, round); return;
+    case ENGINE_PLAN_END: round->plan_end = now(recorder); return;
+    case ENGINE_COUPLE_BEGIN: round->couple_begin = now(recorder); return;
+    case ENGINE_COUPLE_END: round->couple_ns += now(recorder) - round->couple_begin; return;
+    case ENGINE_PUSH_BEGIN: round->push_begin = now(recorder); return;
+    case ENGINE_PUSH_END: round->push_end = now(recorder); return;
     case ENGINE_TASK_SENT:
-        if (tasks)
-            task_sent(recorder, moment);
+        if (round->details)
+            task_sent(round, moment, now(recorder));
         return;
     case ENGINE_TASK_DONE:
-        if (tasks)
-            task_done(recorder, moment);
+        add_run(round, moment);
+        if (round->details)
+            task_done(round, moment, now(recorder));
         return;
     }
 }
@@ -186,6 +201,7 @@ static void trace_plan(const struct scheduler_plan *plan, struct trace_round *re
     record->drawn = plan->drawn;
     record->refused = plan->refused;
     record->taken = plan->taken;
+    record->joined = plan->joined;
     record->pairs_needed = plan->pairs_needed;
     record->coupled_pairs = plan->coupled_pairs;
     record->weight_sum = plan->weight_sum;
@@ -208,43 +224,87 @@ static void trace_pairs(const struct engine_round *round, struct trace_round *re
     record->cost_mean = round->blocks ? sum / round->blocks : 0;
 }
 
+/* push_ns in three: docs/formats/trace.md. */
+static void trace_times(const struct under_way *round, struct trace_round *record)
+{
+    record->plan_ns = round->plan_end - round->plan_begin;
+    record->push_ns = round->push_end - round->push_begin;
+    record->couple_ns = round->couple_ns;
+    record->commit_ns = record->end_ns - round->push_end;
+    record->begin_ns = round->plan_begin;
+    for (int32_t i = 0; i < round->workers; i++) {
+        const struct busy *busy = &round->busy[i];
+        if (busy->run_ns + busy->pull_ns > record->run_ns + record->pull_ns) {
+            record->run_ns = busy->run_ns;
+            record->pull_ns = busy->pull_ns;
+        }
+    }
+    int64_t rest_ns = record->push_ns - record->run_ns - record->pull_ns;
+    record->network_ns = rest_ns > 0 ? rest_ns : 0;
+}
+
+_Static_assert(sizeof(struct trace_conflict) == sizeof(struct scheduler_conflict)
+                   && offsetof(struct trace_conflict, coupling) == offsetof(struct scheduler_conflict, coupling)
+                   && offsetof(struct trace_conflict, other_round) == offsetof(struct scheduler_conflict, other_round)
+                   && offsetof(struct trace_conflict, joined) == offsetof(struct scheduler_conflict, joined),
+               "the recording copies the scheduler's as they are");
+
+/* Why the blocks are what they are, and what came of it. */
+static void trace_why(const struct engine_round *round, struct trace_round *record)
+{
+    const struct scheduler_plan *plan = round->plan;
+    record->moves = round->moves;
+    record->move = round->move;
+    record->delta = round->delta;
+    if (!plan)
+        return;
+    record->conflicts = plan->conflicts;
+    record->conflict = (const void *)plan->conflict;
+    record->draws = plan->draws;
+    record->draw = plan->draw;
+    record->weight = plan->weight;
+}
+
 static void trace_one(struct recorder *recorder, const struct engine_round *round)
 {
-    struct trace_conflict conflicts[SCHEDULER_REFUSALS_KEPT];
-    const struct times *times = times_of(recorder, round->round);
+    const struct under_way *under_way = round_of(recorder, round->round);
     struct rondo_error err = { 0 };
     struct trace_round record = {
         .round = round->round, .kind = kind_name(round->kind), .phases = round->phases,
-        .blocks = round->blocks, .pairs_computed = round->pairs_computed, .note = round->note,
+        .blocks = round->blocks, .staleness = round->staleness, .updates = round->own_updates,
+        .pairs_computed = round->pairs_computed, .note = round->note,
         .objective = round->report ? round->report->objective : (double)NAN,
-        .plan_ns = times->plan_end - times->plan_begin,
-        .push_ns = times->push_end - times->push_begin, .couple_ns = times->couple_ns,
         .end_ns = now(recorder),
     };
-    record.commit_ns = record.end_ns - times->push_end;
-    record.begin_ns = times->push_begin;
+    trace_times(under_way, &record);
     if (round->plan)
         trace_plan(round->plan, &record);
     if (round->pairs)
         trace_pairs(round, &record);
-    if (recorder->options.level >= TRACE_BLOCKS) {
+    if (under_way->details) {
         if (round->plan)
             lay_blocks(recorder, round, &record);
-        record.task = recorder->task;
-        record.tasks = (int32_t)recorder->tasks;
+        record.task = under_way->task;
+        record.tasks = (int32_t)under_way->tasks;
+        trace_why(round, &record);
     }
-    if (recorder->options.level >= TRACE_ALL && round->plan) {
-        record.conflicts = round->plan->conflicts;
-        for (int32_t i = 0; i < record.conflicts; i++) {
-            const struct scheduler_conflict *from = &round->plan->conflict[i];
-            conflicts[i] = (struct trace_conflict){ from->candidate, from->other, from->coupling,
-                                                    from->other_round, from->joined };
-        }
-        record.conflict = conflicts;
+    if (recording_round(recorder->recording, &record, &err))
+        keep_error(recorder, &err);
+}
+
+static void trace_progress(struct recorder *recorder, const struct engine_round *round)
+{
+    const struct rondo_report *from = round->report;
+    const char *key[KEYS_MOST] = { "objective" };
+    double value[KEYS_MOST] = { from->objective };
+    struct rondo_error err = { 0 };
+    for (int32_t i = 0; i < from->count; i++) {
+        key[i + 1] = from->metric[i].name;
+        value[i + 1] = from->metric[i].value;
     }
-    if (recorder->held)
-        hold_round(recorder, &record);
-    else if (trace_write(recorder->trace, &record, &err))
+    struct trace_report report = { .round = round->round, .at_ns = recorder->solved_ns,
+                                   .count = from->count + 1, .key = key, .value = value };
+    if (recording_report(recorder->recording, &report, &err))
         keep_error(recorder, &err);
 }
 
@@ -252,6 +312,7 @@ static void tell_progress(struct recorder *recorder, const struct engine_round *
 {
     struct rondo_error err = { 0 };
     double seconds = recorder_solved_seconds(recorder);
+    trace_progress(recorder, round);
     if (recorder->options.store
         && store_progress(recorder->options.store, seconds, round->round, round->updates,
                           round->report, &err))
@@ -264,9 +325,8 @@ static void on_round(void *context, const struct engine_round *round)
 {
     struct recorder *recorder = context;
     recorder->solved_ns = now(recorder);
-    if (recorder->trace || recorder->held)
+    if (recorder->recording)
         trace_one(recorder, round);
-    recorder->tasks = 0;
     if (round->progress && round->report)
         tell_progress(recorder, round);
 }
@@ -283,13 +343,103 @@ static void on_checkpoint(void *context, int64_t round, const char *ended, struc
 {
     struct recorder *recorder = context;
     struct rondo_error err = { 0 };
-    settle_trace(recorder);
+    if (recording_flush(recorder->recording, &err))
+        keep_error(recorder, &err);
     struct store_moment moment = { round, recorder_seconds(recorder), ended };
     if (store_checkpoint(recorder->options.store, &recorder->options.ground, &moment, cut, &err))
         keep_error(recorder, &err);
 }
 
+/* ---- what is fixed --------------------------------------------------------------------------------------- */
+
+static int trace_fixed_part(void *context, const struct rondo_part *part)
+{
+    static const enum trace_part_kind kinds[] = {
+        [RONDO_PART_BLOCK] = TRACE_PART_BLOCK, [RONDO_PART_SHARD] = TRACE_PART_SHARD,
+        [RONDO_PART_CHUNK] = TRACE_PART_CHUNK,
+    };
+    struct recorder *recorder = context;
+    const struct trace_part record = {
+        .kind = kinds[part->kind], .part = part->part, .tag = part->tag, .columns = part->columns,
+        .count = part->count, .members = part->members,
+    };
+    struct rondo_error err = { 0 };
+    int code = recording_part(recorder->recording, &record, &err);
+    keep_error(recorder, &err);
+    return code;
+}
+
+/* A row of the grid at a time. */
+static int trace_grid(struct recorder *recorder, const struct rondo_layout *layout)
+{
+    struct rondo_error err = { 0 };
+    struct trace_cell *cell = mem_calloc((size_t)layout->shards, sizeof *cell);
+    int code = cell ? RONDO_OK : rondo_error_set(&err, RONDO_ENOMEM, NULL, NULL, "no memory");
+    for (int32_t b = 0; b < layout->blocks && !code; b++) {
+        for (int32_t s = 0; s < layout->shards; s++)
+            cell[s] = (struct trace_cell){ b, s, (double)layout->pair_cost[(int64_t)b * layout->shards + s] };
+        code = recording_cells(recorder->recording, cell, layout->shards, &err);
+    }
+    mem_free(cell);
+    keep_error(recorder, &err);
+    return code;
+}
+
+int recorder_layout(struct recorder *recorder, const struct engine *engine, struct rondo_error *err)
+{
+    const struct rondo_layout *layout = engine_layout(engine);
+    if (recorder->options.level < TRACE_BLOCKS)
+        return RONDO_OK;
+    int code = engine_parts(engine, trace_fixed_part, recorder);
+    if (!code && layout->pair_cost)
+        code = trace_grid(recorder, layout);
+    if (code && recorder->error.code)
+        *err = recorder->error;
+    return code;
+}
+
 /* ---- life ------------------------------------------------------------------------------------------------ */
+
+/* The absolute folder that relative paths of the spec go from. */
+static void spec_folder(const struct rondo_job *job, char out[PATH_MAX])
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s", job_path(job));
+    char *end = strrchr(path, '/');
+    *(end ? end + (end == path) : path) = 0;
+    if (!realpath(*path ? path : ".", out))
+        snprintf(out, PATH_MAX, "%s", path);
+}
+
+/* Of a trace: what it is of, and where its data are found again. */
+static int open_recording(struct recorder *recorder, struct rondo_error *err)
+{
+    const struct recorder_options *options = &recorder->options;
+    bool kept = options->store && options->level != TRACE_OFF;
+    char folder[PATH_MAX], variables[24], pipeline[24];
+    char *spec = kept ? job_canonical(options->job) : NULL;
+    if (kept && !spec)
+        return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory");
+    if (kept)
+        spec_folder(options->job, folder);
+    snprintf(variables, sizeof variables, "%" PRId64, options->variables);
+    snprintf(pipeline, sizeof pipeline, "%" PRId64, options->pipeline);
+    const char *const meta[] = {
+        "state", "running", "isa", options->ground.isa, "version", RONDO_VERSION,
+        "variables", variables, "pipeline", pipeline, "job", kept ? store_id(options->store) : "",
+        "app", kept ? job_app(options->job)->name : "", "spec", spec, "spec_dir", folder, NULL,
+    };
+    int64_t round = options->store ? store_round(options->store) : 0;
+    struct recording_options recording = {
+        .dir = kept ? store_dir(options->store) : NULL, .level = options->level,
+        .after = round > 0 ? round : -1, .meta = kept ? meta : NULL, .digest = options->digest,
+    };
+    if (options->digest && options->job)
+        digest_job(options->digest, job_app(options->job)->name, options->level, options->variables);
+    int code = recording_open(&recording, &recorder->recording, err);
+    mem_free(spec);
+    return code;
+}
 
 int recorder_create(const struct recorder_options *options, struct recorder **out,
                     struct rondo_error *err)
@@ -299,16 +449,9 @@ int recorder_create(const struct recorder_options *options, struct recorder **ou
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory");
     recorder->options = *options;
     recorder->begin_ns = clock_now_ns();
-    recorder->times = mem_calloc((size_t)options->pipeline + 1, sizeof *recorder->times);
-    int code = recorder->times ? RONDO_OK
-                               : rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory");
-    if (!code && options->store && options->level != TRACE_OFF) {
-        int64_t round = store_round(options->store);
-        if (round > 0 || options->level > TRACE_ROUNDS)
-            code = make_trace(recorder, round > 0 ? round : -1, err);
-        else if (!(recorder->held = mem_alloc(HELD_MOST * sizeof *recorder->held)))
-            code = rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory");
-    }
+    recorder->under_way = mem_calloc((size_t)options->pipeline + 1, sizeof *recorder->under_way);
+    int code = recorder->under_way ? open_recording(recorder, err)
+                                   : rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory");
     if (code) {
         recorder_close(recorder, NULL);
         return code;
@@ -317,21 +460,21 @@ int recorder_create(const struct recorder_options *options, struct recorder **ou
     return RONDO_OK;
 }
 
-void recorder_tell(struct recorder *recorder, const struct rondo_report *report, int64_t updates)
+void recorder_tell(struct recorder *recorder, const char *state, const struct rondo_report *report,
+                   int64_t updates)
 {
-    char text[RONDO_METRICS_MAX + 1][32];
-    const char *meta[2 * RONDO_METRICS_MAX + 3] = { "updates", text[0], NULL };
+    char text[KEYS_MOST][32];
+    const char *meta[2 * KEYS_MOST + 3] = { "state", state, "updates", text[0], NULL };
     struct rondo_error err = { 0 };
-    settle_trace(recorder);
     snprintf(text[0], sizeof text[0], "%" PRId64, updates);
     for (int32_t i = 0; i < report->count; i++) {
         const struct rondo_metric *metric = &report->metric[i];
         snprintf(text[i + 1], sizeof text[0], metric->whole ? "%.0f" : "%.9g", metric->value);
-        meta[2 * i + 2] = metric->name;
-        meta[2 * i + 3] = text[i + 1];
-        meta[2 * i + 4] = NULL;
+        meta[2 * i + 4] = metric->name;
+        meta[2 * i + 5] = text[i + 1];
+        meta[2 * i + 6] = NULL;
     }
-    if (recorder->trace && trace_meta(recorder->trace, meta, &err))
+    if (recording_meta(recorder->recording, meta, &err))
         keep_error(recorder, &err);
 }
 
@@ -340,15 +483,17 @@ int recorder_close(struct recorder *recorder, struct rondo_error *err)
     if (!recorder)
         return RONDO_OK;
     struct rondo_error last = { 0 };
-    settle_trace(recorder);
-    if (recorder->trace && trace_close(recorder->trace, &last))
+    if (recording_close(recorder->recording, &last))
         keep_error(recorder, &last);
     int code = recorder->error.code;
     if (code && err && !err->code)
         *err = recorder->error;
-    mem_free(recorder->times);
-    mem_free(recorder->task);
-    mem_free(recorder->ticket);
+    for (int64_t i = 0; recorder->under_way && i <= recorder->options.pipeline; i++) {
+        mem_free(recorder->under_way[i].busy);
+        mem_free(recorder->under_way[i].ticket);
+        mem_free(recorder->under_way[i].task);
+    }
+    mem_free(recorder->under_way);
     mem_free(recorder->block);
     mem_free(recorder);
     return code;
@@ -357,8 +502,9 @@ int recorder_close(struct recorder *recorder, struct rondo_error *err)
 struct engine_observer recorder_observer(struct recorder *recorder)
 {
     struct engine_observer observer = { .context = recorder, .round = on_round };
-    if (recorder->trace || recorder->held) {
+    if (recorder->recording) {
         observer.reports = true;
+        observer.details = recorder->options.level == TRACE_ALL;
         observer.moment = on_moment;
     }
     if (recorder->options.store)

@@ -446,6 +446,10 @@ static int restore(struct engine *engine)
         return engine_fail(engine, code < 0 ? code : RONDO_ESTATE,
                            "the checkpoint does not fit this job");
     engine->refetch = engine->committed + 1;
+    for (int64_t round = engine->committed + 1; round <= engine->planned; round++) {
+        engine_told_of(engine, ENGINE_PLAN_BEGIN, round);
+        engine_told_of(engine, ENGINE_PLAN_END, round);
+    }
     return RONDO_OK;
 }
 

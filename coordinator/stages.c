@@ -48,6 +48,12 @@ static int pick(const struct rondo_job *job, const char *key, const char *const 
     return index;
 }
 
+static enum trace_level trace_of(const struct rondo_job *job)
+{
+    static const char *const levels[] = { "off", "rounds", "blocks", "all", NULL };
+    return (enum trace_level)pick(job, "trace", levels);
+}
+
 static struct scheduler_config schedule_of(const struct rondo_job *job)
 {
     static const char *const rules[] = { "gradient", "delta", "uniform", "cyclic", NULL };
@@ -63,6 +69,7 @@ static struct scheduler_config schedule_of(const struct rondo_job *job)
         .threshold = job_real(job, "schedule.dependency.threshold"),
         .pipeline = (int32_t)job_integer(job, "schedule.pipeline"),
         .seed = (uint64_t)job_integer(job, "seed"),
+        .record = trace_of(job) == TRACE_ALL,
         .cache_bytes = (size_t)job_memory_bytes(job),
         .team = host_team(job),
     };
@@ -71,12 +78,6 @@ static struct scheduler_config schedule_of(const struct rondo_job *job)
     else
         config.eta = config.rule == RULE_DELTA ? 1e-6 : 0;
     return config;
-}
-
-static enum trace_level trace_of(const struct rondo_job *job)
-{
-    static const char *const levels[] = { "off", "rounds", "blocks", "all", NULL };
-    return (enum trace_level)pick(job, "trace", levels);
 }
 
 /* ---- the stages ------------------------------------------------------------------------------------------ */
@@ -178,8 +179,11 @@ static const char *ended_of(const struct store *store)
 static int assemble(struct stages *run, struct rondo_error *err)
 {
     const struct rondo_job *job = run->job;
+    struct rondo_layout layout = { 0 };
+    run->app->layout(run->problem, &layout);
     struct recorder_options recorder = {
-        .store = run->store, .level = trace_of(job), .ground = run->ground,
+        .store = run->store, .job = job, .level = trace_of(job), .digest = run->options->digest,
+        .ground = run->ground, .variables = layout.variables,
         .pipeline = job_integer(job, "schedule.pipeline"),
         .solved_seconds = store_solved_seconds(run->store), .progress = on_progress, .context = run,
     };
@@ -196,6 +200,8 @@ static int assemble(struct stages *run, struct rondo_error *err)
         .snapshot_rounds = job_integer(job, "checkpoint.snapshot_rounds"),
     };
     code = engine_create(&options, &observer, &run->engine, err);
+    if (!code)
+        code = recorder_layout(run->recorder, run->engine, err);
     if (!code && run->checkpoint.size)
         code = engine_restore(run->engine, run->checkpoint, ended_of(run->store), err);
     run->outcome->solve_seconds = since(run->loaded_ns);
@@ -280,13 +286,15 @@ static void report(struct stages *run)
 {
     struct rondo_run_outcome *outcome = run->outcome;
     struct rondo_error why = { 0 };
-    if (!run->engine)
+    if (!run->recorder)
         return;
-    outcome->rounds = engine_rounds(run->engine);
-    outcome->updates = engine_updates(run->engine);
-    if (engine_head(run->engine))
+    if (run->engine) {
+        outcome->rounds = engine_rounds(run->engine);
+        outcome->updates = engine_updates(run->engine);
+    }
+    if (run->engine && engine_head(run->engine))
         (void)contract_report(run->app, engine_head(run->engine), &outcome->report, &why);
-    recorder_tell(run->recorder, &outcome->report, outcome->updates);
+    recorder_tell(run->recorder, outcome->state, &outcome->report, outcome->updates);
 }
 
 static void judge(struct stages *run, int code)
@@ -356,6 +364,7 @@ int stages_run(struct rondo_job *job, const struct stages_options *options,
         code = save(&run, err);
     if (code && !err->code)
         rondo_error_set(err, code, NULL, NULL, "%s", rondo_strerror(code));
+    judge(&run, code);
     report(&run);
     int closed = recorder_close(run.recorder, err);
     code = code ? code : closed;

@@ -50,6 +50,7 @@ struct stages_options {
                       * never began.  NULL: made from the spec, the directory is the user's */
     const char *shelf; /* folder of parsed matrices, or NULL: core/data/shelf.h */
     bool resume, force;
+    struct digest *digest; /* told of all rounds; borrowed; NULL: none */
     int32_t threads; /* for the app to open the problem with; 0: one */
     struct stages_workers workers;
     void *context;   /* of the two below */

@@ -28,22 +28,40 @@ void cut_fini(struct cut *cut)
     *cut = (struct cut){ 0 };
 }
 
-void cut_forest(struct cut *cut, int64_t items, int64_t edges, int32_t limit,
-                struct radix_item *order, struct radix_item *scratch)
+void cut_order(const struct cut *cut, int64_t edges, struct radix_item *order, struct radix_item *scratch)
 {
-    struct component *component = &cut->component;
-    for (int32_t i = 0; i < items; i++)
-        component_single(component, i);
     for (int64_t e = 0; e < edges; e++)
         order[e] =
             (struct radix_item){ radix_greatest_first((double)cut->edge[e].strength), e };
     radix_sort(order, scratch, edges);
+}
+
+/* Of a forest's edges those are cut whose ends are in two clusters. */
+static int64_t drop_cut(struct cut *cut, int64_t edges)
+{
+    int64_t kept = 0;
+    for (int64_t e = 0; e < edges; e++) {
+        struct spanning_edge edge = cut->edge[e];
+        if (component_root(&cut->component, edge.a) == component_root(&cut->component, edge.b))
+            cut->edge[kept++] = edge;
+    }
+    return kept;
+}
+
+int64_t cut_forest(struct cut *cut, int64_t items, int64_t edges, int32_t limit,
+                   struct radix_item *order, struct radix_item *scratch)
+{
+    struct component *component = &cut->component;
+    for (int32_t i = 0; i < items; i++)
+        component_single(component, i);
+    cut_order(cut, edges, order, scratch);
     for (int64_t e = 0; e < edges; e++) {
         const struct spanning_edge *edge = &cut->edge[order[e].value];
         int32_t a = component_root(component, edge->a), b = component_root(component, edge->b);
         if (component->size[a] <= limit - component->size[b])
             component_join(component, a, b);
     }
+    return drop_cut(cut, edges);
 }
 
 struct balance_clusters cut_clusters(struct cut *cut, int64_t items)

@@ -25,10 +25,12 @@ struct cut {
 int cut_init(struct cut *cut, int64_t items, bool forests) RONDO_MUST_CHECK;
 void cut_fini(struct cut *cut);
 
-/* Sets of at most `limit` items each from the edges of a forest; orders cut->edge.  sort: as long as
- * the items.  O(n log n). */
-void cut_forest(struct cut *cut, int64_t items, int64_t edges, int32_t limit,
-                struct radix_item *order, struct radix_item *scratch);
+/* Sets of at most `limit` items each from the edges of a forest.  Those that were cut leave cut->edge;
+ * returns how many stay.  order, scratch: as long as the items.  O(n log n). */
+int64_t cut_forest(struct cut *cut, int64_t items, int64_t edges, int32_t limit,
+                   struct radix_item *order, struct radix_item *scratch);
+/* order[].value: the edges' places, the strongest first. */
+void cut_order(const struct cut *cut, int64_t edges, struct radix_item *order, struct radix_item *scratch);
 /* The sets as lists, in the order of their first items. */
 struct balance_clusters cut_clusters(struct cut *cut, int64_t items);
 

@@ -38,7 +38,9 @@ struct flight {
     int32_t *start;      /* [bins + 1] */
     int64_t *variables;  /* [room] */
     double *cost;        /* [bins] */
-    struct scheduler_conflict *conflict; /* [SCHEDULER_REFUSALS_KEPT] */
+    struct scheduler_conflict *conflict; /* [sizes.conflicts] */
+    int64_t *draw;       /* [sizes.draws] where all is recorded, as is weight */
+    double *weight;
 };
 
 /* What setup.c derives from the configuration; all bounded by M. */
@@ -48,6 +50,8 @@ struct sizes {
     int64_t flying;    /* most in flight when a round is begun */
     int64_t batch;     /* most candidates at a time */
     int64_t returned;  /* most drawn and not taken in a round */
+    int64_t conflicts; /* most kept of a round */
+    int64_t draws;     /* likewise; 0 where they are not recorded */
     int64_t joinable;  /* most in scheduler_couplings */
     int64_t ahead;     /* most in scheduler_ahead */
     int64_t slots;     /* of the cache */
@@ -99,6 +103,7 @@ struct scheduler {
     struct flight *flight;
     int64_t want, flying, taken, batch;
     int64_t newly;             /* taken before this batch */
+    int64_t entered;           /* this batch as it was drawn */
     int64_t returned;          /* refused, and drawn in vain when the round was full */
     int32_t *near_slot;        /* [flying + places] */
     int64_t *near_round;       /* [flying] */
@@ -121,9 +126,10 @@ struct scheduler {
 
 /* Is candidate i coupled to any of near[0 .. to)?  The first is recorded as a conflict.  SIEVE. */
 bool parts_refused_for(struct scheduler *s, int64_t i, int64_t to);
-/* Keeps a conflict for the trace while there is room. */
-void parts_record(struct scheduler *s, int64_t i, int64_t near);
-void parts_record_pair(struct scheduler *s, int32_t candidate_slot, int32_t other_slot);
+/* Candidate i is refused for its coupling to near, which is kept for the trace while there is room. */
+void parts_refused(struct scheduler *s, int64_t i, int64_t near);
+/* It was taken, into the block of another of this round: counted, and kept likewise. */
+void parts_joined(struct scheduler *s, int32_t candidate_slot, int32_t other_slot);
 /* No round in flight, nothing fed. */
 void parts_reset(struct scheduler *s);
 

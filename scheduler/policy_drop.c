@@ -12,7 +12,7 @@ static bool drop_judge(struct scheduler *s, int64_t i)
     int64_t j = coupled_next(coupled_to_batch(&s->coupled, i), s->batch_taken, 0, i);
     if (j < 0)
         return true;
-    parts_record(s, i, s->batch_near[j]);
+    parts_refused(s, i, s->batch_near[j]);
     return false;
 }
 

@@ -17,7 +17,7 @@ static bool group_sieve(struct scheduler *s, int64_t i)
     int64_t end = s->flying + s->taken, near = coupled_next(bits, NULL, s->flying, end);
     for (; near >= 0; near = coupled_next(bits, NULL, near + 1, end)) {
         if (s->cut.component.size[root_of(s, near)] >= s->config.block_size) {
-            parts_record(s, i, near);
+            parts_refused(s, i, near);
             return false;
         }
     }
@@ -98,10 +98,12 @@ static bool group_judge(struct scheduler *s, int64_t i)
             s->of_size[z] = 0;
     }
     struct joint joint = survey(s, i);
-    if (joint.coupled > 0)
-        parts_record(s, i, joint.first);
-    if (joint.size > s->config.block_size || (joint.size > 1 && !fits(s, joint.size)))
+    if (joint.size > s->config.block_size || (joint.size > 1 && !fits(s, joint.size))) {
+        parts_refused(s, i, joint.first);
         return false;
+    }
+    if (joint.coupled > 0)
+        parts_joined(s, s->batch_slot[i], s->near_slot[joint.first]);
     int32_t self = (int32_t)s->taken;
     component_single(&s->cut.component, self);
     s->seen[self] = 0;

@@ -28,13 +28,15 @@ static void weigh(struct scheduler *s)
     s->flight->plan.coupled_pairs = coupled;
 }
 
-/* For the trace: the couplings that hold the clusters together, the strongest first. */
-static void record_strongest(struct scheduler *s, int64_t edges)
+/* The couplings that hold the blocks together, the strongest first.  A cluster that found no block with
+ * room was split, and what it was split at holds nothing. */
+static void record_joined(struct scheduler *s, int64_t edges)
 {
-    for (int64_t e = 0; e < edges && e < SCHEDULER_REFUSALS_KEPT; e++) {
+    cut_order(&s->cut, edges, s->balance.order, s->balance.scratch);
+    for (int64_t e = 0; e < edges; e++) {
         const struct spanning_edge *edge = &s->cut.edge[s->balance.order[e].value];
-        parts_record_pair(s, s->near_slot[s->flying + edge->a],
-                          s->near_slot[s->flying + edge->b]);
+        if (s->block_of[edge->a] == s->block_of[edge->b])
+            parts_joined(s, s->near_slot[s->flying + edge->a], s->near_slot[s->flying + edge->b]);
     }
 }
 
@@ -46,10 +48,10 @@ static void solve_pack(struct scheduler *s)
     }
     weigh(s);
     int64_t edges = spanning_forest(&s->spanning, s->taken, s->cut.edge);
-    cut_forest(&s->cut, s->taken, edges, s->config.block_size, s->balance.order, s->balance.scratch);
-    record_strongest(s, edges);
+    edges = cut_forest(&s->cut, s->taken, edges, s->config.block_size, s->balance.order, s->balance.scratch);
     struct balance_clusters clusters = cut_clusters(&s->cut, s->taken);
     balance_pack(&s->balance, &clusters, s->taken_cost, true, s->block_of);
+    record_joined(s, edges);
 }
 
 const struct policy policy_solve = {

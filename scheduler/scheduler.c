@@ -5,39 +5,68 @@
 
 /* ---- conflicts ----------------------------------------------------------------------------- */
 
-static void record(struct scheduler *s, int32_t candidate, int32_t other, int64_t other_round)
+static void record(struct scheduler *s, int32_t candidate, int32_t other, int64_t other_round, bool joined)
 {
     struct scheduler_plan *plan = &s->flight->plan;
-    if (plan->conflicts == SCHEDULER_REFUSALS_KEPT)
+    if (plan->conflicts == s->sizes.conflicts)
         return;
     s->flight->conflict[plan->conflicts++] = (struct scheduler_conflict){
         .candidate = s->cache.owner[candidate],
         .other = s->cache.owner[other],
         .coupling = *cache_at(&s->cache, candidate, other),
         .other_round = other_round,
+        .joined = joined,
     };
 }
 
-void parts_record(struct scheduler *s, int64_t i, int64_t near)
+void parts_refused(struct scheduler *s, int64_t i, int64_t near)
 {
     record(s, s->batch_slot[i], s->near_slot[near],
-           near < s->flying ? s->near_round[near] : s->flight->plan.round);
+           near < s->flying ? s->near_round[near] : s->flight->plan.round, false);
 }
 
-void parts_record_pair(struct scheduler *s, int32_t candidate_slot, int32_t other_slot)
+void parts_joined(struct scheduler *s, int32_t candidate_slot, int32_t other_slot)
 {
-    record(s, candidate_slot, other_slot, s->flight->plan.round);
+    s->flight->plan.joined++;
+    record(s, candidate_slot, other_slot, s->flight->plan.round, true);
 }
 
 bool parts_refused_for(struct scheduler *s, int64_t i, int64_t to)
 {
     int64_t near = coupled_next(coupled_to_near(&s->coupled, i), NULL, 0, to);
     if (near >= 0)
-        parts_record(s, i, near);
+        parts_refused(s, i, near);
     return near >= 0;
 }
 
 /* ---- candidates ----------------------------------------------------------------------------- */
+
+static void record_draw(struct scheduler *s, int64_t variable)
+{
+    struct flight *flight = s->flight;
+    if (!s->config.record)
+        return;
+    flight->draw[flight->plan.draws] = variable;
+    flight->weight[flight->plan.draws++] = sampler_weight(&s->sampler, variable);
+}
+
+/* Candidates of the batch from the i-th on were not drawn after all; those that the sieve refused were. */
+static void forget_draws(struct scheduler *s, int64_t i)
+{
+    struct flight *flight = s->flight;
+    if (!s->config.record)
+        return;
+    int64_t first = flight->plan.draws - s->entered, kept = first;
+    for (int64_t at = 0; at < s->entered; at++) {
+        if (i < s->batch && s->batch_row[i] == at) {
+            i++;
+            continue;
+        }
+        flight->draw[kept] = flight->draw[first + at];
+        flight->weight[kept++] = flight->weight[first + at];
+    }
+    flight->plan.draws = kept;
+}
 
 static void take(struct scheduler *s, int64_t variable)
 {
@@ -97,7 +126,9 @@ static void draw_batch(struct scheduler *s)
         s->batch_slot[s->batch] = cache_enter(&s->cache, variable);
         s->batch_row[s->batch] = s->batch;
         s->batch++;
+        record_draw(s, variable);
     }
+    s->entered = s->batch;
     s->flight->plan.drawn += s->batch;
 }
 
@@ -115,6 +146,8 @@ static void draw_all(struct scheduler *s)
         take(s, variable);
     }
     s->flight->plan.drawn = s->taken;
+    for (int64_t i = 0; i < s->taken; i++)
+        record_draw(s, s->taken_variable[i]);
 }
 
 /* ---- the stages ----------------------------------------------------------------------------- */
@@ -257,6 +290,7 @@ static enum stage_name act_judge(struct scheduler *s)
             refuse(s, i);
     }
     s->flight->plan.drawn -= s->batch - i; /* full: the rest was not drawn after all */
+    forget_draws(s, i);
     for (; i < s->batch; i++)
         hand_back(s, i);
     return STAGE_DRAW;
@@ -366,6 +400,8 @@ void scheduler_begin(struct scheduler *s, int64_t round, int64_t want)
         .variables = s->flight->variables,
         .cost = s->flight->cost,
         .conflict = s->flight->conflict,
+        .draw = s->flight->draw,
+        .weight = s->flight->weight,
         .wanted = want,
         .weight_sum = sampler_sum(&s->sampler),
     };

@@ -60,11 +60,13 @@ static struct sizes sizes_wanted(const struct scheduler_config *config)
     sizes.room = config->pipeline == 1 ? most(sizes.joinable, least(config->whole_most, M))
                                        : sizes.places;
     sizes.bins = (int32_t)least(config->blocks, most(sizes.places, 1));
+    sizes.returned = checked(config) ? least(M, config->candidates) : 0;
+    sizes.conflicts = config->record ? least(sizes.returned + sizes.places, INT32_MAX) : SCHEDULER_REFUSALS_KEPT;
+    sizes.draws = config->record ? most(sizes.returned, sizes.room) : 0;
     if (!checked(config))
         return sizes;
     sizes.flying = product(config->pipeline - 1, sizes.places, M);
     sizes.batch = least(M, most(sizes.places, BATCH_LEAST));
-    sizes.returned = least(M, config->candidates);
     sizes.slots = most(sizes.joinable, least(M, sizes.flying + sizes.places + BATCH_LEAST));
     sizes.pairs = most(pairs_at_once(sizes.joinable), most(sizes.flying + sizes.places, sizes.batch));
     sizes.columns = most(sizes.joinable, sizes.batch);
@@ -186,8 +188,11 @@ static int create_flights(struct scheduler *s)
         flight->start = mem_calloc(bins + 1, sizeof *flight->start);
         flight->variables = mem_alloc((size_t)s->sizes.room * sizeof *flight->variables);
         flight->cost = mem_alloc(bins * sizeof *flight->cost);
-        flight->conflict = mem_alloc(SCHEDULER_REFUSALS_KEPT * sizeof *flight->conflict);
-        if (!flight->start || !flight->variables || !flight->cost || !flight->conflict)
+        flight->conflict = mem_alloc((size_t)s->sizes.conflicts * sizeof *flight->conflict);
+        flight->draw = mem_alloc((size_t)s->sizes.draws * sizeof *flight->draw);
+        flight->weight = mem_alloc((size_t)s->sizes.draws * sizeof *flight->weight);
+        if (!flight->start || !flight->variables || !flight->cost || !flight->conflict || !flight->draw
+            || !flight->weight)
             return RONDO_ENOMEM;
     }
     return RONDO_OK;
@@ -303,6 +308,8 @@ static void destroy_flights(struct scheduler *s)
         mem_free(s->flights[f].variables);
         mem_free(s->flights[f].cost);
         mem_free(s->flights[f].conflict);
+        mem_free(s->flights[f].draw);
+        mem_free(s->flights[f].weight);
     }
     mem_free(s->flights);
     mem_free(s->queue);

@@ -3,7 +3,7 @@
  *     magic, version, M, blocks, block_size, pipeline, rule     must be those of the configuration
  *     last round, cursor
  *     weights [M]                                               weighted rules
- *     rounds in flight, then for each: the plan's numbers, start, cost, variables, conflicts
+ *     rounds in flight, then for each: the plan's numbers, start, cost, variables, conflicts, draws
  */
 #include "core/base/bitset.h"
 #include "core/base/cursor.h"
@@ -12,8 +12,9 @@
 #include <rondo/err.h>
 
 #include <assert.h>
+#include <string.h>
 
-enum { STATE_MAGIC = 0x48435352, STATE_VERSION = 1 }; /* "RSCH" */
+enum { STATE_MAGIC = 0x48435352, STATE_VERSION = 2 }; /* "RSCH" */
 
 static void pack_plan(struct cursor_writer *out, const struct scheduler_plan *plan)
 {
@@ -25,6 +26,7 @@ static void pack_plan(struct cursor_writer *out, const struct scheduler_plan *pl
     cursor_put_i64(out, plan->pairs_needed);
     cursor_put_i64(out, plan->pairs_computed);
     cursor_put_i64(out, plan->coupled_pairs);
+    cursor_put_i64(out, plan->joined);
     cursor_put_f64(out, plan->weight_sum);
     cursor_put_f64(out, plan->weight_taken);
     cursor_put_u32(out, (uint32_t)plan->blocks);
@@ -37,7 +39,11 @@ static void pack_plan(struct cursor_writer *out, const struct scheduler_plan *pl
         cursor_put_i64(out, plan->conflict[i].other);
         cursor_put_f64(out, plan->conflict[i].coupling);
         cursor_put_i64(out, plan->conflict[i].other_round);
+        cursor_put_u8(out, plan->conflict[i].joined);
     }
+    cursor_put_i64(out, plan->draws);
+    cursor_put_bytes(out, plan->draw, (size_t)plan->draws * sizeof *plan->draw);
+    cursor_put_bytes(out, plan->weight, (size_t)plan->draws * sizeof *plan->weight);
 }
 
 int scheduler_pack(const struct scheduler *s, struct rondo_buf *buf)
@@ -133,19 +139,37 @@ static bool unpack_blocks(struct scheduler *s, struct flight *flight, struct cur
     return true;
 }
 
-static bool unpack_conflicts(struct flight *flight, struct cursor_reader *in)
+/* A run that records less than the one before drops the rest. */
+static bool unpack_conflicts(const struct scheduler *s, struct flight *flight, struct cursor_reader *in)
 {
     uint32_t conflicts = cursor_get_u32(in);
-    if (in->failed || conflicts > SCHEDULER_REFUSALS_KEPT)
-        return false;
-    flight->plan.conflicts = (int32_t)conflicts;
-    for (uint32_t i = 0; i < conflicts; i++) {
-        flight->conflict[i].candidate = cursor_get_i64(in);
-        flight->conflict[i].other = cursor_get_i64(in);
-        flight->conflict[i].coupling = cursor_get_f64(in);
-        flight->conflict[i].other_round = cursor_get_i64(in);
+    for (uint32_t i = 0; i < conflicts && !in->failed; i++) {
+        struct scheduler_conflict conflict = { .candidate = cursor_get_i64(in) };
+        conflict.other = cursor_get_i64(in);
+        conflict.coupling = cursor_get_f64(in);
+        conflict.other_round = cursor_get_i64(in);
+        conflict.joined = cursor_get_u8(in);
+        if (flight->plan.conflicts < s->sizes.conflicts)
+            flight->conflict[flight->plan.conflicts++] = conflict;
     }
     return !in->failed;
+}
+
+static bool unpack_draws(const struct scheduler *s, struct flight *flight, struct cursor_reader *in)
+{
+    int64_t draws = cursor_get_i64(in);
+    size_t bytes = (size_t)draws * sizeof *flight->draw;
+    if (in->failed || draws < 0 || draws > s->config.variables)
+        return false;
+    const void *draw = cursor_get_bytes(in, bytes), *weight = cursor_get_bytes(in, bytes);
+    if (in->failed || draws > s->sizes.draws)
+        return !in->failed && !s->config.record;
+    flight->plan.draws = draws;
+    if (draws > 0)
+        memcpy(flight->draw, draw, bytes);
+    if (draws > 0)
+        memcpy(flight->weight, weight, bytes);
+    return true;
 }
 
 static bool unpack_plan(struct scheduler *s, struct flight *flight, struct cursor_reader *in)
@@ -156,6 +180,8 @@ static bool unpack_plan(struct scheduler *s, struct flight *flight, struct curso
         .variables = flight->variables,
         .cost = flight->cost,
         .conflict = flight->conflict,
+        .draw = flight->draw,
+        .weight = flight->weight,
     };
     plan->round = cursor_get_i64(in);
     plan->wanted = cursor_get_i64(in);
@@ -165,9 +191,10 @@ static bool unpack_plan(struct scheduler *s, struct flight *flight, struct curso
     plan->pairs_needed = cursor_get_i64(in);
     plan->pairs_computed = cursor_get_i64(in);
     plan->coupled_pairs = cursor_get_i64(in);
+    plan->joined = cursor_get_i64(in);
     plan->weight_sum = cursor_get_f64(in);
     plan->weight_taken = cursor_get_f64(in);
-    return unpack_blocks(s, flight, in) && unpack_conflicts(flight, in);
+    return unpack_blocks(s, flight, in) && unpack_conflicts(s, flight, in) && unpack_draws(s, flight, in);
 }
 
 static bool unpack_flights(struct scheduler *s, struct cursor_reader *in)

@@ -2,6 +2,7 @@
 
 #include "apps/contract.h"
 #include "apps/host.h"
+#include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "workers/states.h"
 
@@ -233,13 +234,14 @@ static int answer(struct worker *worker, struct message *message, struct rondo_b
 
 /* ---- the loop -------------------------------------------------------------------------------- */
 
-static int reply(struct worker *worker, struct message *message, enum message_type type,
-                 struct parcel *body)
+static int reply(struct worker *worker, struct message *message, int64_t run_ns, struct parcel *body)
 {
+    bool snapped = message->type == MESSAGE_SNAP;
     struct message back = {
-        .type = (uint8_t)type, .epoch = message->epoch, .ticket = message->ticket,
-        .round = message->round, .phase = message->phase, .block = message->block,
-        .shard = message->shard, .object = message->object, .body = body,
+        .type = snapped ? MESSAGE_SNAPPED : MESSAGE_DONE, .epoch = message->epoch,
+        .ticket = message->ticket, .round = message->round, .phase = message->phase,
+        .block = message->block, .shard = message->shard, .run_ns = snapped ? 0 : run_ns,
+        .object = message->object, .body = body,
     };
     message->object = NULL;
     return worker->link->ops->send(worker->link, &back);
@@ -302,13 +304,15 @@ static int handle(struct worker *worker, struct message *message)
         return code ? fail(worker, message, code, &err) : RONDO_OK;
     }
     struct parcel *body = parcel_take(&worker->pool, room_for(worker, message));
-    code = body ? intact(worker, answer(worker, message, &body->buf, &err), &err) : RONDO_ENOMEM;
+    int64_t began_ns = clock_now_ns();
+    code = body ? answer(worker, message, &body->buf, &err) : RONDO_ENOMEM;
+    int64_t run_ns = clock_now_ns() - began_ns;
+    code = intact(worker, code, &err);
     if (code) {
         parcel_drop(body);
         return fail(worker, message, code, &err);
     }
-    return reply(worker, message, message->type == MESSAGE_SNAP ? MESSAGE_SNAPPED : MESSAGE_DONE,
-                 body);
+    return reply(worker, message, run_ns, body);
 }
 
 int worker_step(struct worker *worker)

@@ -59,6 +59,8 @@ static int finish(struct lasso_head *head, struct rondo_head_link *link, int32_t
             move->violation[i] = head->b[j] != 0 && lasso_keeps_support(head) ? at->worst : 0;
     }
     bool anew = moves && at->sets && !at->cut; /* the support moves as a whole: r from scratch costs no more */
+    if (link && at->sets) /* no weight hangs on it: who traces the job learns what moved */
+        lasso->host->feed(link, move->seen, move->variable, move->delta, NULL);
     if (at->sets && !at->cut && !move->of_sweep)
         code = lasso_set_solved(head, link);
     else if (!at->sets)

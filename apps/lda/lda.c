@@ -188,6 +188,47 @@ static void layout(const void *problem, struct rondo_layout *out)
                                   .pair_cost = p->task_tokens };
 }
 
+/* ---- who owns what ---------------------------------------------------------------------------------------- */
+
+static int tell_documents(const struct problem *p, int64_t *member,
+                          int (*tell)(void *context, const struct rondo_part *part), void *context)
+{
+    int code = RONDO_OK;
+    for (int32_t s = 0; s < p->parts && !code; s++) {
+        int64_t first = p->shard_first[s], count = p->shard_first[s + 1] - first;
+        for (int64_t i = 0; i < count; i++)
+            member[i] = first + i;
+        code = tell(context, &(struct rondo_part){ .kind = RONDO_PART_SHARD, .part = s, .tag = -1, .count = count,
+                                                   .members = member });
+    }
+    return code;
+}
+
+static int tell_words(const struct problem *p, int64_t *member,
+                      int (*tell)(void *context, const struct rondo_part *part), void *context)
+{
+    int code = RONDO_OK;
+    for (int32_t b = 0; b < p->parts && !code; b++) {
+        int64_t first = p->block_first[b], count = p->block_first[b + 1] - first;
+        for (int64_t i = 0; i < count; i++)
+            member[i] = p->order[first + i];
+        code = tell(context, &(struct rondo_part){ .kind = RONDO_PART_BLOCK, .part = b, .tag = -1, .columns = true,
+                                                   .count = count, .members = member });
+    }
+    return code;
+}
+
+static int parts(const void *problem, int (*tell)(void *context, const struct rondo_part *part), void *context)
+{
+    const struct problem *p = problem;
+    int64_t most = p->documents > p->words ? p->documents : p->words;
+    int64_t *member = p->host->alloc((size_t)most * sizeof *member + 1);
+    int code = member ? tell_documents(p, member, tell, context) : RONDO_ENOMEM;
+    code = code ? code : tell_words(p, member, tell, context);
+    p->host->free(member);
+    return code;
+}
+
 /* ---- what a spec comes to ---------------------------------------------------------------------------------- */
 
 static int preview(const struct rondo_host *host, const struct rondo_job *job, struct rondo_error *err)
@@ -246,4 +287,5 @@ const struct rondo_app lda_app = {
     .predict = lda_predict,
     .preview = preview,
     .conclude = lda_conclude,
+    .parts = parts,
 };

@@ -128,6 +128,16 @@ static void als_layout(const struct problem *p, struct rondo_layout *layout)
     layout->chunks = als_of(p)->chunks;
 }
 
+static int als_parts(const struct problem *p, mf_tell *say, void *context)
+{
+    const struct als *als = als_of(p);
+    int code = RONDO_OK;
+    for (int half = USERS; half <= ITEMS && !code; half++)
+        code = mf_tell_parts(p, (struct rondo_part){ .kind = RONDO_PART_CHUNK, .tag = half, .columns = half == ITEMS },
+                             als->chunks, als->first[half], NULL, say, context);
+    return code;
+}
+
 /* ---- the rows of both sides --------------------------------------------------------------------------------- */
 
 static void rows_destroy(const void *context, void *state)
@@ -388,8 +398,9 @@ static int model_unpack(const void *context, void *state, struct rondo_bytes in)
 
 static int als_schedule(struct head *head, int64_t round, struct rondo_order *order)
 {
-    (void)head, (void)round;
+    (void)head;
     order->kind = RONDO_SWEEP;
+    order->tag = (uint32_t)half_of(round);
     order->no_pull = true;
     return RONDO_OK;
 }
@@ -492,6 +503,7 @@ const struct solver mf_als = {
     .keeps = true,
     .open = als_open,
     .layout = als_layout,
+    .parts = als_parts,
     .model = { model_create, model_destroy, model_pack, model_unpack },
     .common = { rows_create, rows_destroy, rows_pack, rows_unpack },
     .scratch = als_scratch,

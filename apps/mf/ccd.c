@@ -75,6 +75,13 @@ static void ccd_layout(const struct problem *problem, struct rondo_layout *layou
     *layout = (struct rondo_layout){ .shards = ccd->shards, .chunks = 1, .with_shards = true };
 }
 
+static int ccd_parts(const struct problem *problem, mf_tell *say, void *context)
+{
+    const struct ccd *ccd = problem->own;
+    return mf_tell_parts(problem, (struct rondo_part){ .kind = RONDO_PART_SHARD, .tag = -1 }, ccd->shards, ccd->first,
+                         NULL, say, context);
+}
+
 /* ---- where a round stands ----------------------------------------------------------------------------------- */
 
 struct place {
@@ -356,6 +363,7 @@ const struct solver mf_ccd = {
     .keeps = true,
     .open = ccd_open,
     .layout = ccd_layout,
+    .parts = ccd_parts,
     .model = { ccd_model_create, ccd_model_destroy, ccd_model_pack, ccd_model_unpack },
     .common = { ccd_common_create, ccd_common_destroy, ccd_common_pack, ccd_common_unpack },
     .shard = { ccd_shard_create, ccd_shard_destroy, ccd_shard_pack, ccd_shard_unpack },

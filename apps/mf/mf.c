@@ -206,6 +206,29 @@ static void layout(const void *problem, struct rondo_layout *out)
     p->solver->layout(p, out);
 }
 
+static int parts(const void *problem, mf_tell *say, void *context)
+{
+    const struct problem *p = problem;
+    return p->solver->parts(p, say, context);
+}
+
+int mf_tell_parts(const struct problem *p, struct rondo_part part, int32_t parts, const int64_t *first,
+                  const int32_t *at, mf_tell *say, void *context)
+{
+    int64_t *member = p->host->alloc((size_t)first[parts] * sizeof *member + 1);
+    int code = member ? RONDO_OK : RONDO_ENOMEM;
+    for (int64_t i = 0; i < first[parts] && !code; i++)
+        member[i] = at ? at[i] : i;
+    for (int32_t i = 0; i < parts && !code; i++) {
+        part.part = i;
+        part.count = first[i + 1] - first[i];
+        part.members = member + first[i];
+        code = say(context, &part);
+    }
+    p->host->free(member);
+    return code;
+}
+
 /* ---- one solver's callbacks or another's ------------------------------------------------------------------- */
 
 #define SOLVER(problem) (((const struct problem *)(problem))->solver)
@@ -323,4 +346,5 @@ const struct rondo_app mf_app = {
     .preview = preview,
     .conclude = mf_conclude,
     .model_ids = model_ids,
+    .parts = parts,
 };

@@ -125,6 +125,12 @@ void head_epoch(struct head *head, struct rondo_order *order);
 
 /* ---- a solver -------------------------------------------------------------------------------------------- */
 
+/* Says to whom it is told (app.h's parts) parts 0 .. parts - 1 of `like`'s kind, tag and axis: part i has the users or
+ * items first[i] .. first[i + 1] - 1, or where `at` is there at[first[i]] .. at[first[i + 1] - 1]. */
+typedef int mf_tell(void *context, const struct rondo_part *part);
+int mf_tell_parts(const struct problem *problem, struct rondo_part like, int32_t parts, const int64_t *first,
+                  const int32_t *at, mf_tell *say, void *context);
+
 /* Its callbacks are app.h's of the same names, but for those explained.  `head` is a struct head. */
 struct solver {
     const char *name;
@@ -133,6 +139,7 @@ struct solver {
     int (*check)(const struct problem *problem, struct rondo_error *err); /* parameters alone; NULL: nothing */
     int (*open)(struct problem *problem, struct rondo_error *err);
     void (*layout)(const struct problem *problem, struct rondo_layout *layout);
+    int (*parts)(const struct problem *problem, mf_tell *say, void *context);
     struct rondo_state_ops model, common, shard, block; /* model: of head->model; create NULL: none */
     int (*scratch)(const void *problem, void **scratch, struct rondo_error *err);
     void (*scratch_free)(const void *problem, void *scratch);

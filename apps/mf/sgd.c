@@ -502,11 +502,25 @@ static void layout(const struct problem *p, struct rondo_layout *out)
     out->pair_cost = grid_of(p)->cost;
 }
 
+static int tell_edge(const struct problem *p, const struct edge *edge, enum rondo_part_kind kind, mf_tell *say,
+                     void *context)
+{
+    return mf_tell_parts(p, (struct rondo_part){ .kind = kind, .tag = -1, .columns = !edge->users }, grid_of(p)->parts,
+                         edge->first, edge->at, say, context);
+}
+
+static int parts(const struct problem *p, mf_tell *say, void *context)
+{
+    int code = tell_edge(p, &grid_of(p)->row, RONDO_PART_SHARD, say, context);
+    return code ? code : tell_edge(p, &grid_of(p)->col, RONDO_PART_BLOCK, say, context);
+}
+
 const struct solver mf_sgd = {
     .name = "sgd",
     .check = check,
     .open = grid_make,
     .layout = layout,
+    .parts = parts,
     .model = { model_create, model_destroy, model_pack, model_unpack },
     .common = { common_create, rondo_flat_destroy, rondo_flat_pack, rondo_flat_unpack },
     .shard = { shard_create, part_destroy, part_pack, part_unpack },

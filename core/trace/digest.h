@@ -3,14 +3,14 @@
  * Place:   core/trace, floor 1; fed by the recording while a job runs, by `rondo trace export` and the
  *          service from a reader when it has ended; shown by the dashboard and the page of an export.
  * Threads: safe; one lock.
- * Memory:  bounded: DIGEST_POINTS of each series, DIGEST_BARS of the timeline, four bytes for each
- *          variable that was seen to move.
+ * Memory:  bounded: 270 KB for DIGEST_POINTS of each series, DIGEST_BARS of the timeline and 1024 workers;
+ *          from the first blocks on also 8 bytes for each variable, of at most 4 million (tally.h).
  *
  * Series are thinned as they grow: of a series that is full every other point is merged into its neighbour,
  * so that a job of 1,000,000 rounds and one of 500 have as many.  docs/formats/trace.md describes the JSON.
  */
-#ifndef DIGEST_H
-#define DIGEST_H
+#ifndef TRACE_DIGEST_H
+#define TRACE_DIGEST_H
 
 #include "core/trace/trace.h"
 
@@ -21,15 +21,17 @@ struct digest;
 int digest_create(struct digest **digest, struct rondo_error *err) RONDO_MUST_CHECK;
 void digest_destroy(struct digest *digest); /* NULL allowed */
 
-/* The job's own words, for the head of the JSON; variables 0: not known.  Copied. */
+/* The job's own words, for the head of the JSON; variables 0: not known.  Copied.  Before the first round. */
 void digest_job(struct digest *digest, const char *app, enum trace_level level, int64_t variables);
 /* Rounds in ascending order; one that is not later than the last replaces what came from it on as well as
- * an amount that is bounded can.  What cannot be had for want of memory is left out.  Cost: some 100 ns, and
- * 2 ns a variable, 20 ns a task, 5 ns a conflict. */
+ * an amount that is bounded can: counts of variables, couplings and workers stay.  What cannot be had for want
+ * of memory is left out.  Cost (AVX-512, 2 GHz): 16 ns, and 4 ns a variable (27 ns where there are two million),
+ * 5 ns a task, 2 ns a conflict. */
 void digest_round(struct digest *digest, const struct trace_round *round);
 void digest_report(struct digest *digest, const struct trace_report *report);
 
-/* Appends the digest as one JSON object. */
+/* Appends the digest as one JSON object, 100 KB at most for a dozen metrics or less.  RONDO_ENOMEM.  Cost: 1.4 ms,
+ * of which whoever feeds waits for a copy of 270 KB. */
 int digest_json(struct digest *digest, struct rondo_buf *out) RONDO_MUST_CHECK;
 
 /* Somebody looks: for the next seconds details are wanted.  Safe, and cheap. */

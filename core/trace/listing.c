@@ -53,27 +53,57 @@ static void json_variables(FILE *out, const struct listing_variables *variables)
     putc(']', out);
 }
 
+static void json_real(FILE *out, double value)
+{
+    if (isfinite(value))
+        fprintf(out, "%.17g", value);
+    else
+        fputs("null", out);
+}
+
+void listing_json_counts(FILE *out, const int64_t *value, int64_t count)
+{
+    json_variables(out, &(struct listing_variables){ value, count });
+}
+
+void listing_json_reals(FILE *out, const double *value, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) {
+        putc(i ? ',' : '[', out);
+        json_real(out, value[i]);
+    }
+    fputs(count ? "]" : "[]", out);
+}
+
 static void json_cell(FILE *out, enum listing_cell cell, const void *at)
 {
     if (cell == LISTING_INT32)
         fprintf(out, "%" PRId32, *(const int32_t *)at);
     else if (cell == LISTING_INT64 || cell == LISTING_NS)
         fprintf(out, "%" PRId64, *(const int64_t *)at);
+    else if (cell == LISTING_COUNT && *(const int64_t *)at >= 0)
+        fprintf(out, "%" PRId64, *(const int64_t *)at);
+    else if (cell == LISTING_COUNT)
+        fputs("null", out);
+    else if (cell == LISTING_FLAG)
+        fputs(*(const bool *)at ? "true" : "false", out);
     else if (cell == LISTING_TEXT)
         listing_json_text(out, *(const char *const *)at);
     else if (cell == LISTING_VARIABLES)
         json_variables(out, at);
-    else if (isfinite(*(const double *)at))
-        fprintf(out, "%.17g", *(const double *)at);
     else
-        fputs("null", out);
+        json_real(out, *(const double *)at);
 }
 
 void listing_json_members(FILE *out, const struct listing_column *column, const void *row)
 {
-    for (int i = 0; column[i].key; i++) {
-        fprintf(out, "%s\"%s\":", i ? "," : "", column[i].key);
-        json_cell(out, column[i].cell, (const char *)row + column[i].offset);
+    const char *gap = "";
+    for (; column->key; column++) {
+        if (!column->key[0])
+            continue;
+        fprintf(out, "%s\"%s\":", gap, column->key);
+        json_cell(out, column->cell, (const char *)row + column->offset);
+        gap = ",";
     }
 }
 
@@ -113,16 +143,42 @@ static void plain_cell(char *out, size_t size, enum listing_cell cell, const voi
 {
     if (cell == LISTING_INT32)
         snprintf(out, size, "%" PRId32, *(const int32_t *)at);
-    else if (cell == LISTING_INT64)
+    else if (cell == LISTING_COUNT && *(const int64_t *)at < 0)
+        snprintf(out, size, "-");
+    else if (cell == LISTING_INT64 || cell == LISTING_COUNT)
         snprintf(out, size, "%" PRId64, *(const int64_t *)at);
     else if (cell == LISTING_NS)
         snprintf(out, size, "%.3f", (double)*(const int64_t *)at / 1e6);
+    else if (cell == LISTING_FLAG)
+        snprintf(out, size, "%s", *(const bool *)at ? "yes" : "no");
     else if (cell == LISTING_TEXT)
         listing_plain_text(out, size, *(const char *const *)at);
     else if (cell == LISTING_VARIABLES)
         plain_variables(out, size, at);
     else
         listing_plain_real(out, size, cell, *(const double *)at);
+}
+
+struct listing_word listing_shown(enum listing_cell cell, double value)
+{
+    struct listing_word out;
+    listing_plain_real(out.text, sizeof out.text, cell, value);
+    return out;
+}
+
+struct listing_word listing_grouped(int64_t value)
+{
+    struct listing_word out;
+    char digits[24];
+    int length = snprintf(digits, sizeof digits, "%" PRId64, value);
+    size_t used = 0;
+    for (int i = 0; i < length; i++) {
+        out.text[used++] = digits[i];
+        if (digits[i] != '-' && i + 1 < length && (length - i - 1) % 3 == 0)
+            out.text[used++] = ',';
+    }
+    out.text[used] = 0;
+    return out;
 }
 
 /* ---- listings ------------------------------------------------------------------------------ */
@@ -146,7 +202,7 @@ static void plain_line(const struct listing *listing, const void *row)
 static void head(const struct listing *listing)
 {
     if (listing->json)
-        fprintf(listing->out, "{\"%s\":[", listing->name);
+        fprintf(listing->out, "\"%s\":[", listing->name);
     else
         plain_line(listing, NULL);
 }
@@ -171,5 +227,5 @@ void listing_end(struct listing *listing)
     if (listing->rows == 0)
         head(listing);
     if (listing->json)
-        fputs("\n]}\n", listing->out);
+        fputs("\n]", listing->out);
 }

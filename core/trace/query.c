@@ -1,8 +1,11 @@
 #include "core/trace/query.h"
 
+#include "core/base/mem.h"
 #include "core/trace/database.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 int query_refuse(const struct trace_reader *reader, int rc, struct rondo_error *err)
 {
@@ -57,6 +60,18 @@ void query_done(struct query *query)
     sqlite3_finalize(query->row);
 }
 
+int query_has(struct trace_reader *reader, const char *table, bool *has, struct rondo_error *err)
+{
+    struct query query;
+    char sql[80];
+    snprintf(sql, sizeof sql, "SELECT 1 FROM %s LIMIT 1", table);
+    int code = query_ask(&query, reader, sql, (struct reader_window){ 0 }, err);
+    bool all = strcmp(table, "conflicts") == 0; /* the others are filled from TRACE_BLOCKS on */
+    *has = query_next(&query, &code, err) || reader->level >= (all ? TRACE_ALL : TRACE_BLOCKS);
+    query_done(&query);
+    return code;
+}
+
 int64_t query_whole(const struct query *query, int column)
 {
     return sqlite3_column_int64(query->row, column);
@@ -66,6 +81,13 @@ int32_t query_small(const struct query *query, int column)
 {
     int64_t value = sqlite3_column_int64(query->row, column);
     return value > INT32_MAX ? INT32_MAX : value < INT32_MIN ? INT32_MIN : (int32_t)value;
+}
+
+int64_t query_ns(const struct query *query, int column)
+{
+    const int64_t most = (int64_t)1 << 53;
+    int64_t value = sqlite3_column_int64(query->row, column);
+    return value > most ? most : value < -most ? -most : value;
 }
 
 double query_real(const struct query *query, int column)
@@ -79,4 +101,62 @@ const char *query_text(const struct query *query, int column)
 {
     const unsigned char *found = sqlite3_column_text(query->row, column);
     return found ? (const char *)found : "";
+}
+
+bool query_is_null(const struct query *query, int column)
+{
+    return sqlite3_column_type(query->row, column) == SQLITE_NULL;
+}
+
+static uint64_t little(const unsigned char *in, int64_t width)
+{
+    uint64_t value = 0;
+    for (int64_t at = 0; at < width; at++)
+        value |= (uint64_t)in[at] << (8 * at);
+    return value;
+}
+
+/* Room for `count` values of 8 bytes behind what is in `out`; NULL: none. */
+static unsigned char *room(struct rondo_buf *out, int64_t count)
+{
+    size_t bytes = (size_t)count * 8;
+    if (buf_reserve(out, out->size + bytes + 1))
+        return NULL;
+    unsigned char *at = (unsigned char *)out->data + out->size;
+    out->size += bytes;
+    return at;
+}
+
+int query_integers(const struct query *query, int column, int64_t count, struct rondo_buf *out,
+                   struct rondo_error *err)
+{
+    const unsigned char *in = sqlite3_column_blob(query->row, column);
+    int64_t bytes = sqlite3_column_bytes(query->row, column);
+    int64_t width = count > 0 ? bytes / count : 4;
+    if (count < 0 || (width != 4 && width != 8) || bytes != count * width)
+        return query_refuse(query->reader, SQLITE_CORRUPT, err);
+    unsigned char *to = room(out, count);
+    if (!to)
+        return query_refuse(query->reader, SQLITE_NOMEM, err);
+    for (int64_t i = 0; i < count; i++) {
+        int64_t value = (int64_t)little(in + i * width, width);
+        memcpy(to + i * 8, &value, 8);
+    }
+    return RONDO_OK;
+}
+
+int query_reals(const struct query *query, int column, int64_t count, struct rondo_buf *out,
+                struct rondo_error *err)
+{
+    const unsigned char *in = sqlite3_column_blob(query->row, column);
+    if (count < 0 || sqlite3_column_bytes(query->row, column) != count * 8)
+        return query_refuse(query->reader, SQLITE_CORRUPT, err);
+    unsigned char *to = room(out, count);
+    if (!to)
+        return query_refuse(query->reader, SQLITE_NOMEM, err);
+    for (int64_t i = 0; i < count; i++) {
+        uint64_t bits = little(in + i * 8, 8);
+        memcpy(to + i * 8, &bits, 8);
+    }
+    return RONDO_OK;
 }

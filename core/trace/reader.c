@@ -156,7 +156,7 @@ static int find_end(struct trace_reader *reader, const char *sql, int64_t count,
 int reader_first(struct trace_reader *reader, int64_t count, struct reader_window *window,
                  struct rondo_error *err)
 {
-    *window = (struct reader_window){ INT64_MIN, INT64_MAX };
+    *window = (struct reader_window){ 1, INT64_MAX };
     const char *sql = "SELECT round FROM rounds ORDER BY round LIMIT 1 OFFSET ?";
     return count <= 0 ? RONDO_OK : find_end(reader, sql, count, &window->to, err);
 }
@@ -164,9 +164,24 @@ int reader_first(struct trace_reader *reader, int64_t count, struct reader_windo
 int reader_last(struct trace_reader *reader, int64_t count, struct reader_window *window,
                 struct rondo_error *err)
 {
-    *window = (struct reader_window){ INT64_MIN, INT64_MAX };
+    *window = (struct reader_window){ 1, INT64_MAX };
     const char *sql = "SELECT round FROM rounds ORDER BY round DESC LIMIT 1 OFFSET ?";
     return count <= 0 ? RONDO_OK : find_end(reader, sql, count, &window->from, err);
+}
+
+int reader_extent(struct trace_reader *reader, struct reader_window window, struct reader_extent *extent,
+                  struct rondo_error *err)
+{
+    struct query query;
+    const char *sql = "SELECT (SELECT min(round) FROM rounds WHERE round BETWEEN ?1 AND ?2),"
+                      " (SELECT max(round) FROM rounds WHERE round BETWEEN ?1 AND ?2),"
+                      " (SELECT count(*) FROM rounds)";
+    int code = query_ask(&query, reader, sql, window, err);
+    *extent = (struct reader_extent){ 0 };
+    if (query_next(&query, &code, err))
+        *extent = (struct reader_extent){ query_whole(&query, 0), query_whole(&query, 1), query_whole(&query, 2) };
+    query_done(&query);
+    return code;
 }
 
 int reader_meta(struct trace_reader *reader,
@@ -182,7 +197,16 @@ int reader_meta(struct trace_reader *reader,
     return code;
 }
 
-static struct trace_round round_of(const struct query *query)
+/* In the order of query_round. */
+const char *const query_rounds =
+    "SELECT"
+    " round, kind, phases, blocks, staleness, wanted, drawn, refused, taken,"
+    " joined, updates, pairs_needed, pairs_computed, coupled_pairs, weight_sum,"
+    " weight_taken, cost_max, cost_mean, objective, plan_ns, push_ns, commit_ns,"
+    " run_ns, pull_ns, network_ns, couple_ns, begin_ns, end_ns, note"
+    " FROM rounds WHERE round BETWEEN ?1 AND ?2 ORDER BY round";
+
+struct trace_round query_round(const struct query *query)
 {
     return (struct trace_round){
         .round = query_whole(query, 0),
@@ -204,15 +228,15 @@ static struct trace_round round_of(const struct query *query)
         .cost_max = query_real(query, 16),
         .cost_mean = query_real(query, 17),
         .objective = query_real(query, 18),
-        .plan_ns = query_whole(query, 19),
-        .push_ns = query_whole(query, 20),
-        .commit_ns = query_whole(query, 21),
-        .run_ns = query_whole(query, 22),
-        .pull_ns = query_whole(query, 23),
-        .network_ns = query_whole(query, 24),
-        .couple_ns = query_whole(query, 25),
-        .begin_ns = query_whole(query, 26),
-        .end_ns = query_whole(query, 27),
+        .plan_ns = query_ns(query, 19),
+        .push_ns = query_ns(query, 20),
+        .commit_ns = query_ns(query, 21),
+        .run_ns = query_ns(query, 22),
+        .pull_ns = query_ns(query, 23),
+        .network_ns = query_ns(query, 24),
+        .couple_ns = query_ns(query, 25),
+        .begin_ns = query_ns(query, 26),
+        .end_ns = query_ns(query, 27),
         .note = query_text(query, 28),
     };
 }
@@ -222,44 +246,44 @@ int reader_rounds(struct trace_reader *reader, struct reader_window window,
                   struct rondo_error *err)
 {
     struct query query;
-    const char *sql = "SELECT"
-                      " round, kind, phases, blocks, staleness, wanted, drawn, refused, taken,"
-                      " joined, updates, pairs_needed, pairs_computed, coupled_pairs, weight_sum,"
-                      " weight_taken, cost_max, cost_mean, objective, plan_ns, push_ns, commit_ns,"
-                      " run_ns, pull_ns, network_ns, couple_ns, begin_ns, end_ns, note"
-                      " FROM rounds WHERE round BETWEEN ?1 AND ?2 ORDER BY round";
-    int code = query_ask(&query, reader, sql, window, err);
+    int code = query_ask(&query, reader, query_rounds, window, err);
     while (query_next(&query, &code, err)) {
-        struct trace_round round = round_of(&query);
+        struct trace_round round = query_round(&query);
         code = each(context, &round);
     }
     query_done(&query);
     return code;
 }
 
-/* The variables of the row's blob, decoded into the reader's buffer: 4 or 8 bytes each. */
-static int decode(const struct query *query, int column, struct trace_block *block,
-                  struct rondo_error *err)
+/* In the order of query_task. */
+const char *const query_tasks =
+    "SELECT round, phase, block, shard, worker, sent_ns, done_ns, tag, work, run_ns"
+    " FROM tasks WHERE round BETWEEN ?1 AND ?2 ORDER BY round, place";
+
+struct trace_task query_task(const struct query *query)
 {
-    struct trace_reader *reader = query->reader;
-    if (sqlite3_column_type(query->row, column) == SQLITE_NULL)
-        return RONDO_OK;
-    const unsigned char *in = sqlite3_column_blob(query->row, column);
-    int64_t bytes = sqlite3_column_bytes(query->row, column);
-    int64_t width = block->count > 0 ? bytes / block->count : 4;
-    if (block->count < 0 || (width != 4 && width != 8) || bytes != block->count * width)
-        return query_refuse(reader, SQLITE_CORRUPT, err);
-    if (buf_reserve(&reader->variables, (size_t)block->count * sizeof(int64_t) + 1))
-        return query_refuse(reader, SQLITE_NOMEM, err);
-    int64_t *variables = (int64_t *)(void *)reader->variables.data;
-    for (int64_t i = 0; i < block->count; i++) {
-        uint64_t value = 0;
-        for (int64_t at = 0; at < width; at++)
-            value |= (uint64_t)*in++ << (8 * at);
-        variables[i] = (int64_t)value;
-    }
-    block->variables = variables;
-    return RONDO_OK;
+    return (struct trace_task){
+        .phase = query_small(query, 1),
+        .block = query_small(query, 2),
+        .shard = query_small(query, 3),
+        .worker = query_small(query, 4),
+        .sent_ns = query_ns(query, 5),
+        .done_ns = query_ns(query, 6),
+        .tag = (uint32_t)query_whole(query, 7),
+        .work = (enum trace_work)query_small(query, 8),
+        .run_ns = query_ns(query, 9),
+    };
+}
+
+struct trace_conflict query_conflict(const struct query *query)
+{
+    return (struct trace_conflict){
+        .candidate = query_whole(query, 1),
+        .other = query_whole(query, 2),
+        .coupling = query_real(query, 3),
+        .other_round = query_whole(query, 4),
+        .joined = query_whole(query, 5) != 0,
+    };
 }
 
 int reader_blocks(struct trace_reader *reader, struct reader_window window,
@@ -283,7 +307,11 @@ int reader_blocks(struct trace_reader *reader, struct reader_window window,
         found.block.block = query_small(&query, 1);
         found.block.count = query_whole(&query, 2);
         found.block.cost = query_real(&query, 3);
-        code = decode(&query, 4, &found.block, err);
+        reader->variables.size = 0;
+        if (query_is_null(&query, 4))
+            code = RONDO_OK;
+        else if (!(code = query_integers(&query, 4, found.block.count, &reader->variables, err)))
+            found.block.variables = (const int64_t *)(const void *)reader->variables.data;
         if (!code)
             code = each(context, &found);
     }
@@ -296,21 +324,9 @@ int reader_tasks(struct trace_reader *reader, struct reader_window window,
                  void *context, struct rondo_error *err)
 {
     struct query query;
-    const char *sql = "SELECT round, phase, block, shard, worker, sent_ns, done_ns, tag, work, run_ns"
-                      " FROM tasks WHERE round BETWEEN ?1 AND ?2 ORDER BY round, place";
-    int code = query_ask(&query, reader, sql, window, err);
+    int code = query_ask(&query, reader, query_tasks, window, err);
     while (query_next(&query, &code, err)) {
-        struct trace_task task = {
-            .phase = query_small(&query, 1),
-            .block = query_small(&query, 2),
-            .shard = query_small(&query, 3),
-            .worker = query_small(&query, 4),
-            .sent_ns = query_whole(&query, 5),
-            .done_ns = query_whole(&query, 6),
-            .tag = (uint32_t)query_whole(&query, 7),
-            .work = (enum trace_work)query_small(&query, 8),
-            .run_ns = query_whole(&query, 9),
-        };
+        struct trace_task task = query_task(&query);
         code = each(context, query_whole(&query, 0), &task);
     }
     query_done(&query);
@@ -327,13 +343,7 @@ int reader_conflicts(struct trace_reader *reader, struct reader_window window,
                       " WHERE round BETWEEN ?1 AND ?2 ORDER BY round, place";
     int code = query_ask(&query, reader, sql, window, err);
     while (query_next(&query, &code, err)) {
-        struct trace_conflict conflict = {
-            .candidate = query_whole(&query, 1),
-            .other = query_whole(&query, 2),
-            .coupling = query_real(&query, 3),
-            .other_round = query_whole(&query, 4),
-            .joined = query_whole(&query, 5) != 0,
-        };
+        struct trace_conflict conflict = query_conflict(&query);
         code = each(context, query_whole(&query, 0), &conflict);
     }
     query_done(&query);

@@ -1,6 +1,6 @@
 /* reader.h - what a trace says, in rows.
  *
- * Place:   core/trace, floor 1; used by tools/cmd_trace.c and tests.
+ * Place:   core/trace, floor 1; used by tools/trace_*.c and tests.
  * Threads: a reader belongs to one thread; it may read while a writer of any process writes, and
  *          sees the trace as it was at its first query.
  * Memory:  what a callback receives is borrowed until it returns; kinds and notes are never NULL.
@@ -15,7 +15,7 @@
 
 struct trace_reader;
 
-/* Rounds from .. to, both included. */
+/* Rounds from .. to, both included; they count from 1. */
 struct reader_window {
     int64_t from, to;
 };
@@ -35,6 +35,17 @@ int reader_first(struct trace_reader *reader, int64_t count, struct reader_windo
                  struct rondo_error *err) RONDO_MUST_CHECK;
 int reader_last(struct trace_reader *reader, int64_t count, struct reader_window *window,
                 struct rondo_error *err) RONDO_MUST_CHECK;
+
+/* Which rounds of the window there are, and how many the trace has in all; 0 where there are none. */
+struct reader_extent {
+    int64_t from, to, rounds_of_trace;
+};
+int reader_extent(struct trace_reader *reader, struct reader_window window, struct reader_extent *extent,
+                  struct rondo_error *err) RONDO_MUST_CHECK;
+
+/* "ended"; "running": the job has not, and another process holds the file; "killed": nobody does.  A constant. */
+int reader_standing(struct trace_reader *reader, const char **standing,
+                    struct rondo_error *err) RONDO_MUST_CHECK;
 
 int reader_meta(struct trace_reader *reader,
                 int (*each)(void *context, const char *key, const char *value), void *context,
@@ -83,12 +94,13 @@ struct reader_worker {
     int32_t worker;
     int64_t tasks, rounds;
     int64_t busy_ns;  /* with at least one task sent and not done */
+    int64_t run_ns;   /* the worker's own clock */
     double mean_ns;   /* of a task, from sent to done */
     int64_t longest_ns;
     int64_t first_ns, last_ns; /* first sent, last done */
 };
 
-/* By worker.  Cost: sorts the window's tasks. */
+/* By worker.  Cost: one pass over the window's rounds and tasks. */
 int reader_workers(struct trace_reader *reader, struct reader_window window,
                    int (*each)(void *context, const struct reader_worker *worker), void *context,
                    struct rondo_error *err) RONDO_MUST_CHECK;
@@ -96,17 +108,21 @@ int reader_workers(struct trace_reader *reader, struct reader_window window,
 /* Sums over the window; ratios are NAN where there is nothing to divide by. */
 struct reader_summary {
     int64_t rounds, first_round, last_round; /* 0 where there are none */
-    int64_t updates;                         /* taken in sampled rounds */
-    int64_t wanted, drawn, refused;          /* in sampled rounds */
-    double fill_ratio;                       /* updates / wanted */
+    int64_t updates;                         /* as the app counts them */
+    int64_t wanted, drawn, refused, taken, joined; /* in sampled rounds */
+    double fill_ratio;                       /* taken / wanted */
+    int64_t staleness_max;
     int64_t pairs_needed, pairs_computed, coupled_pairs;
     double hit_ratio;                        /* needed and not computed / needed */
-    double imbalance_mean, imbalance_max;    /* of cost_max / cost_mean, rounds that have blocks */
-    int64_t plan_ns, push_ns, commit_ns, couple_ns;
+    double imbalance_mean, imbalance_max;    /* of cost_max / cost_mean, rounds that have a cost */
+    int64_t plan_ns, push_ns, commit_ns;
+    int64_t run_ns, pull_ns, network_ns;     /* of push_ns */
+    int64_t couple_ns;
     int64_t elapsed_ns;                      /* from the first begin to the last end */
     double objective_first, objective_last;  /* of the rounds that say one */
 };
 
+/* Cost: one pass over the window's rounds, below a microsecond for each. */
 int reader_summary(struct trace_reader *reader, struct reader_window window,
                    struct reader_summary *summary, struct rondo_error *err) RONDO_MUST_CHECK;
 

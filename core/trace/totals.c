@@ -1,38 +1,30 @@
 /* totals.c - the reader's sums and counts. */
+#include "core/trace/pace.h"
 #include "core/trace/query.h"
 
 #include <math.h>
+#include <string.h>
+
+struct teller {
+    int (*each)(void *context, const struct reader_worker *worker);
+    void *context;
+};
+
+static int tell_workers(void *context, const struct pace_totals *totals)
+{
+    struct teller *teller = context;
+    int code = 0;
+    for (int64_t i = 0; i < totals->workers && !code; i++)
+        code = teller->each(teller->context, &totals->worker[i].in);
+    return code;
+}
 
 int reader_workers(struct trace_reader *reader, struct reader_window window,
                    int (*each)(void *context, const struct reader_worker *worker), void *context,
                    struct rondo_error *err)
 {
-    struct query query;
-    /* before_ns: when all that was sent to the worker earlier was done */
-    const char *sql = "SELECT worker, count(*), count(DISTINCT round),"
-                      " sum(max(0, done_ns - max(sent_ns, before_ns))), avg(done_ns - sent_ns),"
-                      " max(done_ns - sent_ns), min(sent_ns), max(done_ns) FROM"
-                      " (SELECT round, place, worker, sent_ns, done_ns, coalesce(max(done_ns) OVER"
-                      " (PARTITION BY worker ORDER BY sent_ns, round, place"
-                      " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), sent_ns) AS before_ns"
-                      " FROM tasks WHERE round BETWEEN ?1 AND ?2)"
-                      " GROUP BY worker ORDER BY worker";
-    int code = query_ask(&query, reader, sql, window, err);
-    while (query_next(&query, &code, err)) {
-        struct reader_worker worker = {
-            .worker = query_small(&query, 0),
-            .tasks = query_whole(&query, 1),
-            .rounds = query_whole(&query, 2),
-            .busy_ns = query_whole(&query, 3),
-            .mean_ns = query_real(&query, 4),
-            .longest_ns = query_whole(&query, 5),
-            .first_ns = query_whole(&query, 6),
-            .last_ns = query_whole(&query, 7),
-        };
-        code = each(context, &worker);
-    }
-    query_done(&query);
-    return code;
+    struct teller teller = { each, context };
+    return pace_read(reader, window, NULL, tell_workers, &teller, err);
 }
 
 static double ratio(double part, double all)
@@ -40,75 +32,85 @@ static double ratio(double part, double all)
     return all > 0 ? part / all : (double)NAN;
 }
 
-static int sum_rounds(struct trace_reader *reader, struct reader_window window,
-                      struct reader_summary *out, struct rondo_error *err)
+/* A sum that stays where it is when no number could hold it: only damage comes to so much. */
+static void add(int64_t *sum, int64_t value)
 {
-    struct query query;
-    const char *sql = "SELECT count(*), min(round), max(round),"
-                      " sum(taken) FILTER (WHERE kind = 'sampled'),"
-                      " sum(wanted) FILTER (WHERE kind = 'sampled'),"
-                      " sum(drawn) FILTER (WHERE kind = 'sampled'),"
-                      " sum(refused) FILTER (WHERE kind = 'sampled'),"
-                      " sum(pairs_needed), sum(pairs_computed), sum(coupled_pairs),"
-                      " avg(cost_max / cost_mean) FILTER (WHERE cost_mean > 0),"
-                      " max(cost_max / cost_mean) FILTER (WHERE cost_mean > 0),"
-                      " sum(plan_ns), sum(push_ns), sum(commit_ns), max(end_ns) - min(begin_ns),"
-                      " sum(couple_ns)"
-                      " FROM rounds WHERE round BETWEEN ?1 AND ?2";
-    int code = query_ask(&query, reader, sql, window, err);
-    if (query_next(&query, &code, err)) {
-        out->rounds = query_whole(&query, 0);
-        out->first_round = query_whole(&query, 1);
-        out->last_round = query_whole(&query, 2);
-        out->updates = query_whole(&query, 3);
-        out->wanted = query_whole(&query, 4);
-        out->drawn = query_whole(&query, 5);
-        out->refused = query_whole(&query, 6);
-        out->pairs_needed = query_whole(&query, 7);
-        out->pairs_computed = query_whole(&query, 8);
-        out->coupled_pairs = query_whole(&query, 9);
-        out->imbalance_mean = query_real(&query, 10);
-        out->imbalance_max = query_real(&query, 11);
-        out->plan_ns = query_whole(&query, 12);
-        out->push_ns = query_whole(&query, 13);
-        out->commit_ns = query_whole(&query, 14);
-        out->elapsed_ns = query_whole(&query, 15);
-        out->couple_ns = query_whole(&query, 16);
-    }
-    query_done(&query);
-    out->fill_ratio = ratio((double)out->updates, (double)out->wanted);
-    out->hit_ratio = ratio((double)(out->pairs_needed - out->pairs_computed),
-                           (double)out->pairs_needed);
-    return code;
+    if (__builtin_add_overflow(*sum, value, sum))
+        *sum = value > 0 ? INT64_MAX : INT64_MIN;
 }
 
-static int find_objective(struct trace_reader *reader, const char *sql,
-                          struct reader_window window, double *objective, struct rondo_error *err)
+struct adder {
+    struct reader_summary *out;
+    int64_t balanced;           /* rounds that have an imbalance */
+    int64_t begin_ns, end_ns;
+};
+
+static void add_sampled(struct reader_summary *out, const struct trace_round *round)
 {
-    struct query query;
-    int code = query_ask(&query, reader, sql, window, err);
-    *objective = (double)NAN;
-    if (query_next(&query, &code, err))
-        *objective = query_real(&query, 0);
-    query_done(&query);
-    return code;
+    add(&out->wanted, round->wanted);
+    add(&out->drawn, round->drawn);
+    add(&out->refused, round->refused);
+    add(&out->taken, round->taken);
+    add(&out->joined, round->joined);
+}
+
+static void add_times(struct reader_summary *out, const struct trace_round *round)
+{
+    add(&out->plan_ns, round->plan_ns);
+    add(&out->push_ns, round->push_ns);
+    add(&out->commit_ns, round->commit_ns);
+    add(&out->run_ns, round->run_ns);
+    add(&out->pull_ns, round->pull_ns);
+    add(&out->network_ns, round->network_ns);
+    add(&out->couple_ns, round->couple_ns);
+}
+
+static void add_imbalance(struct adder *adder, const struct trace_round *round)
+{
+    struct reader_summary *out = adder->out;
+    if (!(round->cost_mean > 0) || !isfinite(round->cost_max / round->cost_mean))
+        return;
+    double imbalance = round->cost_max / round->cost_mean;
+    out->imbalance_mean += (imbalance - out->imbalance_mean) / (double)++adder->balanced;
+    out->imbalance_max = fmax(out->imbalance_max, imbalance);
+}
+
+static int add_round(void *context, const struct trace_round *round)
+{
+    struct adder *adder = context;
+    struct reader_summary *out = adder->out;
+    bool first = out->rounds++ == 0;
+    out->first_round = first ? round->round : out->first_round;
+    out->last_round = round->round;
+    adder->begin_ns = first || round->begin_ns < adder->begin_ns ? round->begin_ns : adder->begin_ns;
+    adder->end_ns = first || round->end_ns > adder->end_ns ? round->end_ns : adder->end_ns;
+    if (strcmp(round->kind, "sampled") == 0)
+        add_sampled(out, round);
+    add(&out->updates, round->updates);
+    add(&out->pairs_needed, round->pairs_needed);
+    add(&out->pairs_computed, round->pairs_computed);
+    add(&out->coupled_pairs, round->coupled_pairs);
+    out->staleness_max = round->staleness > out->staleness_max ? round->staleness : out->staleness_max;
+    add_times(out, round);
+    add_imbalance(adder, round);
+    if (isfinite(round->objective)) {
+        out->objective_first = isfinite(out->objective_first) ? out->objective_first : round->objective;
+        out->objective_last = round->objective;
+    }
+    return RONDO_OK;
 }
 
 int reader_summary(struct trace_reader *reader, struct reader_window window,
-                   struct reader_summary *summary, struct rondo_error *err)
+                   struct reader_summary *out, struct rondo_error *err)
 {
-    *summary = (struct reader_summary){ 0 };
-    int code = sum_rounds(reader, window, summary, err);
-    if (!code)
-        code = find_objective(reader,
-                              "SELECT objective FROM rounds WHERE round BETWEEN ?1 AND ?2"
-                              " AND objective IS NOT NULL ORDER BY round LIMIT 1",
-                              window, &summary->objective_first, err);
-    if (!code)
-        code = find_objective(reader,
-                              "SELECT objective FROM rounds WHERE round BETWEEN ?1 AND ?2"
-                              " AND objective IS NOT NULL ORDER BY round DESC LIMIT 1",
-                              window, &summary->objective_last, err);
+    *out = (struct reader_summary){ .objective_first = (double)NAN, .objective_last = (double)NAN };
+    struct adder adder = { .out = out };
+    int code = reader_rounds(reader, window, add_round, &adder, err);
+    out->elapsed_ns = adder.end_ns - adder.begin_ns;
+    out->fill_ratio = ratio((double)out->taken, (double)out->wanted);
+    out->hit_ratio = ratio((double)out->pairs_needed - (double)out->pairs_computed, (double)out->pairs_needed);
+    if (!adder.balanced)
+        out->imbalance_mean = out->imbalance_max = (double)NAN;
     return code;
 }
 

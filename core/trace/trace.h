@@ -135,6 +135,8 @@ int trace_report(struct trace_writer *writer, const struct trace_report *report,
 int trace_flush(struct trace_writer *writer, struct rondo_error *err) RONDO_MUST_CHECK;
 /* More pairs for the table meta, as trace_create has them; visible with the next flush. */
 int trace_meta(struct trace_writer *writer, const char *const *meta, struct rondo_error *err) RONDO_MUST_CHECK;
+/* What the table meta has under that key, as a whole number not below 0; -1 where it has none. */
+int64_t trace_meta_number(struct trace_writer *writer, const char *key);
 /* Flushes, syncs and closes; NULL allowed.  The writer is gone, failed or not. */
 int trace_close(struct trace_writer *writer, struct rondo_error *err);
 

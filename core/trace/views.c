@@ -1,6 +1,7 @@
 #include "core/trace/views.h"
 
-#include "core/trace/listing.h"
+#include "core/trace/query.h"
+#include "core/trace/view.h"
 
 #include <assert.h>
 #include <math.h>
@@ -11,26 +12,47 @@ double views_ratio(double part, double all)
     return all > 0 ? part / all : (double)NAN;
 }
 
+struct listing view_listing(const struct view *view, const char *name, const struct listing_column *columns)
+{
+    return (struct listing){ .out = view->out, .name = name, .json = view->json, .columns = columns };
+}
+
+void view_object(const struct view *view, const char *name, const struct listing_column *columns, const void *row)
+{
+    fprintf(view->out, ",\n\"%s\":{", name);
+    listing_json_members(view->out, columns, row);
+    putc('}', view->out);
+}
+
+/* ---- rounds ------------------------------------------------------------------------------------------------ */
+
 struct round_row {
     struct trace_round round;
-    double fill_ratio, imbalance_ratio, hit_ratio;
+    double fill_ratio, imbalance_ratio, hit_ratio, objective_before;
     int64_t total_ns;
+    int64_t refused, joined; /* for people: -1 where nothing is drawn */
 };
 
 #define AT(member) offsetof(struct round_row, member)
 static const struct listing_column round_columns[] = {
-    { "round", "round", LISTING_INT64, 8, AT(round.round) },
+    { "round", "round", LISTING_INT64, 7, AT(round.round) },
     { "kind", "kind", LISTING_TEXT, -7, AT(round.kind) },
-    { "phases", "phases", LISTING_INT32, 6, AT(round.phases) },
+    { "phases", NULL, LISTING_INT32, 0, AT(round.phases) },
+    { "blocks", NULL, LISTING_INT32, 0, AT(round.blocks) },
+    { "staleness", NULL, LISTING_INT32, 0, AT(round.staleness) },
     { "wanted", NULL, LISTING_INT64, 0, AT(round.wanted) },
-    { "drawn", "drawn", LISTING_INT64, 8, AT(round.drawn) },
-    { "refused", "refused", LISTING_INT64, 8, AT(round.refused) },
-    { "taken", "taken", LISTING_INT64, 8, AT(round.taken) },
-    { "blocks", "blocks", LISTING_INT32, 6, AT(round.blocks) },
-    { "fill_ratio", "fill %", LISTING_PERCENT, 6, AT(fill_ratio) },
-    { "imbalance_ratio", "imbalance", LISTING_TIMES, 9, AT(imbalance_ratio) },
-    { "objective", "objective", LISTING_REAL, 12, AT(round.objective) },
-    { "total_ns", "ms", LISTING_NS, 10, AT(total_ns) },
+    { "drawn", NULL, LISTING_INT64, 0, AT(round.drawn) },
+    { "refused", NULL, LISTING_INT64, 0, AT(round.refused) },
+    { "", "refused", LISTING_COUNT, 7, AT(refused) },
+    { "taken", NULL, LISTING_INT64, 0, AT(round.taken) },
+    { "joined", NULL, LISTING_INT64, 0, AT(round.joined) },
+    { "", "joined", LISTING_COUNT, 6, AT(joined) },
+    { "updates", "updates", LISTING_INT64, 9, AT(round.updates) },
+    { "fill_ratio", NULL, LISTING_PERCENT, 0, AT(fill_ratio) },
+    { "imbalance_ratio", "max/mean", LISTING_TIMES, 8, AT(imbalance_ratio) },
+    { "objective_before", NULL, LISTING_REAL, 0, AT(objective_before) },
+    { "objective", "objective", LISTING_REAL, 10, AT(round.objective) },
+    { "total_ns", "ms", LISTING_NS, 8, AT(total_ns) },
     { "note", "note", LISTING_TEXT, 0, AT(round.note) },
     { "pairs_needed", NULL, LISTING_INT64, 0, AT(round.pairs_needed) },
     { "pairs_computed", NULL, LISTING_INT64, 0, AT(round.pairs_computed) },
@@ -42,6 +64,9 @@ static const struct listing_column round_columns[] = {
     { "cost_mean", NULL, LISTING_REAL, 0, AT(round.cost_mean) },
     { "plan_ns", NULL, LISTING_NS, 0, AT(round.plan_ns) },
     { "push_ns", NULL, LISTING_NS, 0, AT(round.push_ns) },
+    { "run_ns", NULL, LISTING_NS, 0, AT(round.run_ns) },
+    { "pull_ns", NULL, LISTING_NS, 0, AT(round.pull_ns) },
+    { "network_ns", NULL, LISTING_NS, 0, AT(round.network_ns) },
     { "commit_ns", NULL, LISTING_NS, 0, AT(round.commit_ns) },
     { "couple_ns", NULL, LISTING_NS, 0, AT(round.couple_ns) },
     { "begin_ns", NULL, LISTING_NS, 0, AT(round.begin_ns) },
@@ -50,140 +75,68 @@ static const struct listing_column round_columns[] = {
 };
 #undef AT
 
+struct rounds_view {
+    struct listing listing;
+    int64_t last;     /* the round before */
+    double objective; /* after it */
+};
+
+/* The round before the window's first, where the trace has it. */
+static int before_window(struct rounds_view *rounds, struct view *view, struct rondo_error *err)
+{
+    struct query query;
+    struct reader_window before = { 1, view->window.from };
+    int code = query_ask(&query, view->reader,
+                         "SELECT round, objective FROM rounds WHERE round >= ?1 AND round < ?2"
+                         " ORDER BY round DESC LIMIT 1", before, err);
+    rounds->objective = (double)NAN;
+    if (query_next(&query, &code, err)) {
+        rounds->last = query_whole(&query, 0);
+        rounds->objective = query_real(&query, 1);
+    }
+    query_done(&query);
+    return code;
+}
+
 static int each_round(void *context, const struct trace_round *round)
 {
+    struct rounds_view *rounds = context;
     double needed = (double)round->pairs_needed, known = needed - (double)round->pairs_computed;
-    struct round_row row = { .round = *round,
-                             .fill_ratio = views_ratio((double)round->taken, (double)round->wanted),
-                             .imbalance_ratio = views_ratio(round->cost_max, round->cost_mean),
-                             .hit_ratio = views_ratio(known, needed),
-                             .total_ns = round->end_ns - round->begin_ns };
-    return listing_row(context, &row);
+    bool sampled = strcmp(round->kind, "sampled") == 0;
+    struct round_row row = {
+        .round = *round,
+        .fill_ratio = views_ratio((double)round->taken, (double)round->wanted),
+        .imbalance_ratio = views_ratio(round->cost_max, round->cost_mean),
+        .hit_ratio = views_ratio(known, needed),
+        .objective_before = rounds->last + 1 == round->round ? rounds->objective : (double)NAN,
+        .total_ns = round->end_ns - round->begin_ns,
+        .refused = sampled ? round->refused : -1, .joined = sampled ? round->joined : -1,
+    };
+    rounds->last = round->round;
+    rounds->objective = round->objective;
+    return listing_row(&rounds->listing, &row);
 }
 
-static int list_rounds(struct trace_reader *reader, struct reader_window window,
-                       struct listing *listing, struct rondo_error *err)
+static int view_rounds(struct view *view, struct rondo_error *err)
 {
-    listing->columns = round_columns;
-    return reader_rounds(reader, window, each_round, listing, err);
+    struct rounds_view rounds = { .listing = view_listing(view, "rounds", round_columns) };
+    int code = before_window(&rounds, view, err);
+    if (!code)
+        code = reader_rounds(view->reader, view->window, each_round, &rounds, err);
+    if (!code)
+        listing_end(&rounds.listing);
+    return code;
 }
 
-struct block_row {
-    struct reader_block in;
-    double cost_ratio;
-    struct listing_variables variables;
-};
-
-#define AT(member) offsetof(struct block_row, member)
-static const struct listing_column block_columns[] = {
-    { "round", "round", LISTING_INT64, 8, AT(in.round) },
-    { "block", "block", LISTING_INT32, 6, AT(in.block.block) },
-    { "count", "count", LISTING_INT64, 6, AT(in.block.count) },
-    { "cost", "cost", LISTING_REAL, 12, AT(in.block.cost) },
-    { "cost_ratio", "x mean", LISTING_TIMES, 6, AT(cost_ratio) },
-    { "variables", "variables", LISTING_VARIABLES, 0, AT(variables) },
-    { 0 },
-};
-#undef AT
-
-static int each_block(void *context, const struct reader_block *block)
-{
-    struct block_row row = { .in = *block,
-                             .cost_ratio = views_ratio(block->block.cost, block->cost_mean),
-                             .variables = { block->block.variables, block->block.count } };
-    return listing_row(context, &row);
-}
-
-static int list_blocks(struct trace_reader *reader, struct reader_window window,
-                       struct listing *listing, struct rondo_error *err)
-{
-    listing->columns = block_columns;
-    return reader_blocks(reader, window, each_block, listing, err);
-}
-
-struct conflict_row {
-    int64_t round;
-    struct trace_conflict in;
-};
-
-#define AT(member) offsetof(struct conflict_row, member)
-static const struct listing_column conflict_columns[] = {
-    { "round", "round", LISTING_INT64, 8, AT(round) },
-    { "candidate", "candidate", LISTING_INT64, 10, AT(in.candidate) },
-    { "other", "other", LISTING_INT64, 10, AT(in.other) },
-    { "coupling", "coupling", LISTING_REAL, 12, AT(in.coupling) },
-    { "other_round", "other's round", LISTING_INT64, 13, AT(in.other_round) },
-    { 0 },
-};
-#undef AT
-
-static int each_conflict(void *context, int64_t round, const struct trace_conflict *conflict)
-{
-    struct conflict_row row = { round, *conflict };
-    return listing_row(context, &row);
-}
-
-static int list_conflicts(struct trace_reader *reader, struct reader_window window,
-                          struct listing *listing, struct rondo_error *err)
-{
-    listing->columns = conflict_columns;
-    return reader_conflicts(reader, window, each_conflict, listing, err);
-}
-
-struct worker_row {
-    struct reader_worker in;
-    double busy_ratio;
-    int64_t mean_ns;
-};
-
-#define AT(member) offsetof(struct worker_row, member)
-static const struct listing_column worker_columns[] = {
-    { "worker", "worker", LISTING_INT32, 6, AT(in.worker) },
-    { "tasks", "tasks", LISTING_INT64, 8, AT(in.tasks) },
-    { "rounds", "rounds", LISTING_INT64, 8, AT(in.rounds) },
-    { "busy_ns", "busy ms", LISTING_NS, 12, AT(in.busy_ns) },
-    { "busy_ratio", "busy %", LISTING_PERCENT, 6, AT(busy_ratio) },
-    { "mean_ns", "task ms", LISTING_NS, 10, AT(mean_ns) },
-    { "longest_ns", "longest ms", LISTING_NS, 10, AT(in.longest_ns) },
-    { "first_ns", NULL, LISTING_NS, 0, AT(in.first_ns) },
-    { "last_ns", NULL, LISTING_NS, 0, AT(in.last_ns) },
-    { 0 },
-};
-#undef AT
-
-struct worker_listing {
-    struct listing *listing;
-    int64_t elapsed_ns; /* of the window */
-};
-
-static int each_worker(void *context, const struct reader_worker *worker)
-{
-    struct worker_listing *workers = context;
-    struct worker_row row = { .in = *worker, .mean_ns = (int64_t)worker->mean_ns };
-    row.busy_ratio = views_ratio((double)worker->busy_ns, (double)workers->elapsed_ns);
-    return listing_row(workers->listing, &row);
-}
-
-static int list_workers(struct trace_reader *reader, struct reader_window window,
-                        struct listing *listing, struct rondo_error *err)
-{
-    struct reader_summary summary;
-    listing->columns = worker_columns;
-    int code = reader_summary(reader, window, &summary, err);
-    struct worker_listing workers = { listing, summary.elapsed_ns };
-    return code ? code : reader_workers(reader, window, each_worker, &workers, err);
-}
+/* ---- all ---------------------------------------------------------------------------------------------------- */
 
 static const struct {
-    const char *name;
-    enum trace_level needs;
-    int (*list)(struct trace_reader *reader, struct reader_window window, struct listing *listing,
-                struct rondo_error *err);
+    const char *name, *table; /* without rows in the table there is nothing to show; NULL: there always is */
+    int (*show)(struct view *view, struct rondo_error *err);
 } views[] = {
-    { "rounds", TRACE_ROUNDS, list_rounds },
-    { "blocks", TRACE_BLOCKS, list_blocks },
-    { "conflicts", TRACE_ALL, list_conflicts },
-    { "workers", TRACE_BLOCKS, list_workers },
+    { "rounds", NULL, view_rounds },        { "blocks", "tasks", view_blocks },
+    { "priority", NULL, view_priority },    { "conflicts", "conflicts", view_conflicts },
+    { "workers", "tasks", view_workers },
 };
 
 static size_t find(const char *name)
@@ -199,20 +152,44 @@ bool views_known(const char *name)
     return find(name) < sizeof views / sizeof *views;
 }
 
+static int check_level(struct view *view, const char *name, const char *table, struct rondo_error *err)
+{
+    bool has = true;
+    int code = table ? query_has(view->reader, table, &has, err) : RONDO_OK;
+    if (code || has)
+        return code;
+    bool all = strcmp(table, "conflicts") == 0;
+    return rondo_error_set(err, RONDO_EINPUT, reader_path(view->reader),
+                           all ? "run the job with --trace all" : "run the job with --trace blocks",
+                           "this trace was kept without %s", name);
+}
+
+#define AT(member) offsetof(struct reader_extent, member)
+static const struct listing_column window_columns[] = {
+    { "from", NULL, LISTING_INT64, 0, AT(from) },
+    { "to", NULL, LISTING_INT64, 0, AT(to) },
+    { "rounds_of_trace", NULL, LISTING_INT64, 0, AT(rounds_of_trace) },
+    { 0 },
+};
+#undef AT
+
 int views_list(struct trace_reader *reader, const char *name, struct reader_window window,
                bool json, FILE *out, struct rondo_error *err)
 {
-    size_t view = find(name);
-    assert(view < sizeof views / sizeof *views);
-    struct listing listing = { .out = out, .name = name, .json = json };
-    int code = views[view].list(reader, window, &listing, err);
+    size_t at = find(name);
+    assert(at < sizeof views / sizeof *views);
+    struct view view = { reader, window, json, out };
+    struct reader_extent extent = { 0 };
+    int code = check_level(&view, name, views[at].table, err);
+    if (!code && json)
+        code = reader_extent(reader, window, &extent, err);
     if (code)
         return code;
-    if (listing.rows == 0 && reader_level(reader) < views[view].needs)
-        return rondo_error_set(err, RONDO_EINPUT, reader_path(reader),
-                               views[view].needs == TRACE_ALL ? "run the job with --trace all"
-                                                              : "run the job with --trace blocks",
-                               "this trace was kept without %s", name);
-    listing_end(&listing);
-    return RONDO_OK;
+    fputs(json ? "{" : "", out);
+    code = views[at].show(&view, err);
+    if (!code && json) {
+        view_object(&view, "window", window_columns, &extent);
+        fputs("}\n", out);
+    }
+    return code ? code : ferror(out) ? RONDO_EIO : RONDO_OK;
 }

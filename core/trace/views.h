@@ -1,6 +1,6 @@
 /* views.h - the listings of a trace: rounds, blocks, conflicts, workers.
  *
- * Place:   core/trace, floor 1; used by tools/cmd_trace.c.
+ * Place:   core/trace, floor 1; used by tools/trace_*.c.
  * Threads: the reader's.
  * Memory:  none beyond the reader's.
  *

@@ -317,6 +317,21 @@ int trace_meta(struct trace_writer *writer, const char *const *meta, struct rond
     return rc == SQLITE_OK ? RONDO_OK : failed(writer, rc, "write", err);
 }
 
+int64_t trace_meta_number(struct trace_writer *writer, const char *key)
+{
+    sqlite3_stmt *statement = NULL;
+    int64_t value = -1;
+    if (!writer
+        || sqlite3_prepare_v2(writer->db, "SELECT CAST(value AS INTEGER) FROM meta WHERE key = ?", -1,
+                              &statement, NULL) != SQLITE_OK)
+        return value;
+    sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);
+    if (sqlite3_step(statement) == SQLITE_ROW)
+        value = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    return value < 0 ? -1 : value;
+}
+
 /* Synced, and one file again; where a reader holds it, its -wal stays beside it and is read too. */
 static int settle_file(struct trace_writer *writer, struct rondo_error *err)
 {

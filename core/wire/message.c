@@ -3,7 +3,7 @@
 #include "core/base/cursor.h"
 #include "core/base/mem.h"
 
-enum { WIRE_MAGIC = 0x316f6452 }; /* "Rdo1" */
+enum { WIRE_MAGIC = 0x326f6452 }; /* "Rdo2" */
 
 void message_fini(struct message *message)
 {
@@ -100,6 +100,7 @@ static int encode(const struct message *message, const struct message_codec *cod
     cursor_put_i64(out, message->round);
     cursor_put_i64(out, message->ticket);
     cursor_put_i64(out, message->count);
+    cursor_put_i64(out, message->run_ns);
     put_parcel(encoder, message->variables);
     put_parcel(encoder, message->brief);
     put_parcel(encoder, message->couplings);
@@ -203,6 +204,7 @@ int message_decode(struct rondo_bytes bytes, const struct message_codec *codec,
     message->round = cursor_get_i64(&in);
     message->ticket = cursor_get_i64(&in);
     message->count = cursor_get_i64(&in);
+    message->run_ns = cursor_get_i64(&in);
     message->variables = get_parcel(&in, codec->pool, &code);
     message->brief = get_parcel(&in, codec->pool, &code);
     message->couplings = get_parcel(&in, codec->pool, &code);
@@ -217,7 +219,7 @@ int message_decode(struct rondo_bytes bytes, const struct message_codec *codec,
     if (!code)
         code = get_object(&in, codec, message);
     if (!code && (!cursor_at_end(&in) || message->type < MESSAGE_STATE
-                  || message->type > MESSAGE_FAILED || message->count < 0))
+                  || message->type > MESSAGE_FAILED || message->count < 0 || message->run_ns < 0))
         code = RONDO_ESTATE;
     if (code) {
         if (message->object)

@@ -46,6 +46,7 @@ struct message {
     int64_t round;
     int64_t ticket; /* names the work; comes back with its answer */
     int64_t count;  /* PUSH, PULL: variables; COUPLE: columns */
+    int64_t run_ns; /* DONE: what the worker computed, by its own clock; for people and traces */
     struct parcel *variables; /* PUSH, PULL: int64 [count]; COUPLE: column, ptr, row */
     struct parcel *brief;
     struct parcel *couplings; /* double [count x count] */

@@ -34,9 +34,9 @@ def text(data):
 
 def message(kind, epoch=1, round=1, ticket=0, body=None, **more):
     """Section 2, without variables, brief, couplings, partials and object."""
-    fixed = b"Rdo1" + struct.pack("<BBBIIiiiiqqq", kind, more.get("flags", 0), 0, epoch, 0,
+    fixed = b"Rdo2" + struct.pack("<BBBIIiiiiqqqq", kind, more.get("flags", 0), 0, epoch, 0,
                                   more.get("code", 0), 0, more.get("block", 0),
-                                  more.get("shard", -1), round, ticket, 0)
+                                  more.get("shard", -1), round, ticket, 0, more.get("run_ns", 0))
     return fixed + b"\0\0\0" + (b"\0" if body is None else b"\1" + block(body)) + b"\0\0"
 
 

@@ -29,7 +29,7 @@ class Trace(support.Case):
 
     def test_a_blocks_cost_is_the_tokens_of_its_task(self):
         self.assertEqual(self.job["updates"], SWEEPS * self.tokens)
-        rounds = self.trace.execute("SELECT round, sum(cost), max(cost), avg(cost) FROM blocks GROUP BY round ORDER BY"
+        rounds = self.trace.execute("SELECT round, sum(cost), max(cost), avg(cost) FROM round_blocks GROUP BY round ORDER BY"
                                     " round").fetchall()
         parts = max(self.trace.execute("SELECT blocks FROM rounds"))[0]
         self.assertGreater(parts, 1)
@@ -40,7 +40,7 @@ class Trace(support.Case):
         self.assertEqual(told, [(number, most, mean) for number, _, most, mean in rounds])
 
     def test_blocks_and_tasks_name_the_same_blocks(self):
-        blocks = self.trace.execute("SELECT round, block FROM blocks ORDER BY round, block").fetchall()
+        blocks = self.trace.execute("SELECT round, block FROM round_blocks ORDER BY round, block").fetchall()
         tasks = self.trace.execute("SELECT round, block FROM tasks WHERE phase = 0 ORDER BY round, block").fetchall()
         self.assertEqual(blocks, tasks)
         said = json.loads(support.call("trace", "blocks", self.path("out"), "--json").stdout)["blocks"]

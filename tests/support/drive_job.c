@@ -100,6 +100,7 @@ static int play(struct drive *drive, const void *problem)
     const struct drive_job *job = drive->job;
     struct drive_end *end = drive->end;
     struct engine_observer observer = { .context = drive, .round = on_round,
+                                        .details = job->watch && job->watch->details,
                                         .checkpoint = job->no_checkpoints ? NULL : on_checkpoint };
     struct engine_options options = drive_engine_options(job, problem);
     int code = engine_create(&options, &observer, &drive->engine, &end->error);

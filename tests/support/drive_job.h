@@ -30,6 +30,7 @@ struct drive_job {
     int64_t checkpoint_round;   /* a checkpoint is asked for when it has been committed; 0: never */
     bool stop_there;            /* ... and the job is interrupted */
     bool no_checkpoints;        /* nobody keeps any */
+    const struct engine_observer *watch; /* NULL: none; `details` counts, in a stage round and moment hear what there is */
     struct rondo_bytes restore; /* empty: from the beginning */
     int64_t count_from, count_to; /* allocations are counted between these two commits */
 };

@@ -97,6 +97,18 @@ static void let_go(void *context, int32_t worker, const char *why RONDO_UNUSED)
     stage->released++;
 }
 
+static void watch_round(void *context, const struct engine_round *round)
+{
+    const struct engine_observer *watch = ((struct stage *)context)->job.watch;
+    watch->round(watch->context, round);
+}
+
+static void watch_moment(void *context, const struct engine_moment *moment)
+{
+    const struct engine_observer *watch = ((struct stage *)context)->job.watch;
+    watch->moment(watch->context, moment);
+}
+
 struct stage *stage_create(const struct drive_job *job)
 {
     struct stage *stage = mem_calloc(1, sizeof *stage);
@@ -108,6 +120,11 @@ struct stage *stage_create(const struct drive_job *job)
     options.together = false; /* each message goes where the test says */
     struct engine_observer observer = { .context = stage, .checkpoint = keep_cut,
                                         .released = let_go };
+    if (job->watch) {
+        observer.details = job->watch->details;
+        observer.round = watch_round;
+        observer.moment = watch_moment;
+    }
     code = engine_create(&options, &observer, &stage->engine, NULL);
     assert(!code);
     if (job->restore.size)

@@ -45,6 +45,21 @@ Test(allocation, none_in_a_round_that_pulls_a_hundred_shards)
     expect_most(&app_reduce, 1, 1, LATE);
 }
 
+/* What moved, every draw and every conflict are kept where there was room for those of the rounds before. */
+Test(allocation, none_in_a_round_whose_details_are_kept)
+{
+    const struct engine_observer watch = { .details = true };
+    struct drive_job job = { .app = &app_reduce, .rounds = 260, .snapshot_rounds = 1000, .count_from = 50,
+                             .count_to = 250, .watch = &watch };
+    struct drive_end end = patterns_good(&job);
+    uint64_t kept = end.allocations;
+    drive_job_fini(&end);
+    job.watch = NULL;
+    end = patterns_good(&job);
+    cr_expect_eq(kept, end.allocations, "%llu allocations in 200 rounds", (unsigned long long)kept);
+    drive_job_fini(&end);
+}
+
 /* States of a megabyte: a cut's bytes are written where those of the one before were. */
 Test(allocation, none_in_a_cut)
 {

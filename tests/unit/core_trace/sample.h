@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 enum { SAMPLE_BLOCKS = 3, SAMPLE_TASKS = 4, SAMPLE_CONFLICTS = 2, SAMPLE_VARIABLES = 300 };
+enum { SAMPLE_DRAWS = 5, SAMPLE_MOVES = 4 };
 
 static char sample_dir[256];
 static char sample_file[300];
@@ -54,6 +55,8 @@ static inline const struct trace_round *sample_round(int64_t number)
     static struct trace_block block[SAMPLE_BLOCKS];
     static struct trace_task task[SAMPLE_TASKS];
     static struct trace_conflict conflict[SAMPLE_CONFLICTS];
+    static int64_t draw[SAMPLE_DRAWS], move[SAMPLE_DRAWS];
+    static double weight[SAMPLE_DRAWS], delta[SAMPLE_DRAWS];
     static struct trace_round round;
     for (int b = 0; b < SAMPLE_BLOCKS; b++) {
         for (int i = 0; i < SAMPLE_VARIABLES; i++)
@@ -61,21 +64,33 @@ static inline const struct trace_round *sample_round(int64_t number)
         block[b] = (struct trace_block){ b, SAMPLE_VARIABLES - b, (double)(10 + b), variables[b] };
     }
     for (int t = 0; t < SAMPLE_TASKS; t++)
-        task[t] = (struct trace_task){ t / 2, t, t % 2 - 1, t % 2, number * 1000 + t * 10,
-                                       number * 1000 + t * 10 + 100 };
+        task[t] = (struct trace_task){
+            .phase = t / 2, .block = t, .shard = t % 2 - 1, .worker = t % 2, .tag = (uint32_t)(3 + t),
+            .work = (enum trace_work)t, .sent_ns = number * 1000 + t * 10,
+            .done_ns = number * 1000 + t * 10 + 100, .run_ns = number + t,
+        };
     for (int c = 0; c < SAMPLE_CONFLICTS; c++)
         conflict[c] = (struct trace_conflict){ number + c, number + c + 7, c ? -0.25 : 0.5,
-                                               number - c };
+                                               number - c, c == 1 };
+    for (int i = 0; i < SAMPLE_DRAWS; i++) {
+        draw[i] = number + 10 * i;
+        weight[i] = (double)number / (1 + i);
+        move[i] = number + 20 * i;
+        delta[i] = -(double)i / (double)number;
+    }
     round = (struct trace_round){
         .round = number, .kind = number % 4 ? "sampled" : "sweep", .phases = 2,
-        .blocks = SAMPLE_BLOCKS, .wanted = 1000 + number, .drawn = 2000 + number,
-        .refused = 30 + number, .taken = 500 + number, .pairs_needed = 4000 + number,
+        .blocks = SAMPLE_BLOCKS, .staleness = (int32_t)(number % 5), .wanted = 1000 + number, .drawn = 2000 + number,
+        .refused = 30 + number, .taken = 500 + number, .joined = 60 + number, .updates = 70 + number, .pairs_needed = 4000 + number,
         .pairs_computed = 400 + number, .coupled_pairs = 50 + number, .weight_sum = 6.5,
         .weight_taken = 1.0 / 3.0, .cost_max = 12.0, .cost_mean = 11.0,
         .objective = number % 3 ? 100.0 / (double)number : (double)NAN, .plan_ns = 10 * number,
-        .push_ns = 20 * number, .commit_ns = 30 * number, .couple_ns = 7 * number, .begin_ns = 1000 * number,
+        .push_ns = 20 * number, .commit_ns = 30 * number, .run_ns = 11 * number, .pull_ns = 5 * number,
+        .network_ns = 4 * number, .couple_ns = 7 * number, .begin_ns = 1000 * number,
         .end_ns = 1000 * number + 900, .note = number % 2 ? "full" : "", .block = block,
         .conflict = conflict, .conflicts = SAMPLE_CONFLICTS, .task = task, .tasks = SAMPLE_TASKS,
+        .draws = SAMPLE_DRAWS, .draw = draw, .weight = weight,
+        .moves = SAMPLE_MOVES, .move = move, .delta = delta,
     };
     return &round;
 }

@@ -153,14 +153,15 @@ static void write_three(void)
 {
     struct trace_round round = {
         .round = 1, .kind = "sampled", .blocks = 2, .wanted = 100, .drawn = 120, .refused = 10,
-        .taken = 80, .pairs_needed = 1000, .pairs_computed = 1000, .coupled_pairs = 5,
+        .taken = 80, .joined = 3, .updates = 90, .staleness = 1, .pairs_needed = 1000, .pairs_computed = 1000, .coupled_pairs = 5,
         .cost_max = 30, .cost_mean = 20, .objective = 8, .plan_ns = 10, .push_ns = 60,
-        .commit_ns = 5, .couple_ns = 4, .begin_ns = 100, .end_ns = 200, .note = "full",
+        .commit_ns = 5, .run_ns = 40, .pull_ns = 12, .network_ns = 8, .couple_ns = 4, .begin_ns = 100,
+        .end_ns = 200, .note = "full",
     };
     struct trace_writer *writer = sample_writer(TRACE_ROUNDS, -1);
     cr_assert_eq(trace_write(writer, &round, NULL), RONDO_OK);
     cr_assert_eq(trace_write(writer, &(struct trace_round){ .round = 2, .kind = "sweep",
-                                                            .taken = 7, .objective = (double)NAN,
+                                                            .taken = 7, .updates = 7, .objective = (double)NAN,
                                                             .begin_ns = 200, .end_ns = 300,
                                                             .note = "" }, NULL), RONDO_OK);
     round.round = 3;
@@ -184,7 +185,13 @@ Test(reader, a_summary_adds_up)
     cr_assert_eq(sum.rounds, 3);
     cr_assert_eq(sum.first_round, 1);
     cr_assert_eq(sum.last_round, 3);
-    cr_assert_eq(sum.updates, 120);
+    cr_assert_eq(sum.updates, 90 + 7 + 90);
+    cr_assert_eq(sum.taken, 120);
+    cr_assert_eq(sum.joined, 6);
+    cr_assert_eq(sum.staleness_max, 1);
+    cr_assert_eq(sum.run_ns, 80);
+    cr_assert_eq(sum.pull_ns, 24);
+    cr_assert_eq(sum.network_ns, 16);
     cr_assert_eq(sum.wanted, 200);
     cr_assert_eq(sum.drawn, 240);
     cr_assert_eq(sum.refused, 20);
@@ -256,9 +263,13 @@ static int keep_worker(void *context, const struct reader_worker *worker)
 Test(reader, a_worker_is_busy_while_it_has_a_task)
 {
     /* worker 0: [0,100] and [50,80] overlap, [100,130] follows, [200,250] stands apart */
-    const struct trace_task task[] = { { 0, 0, 0, 0, 0, 100 },    { 0, 1, 0, 0, 50, 80 },
-                                       { 1, 0, 0, 0, 200, 250 },  { 0, 2, 0, 0, 100, 130 },
-                                       { 0, 3, -1, 1, 10, 1010 } };
+    const struct trace_task task[] = {
+        { .block = 0, .sent_ns = 0, .done_ns = 100 },
+        { .block = 1, .sent_ns = 50, .done_ns = 80 },
+        { .phase = 1, .sent_ns = 200, .done_ns = 250 },
+        { .block = 2, .sent_ns = 100, .done_ns = 130 },
+        { .block = 3, .shard = -1, .worker = 1, .sent_ns = 10, .done_ns = 1010 },
+    };
     struct trace_round round = *sample_round(1);
     round.block = NULL;
     round.task = task;

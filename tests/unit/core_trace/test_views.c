@@ -32,85 +32,70 @@ Test(views, rounds_for_people)
 {
     sample_trace(TRACE_ROUNDS, 4);
     expect("rounds", false, 0,
-           "   round  kind     phases     drawn   refused     taken  blocks  fill %  imbalance"
-           "     objective          ms  note\n"
-           "       1  sampled       2      2001        31       501       3    50.0       1.09"
-           "           100       0.001  full\n"
-           "       2  sampled       2      2002        32       502       3    50.1       1.09"
-           "            50       0.001  \n"
-           "       3  sampled       2      2003        33       503       3    50.1       1.09"
-           "             -       0.001  full\n"
-           "       4  sweep         2      2004        34       504       3    50.2       1.09"
-           "            25       0.001  \n");
+           "  round  kind     refused  joined    updates  max/mean   objective        ms  note\n"
+           "      1  sampled       31      61         71      1.09         100     0.001  full\n"
+           "      2  sampled       32      62         72      1.09          50     0.001  \n"
+           "      3  sampled       33      63         73      1.09           -     0.001  full\n"
+           "      4  sweep          -       -         74      1.09          25     0.001  \n");
 }
 
 Test(views, rounds_for_programs)
 {
-    struct trace_round round = { .round = 3, .kind = "sampled", .phases = 1, .blocks = 2,
-                                 .wanted = 8, .drawn = 7, .refused = 1, .taken = 6,
+    struct trace_round round = { .round = 3, .kind = "sampled", .phases = 1, .blocks = 2, .staleness = 1,
+                                 .wanted = 8, .drawn = 7, .refused = 1, .taken = 6, .joined = 4, .updates = 6,
                                  .pairs_needed = 4, .pairs_computed = 3, .coupled_pairs = 2,
                                  .weight_sum = 0.5, .weight_taken = (double)INFINITY,
                                  .cost_max = 3, .cost_mean = 2, .objective = (double)NAN,
-                                 .plan_ns = 1, .push_ns = 2, .commit_ns = 3, .couple_ns = 1,
-                                 .begin_ns = 4, .end_ns = 9, .note = "a \"b\"\n\\\xc3\xa9\xff" };
+                                 .plan_ns = 1, .push_ns = 2, .commit_ns = 3, .run_ns = 5, .pull_ns = 6,
+                                 .network_ns = 7, .couple_ns = 1, .begin_ns = 4, .end_ns = 9,
+                                 .note = "a \"b\"\n\\\xc3\xa9\xff" };
     struct trace_writer *writer = sample_writer(TRACE_ROUNDS, -1);
     cr_assert_eq(trace_write(writer, &round, NULL), RONDO_OK);
     cr_assert_eq(trace_close(writer, NULL), RONDO_OK);
     expect("rounds", true, 0,
-           "{\"rounds\":[\n{\"round\":3,\"kind\":\"sampled\",\"phases\":1,\"wanted\":8,"
-           "\"drawn\":7,\"refused\":1,\"taken\":6,\"blocks\":2,\"fill_ratio\":0.75,"
-           "\"imbalance_ratio\":1.5,\"objective\":null,\"total_ns\":5,"
+           "{\"rounds\":[\n{\"round\":3,\"kind\":\"sampled\",\"phases\":1,\"blocks\":2,\"staleness\":1,"
+           "\"wanted\":8,\"drawn\":7,\"refused\":1,\"taken\":6,\"joined\":4,\"updates\":6,\"fill_ratio\":0.75,"
+           "\"imbalance_ratio\":1.5,\"objective_before\":null,\"objective\":null,\"total_ns\":5,"
            "\"note\":\"a \\\"b\\\"\\u000a\\\\\xc3\xa9\\ufffd\",\"pairs_needed\":4,"
            "\"pairs_computed\":3,\"coupled_pairs\":2,\"hit_ratio\":0.25,\"weight_sum\":0.5,"
-           "\"weight_taken\":null,\"cost_max\":3,\"cost_mean\":2,\"plan_ns\":1,\"push_ns\":2,"
-           "\"commit_ns\":3,\"couple_ns\":1,\"begin_ns\":4,\"end_ns\":9}\n]}\n");
+           "\"weight_taken\":null,\"cost_max\":3,\"cost_mean\":2,\"plan_ns\":1,\"push_ns\":2,\"run_ns\":5,"
+           "\"pull_ns\":6,\"network_ns\":7,\"commit_ns\":3,\"couple_ns\":1,\"begin_ns\":4,\"end_ns\":9}\n],\n"
+           "\"window\":{\"from\":3,\"to\":3,\"rounds_of_trace\":1}}\n");
 }
 
-Test(views, blocks_in_full_for_programs_and_in_part_for_people)
+/* Rounds 2 to 3 of a trace that lacks round 4: an objective is the one before a round's if that is the last
+ * round's; the window's first round has the one that is not shown. */
+Test(views, an_objective_before_is_that_of_the_round_before)
 {
-    static const int64_t variables[] = { 5, 8, 1, 2, 3, 4, 6, 7, 9, 10 };
-    const struct trace_block block[] = { { 0, 10, 22, variables }, { 1, 4, 11, NULL } };
-    struct trace_round round = *sample_round(1);
-    round.block = block;
-    round.blocks = 2;
-    round.task = NULL;
-    struct trace_writer *writer = sample_writer(TRACE_BLOCKS, -1);
-    cr_assert_eq(trace_write(writer, &round, NULL), RONDO_OK);
+    struct trace_writer *writer = sample_writer(TRACE_ROUNDS, -1);
+    sample_put(writer, 1, 3);
+    sample_put(writer, 5, 6);
     cr_assert_eq(trace_close(writer, NULL), RONDO_OK);
-    expect("blocks", false, 0,
-           "   round   block   count          cost  x mean  variables\n"
-           "       1       0      10            22    2.00  5 8 1 2 3 4 6 7 and 2 more\n"
-           "       1       1       4            11    1.00  -\n");
-    expect("blocks", true, 0,
-           "{\"blocks\":[\n{\"round\":1,\"block\":0,\"count\":10,\"cost\":22,\"cost_ratio\":2,"
-           "\"variables\":[5,8,1,2,3,4,6,7,9,10]},\n"
-           "{\"round\":1,\"block\":1,\"count\":4,\"cost\":11,\"cost_ratio\":1,"
-           "\"variables\":null}\n]}\n");
-}
-
-Test(views, conflicts_and_workers)
-{
-    sample_trace(TRACE_ALL, 2);
-    expect("conflicts", false, 1,
-           "   round   candidate       other      coupling  other's round\n"
-           "       1           1           8           0.5              1\n"
-           "       1           2           9         -0.25              0\n");
-    expect("workers", true, 1,
-           "{\"workers\":[\n"
-           "{\"worker\":0,\"tasks\":2,\"rounds\":1,\"busy_ns\":120,"
-           "\"busy_ratio\":0.13333333333333333,\"mean_ns\":100,\"longest_ns\":100,"
-           "\"first_ns\":1000,\"last_ns\":1120},\n"
-           "{\"worker\":1,\"tasks\":2,\"rounds\":1,\"busy_ns\":120,"
-           "\"busy_ratio\":0.13333333333333333,\"mean_ns\":100,\"longest_ns\":100,"
-           "\"first_ns\":1010,\"last_ns\":1130}\n]}\n");
+    struct trace_reader *reader = sample_reader();
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    struct reader_window window = { 2, 6 };
+    cr_assert_eq(views_list(reader, "rounds", window, true, out, NULL), RONDO_OK);
+    reader_close(reader);
+    fclose(out);
+    static const char *const want[] = { "100", "50", "null", "20" };
+    const char *at = text;
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        at = strstr(at, "\"objective_before\":");
+        cr_assert(at != NULL);
+        at += strlen("\"objective_before\":");
+        cr_assert_eq(strncmp(at, want[i], strlen(want[i])), 0, "row %zu: %.20s", i, at);
+    }
+    free(text);
 }
 
 Test(views, nothing_to_list_is_an_empty_list)
 {
     sample_trace(TRACE_ALL, 0);
-    expect("conflicts", true, 0, "{\"conflicts\":[\n]}\n");
-    expect("conflicts", false, 0,
-           "   round   candidate       other      coupling  other's round\n");
+    expect("rounds", true, 0, "{\"rounds\":[\n],\n\"window\":{\"from\":0,\"to\":0,\"rounds_of_trace\":0}}\n");
+    expect("workers", true, 0,
+           "{\"workers\":[\n],\n\"window\":{\"from\":0,\"to\":0,\"rounds_of_trace\":0}}\n");
 }
 
 Test(views, a_trace_kept_at_a_lower_level_says_so)

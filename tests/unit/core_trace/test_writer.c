@@ -21,10 +21,13 @@ static int check_round(void *context, const struct trace_round *got)
     cr_assert_str_eq(got->kind, want->kind);
     cr_assert_eq(got->phases, want->phases);
     cr_assert_eq(got->blocks, want->blocks);
+    cr_assert_eq(got->staleness, want->staleness);
     cr_assert_eq(got->wanted, want->wanted);
     cr_assert_eq(got->drawn, want->drawn);
     cr_assert_eq(got->refused, want->refused);
     cr_assert_eq(got->taken, want->taken);
+    cr_assert_eq(got->joined, want->joined);
+    cr_assert_eq(got->updates, want->updates);
     cr_assert_eq(got->pairs_needed, want->pairs_needed);
     cr_assert_eq(got->pairs_computed, want->pairs_computed);
     cr_assert_eq(got->coupled_pairs, want->coupled_pairs);
@@ -36,6 +39,9 @@ static int check_round(void *context, const struct trace_round *got)
     cr_assert_eq(got->plan_ns, want->plan_ns);
     cr_assert_eq(got->push_ns, want->push_ns);
     cr_assert_eq(got->commit_ns, want->commit_ns);
+    cr_assert_eq(got->run_ns, want->run_ns);
+    cr_assert_eq(got->pull_ns, want->pull_ns);
+    cr_assert_eq(got->network_ns, want->network_ns);
     cr_assert_eq(got->couple_ns, want->couple_ns);
     cr_assert_eq(got->begin_ns, want->begin_ns);
     cr_assert_eq(got->end_ns, want->end_ns);
@@ -72,7 +78,12 @@ static int check_conflict(void *context, int64_t number, const struct trace_conf
     int64_t at = (*(int64_t *)context)++;
     const struct trace_round *round = sample_round(at / SAMPLE_CONFLICTS + 1);
     cr_assert_eq(number, round->round);
-    cr_assert_eq(memcmp(got, &round->conflict[at % SAMPLE_CONFLICTS], sizeof *got), 0);
+    const struct trace_conflict *want = &round->conflict[at % SAMPLE_CONFLICTS];
+    cr_assert_eq(got->candidate, want->candidate);
+    cr_assert_eq(got->other, want->other);
+    cr_assert(same(got->coupling, want->coupling));
+    cr_assert_eq(got->other_round, want->other_round);
+    cr_assert_eq(got->joined, want->joined);
     return 0;
 }
 

@@ -35,7 +35,7 @@ Test(writer_failures, any_allocation_may_fail)
             break;
         cr_assert_eq(code, RONDO_ENOMEM);
     }
-    cr_assert_eq(failures, 3);
+    cr_assert_eq(failures, 4);
 }
 
 Test(writer_failures, a_missing_folder_is_an_io_error)

@@ -9,13 +9,13 @@
 /* The example of docs/formats/wire.md. */
 static const unsigned char GOLDEN[FRAME_HEADER] = {
     0x52, 0x64, 0x6f, 0x66, 0x01, 0x15, 0x02, 0x00, 0x07, 0x00,
-    0x00, 0x00, 0x2a, 0x00, 0x00, 0x00, 0x60, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x2a, 0x00, 0x00, 0x00, 0x68, 0x00, 0x00, 0x00,
 };
 
 Test(frame, the_header_has_the_bytes_that_the_document_gives)
 {
     struct frame frame = { .type = FRAME_MESSAGE, .seat = 2, .session = 7, .sequence = 42,
-                           .size = 96 }, back;
+                           .size = 104 }, back;
     unsigned char bytes[FRAME_HEADER];
     frame_put(&frame, bytes);
     cr_assert_arr_eq(bytes, GOLDEN, sizeof bytes);
@@ -24,7 +24,7 @@ Test(frame, the_header_has_the_bytes_that_the_document_gives)
     cr_expect_eq(back.seat, 2);
     cr_expect_eq(back.session, 7u);
     cr_expect_eq(back.sequence, 42u);
-    cr_expect_eq(back.size, 96u);
+    cr_expect_eq(back.size, 104u);
     cr_expect_eq(frame_version(GOLDEN), 1);
 }
 
@@ -51,7 +51,7 @@ Test(frame, another_magic_version_or_type_is_refused)
         memcpy(bytes, GOLDEN, sizeof bytes);
         bytes[i] ^= 0x40;
         cr_expect_eq(frame_get(bytes, &frame), RONDO_ESTATE);
-        cr_expect_eq(frame.size, i < 4 ? 0u : 96u, "read as far as the magic is ours");
+        cr_expect_eq(frame.size, i < 4 ? 0u : 104u, "read as far as the magic is ours");
         cr_expect_eq(frame_version(bytes), i < 4 ? -1 : i == 4 ? 0x41 : 1);
     }
     unsigned char bytes[FRAME_HEADER];

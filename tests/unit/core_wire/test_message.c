@@ -54,7 +54,7 @@ static struct message random_message(struct post *post, uint8_t type, uint64_t s
         .tag = (uint32_t)(a >> 32), .code = -(int32_t)(b % 8), .phase = (int32_t)(b % 100),
         .block = (int32_t)(b % (uint64_t)app_rotate_shape.blocks), .shard = (int32_t)(a % 9) - 1,
         .round = (int64_t)draw(seed, 3), .ticket = (int64_t)draw(seed, 4),
-        .count = (int64_t)(draw(seed, 5) >> 1),
+        .count = (int64_t)(draw(seed, 5) >> 1), .run_ns = (int64_t)(draw(seed, 21) >> 1),
     };
     message.variables = random_parcel(post, seed, 6);
     message.brief = random_parcel(post, seed, 7);
@@ -101,7 +101,8 @@ static void expect_same(struct post *post, const struct message *a, const struct
     cr_expect(a->type == b->type && a->flags == b->flags && a->kind == b->kind
               && a->epoch == b->epoch && a->tag == b->tag && a->code == b->code);
     cr_expect(a->phase == b->phase && a->block == b->block && a->shard == b->shard
-              && a->round == b->round && a->ticket == b->ticket && a->count == b->count);
+              && a->round == b->round && a->ticket == b->ticket && a->count == b->count
+              && a->run_ns == b->run_ns);
     expect_same_parcel(a->variables, b->variables);
     expect_same_parcel(a->brief, b->brief);
     expect_same_parcel(a->couplings, b->couplings);

@@ -54,6 +54,12 @@ static inline void drive_fini(struct drive *drive)
     free(drive->values);
 }
 
+static inline bool drive_same_conflict(const struct scheduler_conflict *a, const struct scheduler_conflict *b)
+{
+    return a->candidate == b->candidate && a->other == b->other && a->coupling == b->coupling &&
+           a->other_round == b->other_round && a->joined == b->joined;
+}
+
 /* Same blocks, numbers and conflicts, bit for bit; pairs_computed is the cache's affair. */
 static inline bool drive_same(const struct scheduler_plan *a, const struct scheduler_plan *b)
 {
@@ -61,15 +67,20 @@ static inline bool drive_same(const struct scheduler_plan *a, const struct sched
     if (a->round != b->round || a->blocks != b->blocks || a->wanted != b->wanted ||
         a->drawn != b->drawn || a->refused != b->refused || a->taken != b->taken ||
         a->pairs_needed != b->pairs_needed || a->coupled_pairs != b->coupled_pairs ||
-        a->conflicts != b->conflicts)
+        a->joined != b->joined || a->draws != b->draws || a->conflicts != b->conflicts)
         return false;
     if (memcmp(&a->weight_sum, &b->weight_sum, sizeof(double)) != 0 ||
         memcmp(&a->weight_taken, &b->weight_taken, sizeof(double)) != 0 ||
         memcmp(a->start, b->start, (blocks + 1) * sizeof *a->start) != 0 ||
         memcmp(a->cost, b->cost, blocks * sizeof *a->cost) != 0)
         return false;
-    return memcmp(a->variables, b->variables, (size_t)a->taken * sizeof *a->variables) == 0 &&
-           memcmp(a->conflict, b->conflict, (size_t)a->conflicts * sizeof *a->conflict) == 0;
+    for (int32_t i = 0; i < a->conflicts; i++)
+        if (!drive_same_conflict(&a->conflict[i], &b->conflict[i]))
+            return false;
+    for (int64_t i = 0; i < a->draws; i++)
+        if (a->draw[i] != b->draw[i] || a->weight[i] != b->weight[i])
+            return false;
+    return memcmp(a->variables, b->variables, (size_t)a->taken * sizeof *a->variables) == 0;
 }
 
 #endif

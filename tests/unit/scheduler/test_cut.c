@@ -18,8 +18,10 @@ static int64_t two_triangles(struct spanning_edge *edge)
 static struct balance_clusters cut_at(struct cut *cut, int32_t limit)
 {
     struct radix_item order[7], scratch[7];
-    cut_forest(cut, 7, two_triangles(cut->edge), limit, order, scratch);
-    return cut_clusters(cut, 7);
+    int64_t edges = cut_forest(cut, 7, two_triangles(cut->edge), limit, order, scratch);
+    struct balance_clusters clusters = cut_clusters(cut, 7);
+    cr_assert_eq(edges, 7 - clusters.count, "what holds the clusters together stays");
+    return clusters;
 }
 
 Test(cut, leaves_whole_what_fits)

@@ -1,9 +1,11 @@
+#include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "tests/apps/apps.h"
 #include "tests/support/drive_job.h"
 #include "workers/worker.h"
 
 #include <criterion/criterion.h>
+#include <time.h>
 
 /* A link with one message to read, which keeps the last one that was sent. */
 struct desk {
@@ -182,6 +184,50 @@ Test(worker, answers_work_and_snapshots)
     cr_assert_eq(answer_to(&desk, (struct message){ .type = MESSAGE_SNAP, .shard = 1 }), MESSAGE_SNAPPED);
     cr_expect_gt(desk.out.body->buf.size, 2 * sizeof(double));
     cr_expect_eq(desk.out.shard, 1);
+    desk_fini(&desk);
+}
+
+static void doze(long ms)
+{
+    nanosleep(&(struct timespec){ .tv_nsec = ms * 1000000 }, NULL);
+}
+
+static int slow_push(const void *problem, const void *common, void *shard, void *block, void *scratch,
+                     const struct rondo_task *task, struct rondo_buf *partial)
+{
+    doze(2);
+    return app_reduce.push(problem, common, shard, block, scratch, task, partial);
+}
+
+static int slow_pull(const void *problem, const void *common, void *scratch, const struct rondo_task *task,
+                     const struct rondo_bytes *partials, int32_t count, struct rondo_buf *result)
+{
+    doze(4);
+    return app_reduce.pull(problem, common, scratch, task, partials, count, result);
+}
+
+/* A push, a push and its pull at once; both within what passed here.  A snapshot is no work. */
+Test(worker, says_how_long_it_computed)
+{
+    struct desk desk;
+    struct rondo_app app = app_reduce;
+    static const int64_t two[] = { 4, 5 };
+    app_reduce_shape.shards = 1;
+    app.push = slow_push;
+    app.pull = slow_pull;
+    desk_init(&desk, &app);
+    hold(&desk, -1);
+    hold(&desk, 0);
+    for (int fused = 0; fused < 2; fused++) {
+        struct message push = { .type = MESSAGE_PUSH, .flags = fused ? MESSAGE_FUSED : 0, .kind = RONDO_SAMPLED,
+                                .count = 2, .round = 1, .tag = 3, .variables = words(&desk, 2, two) };
+        int64_t began_ns = clock_now_ns();
+        cr_assert_eq(answer_to(&desk, push), MESSAGE_DONE);
+        cr_expect_geq(desk.out.run_ns, fused ? 6000000 : 2000000);
+        cr_expect_leq(desk.out.run_ns, clock_now_ns() - began_ns);
+    }
+    cr_assert_eq(answer_to(&desk, (struct message){ .type = MESSAGE_SNAP }), MESSAGE_SNAPPED);
+    cr_expect_eq(desk.out.run_ns, 0);
     desk_fini(&desk);
 }
 

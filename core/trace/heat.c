@@ -1,0 +1,302 @@
+#include "core/trace/heat.h"
+
+#include "core/base/mem.h"
+#include "core/trace/query.h"
+#include "core/trace/roll.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PAGE = 256 };
+static const int64_t variables_most = (int64_t)1 << 34; /* a number beyond is damage: the list of pages would not fit */
+
+struct counter {
+    int64_t updates, last; /* rounds it was updated in, the last of them */
+};
+
+struct thermometer {
+    struct counter **page; /* [pages], NULL where none of its variables was updated */
+    int64_t pages;
+    struct roll pairs;    /* of block and shard, numbered as they are met */
+    struct heat *out;
+};
+
+/* ---- counting --------------------------------------------------------------------------------------- */
+
+static struct counter *page_of(struct thermometer *meter, int64_t variable)
+{
+    int64_t at = variable / PAGE;
+    if (at >= meter->pages) {
+        int64_t pages = at + 1 > 2 * meter->pages ? at + 1 : 2 * meter->pages;
+        struct counter **page = mem_calloc((size_t)pages, sizeof *page);
+        if (!page)
+            return NULL;
+        if (meter->pages)
+            memcpy(page, meter->page, (size_t)meter->pages * sizeof *page);
+        mem_free(meter->page);
+        meter->page = page;
+        meter->pages = pages;
+    }
+    if (!meter->page[at])
+        meter->page[at] = mem_calloc(PAGE, sizeof **meter->page);
+    return meter->page[at];
+}
+
+/* An update of that variable. */
+static int touch(struct thermometer *meter, int64_t variable, int64_t round)
+{
+    struct counter *page = page_of(meter, variable);
+    if (!page)
+        return RONDO_ENOMEM;
+    struct counter *counter = &page[variable % PAGE];
+    struct heat_wait *longest = &meter->out->longest;
+    if (counter->updates > 0 && round - counter->last > longest->rounds)
+        *longest = (struct heat_wait){ .rounds = round - counter->last, .variable = variable,
+                                       .from = counter->last, .to = round };
+    meter->out->updated += counter->updates == 0;
+    meter->out->updates++;
+    counter->updates++;
+    counter->last = round;
+    return RONDO_OK;
+}
+
+static int count_block(struct thermometer *meter, const struct query *query, struct rondo_error *err)
+{
+    const int64_t round = query_whole(query, 0), count = query_whole(query, 1);
+    struct rondo_buf *list = &query->reader->variables;
+    if (query_is_null(query, 2))
+        return RONDO_OK;
+    list->size = 0;
+    int code = query_integers(query, 2, count, list, err);
+    const int64_t *variable = (const void *)list->data;
+    for (int64_t i = 0; i < count && !code; i++) {
+        bool known = variable[i] >= 0 && variable[i] < variables_most;
+        if (!known || touch(meter, variable[i], round))
+            code = query_refuse(query->reader, known ? SQLITE_NOMEM : SQLITE_CORRUPT, err);
+    }
+    return code;
+}
+
+static int count_pair(struct thermometer *meter, const struct query *query, struct rondo_error *err)
+{
+    int64_t pair = roll_number(&meter->pairs, query_whole(query, 1), query_whole(query, 2));
+    if (pair < 0 || touch(meter, pair, query_whole(query, 0)))
+        return query_refuse(query->reader, SQLITE_NOMEM, err);
+    return RONDO_OK;
+}
+
+static int count_updates(struct thermometer *meter, struct trace_reader *reader, struct reader_window window,
+                         struct rondo_error *err)
+{
+    static const char of_blocks[] = "SELECT round, count, variables FROM blocks WHERE round BETWEEN ?1 AND ?2"
+                                    " ORDER BY round, block";
+    static const char of_pairs[] = "SELECT round, block, shard FROM tasks WHERE round BETWEEN ?1 AND ?2"
+                                   " AND phase = 0 AND work IN (0, 2) ORDER BY round, place";
+    struct query query;
+    int code = query_ask(&query, reader, meter->out->sampled ? of_blocks : of_pairs, window, err);
+    while (query_next(&query, &code, err))
+        code = meter->out->sampled ? count_block(meter, &query, err) : count_pair(meter, &query, err);
+    query_done(&query);
+    return code;
+}
+
+/* ---- what the counts come to ------------------------------------------------------------------------- */
+
+static int64_t most_updates(const struct thermometer *meter)
+{
+    int64_t most = 0;
+    for (int64_t i = 0; i < meter->pages * PAGE; i++) {
+        const struct counter *page = meter->page[i / PAGE];
+        if (!page)
+            i += PAGE - 1;
+        else if (page[i % PAGE].updates > most)
+            most = page[i % PAGE].updates;
+    }
+    return most;
+}
+
+/* Keeps the list of the hottest in order; of equal ones the first variable stands first. */
+static void offer(struct heat *heat, int64_t variable, const struct counter *counter)
+{
+    int at = heat->hot;
+    while (at > 0 && heat->hottest[at - 1].updates < counter->updates)
+        at--;
+    if (at == HEAT_HOTTEST)
+        return;
+    heat->hot += heat->hot < HEAT_HOTTEST;
+    for (int i = heat->hot - 1; i > at; i--)
+        heat->hottest[i] = heat->hottest[i - 1];
+    heat->hottest[at] = (struct heat_variable){
+        .variable = variable, .updates = counter->updates, .last_round = counter->last,
+        .share = (double)counter->updates / (double)heat->updates,
+    };
+}
+
+/* have[c]: the variables with c updates; the hottest and the idlest on the way. */
+static void survey(const struct thermometer *meter, int64_t *have)
+{
+    struct heat *heat = meter->out;
+    for (int64_t i = 0; i < meter->pages * PAGE; i++) {
+        const struct counter *page = meter->page[i / PAGE];
+        if (!page) {
+            i += PAGE - 1;
+            continue;
+        }
+        const struct counter *counter = &page[i % PAGE];
+        if (counter->updates == 0)
+            continue;
+        have[counter->updates]++;
+        offer(heat, i, counter);
+        if (heat->extent.to - counter->last > heat->idle.rounds)
+            heat->idle = (struct heat_wait){ .rounds = heat->extent.to - counter->last, .variable = i,
+                                             .from = counter->last, .to = heat->extent.to };
+    }
+}
+
+/* Of the updates those of the `count` hottest. */
+static double share_of(const int64_t *have, int64_t most, int64_t count, int64_t updates)
+{
+    double sum = 0;
+    for (int64_t c = most; c > 0 && count > 0; c--) {
+        int64_t taken = have[c] < count ? have[c] : count;
+        sum += (double)taken * (double)c;
+        count -= taken;
+    }
+    return sum / (double)updates;
+}
+
+static void conclude(struct heat *heat, const int64_t *have, int64_t most)
+{
+    static const double fraction[HEAT_SHARES] = { 0.001, 0.01, 0.1 };
+    const double all = (double)heat->variables, updates = (double)heat->updates;
+    double entropy = 0, gini = 0;
+    double rank = all - (double)heat->updated; /* of the variables with fewer updates */
+    for (int64_t c = 1; c <= most; c++) {
+        double those = (double)have[c], part = (double)c / updates;
+        if (have[c] == 0)
+            continue;
+        entropy -= those * part * log(part);
+        gini += those * (2 * rank + those - all) * part; /* the sum of 2 j - M - 1 over their ranks j */
+        rank += those;
+    }
+    heat->entropy = all > 1 ? entropy / log(all) : (double)NAN;
+    heat->gini = gini / all;
+    for (int i = 0; i < HEAT_SHARES; i++) {
+        heat->share[i].fraction = fraction[i];
+        heat->share[i].variables = (int64_t)ceil(fraction[i] * all);
+        heat->share[i].share = share_of(have, most, heat->share[i].variables, heat->updates);
+    }
+}
+
+static int measure(struct thermometer *meter)
+{
+    struct heat *heat = meter->out;
+    int64_t most = most_updates(meter);
+    int64_t *have = mem_calloc((size_t)most + 1, sizeof *have);
+    if (!have)
+        return RONDO_ENOMEM;
+    survey(meter, have);
+    if (!heat->sampled)
+        heat->variables = heat->updated;
+    if (heat->variables >= 0 && heat->variables < heat->updated)
+        heat->variables = -1; /* what the trace says of it cannot be */
+    if (heat->variables > 0 && heat->updates > 0)
+        conclude(heat, have, most);
+    mem_free(have);
+    return RONDO_OK;
+}
+
+/* A pair's number becomes its block and shard. */
+static void name(const struct thermometer *meter, int64_t *variable, int64_t *block, int64_t *shard)
+{
+    *block = *shard = -1;
+    if (meter->out->sampled || *variable >= meter->pairs.count)
+        return;
+    *block = meter->pairs.name[*variable].a;
+    *shard = meter->pairs.name[*variable].b;
+    *variable = -1;
+}
+
+static void name_all(const struct thermometer *meter)
+{
+    struct heat *heat = meter->out;
+    name(meter, &heat->longest.variable, &heat->longest.block, &heat->longest.shard);
+    name(meter, &heat->idle.variable, &heat->idle.block, &heat->idle.shard);
+    for (int i = 0; i < heat->hot; i++)
+        name(meter, &heat->hottest[i].variable, &heat->hottest[i].block, &heat->hottest[i].shard);
+}
+
+/* ---- the weight over time ---------------------------------------------------------------------------- */
+
+static void add_to_stretch(struct heat *heat, int at, const struct query *query)
+{
+    struct heat_stretch *stretch = &heat->stretch[at];
+    double sum = query_real(query, 1), ratio = query_real(query, 2) / sum;
+    stretch->from = stretch->rounds++ ? stretch->from : query_whole(query, 0);
+    stretch->to = query_whole(query, 0);
+    stretch->updates += query_whole(query, 3);
+    stretch->weight_sum = sum;
+    if (isfinite(ratio))
+        stretch->weight_ratio += (ratio - stretch->weight_ratio) / (double)++stretch->weighed;
+}
+
+/* Stretches are as long in numbers of rounds as they can be alike; those without a sampled round are left out. */
+static int read_stretches(struct heat *heat, struct trace_reader *reader, struct reader_window window,
+                          struct rondo_error *err)
+{
+    struct query query;
+    const double span = (double)heat->extent.to - (double)heat->extent.from + 1;
+    const char *sql = "SELECT round, weight_sum, weight_taken, updates FROM rounds"
+                      " WHERE round BETWEEN ?1 AND ?2 AND kind = 'sampled' ORDER BY round";
+    int code = query_ask(&query, reader, sql, window, err);
+    while (query_next(&query, &code, err)) {
+        double at = ((double)query_whole(&query, 0) - (double)heat->extent.from) / span * HEAT_STRETCHES;
+        add_to_stretch(heat, at < 0 ? 0 : at >= HEAT_STRETCHES ? HEAT_STRETCHES - 1 : (int)at, &query);
+    }
+    query_done(&query);
+    for (int i = 0; i < HEAT_STRETCHES; i++)
+        if (heat->stretch[i].rounds) {
+            heat->stretch[i].weight_ratio = heat->stretch[i].weighed ? heat->stretch[i].weight_ratio : (double)NAN;
+            heat->stretch[heat->stretches++] = heat->stretch[i];
+        }
+    heat->sampled = heat->stretches > 0;
+    return code;
+}
+
+static int read_variables(struct heat *heat, struct trace_reader *reader, struct rondo_error *err)
+{
+    struct query query;
+    const char *sql = "SELECT value FROM meta WHERE key = 'variables'";
+    int code = query_ask(&query, reader, sql, (struct reader_window){ 0 }, err);
+    heat->variables = -1;
+    if (query_next(&query, &code, err))
+        heat->variables = query_whole(&query, 0);
+    heat->variables = heat->variables > 0 ? heat->variables : -1;
+    query_done(&query);
+    return code;
+}
+
+int heat_read(struct trace_reader *reader, struct reader_window window, struct heat *heat,
+              struct rondo_error *err)
+{
+    *heat = (struct heat){ .entropy = (double)NAN, .gini = (double)NAN };
+    struct thermometer meter = { .out = heat };
+    int code = read_variables(heat, reader, err);
+    if (!code)
+        code = reader_extent(reader, window, &heat->extent, err);
+    if (!code)
+        code = read_stretches(heat, reader, window, err);
+    if (!code)
+        code = query_has(reader, "tasks", &heat->counted, err);
+    if (!code && heat->counted)
+        code = count_updates(&meter, reader, window, err);
+    if (!code && heat->counted && measure(&meter))
+        code = query_refuse(reader, SQLITE_NOMEM, err);
+    name_all(&meter);
+    for (int64_t i = 0; i < meter.pages; i++)
+        mem_free(meter.page[i]);
+    mem_free(meter.page);
+    roll_fini(&meter.pairs);
+    return code;
+}

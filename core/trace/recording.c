@@ -1,0 +1,573 @@
+/* recording.c - records from one thread, rows by another.
+ *
+ * The ring is bytes.  A record is a head, the struct that was put in, and behind it its lists, to whose
+ * copies its pointers point: what comes out is used where it lies.  A record is never cut in two; where one
+ * does not fit before the ring's end, what is left there is a gap.
+ *
+ * The writer's thread naps between two looks, so that a round costs the job's thread a copy and a lock that
+ * nobody else holds; it is woken early where the ring is half full or somebody waits.
+ */
+#include "core/trace/recording.h"
+
+#include "core/base/clock.h"
+#include "core/base/mem.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    ALIGNMENT = 16,
+    NAP_NS = 40000000,      /* between two looks at the ring */
+    QUIET_NS = 1000000000,  /* a job that is over by then has no thread; rows wait as long for their commit */
+};
+
+enum kind { GAP, ROUND, REPORT, PART, CELLS };
+
+struct head {
+    size_t bytes; /* with this head, a multiple of ALIGNMENT */
+    int64_t kind;
+};
+_Static_assert(sizeof(struct head) % ALIGNMENT == 0, "what stands behind it is aligned");
+
+struct cells {
+    int64_t count;
+    const struct trace_cell *cell;
+};
+
+struct recording {
+    struct recording_options options;
+    char **meta;             /* our copy; NULL-ended, or NULL */
+    unsigned char *ring;     /* [options.bytes] */
+    int64_t opened_ns;
+    int64_t last;            /* the latest round that was put in; these are the putting thread's */
+    bool threaded;
+    pthread_t thread;
+
+    pthread_mutex_t lock;
+    pthread_cond_t wake;     /* the writer's thread: there is something to do */
+    pthread_cond_t room;     /* whoever puts: something was written */
+    /* guarded by lock: */
+    uint64_t from, to;       /* what is in the ring, in bytes since the beginning */
+    bool writing;            /* somebody writes, without the lock */
+    bool hurry, closing;
+    struct rondo_error failure; /* the first */
+    int64_t dropped, dropped_told;
+    int64_t committed_ns;
+    bool uncommitted;
+
+    /* Of whoever holds the lock, or is `writing`. */
+    struct trace_writer *writer;
+    bool made;               /* writer was opened, or there is none to open */
+};
+
+/* ---- packing ------------------------------------------------------------------------------- */
+
+/* Where copies go; base NULL: only to see how much room they take. */
+struct tray {
+    unsigned char *base;
+    size_t size;
+};
+
+static void *place(struct tray *tray, const void *from, size_t bytes)
+{
+    void *to = tray->base ? tray->base + tray->size : NULL;
+    if (to && bytes)
+        memcpy(to, from, bytes);
+    tray->size += (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return to;
+}
+
+static void pack_blocks(struct tray *tray, const struct trace_round *round, struct trace_round *to)
+{
+    struct trace_block *block = place(tray, round->block, (size_t)round->blocks * sizeof *block);
+    for (int32_t i = 0; i < round->blocks; i++) {
+        const int64_t *variables = round->block[i].variables;
+        size_t bytes = variables ? (size_t)round->block[i].count * sizeof *variables : 0;
+        const int64_t *copy = place(tray, variables, bytes);
+        if (block)
+            block[i].variables = variables ? copy : NULL;
+    }
+    if (to)
+        to->block = block;
+}
+
+/* What neither the level nor a digest wants stays behind. */
+static void pack_round(struct tray *tray, const struct trace_round *round, enum trace_level keep)
+{
+    struct trace_round less = *round;
+    if (keep < TRACE_BLOCKS || !less.block)
+        less.block = NULL;
+    if (keep < TRACE_BLOCKS || !less.task)
+        less.tasks = 0;
+    if (keep < TRACE_ALL)
+        less.draws = less.moves = less.conflicts = 0;
+    struct trace_round *to = place(tray, &less, sizeof less);
+    if (less.block)
+        pack_blocks(tray, &less, to);
+    void *task = place(tray, less.task, (size_t)less.tasks * sizeof *less.task);
+    void *conflict = place(tray, less.conflict, (size_t)less.conflicts * sizeof *less.conflict);
+    void *draw = place(tray, less.draw, (size_t)less.draws * sizeof *less.draw);
+    void *weight = place(tray, less.weight, (size_t)less.draws * sizeof *less.weight);
+    void *move = place(tray, less.move, (size_t)less.moves * sizeof *less.move);
+    void *delta = place(tray, less.delta, (size_t)less.moves * sizeof *less.delta);
+    if (!to)
+        return;
+    to->task = less.tasks ? task : NULL;
+    to->conflict = less.conflicts ? conflict : NULL;
+    to->draw = less.draws ? draw : NULL;
+    to->weight = less.draws ? weight : NULL;
+    to->move = less.moves ? move : NULL;
+    to->delta = less.moves ? delta : NULL;
+}
+
+static void pack_report(struct tray *tray, const struct trace_report *report)
+{
+    struct trace_report *to = place(tray, report, sizeof *report);
+    const char **key = place(tray, report->key, (size_t)report->count * sizeof *key);
+    void *value = place(tray, report->value, (size_t)report->count * sizeof *report->value);
+    for (int32_t i = 0; i < report->count; i++) {
+        const char *copy = place(tray, report->key[i], strlen(report->key[i]) + 1);
+        if (key)
+            key[i] = copy;
+    }
+    if (to) {
+        to->key = key;
+        to->value = value;
+    }
+}
+
+static void pack_part(struct tray *tray, const struct trace_part *part)
+{
+    struct trace_part *to = place(tray, part, sizeof *part);
+    void *members = place(tray, part->members, (size_t)part->count * sizeof *part->members);
+    if (to)
+        to->members = members;
+}
+
+static void pack_cells(struct tray *tray, const struct cells *cells)
+{
+    struct cells *to = place(tray, cells, sizeof *cells);
+    void *cell = place(tray, cells->cell, (size_t)cells->count * sizeof *cells->cell);
+    if (to)
+        to->cell = cell;
+}
+
+static enum trace_level kept(const struct recording *recording)
+{
+    return recording->options.digest ? TRACE_ALL : recording->options.level;
+}
+
+static void pack(const struct recording *recording, struct tray *tray, enum kind kind, const void *record)
+{
+    struct head head = { 0, kind };
+    struct head *to = place(tray, &head, sizeof head);
+    switch (kind) {
+    case GAP: break;
+    case ROUND: pack_round(tray, record, kept(recording)); break;
+    case REPORT: pack_report(tray, record); break;
+    case PART: pack_part(tray, record); break;
+    case CELLS: pack_cells(tray, record); break;
+    }
+    if (to)
+        to->bytes = tray->size;
+}
+
+/* ---- writing: by the thread, or by whoever puts where there is none ------------------------- */
+
+static int make_writer(struct recording *recording, struct rondo_error *err)
+{
+    const struct recording_options *options = &recording->options;
+    if (recording->made)
+        return RONDO_OK;
+    recording->made = true;
+    return trace_create(options->dir, options->level, options->after,
+                        (const char *const *)recording->meta, &recording->writer, err);
+}
+
+static void feed_digest(struct digest *digest, enum kind kind, const void *record)
+{
+    if (digest && kind == ROUND)
+        digest_round(digest, record);
+    else if (digest && kind == REPORT)
+        digest_report(digest, record);
+}
+
+/* One record to the file and to the digest. */
+static int write_one(struct recording *recording, enum kind kind, const void *record, struct rondo_error *err)
+{
+    struct trace_writer *writer = recording->writer;
+    const struct cells *cells = record;
+    feed_digest(recording->options.digest, kind, record);
+    switch (kind) {
+    case ROUND: return trace_write(writer, record, err);
+    case REPORT: return trace_report(writer, record, err);
+    case PART: return trace_part(writer, record, err);
+    case CELLS: return trace_cells(writer, cells->cell, cells->count, err);
+    case GAP: break;
+    }
+    return RONDO_OK;
+}
+
+static void keep_failure(struct recording *recording, const struct rondo_error *err)
+{
+    if (err->code && !recording->failure.code)
+        recording->failure = *err;
+}
+
+static int repeat(const struct recording *recording, struct rondo_error *err)
+{
+    const struct rondo_error *failure = &recording->failure;
+    if (!failure->code)
+        return RONDO_OK;
+    return rondo_error_set(err, failure->code, failure->where, NULL, "%s", failure->what);
+}
+
+/* Writes a part of the ring, without the lock, which is held before and after. */
+static void write_some(struct recording *recording)
+{
+    size_t bytes = recording->options.bytes;
+    uint64_t at = recording->from, end = recording->to;
+    uint64_t enough = at + bytes / 8;
+    struct rondo_error err = { 0 };
+    recording->writing = recording->uncommitted = true;
+    pthread_mutex_unlock(&recording->lock);
+    int code = make_writer(recording, &err);
+    while (at < end && at < enough) {
+        struct head *head = (struct head *)(void *)(recording->ring + at % bytes);
+        int failed = write_one(recording, (enum kind)head->kind, head + 1, code ? NULL : &err);
+        code = code ? code : failed;
+        at += head->bytes;
+    }
+    pthread_mutex_lock(&recording->lock);
+    recording->writing = false;
+    recording->from = at;
+    keep_failure(recording, &err);
+    pthread_cond_broadcast(&recording->room);
+}
+
+/* Commits what is written, and what has been dropped since it was last said. */
+static void commit(struct recording *recording)
+{
+    struct rondo_error err = { 0 };
+    int64_t dropped = recording->dropped;
+    bool tell = dropped != recording->dropped_told;
+    recording->writing = true;
+    pthread_mutex_unlock(&recording->lock);
+    char text[24];
+    snprintf(text, sizeof text, "%lld", (long long)dropped);
+    const char *const meta[] = { "dropped", text, NULL };
+    int code = tell ? trace_meta(recording->writer, meta, &err) : RONDO_OK;
+    if (!code)
+        code = trace_flush(recording->writer, &err);
+    pthread_mutex_lock(&recording->lock);
+    recording->writing = recording->uncommitted = false;
+    recording->dropped_told = code ? recording->dropped_told : dropped;
+    recording->committed_ns = clock_now_ns();
+    keep_failure(recording, &err);
+    pthread_cond_broadcast(&recording->room);
+}
+
+static bool pressed(const struct recording *recording)
+{
+    return recording->hurry || recording->closing
+           || recording->to - recording->from >= recording->options.bytes / 2;
+}
+
+/* Holds the lock, except while it sleeps or writes. */
+static void write_on(struct recording *recording)
+{
+    while (!recording->closing || recording->from != recording->to) {
+        int64_t due_ns = recording->committed_ns + QUIET_NS, now_ns = clock_now_ns();
+        if (recording->writing) {
+            pthread_cond_wait(&recording->room, &recording->lock);
+        } else if (recording->from != recording->to) {
+            while (!pressed(recording)
+                   && clock_cond_wait(&recording->wake, &recording->lock, now_ns + NAP_NS)) {
+            }
+            while (recording->from != recording->to)
+                write_some(recording);
+        } else if (recording->uncommitted && now_ns >= due_ns) {
+            commit(recording);
+        } else if (recording->uncommitted) {
+            clock_cond_wait(&recording->wake, &recording->lock, due_ns);
+        } else {
+            pthread_cond_wait(&recording->wake, &recording->lock);
+        }
+    }
+}
+
+static void *writer_life(void *context)
+{
+    struct recording *recording = context;
+    pthread_mutex_lock(&recording->lock);
+    write_on(recording);
+    pthread_mutex_unlock(&recording->lock);
+    return NULL;
+}
+
+static void start_thread(struct recording *recording)
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    recording->committed_ns = clock_now_ns();
+    recording->threaded = pthread_create(&recording->thread, NULL, writer_life, recording) == 0;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+/* ---- putting in: the lock is held ------------------------------------------------------------ */
+
+/* Until all that was put is written, and nobody writes. */
+static void drain(struct recording *recording)
+{
+    while (!recording->threaded && recording->from != recording->to)
+        write_some(recording);
+    recording->hurry = true;
+    pthread_cond_signal(&recording->wake);
+    while (recording->from != recording->to || recording->writing)
+        pthread_cond_wait(&recording->room, &recording->lock);
+    recording->hurry = false;
+}
+
+/* How many bytes a record takes at the ring's end, with the gap before it where it does not fit there. */
+static size_t gap_before(const struct recording *recording, size_t bytes)
+{
+    size_t left = recording->options.bytes - recording->to % recording->options.bytes;
+    return left < bytes ? left : 0;
+}
+
+static bool fits(const struct recording *recording, size_t bytes)
+{
+    return recording->to - recording->from + gap_before(recording, bytes) + bytes
+           <= recording->options.bytes;
+}
+
+/* Whether there is room now; `waits`: there will be.  Nobody reads a ring that is empty. */
+static bool find_room(struct recording *recording, size_t bytes, bool waits)
+{
+    if (recording->from == recording->to)
+        recording->from = recording->to += recording->options.bytes - recording->to % recording->options.bytes;
+    if (fits(recording, bytes) || !waits)
+        return fits(recording, bytes);
+    recording->hurry = true;
+    pthread_cond_signal(&recording->wake);
+    while (!fits(recording, bytes) && recording->from != recording->to)
+        pthread_cond_wait(&recording->room, &recording->lock);
+    recording->hurry = false;
+    return find_room(recording, bytes, false);
+}
+
+static void put_in(struct recording *recording, enum kind kind, const void *record, size_t bytes)
+{
+    size_t gap = gap_before(recording, bytes), size = recording->options.bytes;
+    struct tray tray = { recording->ring + (recording->to + gap) % size, 0 };
+    uint64_t had = recording->to - recording->from;
+    if (gap)
+        *(struct head *)(void *)(recording->ring + recording->to % size) = (struct head){ gap, GAP };
+    pack(recording, &tray, kind, record);
+    recording->to += gap + bytes;
+    bool half = had < size / 2 && had + gap + bytes >= size / 2;
+    if (recording->threaded && (had == 0 || half))
+        pthread_cond_signal(&recording->wake);
+    if (!recording->threaded && (half || clock_now_ns() - recording->opened_ns >= QUIET_NS))
+        start_thread(recording);
+    if (!recording->threaded && half) /* there can be none */
+        drain(recording);
+}
+
+/* Larger than the ring: behind all that was before it, from where it is. */
+static void write_through(struct recording *recording, enum kind kind, const void *record)
+{
+    struct rondo_error err = { 0 };
+    drain(recording);
+    int code = make_writer(recording, &err);
+    if (!code && write_one(recording, kind, record, &err) == RONDO_OK)
+        recording->uncommitted = true;
+    keep_failure(recording, &err);
+}
+
+static int put(struct recording *recording, enum kind kind, const void *record, struct rondo_error *err)
+{
+    if (!recording)
+        return RONDO_OK;
+    const struct trace_round *round = kind == ROUND ? record : NULL;
+    struct tray size = { NULL, 0 };
+    pack(recording, &size, kind, record);
+    pthread_mutex_lock(&recording->lock);
+    /* A round that replaces others is waited for: it is what makes them go. */
+    bool waits = recording->options.level >= TRACE_BLOCKS || !round || round->round <= recording->last;
+    if (size.size > recording->options.bytes)
+        write_through(recording, kind, record);
+    else if (find_room(recording, size.size, waits))
+        put_in(recording, kind, record, size.size);
+    else
+        recording->dropped++;
+    if (round)
+        recording->last = round->round;
+    int code = repeat(recording, err);
+    pthread_mutex_unlock(&recording->lock);
+    return code;
+}
+
+int recording_round(struct recording *recording, const struct trace_round *round, struct rondo_error *err)
+{
+    return put(recording, ROUND, round, err);
+}
+
+int recording_report(struct recording *recording, const struct trace_report *report, struct rondo_error *err)
+{
+    return put(recording, REPORT, report, err);
+}
+
+int recording_part(struct recording *recording, const struct trace_part *part, struct rondo_error *err)
+{
+    return put(recording, PART, part, err);
+}
+
+int recording_cells(struct recording *recording, const struct trace_cell *cell, int64_t count,
+                    struct rondo_error *err)
+{
+    struct cells cells = { count, cell };
+    return put(recording, CELLS, &cells, err);
+}
+
+/* ---- what is asked now and then --------------------------------------------------------------- */
+
+int recording_flush(struct recording *recording, struct rondo_error *err)
+{
+    return recording_meta(recording, NULL, err);
+}
+
+int recording_meta(struct recording *recording, const char *const *meta, struct rondo_error *err)
+{
+    struct rondo_error first = { 0 };
+    if (!recording)
+        return RONDO_OK;
+    pthread_mutex_lock(&recording->lock);
+    drain(recording);
+    int code = make_writer(recording, &first);
+    if (!code && meta)
+        code = trace_meta(recording->writer, meta, &first);
+    keep_failure(recording, &first);
+    if (!code)
+        commit(recording);
+    code = repeat(recording, err);
+    pthread_mutex_unlock(&recording->lock);
+    return code;
+}
+
+bool recording_wants_details(struct recording *recording)
+{
+    return recording && (recording->options.level >= TRACE_BLOCKS
+                         || (recording->options.digest && digest_hungry(recording->options.digest)));
+}
+
+int64_t recording_dropped(const struct recording *recording)
+{
+    return recording ? recording->dropped : 0; /* the thread that counts asks */
+}
+
+/* ---- life --------------------------------------------------------------------------------------- */
+
+static void destroy(struct recording *recording)
+{
+    for (char **text = recording->meta; text && *text; text++)
+        mem_free(*text);
+    mem_free(recording->meta);
+    mem_free(recording->ring);
+    pthread_mutex_destroy(&recording->lock);
+    pthread_cond_destroy(&recording->wake);
+    pthread_cond_destroy(&recording->room);
+    mem_free(recording);
+}
+
+/* A new trace begins with nothing dropped. */
+static int copy_meta(struct recording *recording, const char *const *meta)
+{
+    static const char *const dropped[] = { "dropped", "0" };
+    size_t count = 0, more = recording->options.after < 0 ? 2 : 0;
+    while (meta && meta[count])
+        count++;
+    recording->meta = mem_calloc(count + more + 1, sizeof *recording->meta);
+    for (size_t i = 0; recording->meta && i < count + more; i++)
+        if (!(recording->meta[i] = mem_strdup(i < count ? meta[i] : dropped[i - count])))
+            return RONDO_ENOMEM;
+    return recording->meta ? RONDO_OK : RONDO_ENOMEM;
+}
+
+static int set_up(struct recording *recording, struct rondo_error *err)
+{
+    struct recording_options *options = &recording->options;
+    size_t bytes = options->bytes ? options->bytes : RECORDING_BYTES;
+    options->bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    recording->ring = mem_calloc(options->bytes, 1); /* untouched where it is not used */
+    if (!recording->ring || copy_meta(recording, options->meta))
+        return rondo_error_set(err, RONDO_ENOMEM, options->dir, NULL,
+                               "cannot record a trace: out of memory");
+    recording->made = !options->dir;
+    bool now = options->dir && (options->level > TRACE_ROUNDS || options->after >= 0);
+    int code = now ? make_writer(recording, err) : RONDO_OK;
+    if (!code && options->after >= 0) {
+        recording->dropped_told = trace_meta_number(recording->writer, "dropped");
+        recording->dropped = recording->dropped_told < 0 ? 0 : recording->dropped_told;
+    }
+    return code;
+}
+
+int recording_open(const struct recording_options *options, struct recording **out,
+                   struct rondo_error *err)
+{
+    *out = NULL;
+    if (!options->digest && (!options->dir || options->level == TRACE_OFF))
+        return RONDO_OK;
+    struct recording *recording = mem_calloc(1, sizeof *recording);
+    if (!recording)
+        return rondo_error_set(err, RONDO_ENOMEM, options->dir, NULL,
+                               "cannot record a trace: out of memory");
+    recording->options = *options;
+    if (options->level == TRACE_OFF)
+        recording->options.dir = NULL;
+    recording->opened_ns = recording->committed_ns = clock_now_ns();
+    recording->last = INT64_MIN;
+    pthread_mutex_init(&recording->lock, NULL);
+    clock_cond_init(&recording->wake);
+    pthread_cond_init(&recording->room, NULL);
+    int code = set_up(recording, err);
+    if (!code) {
+        *out = recording;
+        return RONDO_OK;
+    }
+    trace_close(recording->writer, NULL);
+    destroy(recording);
+    return code;
+}
+
+static void end_thread(struct recording *recording)
+{
+    if (!recording->threaded)
+        return;
+    pthread_mutex_lock(&recording->lock);
+    recording->closing = true;
+    pthread_cond_signal(&recording->wake);
+    pthread_mutex_unlock(&recording->lock);
+    pthread_join(recording->thread, NULL);
+    recording->threaded = false;
+}
+
+int recording_close(struct recording *recording, struct rondo_error *err)
+{
+    struct rondo_error last = { 0 };
+    if (!recording)
+        return RONDO_OK;
+    end_thread(recording);
+    recording_flush(recording, &last);
+    struct rondo_error closed = { 0 };
+    trace_close(recording->writer, &closed);
+    keep_failure(recording, &closed);
+    int code = repeat(recording, err);
+    destroy(recording);
+    return code;
+}

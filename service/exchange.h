@@ -9,6 +9,7 @@
 #define EXCHANGE_H
 
 #include "core/base/log.h"
+#include "service/board.h"
 #include "service/deadline.h"
 #include "service/fault.h"
 #include "service/guard.h"
@@ -32,6 +33,7 @@ struct exchange_limits {
     unsigned request_seconds; /* a request has come whole by then */
     int followers;
     int64_t waiting_jobs;
+    int64_t heartbeat_seconds; /* a stream of events says something at least as often */
 };
 
 extern const struct exchange_limits exchange_usual;
@@ -43,6 +45,7 @@ struct http {
     struct guard guard;
     struct deadline deadline;
     struct trail_hub trails;
+    struct board board;
     pthread_t ticker;
     bool ticking;
     pthread_mutex_t mutex;

@@ -67,8 +67,8 @@ struct exchange {
     char uri[EXCHANGE_URI + 1]; /* as it came; cut at the '?' once it was looked at */
     const char *query;          /* behind the '?', or "" */
     const char *target_end;     /* of the target as it came, in the library's buffer */
-    bool uri_long;
-    bool begun;
+    bool uri_long, begun;
+    bool head;                  /* it is HEAD */
     const struct route *route;
     int64_t id;                 /* of the path, where it has one */
     char name[EXCHANGE_NAME];   /* likewise */

@@ -458,7 +458,8 @@ static void refuse_method(struct exchange *exchange, const char *allowed)
 void routes_find(struct exchange *exchange, const char *method)
 {
     char allowed[64] = "";
-    const char *asked = strcmp(method, "HEAD") == 0 ? "GET" : method;
+    exchange->head = strcmp(method, "HEAD") == 0;
+    const char *asked = exchange->head ? "GET" : method;
     char *mark = strchr(exchange->uri, '?');
     exchange->query = mark ? mark + 1 : "";
     if (mark)

@@ -103,6 +103,11 @@ void trail_follow(struct exchange *exchange, struct trail *trail)
         return;
     }
     const char *type = trail->kind->type;
+    if (exchange->head) { /* libmicrohttpd ends a body that it does not send */
+        trail->kind->free(trail);
+        reply_file(exchange, -1, 0, 0, type);
+        return;
+    }
     trail->http = exchange->http;
     trail->connection = exchange->connection;
     if (!enter(trail)) {

@@ -14,7 +14,7 @@ static const double SAID = 1e-9;  /* of F: how far what the trace says may be of
 
 struct replay_lambda {
     int64_t round;
-    double lambda, most; /* NAN: not said */
+    double lambda, most, points; /* most: lambda_max; points: lambdas so far, this one too.  NAN: not said */
 };
 
 /* ---- what the job was ---------------------------------------------------------------------------------- */
@@ -44,10 +44,11 @@ static enum replay_loss loss_of(const char *name)
 static int read_lambda(void *context, const struct trace_report *report)
 {
     struct replay *replay = context;
-    struct replay_lambda said = { report->round, (double)NAN, (double)NAN };
+    struct replay_lambda said = { report->round, (double)NAN, (double)NAN, (double)NAN };
     for (int32_t i = 0; i < report->count; i++) {
         said.lambda = strcmp(report->key[i], "lambda") == 0 ? report->value[i] : said.lambda;
         said.most = strcmp(report->key[i], "lambda_max") == 0 ? report->value[i] : said.most;
+        said.points = strcmp(report->key[i], "lambdas") == 0 ? report->value[i] : said.points;
     }
     return isnan(said.lambda) ? RONDO_OK : buf_append(&replay->lambdas, &said, sizeof said);
 }
@@ -217,11 +218,13 @@ static void follow(struct replay *replay, int64_t round)
     const struct replay_lambda *said = (const struct replay_lambda *)(const void *)replay->lambdas.data;
     const size_t count = replay->lambdas.size / sizeof *said;
     double lambda = replay->lambda;
-    for (; replay->next < count && said[replay->next].round <= round; replay->next++)
+    for (; replay->next < count && said[replay->next].round <= round; replay->next++) {
         lambda = said[replay->next].lambda;
+        if (said[replay->next].points > (double)replay->points + 1) /* one is solved: this is the next */
+            compare_column(replay, round, replay->points++);
+    }
     if (!(lambda < replay->lambda) && !(lambda > replay->lambda))
         return;
-    compare_column(replay, round, replay->points++);
     replay->lambda = lambda;
     replay->said = (double)NAN;
     replay->least = objective_of(replay);

@@ -330,6 +330,14 @@ bool digest_hungry(struct digest *digest)
     return now - atomic_load_explicit(&digest->details_ns, memory_order_relaxed) >= DIGEST_PAUSE_NS;
 }
 
+static int64_t dropped_of(const struct digest_state *state)
+{
+    int64_t dropped = 0;
+    for (int i = 0; i < state->points; i++)
+        dropped += state->point[i].dropped;
+    return dropped;
+}
+
 struct digest_glance digest_glance(struct digest *digest)
 {
     pthread_mutex_lock(&digest->lock);
@@ -337,7 +345,7 @@ struct digest_glance digest_glance(struct digest *digest)
     double seconds = (double)(digest->end_ns - from->end_ns) / 1e9;
     struct digest_glance glance = {
         .rounds = digest->state.last, .updates = digest->state.updates, .objective = digest->objective,
-        .seconds = (double)digest->end_ns / 1e9,
+        .dropped = dropped_of(&digest->state), .seconds = (double)digest->end_ns / 1e9,
         .rounds_s = seconds > 0.0 ? (double)(digest->state.last - from->round) / seconds : 0.0,
         .updates_s = seconds > 0.0 ? (double)(digest->state.updates - from->updates) / seconds : 0.0,
     };

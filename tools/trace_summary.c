@@ -89,7 +89,7 @@ static int learn(void *context, const char *key, const char *value)
 /* Keys that lines of their own show. */
 static bool has_a_line(const char *key)
 {
-    static const char *const keys[] = { "lambdas", "folds", "fold_lambdas", "dropped", "state", "updates" };
+    static const char *const keys[] = { "lambdas", "folds", "fold_lambdas", "dropped", "state", "rounds", "updates" };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (strcmp(key, keys[i]) == 0)
             return true;

@@ -99,7 +99,7 @@ class Tools(lda_jobs.Case):
         summary = self.told("summary", out)
         self.assertEqual((summary["updates"], summary["rounds"]), (result["updates"], result["rounds"]))
         self.assertEqual((summary["complete"], summary["state"]), (True, "ended"))
-        self.assertEqual(summary["objective_last"], result["objective"])
+        self.near(summary["objective_last"], result["objective"], 1e-6)  # als and ccd sum it up anew at the end
         self.assertEqual(sum(row["updates"] for row in self.told("rounds", out)["rounds"]), result["updates"])
         if level == "rounds":
             priority = self.told("priority", out)["priority"]

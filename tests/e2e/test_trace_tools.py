@@ -91,7 +91,7 @@ class Tools(lda_jobs.Case):
                 self.told(view, out)
                 plain = call("trace", view, self.path(out))
                 self.assertEqual((plain.returncode, plain.stderr), (0, ""))
-                self.assertLessEqual(max(map(len, plain.stdout.splitlines())), 100, plain.stdout)
+                self.assertLessEqual(max(map(len, plain.stdout.splitlines())), 80, plain.stdout)
             else:
                 done = call("trace", view, self.path(out), "--json")
                 self.assertEqual((done.returncode, done.stdout), (2, ""))

@@ -105,13 +105,16 @@ const struct cli_command cli_commands[] = {
       "example: rondo data generate lasso --design genotype --out data --seed 1\n" },
     { "trace", cmd_trace, "see what the scheduler did",
       "usage: rondo trace summary|rounds|blocks|priority|conflicts|workers TRACE-or-OUT-DIR\n"
-      "                   [--first N | --last N | --all] [--json]\n\n"
+      "                   [--first N | --last N | --all] [--json]\n"
+      "       rondo trace export --format perfetto|csv|html [--table NAME] [--out FILE] TRACE-or-OUT-DIR\n\n"
       "  summary    the run in a screen, and whether anything is missing\n"
       "  rounds     a line a round: what was drawn, refused and updated, how even its blocks were\n"
       "  blocks     how even the work was, which worker came last and what that cost\n"
       "  priority   where the updates went: hottest variables, longest waits, the weight over time\n"
       "  conflicts  the pairs that could not move side by side, and how strongly they are coupled\n"
-      "  workers    what each worker did: computing, waiting, coming last\n\n"
+      "  workers    what each worker did: computing, waiting, coming last\n"
+      "  export     perfetto: for ui.perfetto.dev; csv: one table (--table rounds, blocks, tasks, conflicts,\n"
+      "             ...); html: one page with plots, readable without a network\n\n"
       "  --first N, --last N  so many rounds alone\n"
       "  --all                every round; else rounds, blocks and conflicts show the last 10,000\n"
       "  --json               for programs\n\n"

@@ -134,7 +134,7 @@ static void on_round(void *context, const struct engine_round *round)
     if (run->inner.round)
         run->inner.round(run->inner.context, round);
     if (run->options->workers.round)
-        run->options->workers.round(run->options->workers.context, round->round);
+        run->options->workers.round(run->options->workers.context, round->round, round->updates);
 }
 
 static void on_moment(void *context, const struct engine_moment *moment)

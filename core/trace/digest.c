@@ -216,13 +216,13 @@ static void conflict_add(struct digest_state *state, const struct trace_conflict
 static void details_add(struct digest *digest, const struct trace_round *round)
 {
     struct digest_state *state = &digest->state;
-    if (round->task) {
+    if (round->tasks > 0) {
         bar_add(state, (struct digest_bar){ .begin_ns = round->begin_ns, .end_ns = round->begin_ns + round->plan_ns,
                                             .round = round->round, .worker = -1, .block = -1, .work = 4 });
         for (int32_t i = 0; i < round->tasks; i++)
             task_add(state, round->round, &round->task[i]);
     }
-    for (int32_t i = 0; round->conflict && i < round->conflicts; i++)
+    for (int32_t i = 0; i < round->conflicts; i++)
         conflict_add(state, &round->conflict[i]);
     if (round->block) {
         for (int32_t i = 0; i < round->blocks; i++)
@@ -231,7 +231,7 @@ static void details_add(struct digest *digest, const struct trace_round *round)
     } else if (round->taken > 0) {
         state->gaps = true;
     }
-    if ((round->task || round->block || round->conflict)
+    if ((round->tasks > 0 || round->block)
         && atomic_load_explicit(&digest->watched_until_ns, memory_order_relaxed))
         atomic_store_explicit(&digest->details_ns, clock_now_ns(), memory_order_relaxed);
 }
@@ -330,6 +330,14 @@ bool digest_hungry(struct digest *digest)
     return now - atomic_load_explicit(&digest->details_ns, memory_order_relaxed) >= DIGEST_PAUSE_NS;
 }
 
+static int64_t dropped_of(const struct digest_state *state)
+{
+    int64_t dropped = 0;
+    for (int i = 0; i < state->points; i++)
+        dropped += state->point[i].dropped;
+    return dropped;
+}
+
 struct digest_glance digest_glance(struct digest *digest)
 {
     pthread_mutex_lock(&digest->lock);
@@ -337,7 +345,7 @@ struct digest_glance digest_glance(struct digest *digest)
     double seconds = (double)(digest->end_ns - from->end_ns) / 1e9;
     struct digest_glance glance = {
         .rounds = digest->state.last, .updates = digest->state.updates, .objective = digest->objective,
-        .seconds = (double)digest->end_ns / 1e9,
+        .dropped = dropped_of(&digest->state), .seconds = (double)digest->end_ns / 1e9,
         .rounds_s = seconds > 0.0 ? (double)(digest->state.last - from->round) / seconds : 0.0,
         .updates_s = seconds > 0.0 ? (double)(digest->state.updates - from->updates) / seconds : 0.0,
     };

@@ -44,7 +44,7 @@ struct live {
     int room[RANKS];      /* the widest part so far of each rank: columns stay where they are */
     char last[LINE_MOST]; /* the line of a report */
     pthread_t thread;
-    char drawn[LINE_MOST]; /* guarded by stderr's lock, with width; "": nothing is */
+    char drawn[LINE_MOST]; /* guarded by log_lock, with width; "": nothing is */
     int width;
 };
 
@@ -209,7 +209,7 @@ static bool in_front(void)
     return front < 0 || front == getpgrp();
 }
 
-/* With stderr's lock; a line of the log comes next. */
+/* With log_lock; a line of the log comes next. */
 static void clear(void *context)
 {
     struct live *live = context;
@@ -224,14 +224,14 @@ static void clear(void *context)
  * wraps long lines anew when it is made narrower keeps it on the first of them. */
 static void draw(struct live *live, const char *line, int width)
 {
-    flockfile(stderr);
+    log_lock();
     if (in_front() && (strcmp(line, live->drawn) != 0 || width != live->width)) {
         fprintf(stderr, "\r%s%s\r", line, width != live->width ? "\x1b[J" : "\x1b[K");
         snprintf(live->drawn, sizeof live->drawn, "%s", line);
         live->width = width;
         wiping = line[0] != 0;
     }
-    funlockfile(stderr);
+    log_unlock();
 }
 
 static void *keep_drawing(void *context)

@@ -18,20 +18,20 @@ let shown = null; /* { id, job, digest, plots, stop, timer } of the job that is 
 
 function facts(job) {
     const progress = job.progress || {}, glance = job.glance;
-    const now = glance || { rounds: progress.round, updates: progress.updates, objective: progress.objective };
+    const later = (a, b) => Math.max(a || 0, b || 0); /* one may be a second behind the other */
     const list = [
         ['App', job.app],
         ['Submitted', moment(job.submitted)],
         ['Started', moment(job.started)],
         ended(job) ? ['Ended', moment(job.ended)] : ['Workers', number(job.workers)],
         ['Took', duration(between(job.started, job.ended))],
-        ['Rounds', number(now.rounds)],
-        ['Updates', number(now.updates)],
+        ['Rounds', number(later(progress.round, glance && glance.rounds))],
+        ['Updates', number(later(progress.updates, glance && glance.updates))],
     ];
     if (!ended(job))
         list.push(['Rounds/s', glance ? number(rough(glance.rounds_s)) : '–'],
                   ['Updates/s', glance ? number(rough(glance.updates_s)) : '–']);
-    list.push(['Objective', number(now.objective)]);
+    list.push(['Objective', number(glance ? glance.objective : progress.objective)]);
     for (const [key, value] of Object.entries(progress))
         if (NAMES[key] !== null)
             list.push([NAMES[key] || key.replace(/_/g, ' '), number(value)]);
@@ -95,6 +95,7 @@ function showPlots(digest) {
         shown.plots.update(digest);
     else
         shown.plots = window.rondoPlots.render($('plots'), digest);
+    $('plots').dataset.points = digest.convergence.rows.length;
     shown.drawn = digest;
 }
 
@@ -155,6 +156,8 @@ async function look(mine) {
 
 export function closeJob() {
     shown.stop();
+    if (shown.plots)
+        shown.plots.destroy();
     clearInterval(shown.timer);
     shown = null;
 }

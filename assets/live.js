@@ -147,12 +147,13 @@ function rest(ms, signal) {
 /* ---- how long the page takes ------------------------------------------------------------------ */
 
 /* From an event's arrival to the frame that shows it, painted.  Events of one frame are one sample, its
- * time that of the first.  A page that nobody sees is not painted and not measured. */
+ * time that of the first.  Frames without an event, and a page that nobody sees, are not measured. */
 const loop = {
     last_ms: 0, worst_ms: 0, mean_ms: 0, count: 0, samples: [],
-    begin: 0, draws: new Set(),
+    begin: 0, heard: false, draws: new Set(),
 
     handle(work) {
+        this.heard = true;
         this.want();
         work();
     },
@@ -168,8 +169,9 @@ const loop = {
         requestAnimationFrame(() => this.frame());
     },
     frame() {
-        const begin = this.begin, draws = [...this.draws];
+        const begin = this.heard ? this.begin : NaN, draws = [...this.draws];
         this.begin = 0;
+        this.heard = false;
         this.draws.clear();
         draws.forEach((draw) => draw());
         const channel = new MessageChannel(); /* its message comes when the frame has been painted */
@@ -177,7 +179,7 @@ const loop = {
         channel.port2.postMessage(0);
     },
     painted(took) {
-        if (document.hidden)
+        if (document.hidden || !(took >= 0))
             return;
         this.last_ms = took;
         this.worst_ms = Math.max(this.worst_ms, took);

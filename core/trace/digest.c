@@ -216,13 +216,13 @@ static void conflict_add(struct digest_state *state, const struct trace_conflict
 static void details_add(struct digest *digest, const struct trace_round *round)
 {
     struct digest_state *state = &digest->state;
-    if (round->task) {
+    if (round->tasks > 0) {
         bar_add(state, (struct digest_bar){ .begin_ns = round->begin_ns, .end_ns = round->begin_ns + round->plan_ns,
                                             .round = round->round, .worker = -1, .block = -1, .work = 4 });
         for (int32_t i = 0; i < round->tasks; i++)
             task_add(state, round->round, &round->task[i]);
     }
-    for (int32_t i = 0; round->conflict && i < round->conflicts; i++)
+    for (int32_t i = 0; i < round->conflicts; i++)
         conflict_add(state, &round->conflict[i]);
     if (round->block) {
         for (int32_t i = 0; i < round->blocks; i++)
@@ -231,7 +231,7 @@ static void details_add(struct digest *digest, const struct trace_round *round)
     } else if (round->taken > 0) {
         state->gaps = true;
     }
-    if ((round->task || round->block || round->conflict)
+    if ((round->tasks > 0 || round->block)
         && atomic_load_explicit(&digest->watched_until_ns, memory_order_relaxed))
         atomic_store_explicit(&digest->details_ns, clock_now_ns(), memory_order_relaxed);
 }

@@ -147,7 +147,7 @@ static void plain_variables(FILE *out, const struct priority_row *row)
 
 static void plain_shares(FILE *out, const struct heat *heat)
 {
-    if (!isfinite(heat->gini))
+    if (!isfinite(heat->gini) || heat->variables < 2)
         return;
     for (int i = 0; i < HEAT_SHARES; i++)
         fprintf(out, "%-12s%5s %% of the %s went to the hottest %g %% (%s)\n", i ? "" : "share",
@@ -162,12 +162,13 @@ static void plain_wait(FILE *out, const char *head, const struct heat *heat, con
 {
     if (wait->rounds == 0)
         return;
-    fprintf(out, "%-12s%s rounds %s: ", head, listing_grouped(wait->rounds).text, how);
+    fprintf(out, "%-12s", head);
     if (heat->sampled)
         fprintf(out, "variable %" PRId64, wait->variable);
     else
         fprintf(out, "block %" PRId64 " and shard %" PRId64, wait->block, wait->shard);
-    fprintf(out, ", round %" PRId64 " to %" PRId64 "\n", wait->from, wait->to);
+    fprintf(out, " %s: %s rounds (%" PRId64 " to %" PRId64 ")\n", how, listing_grouped(wait->rounds).text, wait->from,
+            wait->to);
 }
 
 static int plain_rows(struct view *view, const char *title, const struct listing_column *column, const void *rows,
@@ -192,8 +193,8 @@ static int plain_priority(struct view *view, const struct priority_row *row)
     if (heat->counted) {
         plain_variables(out, row);
         plain_shares(out, heat);
-        plain_wait(out, "waited", heat, &heat->longest, "at most between two");
-        plain_wait(out, "idle", heat, &heat->idle, "at most since the last");
+        plain_wait(out, "waiting", heat, &heat->longest, "waited longest between two updates");
+        plain_wait(out, "", heat, &heat->idle, "waited longest since its last");
         code = plain_rows(view, heat->sampled ? "the hottest variables" : "the pairs visited most",
                           heat->sampled ? variable_columns : pair_columns, heat->hottest, sizeof *heat->hottest,
                           heat->hot);

@@ -238,7 +238,8 @@ static void trace(const char *folder, int rounds)
     struct rondo_error err = { 0 };
     const char *const keys[] = { "objective", "gap" };
     const double values[] = { 0.5, 0.25 };
-    cr_assert_eq(trace_create(place_path(folder), TRACE_ROUNDS, -1, NULL, &writer, &err), 0, "%s", err.what);
+    const char *const meta[] = { "variables", "300", NULL };
+    cr_assert_eq(trace_create(place_path(folder), TRACE_ROUNDS, -1, meta, &writer, &err), 0, "%s", err.what);
     for (int64_t round = 1; round <= rounds; round++) {
         const struct trace_round one = { .round = round, .kind = "sampled", .note = "", .updates = 10,
                                          .objective = 0.5, .end_ns = round * 1000000 };
@@ -254,7 +255,7 @@ Test(events, a_digest_is_made_of_what_an_ended_job_left)
     ended_before();
     trace("jobs/1", 20);
     cr_expect_eq(ask("GET", "/v1/jobs/1/digest", "", NULL), 200);
-    cr_expect(ask_says("\"app\":\"lasso\",\"level\":\"rounds\"") && ask_says("\"rounds\":20,\"updates\":200")
+    cr_expect(ask_says("\"app\":\"lasso\",\"level\":\"rounds\",\"variables\":300,") && ask_says("\"rounds\":20,\"updates\":200")
               && ask_says("\"keys\":[\"seconds\",\"round\",\"updates\",\"objective\",\"gap\"]"), "%s", ask_reply);
     cr_expect_eq(truncate(place_path("jobs/1/trace.db"), 3000), 0);
     cr_expect_eq(ask("GET", "/v1/jobs/1/digest", "", NULL), 200, "it is kept");

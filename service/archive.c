@@ -23,7 +23,7 @@ static bool is_there(const char *state_dir, int64_t id, const char *name)
     int file = jobdir_open(state_dir, id, name, &size);
     if (file >= 0)
         close(file);
-    return file >= 0;
+    return file >= 0 && size > 0;
 }
 
 bool archive_has(const char *state_dir, int64_t id)

@@ -211,9 +211,9 @@ static void plain_sampling(const struct reader_summary *sum)
     if (sum->wanted > 0) { /* else nothing was sampled, as in a cross-validation */
         printf("taken       %s of %s wanted (%s %%)\n", listing_grouped(sum->taken).text,
                listing_grouped(sum->wanted).text, percent(sum->fill_ratio).text);
-        printf("refused     %s of %s drawn for a coupling; %s taken into the other's block\n",
-               listing_grouped(sum->refused).text, listing_grouped(sum->drawn).text,
-               listing_grouped(sum->joined).text);
+        printf("refused     %s of %s drawn, for a coupling\n", listing_grouped(sum->refused).text,
+               listing_grouped(sum->drawn).text);
+        printf("joined      %s into another's block, for a coupling\n", listing_grouped(sum->joined).text);
     }
     if (sum->wanted > 0 && sum->pairs_needed > 0)
         printf("pairs       %s needed, %s computed (%s %% were known)\n", listing_grouped(sum->pairs_needed).text,
@@ -231,7 +231,7 @@ static void plain_sampling(const struct reader_summary *sum)
 static void plain_times(const struct summary_row *row)
 {
     const struct reader_summary *sum = &row->sum;
-    printf("time        %.3f s: plan %s %%, push %s %%, commit %s %%; couplings take %s %%\n",
+    printf("time        %.3f s: plan %s %%, push %s %%, commit %s %%; couplings %s %%\n",
            (double)sum->elapsed_ns / 1e9, percent(row->plan_ratio).text, percent(row->push_ratio).text,
            percent(row->commit_ratio).text, percent(row->couple_ratio).text);
     if (sum->run_ns + sum->pull_ns > 0)

@@ -32,11 +32,11 @@ Test(views, rounds_for_people)
 {
     sample_trace(TRACE_ROUNDS, 4);
     expect("rounds", false, 0,
-           "  round  kind     refused  joined    updates  max/mean   objective        ms  note\n"
-           "      1  sampled       31      61         71      1.09         100     0.001  full\n"
-           "      2  sampled       32      62         72      1.09          50     0.001  \n"
-           "      3  sampled       33      63         73      1.09           -     0.001  full\n"
-           "      4  sweep          -       -         74      1.09          25     0.001  \n");
+           "  round  kind     refused  joined    updates   objective        ms  note\n"
+           "      1  sampled       31      61         71         100     0.001  full\n"
+           "      2  sampled       32      62         72          50     0.001  \n"
+           "      3  sampled       33      63         73           -     0.001  full\n"
+           "      4  sweep          -       -         74          25     0.001  \n");
 }
 
 Test(views, rounds_for_programs)
@@ -134,19 +134,20 @@ Test(views, blocks_for_people)
            "max/mean    1.25 in the mean, 1.50 at most: counted cost of the dearest block\n"
            "measured    1.25 in the mean, 1.50 at most: time of a round's longest task\n"
            "straggler   worker 0 in 0, worker 1 in 1 of 1 rounds\n"
-           "late        0.000 s in all, 10.0 % of the time of pushing: how much later the straggler\n"
-           "            was done than its workers in the mean\n");
+           "late        0.000 s in all, 10.0 % of the time of pushing: how much later it\n"
+           "            was done than the workers in the mean\n");
 }
 
 Test(views, workers_for_people)
 {
     write_paces();
     expect("workers", false, 0,
-           "worker     tasks    rounds  busy %   run %  wait %    task ms  longest ms  was last\n"
-           "     0         3         1    12.5     2.5    10.0      0.000       0.000         0\n"
-           "     1         2         2    33.3    13.3    20.0      0.000       0.000         1\n"
-           "\nshares are of the time of these rounds: busy with a task at least, of it running one,\n"
-           "and the rest of it, in which tasks travelled and waited; last of the workers in a round\n");
+           "worker     tasks   rounds  busy %  run %  wait %   task ms  longest ms  was last\n"
+           "     0         3        1    12.5    2.5    10.0     0.000       0.000         0\n"
+           "     1         2        2    33.3   13.3    20.0     0.000       0.000         1\n"
+           "\nshares are of the time of these rounds: busy with a task or more, of that\n"
+           "running one, and the rest, in which they travelled or waited; was last: rounds\n"
+           "in which it was done later than all others\n");
 }
 
 Test(views, priority_for_people)
@@ -158,15 +159,16 @@ Test(views, priority_for_people)
            "share        37.5 % of the updates went to the hottest 0.1 % (1)\n"
            "             37.5 % of the updates went to the hottest 1 % (1)\n"
            "             37.5 % of the updates went to the hottest 10 % (1)\n"
-           "evenness    entropy 0.47 (1: all alike, 0: one has all), gini 0.72 (the other way round)\n"
-           "waiting     variable 5 waited longest between two updates: 1 rounds (1 to 2)\n"
-           "            variable 1 waited longest since its last: 1 rounds (2 to 3)\n"
+           "evenness    entropy 0.47 (1: all alike, 0: one has all)\n"
+           "            gini 0.72 (0: all alike, 1: one has all)\n"
+           "longest     variable 5 waited 1 rounds between two updates (1 to 2)\n"
+           "            variable 1 waited 1 rounds since its last (2 to 3)\n"
            "\nthe hottest variables\n"
            "  variable     updates   share %  last round\n"
            "         5           3      37.5           2\n"
            "         8           3      37.5           2\n"
            "         1           2      25.0           2\n"
-           "\nthe weight over time: of all variables, and what share of it was taken in a round\n"
+           "\nthe weight over time: of all variables, and the share of it taken in a round\n"
            "      from    to round     sampled       updates  weight of all   taken %\n"
            "         1           1           1             5              8      25.0\n"
            "         2           2           1             3              4      50.0\n");
@@ -188,8 +190,8 @@ Test(views, conflicts_for_people)
            "       1           9           3         -0.72              1  joined \n"
            "       1           4           1           2.5              1  refused\n"
            "\nrefused     2 of 20 candidates, by 2 couplings\n"
-           "joined      1 candidates, by 1 couplings: taken into the other's block\n"
-           "couplings   8 looked at, 2 of them computed: 75.0 % were in the cache\n"
+           "joined      1 candidates, by 1 couplings: into the other's block\n"
+           "couplings   8 looked at, 2 computed: 75.0 % were in the cache\n"
            "\n|coupling|     refused    joined\n"
            "0.50 to 0.55          1         0  ########################################\n"
            "0.55 to 0.60          0         0  \n"

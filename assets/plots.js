@@ -28,12 +28,12 @@ window.rondoPlots = (() => {
         const size = Math.abs(x);
         if (Number.isInteger(x) && size < 1e9)
             return x.toLocaleString('en').replace('-', '\u2212');
-        if (size !== 0 && (size < 1e-3 || size >= 1e5))
+        if (size !== 0 && (size < 1e-3 || size >= 1e6))
             return x.toExponential(3).replace(/\.?0+e/, 'e').replace('e+', 'e').replace(/-/g, '\u2212');
         return x.toLocaleString('en', { maximumSignificantDigits: 4 }).replace('-', '\u2212');
     }
 
-    const percent = (x) => (known(x) ? Number((100 * x).toPrecision(3)) + ' %' : '\u2013');
+    const percent = (x) => (!known(x) ? '\u2013' : x > 0 && x < 1e-4 ? '< 0.01 %' : Number((100 * x).toPrecision(3)) + ' %');
 
     function seconds(x) {
         if (!known(x))
@@ -154,7 +154,7 @@ window.rondoPlots = (() => {
         for (let e = Math.floor(from); e <= Math.ceil(to); e++)
             for (const m of to - from < 2 ? [1, 2, 5] : [1])
                 if (m * 10 ** e >= low * 0.999 && m * 10 ** e <= high * 1.001)
-                    out.push({ v: m * 10 ** e, label: e % each ? '' : m > 1 || (e > -3 && e < 5) ? plain(Number((m * 10 ** e).toPrecision(3))) : power(e) });
+                    out.push({ v: m * 10 ** e, label: e % each ? '' : m > 1 || (e > -3 && e < 6) ? plain(Number((m * 10 ** e).toPrecision(3))) : power(e) });
         return out;
     }
 
@@ -179,7 +179,8 @@ window.rondoPlots = (() => {
                 gridLineWidth: 1, axisLabelFontSize: 11, xRangePad: 2, yRangePad: 6, animatedZooms: false, rightGap: what.rightGap || 14,
                 series: what.series || {},
                 axes: {
-                    x: { axisLabelFormatter: (x) => what.xText(x), pixelsPerLabel: 62, ticker: what.ticker || window.Dygraph.numericTicks },
+                    x: { axisLabelFormatter: (x) => what.xText(x), pixelsPerLabel: 62,
+                         ticker: what.ticker || ((from, to, pixels) => ticks(from, to, pixels / 62).map((v) => ({ v, label: what.xText(v) }))) },
                     y: { axisLabelFormatter: (y) => what.yText(y), axisLabelWidth: 58, pixelsPerLabel: 34,
                          ticker: what.log ? logTicks : window.Dygraph.numericTicks },
                 },
@@ -368,8 +369,8 @@ window.rondoPlots = (() => {
                     pen.fillText(worker < 0 ? 'planner' : 'worker ' + worker, LEFT - 8, 2 + (i + 0.5) * tall);
             });
             pen.textAlign = 'center';
-            const marks = ticks(view[0], view[1], Math.floor((width - LEFT) / 100)), step = marks.length > 1 ? marks[1] - marks[0] : 1;
-            const places = Math.max(0, Math.min(9, Math.ceil(-Math.log10(step) - 1e-9)));
+            const span = view[1] - view[0], marks = ticks(view[0], view[1], Math.max(3, Math.floor((width - LEFT) / 95)));
+            const step = marks.length > 1 ? marks[1] - marks[0] : span, places = Math.max(0, Math.min(9, Math.ceil(-Math.log10(step) - 1e-9)));
             for (const t of marks) {
                 const at = Math.round(x(t)) + 0.5;
                 pen.beginPath();
@@ -511,7 +512,7 @@ window.rondoPlots = (() => {
 
     function concentration(parent) {
         const figure = new Figure(parent, 'Priority concentration'), lines = new Lines(figure), lg = Math.log10;
-        const back = (x) => percent(10 ** x);
+        const back = (x) => Number((100 * 10 ** x).toPrecision(3)) + ' %';
         const ticker = (from, to) => [-4, -3, -2, -1, 0].filter((v) => v >= from - 0.01 && v <= to + 0.01).map((v) => ({ v, label: back(v) }));
         return {
             parts: [lines],
@@ -663,38 +664,52 @@ window.rondoPlots = (() => {
 
     /* ---- all of them ------------------------------------------------------------------------------------- */
 
+    /* Plots out of sight wait until they come into sight: what is seen is drawn in a frame's time. */
     function render(element, digest) {
         const root = make('div', 'plots');
         element.replaceChildren(root);
         const plots = [convergence, timeline, imbalance, rounds, concentration, couplings, shares, workers].map((plot) => plot(root));
+        const figures = [...root.children], parts = plots.flatMap((plot) => plot.parts), stale = new Set();
         let last = digest, width = 0;
-        const update = (next) => {
+        const inSight = (figure) => { const box = figure.getBoundingClientRect(); return box.bottom > -100 && box.top < innerHeight + 100; };
+        function draw(which) {
+            for (const i of which) {
+                stale.delete(i);
+                plots[i].draw(last);
+            }
+        }
+        function update(next) {
             last = next;
-            for (const plot of plots)
-                plot.draw(next);
-        };
-        const again = () => update(last);
+            plots.forEach((plot, i) => stale.add(i));
+            draw([...stale].filter((i) => inSight(figures[i])));
+        }
+        const again = () => draw(plots.keys());
         const sizes = new ResizeObserver(() => {
             const now = root.clientWidth;
             if (now > 0 && now !== width)
-                for (const part of plots.flatMap((plot) => plot.parts))
+                for (const part of parts)
                     part.resize();
             width = now;
         });
+        const sights = new IntersectionObserver((entries) => draw(entries.filter((e) => e.isIntersecting).map((e) => figures.indexOf(e.target))
+            .filter((i) => stale.has(i))), { rootMargin: '100px' });
         const dark = matchMedia('(prefers-color-scheme: dark)');
         const theme = new MutationObserver(again);
-        update(digest);
+        again();
         width = root.clientWidth;
         sizes.observe(root);
+        figures.forEach((figure) => sights.observe(figure));
         dark.addEventListener('change', again);
+        addEventListener('beforeprint', again);
         theme.observe(document.documentElement, { attributes: true, attributeFilter: ['data-theme'] });
         return {
             update,
             destroy() {
-                sizes.disconnect();
-                theme.disconnect();
+                for (const watcher of [sizes, sights, theme])
+                    watcher.disconnect();
                 dark.removeEventListener('change', again);
-                for (const part of plots.flatMap((plot) => plot.parts))
+                removeEventListener('beforeprint', again);
+                for (const part of parts)
                     part.destroy();
                 element.replaceChildren();
             },

@@ -89,8 +89,8 @@ static int learn(void *context, const char *key, const char *value)
 /* Keys that lines of their own show, or that say nothing to people. */
 static bool is_quiet(const char *key)
 {
-    static const char *const keys[] = { "lambdas", "folds", "fold_lambdas", "dropped", "state", "updates", "job",
-                                        "spec", "spec_dir", "version", "variables", "pipeline", "isa" };
+    static const char *const keys[] = { "lambdas", "folds", "fold_lambdas", "dropped", "state", "rounds", "updates",
+                                        "job", "spec", "spec_dir", "version", "variables", "pipeline", "isa" };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (strcmp(key, keys[i]) == 0)
             return true;
@@ -211,9 +211,9 @@ static void plain_sampling(const struct reader_summary *sum)
     if (sum->wanted > 0) { /* else nothing was sampled, as in a cross-validation */
         printf("taken       %s of %s wanted (%s %%)\n", listing_grouped(sum->taken).text,
                listing_grouped(sum->wanted).text, percent(sum->fill_ratio).text);
-        printf("refused     %s of %s drawn for a coupling; %s taken into the other's block\n",
-               listing_grouped(sum->refused).text, listing_grouped(sum->drawn).text,
-               listing_grouped(sum->joined).text);
+        printf("refused     %s of %s drawn, for a coupling\n", listing_grouped(sum->refused).text,
+               listing_grouped(sum->drawn).text);
+        printf("joined      %s into another's block, for a coupling\n", listing_grouped(sum->joined).text);
     }
     if (sum->wanted > 0 && sum->pairs_needed > 0)
         printf("pairs       %s needed, %s computed (%s %% were known)\n", listing_grouped(sum->pairs_needed).text,
@@ -225,18 +225,18 @@ static void plain_sampling(const struct reader_summary *sum)
                listing_shown(LISTING_TIMES, sum->imbalance_mean).text,
                listing_shown(LISTING_TIMES, sum->imbalance_max).text);
     if (sum->staleness_max > 0)
-        printf("staleness   planned up to %s commits behind\n", listing_grouped(sum->staleness_max).text);
+        printf("staleness   planned up to %s commits behind the state\n", listing_grouped(sum->staleness_max).text);
 }
 
 static void plain_times(const struct summary_row *row)
 {
     const struct reader_summary *sum = &row->sum;
-    printf("time        %.3f s: plan %s %%, push %s %%, commit %s %%; couplings take %s %%\n",
+    printf("time        %.3f s: plan %s %%, push %s %%, commit %s %%; couplings %s %%\n",
            (double)sum->elapsed_ns / 1e9, percent(row->plan_ratio).text, percent(row->push_ratio).text,
            percent(row->commit_ratio).text, percent(row->couple_ratio).text);
     if (sum->run_ns + sum->pull_ns > 0)
-        printf("push        of it computing %s %%, pulling %s %%, travel and waiting %s %%\n",
-               percent(row->run_ratio).text, percent(row->pull_ratio).text, percent(row->network_ratio).text);
+        printf("push        %s %%: computing %s %%, pulling %s %%, travel and waiting %s %%\n",
+               percent(row->push_ratio).text, percent(row->run_ratio).text, percent(row->pull_ratio).text, percent(row->network_ratio).text);
 }
 
 static int plain_summary(struct trace_reader *reader, const struct summary_row *row, struct rondo_error *err)

@@ -177,6 +177,7 @@ class Certificates(Checked):
             told = self.check(self.trace_of("exact%d" % number, params=params))
             self.assertEqual(told["not_proved"], [])
             self.assertIn("no commit raised the objective", " ".join(told["proved"]))
+            self.assertIn("with the intercept of path.json", " ".join(told["proved"]))
         for number, params in enumerate(({"loss": "logistic"}, {"loss": "huber", "weights": weights})):
             data = {"x": self.data[0], "y": labels}
             told = self.check(self.trace_of("loss%d" % number, params=params, data=data))
@@ -215,6 +216,19 @@ class Certificates(Checked):
         told = self.check(copy, expect=1)
         self.assertEqual([finding["kind"] for finding in told["findings"]], ["coefficient"])
         self.assertEqual(told["findings"][0]["first"], int(row) - 1)
+
+    def test_a_path_that_the_moves_do_not_come_to(self):
+        for key, by in (("objective", 1 + 1e-8), ("intercept", 1.001), ("lambda", 1 + 1e-8)):
+            out = self.trace_of("out", params={"path": {"count": 4}}) if key == "objective" else out
+            copy = self.spoil(out)
+            path = os.path.join(copy, "path.json")
+            points = support.read_json(path)
+            points[2][key] *= by
+            with open(path, "w", encoding="ascii") as stream:
+                json.dump(points, stream)
+            told = self.check(copy, expect=1)
+            self.assertEqual([finding["kind"] for finding in told["findings"]], ["objective"], key)
+            self.assertIn("path.json, number 3", told["findings"][0]["words"])
 
     def test_incomplete(self):
         out = self.trace_of("out", params={"lambda_ratio": 0.1})

@@ -14,6 +14,7 @@ static const double RISE = 1e-12; /* of F and of F(0): what rounding may do */
 enum { PATH_MOST = 256 << 20 };
 
 static const double SAID = 1e-9;  /* of F: how far what the trace says may be off */
+static const double MOVED = 1e-11; /* of the largest b_j scale_j on the way: what adding up its moves may round */
 
 struct replay_lambda {
     int64_t round;
@@ -217,7 +218,7 @@ static void compare_column(struct replay *replay, int64_t round, int64_t column)
         }
     }
     replay->columns++;
-    if (worst <= SAID * most || at < 0)
+    if (worst <= MOVED * fmax(most, replay->most) || at < 0)
         return;
     struct finding finding = finding_of("coefficient", round);
     finding.first = at;
@@ -289,6 +290,7 @@ static int apply(struct replay *replay, const struct trace_round *round)
         }
         const double d = round->delta[i] * root / replay->design->scale[j];
         replay->b[j] += d;
+        replay->most = fmax(replay->most, fabs(replay->b[j]) * replay->design->scale[j]);
         design_add(replay->design, d, j, replay->eta);
         if (!replay->is_touched[j] && buf_append(&replay->touched, &j, sizeof j))
             return RONDO_ENOMEM;

@@ -47,6 +47,7 @@ struct replay {
     double lambda;             /* in force; NAN: nothing says one */
     double null_objective;     /* F at b = 0 */
     double least;              /* F of the last commit */
+    double most;               /* the largest |b_j| scale_j that there was */
     double said;               /* the last objective that the trace said at this lambda; NAN: none */
     struct data_set *coef;     /* NULL: there is none */
     struct jsonin *path;       /* path.json; NULL: likewise */

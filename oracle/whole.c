@@ -24,6 +24,34 @@ static void add(int64_t *sum, int64_t value)
         *sum = INT64_MIN;
 }
 
+/* Has a later phase of a plan, such as the pulls, fewer tasks than there are blocks? */
+static bool lacks_phase(const struct trace_round *round)
+{
+    int32_t phase = -1, count = round->blocks, phases = 0;
+    for (int32_t i = 0; i < round->tasks; i++) {
+        if (round->task[i].work == TRACE_COUPLE)
+            continue;
+        if (round->task[i].phase != phase && count < round->blocks)
+            return true;
+        count = round->task[i].phase == phase ? count + 1 : 1;
+        phases += round->task[i].phase != phase;
+        phase = round->task[i].phase;
+    }
+    return phases < round->phases || count < round->blocks;
+}
+
+/* At level all: do the lists of a round come to what it counts? */
+static bool is_listed(const struct trace_round *round)
+{
+    int64_t joined = 0, taken = 0;
+    for (int32_t i = 0; i < round->conflicts; i++)
+        joined += round->conflict[i].joined;
+    for (int32_t i = 0; round->block && i < round->blocks; i++)
+        add(&taken, round->block[i].count);
+    return joined == round->joined && round->conflicts - joined == round->refused && round->draws == round->drawn
+           && taken == round->taken;
+}
+
 void whole_round(struct whole *whole, const struct trace_round *round)
 {
     int64_t next = whole->last;
@@ -40,7 +68,9 @@ void whole_round(struct whole *whole, const struct trace_round *round)
         whole->undone += task->done_ns < task->sent_ns || task->done_ns <= 0;
         first += task->phase == 0 && (task->work == TRACE_PUSH || task->work == TRACE_FUSED);
     }
-    whole->bare += first < round->blocks;
+    whole->bare += first < round->blocks || (strcmp(round->kind, "plan") == 0 && lacks_phase(round));
+    if (reader_level(whole->subject->reader) >= TRACE_ALL && !is_listed(round) && !whole->short_of++)
+        whole->first_short = round->round;
 }
 
 /* What a job says of itself; -1: it does not. */
@@ -108,6 +138,9 @@ void whole_end(struct whole *whole, enum trace_level needs)
         verdict_say(verdict, &verdict->lacks, "%" PRId64 " of %" PRId64 " tasks have no end", whole->undone, whole->tasks);
     if (whole->bare && level > TRACE_ROUNDS)
         verdict_say(verdict, &verdict->lacks, "%" PRId64 " rounds have fewer tasks than blocks", whole->bare);
+    if (whole->short_of)
+        verdict_say(verdict, &verdict->lacks, "%" PRId64 " rounds, the first %" PRId64 ", have other lists of what was drawn, "
+                    "refused, joined or taken than they count", whole->short_of, whole->first_short);
     if (is_end(subject->state) && subject->updates < 0)
         verdict_say(verdict, &verdict->lacks, "it does not say how many updates the job made");
     compare(whole, (struct said){ subject->rounds, subject->updates }, "the job");

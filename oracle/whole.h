@@ -5,8 +5,9 @@
  * Memory:  none.
  *
  * All of it: the level that the checks need, rounds 1, 2, ... without a gap, none dropped, a job that has
- * ended, a task at the least for each block and all done, and as many rounds and updates as the job says, in meta
- * and in result.json beside the trace.
+ * ended, a task at the least for each block (of a plan in each phase) and all done, lists that come to what
+ * their round counts (drawn, refused, joined, taken), and as many rounds and updates as the job says, in meta and in
+ * result.json beside the trace.
  */
 #ifndef WHOLE_H
 #define WHOLE_H
@@ -17,7 +18,9 @@
 struct whole {
     const struct subject *subject;
     struct verdict *verdict;
-    int64_t rounds, last, gaps, first_gap, undone, updates, tasks, bare; /* bare: rounds that lack tasks */
+    int64_t rounds, last, gaps, first_gap, undone, updates, tasks;
+    int64_t bare, short_of; /* rounds that lack tasks; whose lists do not come to their counts */
+    int64_t first_short;
 };
 
 void whole_open(struct whole *whole, const struct subject *subject, struct verdict *verdict);

@@ -163,10 +163,10 @@ class Certificates(Checked):
         super().setUp()
         self.data = self.generate("data", rows=50, cols=80, seed=2)
 
-    def deltas(self, change):
+    def deltas(self, change, order=""):
         def spoil(db):
             round_, count, blob = db.execute("SELECT round, count, deltas FROM moves WHERE count > 2 ORDER BY round"
-                                             " LIMIT 1").fetchone()
+                                             + order + " LIMIT 1").fetchone()
             delta = np.frombuffer(blob).copy()
             change(delta)
             db.execute("UPDATE moves SET deltas = ? WHERE round = ?", (delta.tobytes(), round_))
@@ -209,6 +209,11 @@ class Certificates(Checked):
         self.found(out, "objective", "and the trace says", self.deltas(slightly))
         self.found(out, "coefficient", "not what the moves come to", self.deltas(slightly),
                    "UPDATE rounds SET objective = NULL")
+
+        def barely(delta):
+            delta[np.abs(delta).argmax()] *= 1 + 1e-6
+
+        self.found(out, "coefficient", "not what the moves come to", self.deltas(barely, " DESC"))
         told = self.found(self.trace_of("logistic", params={"loss": "squared", "lambda_ratio": 0.1}), "objective",
                           "and the trace says", "UPDATE rounds SET objective = objective * (1 + 1e-8) WHERE round = 4")
         self.assertEqual(told["violations"], 1)
@@ -245,6 +250,8 @@ class Certificates(Checked):
                                  ("last round is", "DELETE FROM rounds WHERE round = (SELECT max(round) FROM rounds)"),
                                  ("updates come to", "UPDATE rounds SET updates = updates + 1 WHERE round = 2"),
                                  ("fewer tasks than blocks", "DELETE FROM tasks WHERE round = 2"),
+                                 ("have other lists", "DELETE FROM draws"),
+                                 ("have other lists", "UPDATE rounds SET refused = refused + 1 WHERE kind = 'sampled'"),
                                  ("dropped", "UPDATE meta SET value = '2' WHERE key = 'dropped'"),
                                  ("had not ended", "DELETE FROM meta WHERE key = 'state'"),
                                  ("tasks have no end", "UPDATE tasks SET done_ns = -1 WHERE round = 2 AND place = 0"),
@@ -346,6 +353,9 @@ class Parts(Checked):
         sgd = self.ratings("sgd", holdout=0.1)
         self.assertEqual(self.check(sgd)["not_proved"], [])
         self.found(sgd, "task", "two tasks own shard", "UPDATE tasks SET shard = 0 WHERE round = 1 AND phase = 0")
+        told = self.check(self.spoil(sgd, "DELETE FROM tasks WHERE (round, place) = (SELECT round, place FROM tasks"
+                                     " WHERE phase > 0 ORDER BY round, place DESC LIMIT 1)"), expect=1)
+        self.assertIn("1 rounds have fewer tasks than blocks", told["incomplete"])
         als = self.ratings("als")
         self.check(als)
         self.found(als, "chunk", "while those that they have in common",

@@ -21,7 +21,7 @@ enum { SETS_MOST = 256, EXIT_AGAIN = 75, EXIT_INTERRUPTED = 130 };
 static volatile sig_atomic_t interrupted; /* the signal's number */
 
 struct arguments {
-    const char *spec, *out, *workers;
+    const char *spec, *out, *workers, *level;
     const char *set[SETS_MOST];
     char trace[64], workers_set[64];
     int sets, own_sets; /* own: given by --set */
@@ -65,8 +65,10 @@ static int valued(struct arguments *arguments, int argc, char **argv, int *at)
         snprintf(arguments->workers_set, sizeof arguments->workers_set, "workers.count=%.40s", value);
         arguments->workers = value;
     }
-    if (is == 0 && (is = cli_option("run", "--trace", argc, argv, at, &value)) > 0)
+    if (is == 0 && (is = cli_option("run", "--trace", argc, argv, at, &value)) > 0) {
         snprintf(arguments->trace, sizeof arguments->trace, "trace=\"%.40s\"", value);
+        arguments->level = value;
+    }
     return is;
 }
 
@@ -149,17 +151,24 @@ static void read_hooks(struct rondo_run_options *options)
     options->encoded = wire && strcmp(wire, "bytes") == 0;
 }
 
+static void put_option(const char *name, const char *value)
+{
+    if (!value)
+        return;
+    fprintf(stderr, " %s", name);
+    cli_put_word(value);
+}
+
 /* The line that, typed again, goes on with the same job. */
 static void say_resume(const struct arguments *arguments, int64_t rounds, const char *dir)
 {
     fprintf(stderr, "rondo: interrupted after round %" PRId64 "; go on with: rondo run", rounds);
     cli_put_word(arguments->spec);
-    for (int i = 0; i < arguments->own_sets; i++) {
-        fputs(" --set", stderr);
-        cli_put_word(arguments->set[i]);
-    }
-    fputs(" --out", stderr);
-    cli_put_word(dir);
+    for (int i = 0; i < arguments->own_sets; i++)
+        put_option("--set", arguments->set[i]);
+    put_option("--workers", arguments->workers);
+    put_option("--trace", arguments->level);
+    put_option("--out", dir);
     fputs(" --resume\n", stderr);
 }
 

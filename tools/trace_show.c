@@ -19,21 +19,29 @@ struct request {
 /* Lists of rows show so many rounds of a longer trace, unless asked for others. */
 static const int64_t rounds_most = 10000;
 
-/* Sums are of all rounds; lists are cut, and people are told. */
+static bool is_cut(const struct request *request)
+{
+    static const char *const lists[] = { "rounds", "blocks", "conflicts" };
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        if (strcmp(request->view, lists[i]) == 0)
+            return !request->first && !request->last && !request->all;
+    return false;
+}
+
+/* Sums are of all rounds; lists are cut. */
 static int choose_window(const struct request *request, struct trace_reader *reader, struct reader_window *window,
                          struct rondo_error *err)
 {
-    static const char *const lists[] = { "rounds", "blocks", "conflicts" };
-    bool list = false;
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-        list = list || strcmp(request->view, lists[i]) == 0;
     if (request->first)
         return reader_first(reader, request->first, window, err);
-    int64_t last = request->last || request->all || !list ? request->last : rounds_most;
-    int code = reader_last(reader, last, window, err);
+    return reader_last(reader, is_cut(request) ? rounds_most : request->last, window, err);
+}
+
+/* People are told that a list was cut, behind it: of one that there is not there is only the error's line. */
+static int say_cut(struct trace_reader *reader, struct reader_window window, struct rondo_error *err)
+{
     struct reader_extent extent = { 0 };
-    if (!code && last == rounds_most && !request->last && !request->json)
-        code = reader_extent(reader, *window, &extent, err);
+    int code = reader_extent(reader, window, &extent, err);
     if (!code && extent.rounds_of_trace > rounds_most)
         fprintf(stderr, "rondo: %s: the last %s of %s rounds are shown and summed up (--all, --first N or --last N"
                         " for others)\n", reader_path(reader), listing_grouped(rounds_most).text,
@@ -52,10 +60,11 @@ static int show(const struct request *request, struct rondo_error *err)
         code = strcmp(request->view, "summary") == 0
                    ? trace_summary(reader, window, !request->first && !request->last, request->json, err)
                    : views_list(reader, request->view, window, request->json, stdout, err);
-    reader_close(reader);
     if (fflush(stdout) != 0 || ferror(stdout))
-        return rondo_error_set(err, RONDO_EIO, "standard output", NULL, "cannot write: %s",
-                               strerror(errno));
+        code = rondo_error_set(err, RONDO_EIO, "standard output", NULL, "cannot write: %s", strerror(errno));
+    if (!code && is_cut(request) && !request->json)
+        code = say_cut(reader, window, err);
+    reader_close(reader);
     return code;
 }
 

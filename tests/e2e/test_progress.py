@@ -86,7 +86,8 @@ class Case(support.Case):
 
 class Run(Case):
     def test_a_gap_on_a_log_scale(self):
-        terminal = self.terminal("run", self.slow(), "--out", self.path("out"), "--workers", "2", columns=150)
+        terminal = self.terminal("run", self.slow(), "--out", self.path("out"), "--workers", "2", "--trace", "blocks",
+                                 columns=150)
         terminal.until(lambda: len([1 for _, line in terminal.frames if "gap" in line]) > 8)
         self.assertEqual(len(terminal.screen.shown()), 1)
         terminal.type("\x03")
@@ -107,7 +108,8 @@ class Run(Case):
         self.assertTrue(rate / 4 < seen[-1]["rounds/s"] < rate * 4, (rate, seen[-1]))
         # Ctrl-C leaves a clean screen and the way on.
         said = "".join(terminal.screen.shown())
-        self.assertRegex(said, r"^rondo: interrupted after round %d; go on with: rondo run .* --resume$"
+        self.assertRegex(said, r"^rondo: interrupted after round %d; go on with: rondo run .* --workers 2"
+                               r" --trace blocks --out .* --resume$"
                          % result["rounds"])
 
     def test_a_count_to_its_bound(self):

@@ -85,6 +85,19 @@ class Couplings(Checked):
                 self.assertIn("no commit raised the objective", " ".join(told["proved"]))
                 self.assertIn("the moves come to coef.mtx: 1 column", told["proved"])
 
+    def test_a_job_that_went_on(self):
+        """Rounds in flight when it stopped, and the clock, go on with it."""
+        more = dict(schedule=self.schedule("drop", 3), params={"lambda_ratio": 0.05})
+        self.trace_of("out", stop={"rounds": 30}, **more)
+        spec = self.spec(*self.data, trace="all", **more)
+        self.run_job(spec, "out", "--resume")
+        self.assertEqual(self.check(self.path("out"))["not_proved"], [])
+        self.trace_of("levels", stop={"rounds": 3}, trace="rounds")
+        self.run_job(self.spec(*self.data, trace="all"), "levels", "--resume")
+        told = self.check(self.path("levels"), expect=1)
+        self.assertEqual(told["violations"], 0)
+        self.assertIn("fewer tasks than blocks", " ".join(told["incomplete"]))
+
     def test_a_coupled_pair_in_two_blocks(self):
         """A variable moves to another block of its round, where it parts from one that it is coupled to."""
         out = self.trace_of("out", schedule=self.schedule("group", 1))

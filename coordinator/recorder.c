@@ -45,16 +45,9 @@ struct recorder {
     int64_t blocks_capacity;
 };
 
-/* Of solving, that of earlier runs included: a resumed job's rounds come behind those that it had. */
 static int64_t now(const struct recorder *recorder)
 {
     return clock_now_ns() - recorder->begin_ns;
-}
-
-/* What a checkpoint says may be any number. */
-static int64_t ns_of(double seconds)
-{
-    return seconds > 0 && seconds < 9e9 ? (int64_t)(seconds * 1e9) : 0;
 }
 
 static struct under_way *round_of(struct recorder *recorder, int64_t round)
@@ -455,8 +448,7 @@ int recorder_create(const struct recorder_options *options, struct recorder **ou
     if (!recorder)
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory");
     recorder->options = *options;
-    recorder->solved_ns = ns_of(options->solved_seconds);
-    recorder->begin_ns = clock_now_ns() - recorder->solved_ns;
+    recorder->begin_ns = clock_now_ns();
     recorder->under_way = mem_calloc((size_t)options->pipeline + 1, sizeof *recorder->under_way);
     int code = recorder->under_way ? open_recording(recorder, err)
                                    : rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory");
@@ -523,18 +515,19 @@ struct engine_observer recorder_observer(struct recorder *recorder)
 
 void recorder_start(struct recorder *recorder, double ready_seconds)
 {
-    recorder->solved_ns += ns_of(ready_seconds);
+    recorder->solved_ns = (int64_t)(recorder->options.solved_seconds * 1e9); /* a resumed job's times go on from there */
     recorder->begin_ns = clock_now_ns() - recorder->solved_ns;
+    recorder->options.solved_seconds = ready_seconds;
 }
 
 double recorder_solved_seconds(const struct recorder *recorder)
 {
-    return (double)recorder->solved_ns * 1e-9;
+    return recorder->options.solved_seconds + (double)recorder->solved_ns * 1e-9;
 }
 
 double recorder_seconds(const struct recorder *recorder)
 {
-    return (double)now(recorder) * 1e-9;
+    return recorder->options.solved_seconds + (double)now(recorder) * 1e-9;
 }
 
 const struct rondo_error *recorder_error(const struct recorder *recorder)

@@ -134,7 +134,7 @@ static void on_round(void *context, const struct engine_round *round)
     if (run->inner.round)
         run->inner.round(run->inner.context, round);
     if (run->options->workers.round)
-        run->options->workers.round(run->options->workers.context, round->round);
+        run->options->workers.round(run->options->workers.context, round->round, round->updates);
 }
 
 static void on_moment(void *context, const struct engine_moment *moment)
@@ -294,7 +294,7 @@ static void report(struct stages *run)
     }
     if (run->engine && engine_head(run->engine))
         (void)contract_report(run->app, engine_head(run->engine), &outcome->report, &why);
-    recorder_tell(run->recorder, outcome->state, &outcome->report, outcome->updates);
+    recorder_tell(run->recorder, outcome->state, &outcome->report, outcome->rounds, outcome->updates);
 }
 
 static void judge(struct stages *run, int code)

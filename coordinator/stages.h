@@ -39,8 +39,8 @@ struct stages_workers {
     void (*stop)(void *context);
     /* The engine has gone; the hub may go. */
     void (*destroy)(void *context);
-    /* A round was committed; a worker is needed no more.  NULL: nobody asks. */
-    void (*round)(void *context, int64_t round);
+    /* A round was committed, updates so far; a worker is needed no more.  NULL: nobody asks. */
+    void (*round)(void *context, int64_t round, int64_t updates);
     void (*released)(void *context, int32_t worker, const char *why);
 };
 

@@ -50,12 +50,14 @@ static void destroy(void *context)
     cluster_destroy(run->cluster);
 }
 
-/* The test's hook. */
-static void lose(void *context, int64_t round)
+static void committed(void *context, int64_t round, int64_t updates)
 {
     struct run *run = context;
-    if (round == run->options->lose_round)
-        cluster_take_away(run->cluster, run->options->lose_worker);
+    const struct rondo_run_options *options = run->options;
+    if (options->committed)
+        options->committed(options->context, round, updates);
+    if (round == options->lose_round && round > 0) /* the test's hook */
+        cluster_take_away(run->cluster, options->lose_worker);
 }
 
 static const char *asked(void *context)
@@ -80,7 +82,7 @@ int rondo_run(struct rondo_job *job, const struct rondo_run_options *options,
         .dir = options->dir, .resume = options->resume, .force = options->force,
         .threads = options->workers,
         .workers = { .context = &run, .together = true, .start = start, .stop = stop, .destroy = destroy,
-                     .round = options->lose_round > 0 ? lose : NULL },
+                     .round = committed },
         .context = &run, .asked = asked, .progress = progress,
     };
     return stages_run(job, &stages, outcome, err);

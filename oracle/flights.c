@@ -157,18 +157,12 @@ static int take(struct flights *flights, struct flight *flight, int64_t variable
     return code ? code : buf_append(&flight->blocks, &block, sizeof block);
 }
 
-/* A round's variables; of a sweep what it moved. */
 static int fly(struct flights *flights, const struct trace_round *round, struct flight *flight)
 {
     int code = RONDO_OK;
     flight->round = round->round;
     flight->count = 0;
     flight->variables.size = flight->blocks.size = 0;
-    if (strcmp(round->kind, "sampled") != 0) {
-        for (int64_t i = 0; i < round->moves && !code; i++)
-            code = take(flights, flight, round->move[i], 0);
-        return code;
-    }
     for (int32_t b = 0; round->block && b < round->blocks && !code; b++)
         for (int64_t i = 0; i < round->block[b].count && !code; i++)
             code = take(flights, flight, round->block[b].variables[i], round->block[b].block);
@@ -183,15 +177,45 @@ static bool says_blocks(const struct trace_round *round)
     return round->block || round->taken == 0;
 }
 
+/* Its tasks came behind those of the rounds before; couplings may be computed at any time. */
+static void check_apart(struct flights *flights, const struct trace_round *round)
+{
+    int64_t first_ns = INT64_MAX, last_ns = flights->done_ns;
+    for (int32_t i = 0; i < round->tasks; i++) {
+        const struct trace_task *task = &round->task[i];
+        if (task->work == TRACE_COUPLE)
+            continue;
+        first_ns = task->sent_ns < first_ns ? task->sent_ns : first_ns;
+        last_ns = task->done_ns > last_ns ? task->done_ns : last_ns;
+    }
+    if (first_ns == INT64_MAX)
+        return;
+    if (flights->done_round && first_ns < flights->done_ns) {
+        struct finding finding = finding_of("overlap", round->round);
+        finding.other_round = flights->done_round;
+        finding.value = (double)first_ns;
+        finding.bound = (double)flights->done_ns;
+        verdict_find(flights->verdict, finding, "round %" PRId64 ": a task was sent at %" PRId64 " ns, and one of round %"
+                     PRId64 " was done at %" PRId64 " ns: it has not seen that round's commit", round->round, first_ns,
+                     flights->done_round, flights->done_ns);
+    } else {
+        flights->apart++;
+    }
+    flights->done_ns = last_ns;
+    flights->done_round = round->round;
+}
+
 int flights_round(struct flights *flights, const struct trace_round *round)
 {
-    bool sampled = strcmp(round->kind, "sampled") == 0;
-    flights->rounds += sampled;
-    if (sampled && !says_blocks(round)) {
+    check_apart(flights, round);
+    if (strcmp(round->kind, "sampled") != 0)
+        return RONDO_OK;
+    flights->rounds++;
+    if (!says_blocks(round)) {
         flights->unsaid++;
         return RONDO_OK;
     }
-    flights->blocks += sampled ? round->blocks : 0;
+    flights->blocks += round->blocks;
     struct flight *flight = &flights->flight[flights->flown++ % flights->depth];
     int code = fly(flights, round, flight);
     if (code || !flights->checks)
@@ -211,6 +235,11 @@ void flights_end(struct flights *flights)
     if (flights->unsaid)
         verdict_say(verdict, &verdict->lacks, "%" PRId64 " of %" PRId64 " sampled rounds do not say their blocks",
                     flights->unsaid, flights->rounds);
+    if (flights->apart)
+        verdict_say(verdict, &verdict->proved, "each block was computed from the state behind the round before: of %" PRId64
+                    " rounds no task was sent before the last one of earlier rounds was done", flights->apart);
+    if (flights->rounds == 0)
+        return;
     if (!flights->checks) {
         verdict_say(verdict, &verdict->not_proved,
                     "schedule.dependency.check is \"none\": no coupling was promised, and none is looked at");
@@ -224,6 +253,9 @@ void flights_end(struct flights *flights)
         verdict_say(verdict, &verdict->proved, "no two variables in flight in different blocks are coupled above %g: %"
                     PRId64 " rounds, %" PRId64 " pairs, %" PRId64 " in flight at most", flights->threshold, seen,
                     flights->pairs, flights->depth);
+    else if (flights->depth == 1)
+        verdict_say(verdict, &verdict->proved, "one round is in flight at a time: the blocks of each of %" PRId64
+                    " sampled rounds are committed together, by one certificate", seen);
     else
         verdict_say(verdict, &verdict->proved, "no two variables of different rounds in flight are coupled above %g: %"
                     PRId64 " rounds, %" PRId64 " pairs, %" PRId64 " in flight at most", flights->threshold, seen,

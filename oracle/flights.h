@@ -12,7 +12,9 @@
  *     group   they are in one block
  *     solve   they are of one round, whose certificate is of the union of its blocks (replay.h)
  *
- * The worst variable, which a sweep may move, is a block of its own.
+ * What a sweep moves by itself, the variable that violates most, nobody planned: rounds that are planned already may
+ * have variables that it is coupled to.  It must be alone in another way: no task of another round is under way
+ * meanwhile.  That is asked of all rounds, so that each block was computed from the state behind the round before.
  */
 #ifndef FLIGHTS_H
 #define FLIGHTS_H
@@ -37,6 +39,8 @@ struct flights {
     struct flight flight[FLIGHTS_DEEPEST];
     int64_t flown;               /* rounds so far: the last is at (flown - 1) % depth */
     int64_t rounds, blocks, pairs, conflicts, unsaid; /* unsaid: sampled rounds without their blocks */
+    int64_t done_ns, done_round; /* the task that was done last, of the rounds so far; round 0: there was none */
+    int64_t apart;               /* rounds whose tasks came behind it */
 };
 
 /* How far a coupling may be off the threshold, and off what the trace says. */

@@ -7,8 +7,8 @@
  * The data are a table of rows and columns: documents and words, users and items; an entry is a word's count
  * in a document, or a rating that trains.  The trace says what each part owns.  What must hold:
  *
- *     parts of one kind are disjoint, and whatever has an entry is in one; of lda a word may be in none: its
- *     counts are treated as the totals are, and it is counted here
+ *     parts of one kind are disjoint, and whatever has an entry is in one; of lda a word of more than 1/P of all
+ *     tokens, P blocks, may be in none: its counts are treated as the totals are, and it is counted here
  *     the cost of a cell is the entries of its rows and columns; where words are in no block the cells of a
  *     shard have those of its documents beside, which is checked by shard
  *     the tasks of one phase of a round have different blocks and different shards, or different chunks of one
@@ -46,7 +46,7 @@ struct plans {
     struct verdict *verdict;
     const struct rondo_matrix *x;
     bool is_lda, counts_cells; /* cells' costs are the updates */
-    double holdout;
+    double holdout, entries; /* entries: in all, tokens or ratings that train */
     uint64_t seed;
     struct plans_owner owner[PLANS_OWNERS];
     int owners;
@@ -55,7 +55,7 @@ struct plans {
     bool has_cells;
     double *loose;          /* [shards] lda: entries of words in no block, from the data */
     int64_t free_words, free_tokens;
-    int64_t rounds, tasks, owned;
+    int64_t rounds, tasks, owned, bare; /* bare: rounds without tasks */
     double updates, cost;   /* of all rounds; of their cells */
 };
 

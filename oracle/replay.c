@@ -1,5 +1,6 @@
 #include "oracle/replay.h"
 
+#include "core/base/file.h"
 #include "core/base/mem.h"
 #include "oracle/objective.h"
 
@@ -10,11 +11,13 @@
 #include <unistd.h>
 
 static const double RISE = 1e-12; /* of F and of F(0): what rounding may do */
+enum { PATH_MOST = 256 << 20 };
+
 static const double SAID = 1e-9;  /* of F: how far what the trace says may be off */
 
 struct replay_lambda {
     int64_t round;
-    double lambda, most; /* NAN: not said */
+    double lambda, most, points; /* most: lambda_max; points: lambdas so far, this one too.  NAN: not said */
 };
 
 /* ---- what the job was ---------------------------------------------------------------------------------- */
@@ -44,10 +47,11 @@ static enum replay_loss loss_of(const char *name)
 static int read_lambda(void *context, const struct trace_report *report)
 {
     struct replay *replay = context;
-    struct replay_lambda said = { report->round, (double)NAN, (double)NAN };
+    struct replay_lambda said = { report->round, (double)NAN, (double)NAN, (double)NAN };
     for (int32_t i = 0; i < report->count; i++) {
         said.lambda = strcmp(report->key[i], "lambda") == 0 ? report->value[i] : said.lambda;
         said.most = strcmp(report->key[i], "lambda_max") == 0 ? report->value[i] : said.most;
+        said.points = strcmp(report->key[i], "lambdas") == 0 ? report->value[i] : said.points;
     }
     return isnan(said.lambda) ? RONDO_OK : buf_append(&replay->lambdas, &said, sizeof said);
 }
@@ -73,9 +77,9 @@ static void read_response(struct replay *replay, const double *y)
         sum += y[i];
         least = fmin(least, y[i]);
     }
-    const double centre = replay->intercept && !replay->profiled ? sum / (double)n : 0;
+    replay->centre = replay->intercept && !replay->profiled ? sum / (double)n : 0;
     for (int64_t i = 0; i < n; i++)
-        replay->y[i] = replay->loss == REPLAY_LOGISTIC ? (y[i] > least ? 1 : -1) : y[i] - centre;
+        replay->y[i] = replay->loss == REPLAY_LOGISTIC ? (y[i] > least ? 1 : -1) : y[i] - replay->centre;
 }
 
 /* The deviation of column j under the weights, around their mean. */
@@ -108,10 +112,21 @@ static int allocate(struct replay *replay, bool weighted)
                ? RONDO_OK : RONDO_ENOMEM;
 }
 
+static void read_path(struct replay *replay, const struct subject *subject)
+{
+    char path[sizeof subject->dir + 16], *text = NULL;
+    size_t size;
+    snprintf(path, sizeof path, "%s/path.json", subject->dir);
+    if (file_read(path, PATH_MOST, &text, &size, NULL) == 0 && jsonin_parse(text, size, &replay->path))
+        replay->path = NULL;
+    mem_free(text);
+}
+
 static int read_coef(struct replay *replay, const struct subject *subject, struct rondo_error *err)
 {
     char path[sizeof subject->dir + 16];
     const struct data_options options = { 0 };
+    read_path(replay, subject);
     snprintf(path, sizeof path, "%s/coef.mtx", subject->dir);
     if (access(path, R_OK) != 0)
         return RONDO_OK;
@@ -211,17 +226,50 @@ static void compare_column(struct replay *replay, int64_t round, int64_t column)
                  "%.12g", column + 1, at, replay->b[at]);
 }
 
+/* F at the intercept of path.json, which is of columns that are not centred, against the objective there. */
+static void compare_point(struct replay *replay, int64_t round, int64_t number)
+{
+    const struct jsonin *point = jsonin_at(replay->path, number);
+    double intercept, said, lambda;
+    if (!jsonin_number(point, "intercept", &intercept) || !jsonin_number(point, "objective", &said)
+        || !jsonin_number(point, "lambda", &lambda))
+        return;
+    const int64_t *touched = (const int64_t *)(const void *)replay->touched.data;
+    double b0 = intercept - replay->centre;
+    for (size_t i = 0; i < replay->touched.size / sizeof *touched; i++)
+        b0 += replay->design->mean[touched[i]] * replay->b[touched[i]];
+    const double f = objective_at(replay, b0);
+    replay->ends++;
+    if (fabs(f - said) <= SAID * fmax(fabs(f), 1e-3 * replay->null_objective)
+        && fabs(lambda - replay->lambda) <= SAID * fabs(lambda))
+        return;
+    struct finding finding = finding_of("objective", round);
+    finding.value = f;
+    finding.bound = said;
+    verdict_find(replay->verdict, finding, "path.json, number %" PRId64 ": the objective at lambda %.12g is %.15g, and is said "
+                 "to be %.15g at %.12g", number + 1, replay->lambda, f, said, lambda);
+}
+
+/* A lambda is solved. */
+static void end_point(struct replay *replay, int64_t round)
+{
+    compare_column(replay, round, replay->points);
+    compare_point(replay, round, replay->points++);
+}
+
 /* The lambda that is in force behind this round. */
 static void follow(struct replay *replay, int64_t round)
 {
     const struct replay_lambda *said = (const struct replay_lambda *)(const void *)replay->lambdas.data;
     const size_t count = replay->lambdas.size / sizeof *said;
     double lambda = replay->lambda;
-    for (; replay->next < count && said[replay->next].round <= round; replay->next++)
+    for (; replay->next < count && said[replay->next].round <= round; replay->next++) {
         lambda = said[replay->next].lambda;
+        if (said[replay->next].points > (double)replay->points + 1) /* one is solved: this is the next */
+            end_point(replay, round);
+    }
     if (!(lambda < replay->lambda) && !(lambda > replay->lambda))
         return;
-    compare_column(replay, round, replay->points++);
     replay->lambda = lambda;
     replay->said = (double)NAN;
     replay->least = objective_of(replay);
@@ -282,6 +330,8 @@ int replay_round(struct replay *replay, const struct trace_round *round)
         return RONDO_OK;
     if (replay->rounds++ + 1 != round->round)
         replay->why_not = "the rounds have a gap, and what moved there is not known";
+    else if (round->blocks > 0 && round->tasks == 0) /* a job may go on at another level */
+        replay->why_not = "some rounds were kept without their details, and what they moved is not known";
     if (replay->why_not || isnan(replay->lambda))
         return RONDO_OK;
     follow(replay, round->round);
@@ -313,8 +363,8 @@ void replay_end(struct replay *replay, bool completed)
         verdict_say(verdict, &verdict->lacks, "no line of progress says the lambda");
         return;
     }
-    if (completed && replay->coef)
-        compare_column(replay, -1, replay->points++);
+    if (completed)
+        end_point(replay, -1);
     if (completed && replay->coef && replay->points != replay->coef->x.cols)
         verdict_find(verdict, finding_of("coefficient", -1), "coef.mtx has %" PRId64 " columns, and the trace %" PRId64
                      " lambdas", replay->coef->x.cols, replay->points);
@@ -325,9 +375,12 @@ void replay_end(struct replay *replay, bool completed)
     else
         verdict_say(verdict, &verdict->proved, "no commit raised the objective, recomputed from the data: %" PRId64
                     " commits that moved; it is what the trace says in %" PRId64 " rounds", replay->moved, replay->compared);
+    if (replay->ends)
+        verdict_say(verdict, &verdict->proved, "with the intercept of path.json the objective is what is said there: %" PRId64
+                    " lambda%s", replay->ends, replay->ends == 1 ? "" : "s");
     if (replay->profiled)
         verdict_say(verdict, &verdict->not_proved, "the intercept's moves are not in the trace: the objective is recomputed "
-                    "at its best intercept");
+                    "at its best intercept until a lambda is solved");
     if (replay->columns)
         verdict_say(verdict, &verdict->proved, "the moves come to coef.mtx: %" PRId64 " column%s", replay->columns,
                     replay->columns == 1 ? "" : "s");
@@ -347,4 +400,5 @@ void replay_close(struct replay *replay)
     buf_fini(&replay->lambdas);
     buf_fini(&replay->touched);
     data_free(replay->coef);
+    jsonin_free(replay->path);
 }

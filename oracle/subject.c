@@ -16,7 +16,7 @@ static int learn(void *context, const char *key, const char *value)
         const char *key;
         int64_t *to;
     } numbers[] = { { "dropped", &subject->dropped }, { "variables", &subject->variables },
-                    { "updates", &subject->updates } };
+                    { "rounds", &subject->rounds }, { "updates", &subject->updates } };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if (strcmp(key, numbers[i].key) == 0)
             *numbers[i].to = strtoll(value, NULL, 10);
@@ -46,7 +46,7 @@ static void find_dir(struct subject *subject)
 
 static int read_meta(struct subject *subject, const char *path, struct rondo_error *err)
 {
-    subject->dropped = subject->variables = subject->updates = -1;
+    subject->dropped = subject->variables = subject->rounds = subject->updates = -1;
     int code = reader_open(path, &subject->reader, err);
     if (code)
         return code;

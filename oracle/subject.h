@@ -20,7 +20,7 @@ struct subject {
 
     char app[64], state[32];
     int64_t dropped, variables; /* -1: the trace does not say */
-    int64_t updates;            /* -1: likewise */
+    int64_t rounds, updates;    /* -1: likewise */
     int64_t pipeline;
     char *spec, *spec_dir;      /* NULL: likewise */
     bool bound;                 /* the data are loaded */

@@ -34,31 +34,46 @@ void whole_round(struct whole *whole, const struct trace_round *round)
     whole->rounds++;
     add(&whole->updates, round->updates);
     whole->tasks += round->tasks;
-    for (int32_t i = 0; i < round->tasks; i++)
-        whole->undone += round->task[i].done_ns < round->task[i].sent_ns || round->task[i].done_ns <= 0;
+    int32_t first = 0;
+    for (int32_t i = 0; i < round->tasks; i++) {
+        const struct trace_task *task = &round->task[i];
+        whole->undone += task->done_ns < task->sent_ns || task->done_ns <= 0;
+        first += task->phase == 0 && (task->work == TRACE_PUSH || task->work == TRACE_FUSED);
+    }
+    whole->bare += first < round->blocks;
 }
 
-/* The updates of result.json beside the trace; -1: there is none. */
-static int64_t updates_of_result(const struct subject *subject)
+/* What a job says of itself; -1: it does not. */
+struct said {
+    int64_t rounds, updates;
+};
+
+/* In result.json beside the trace. */
+static struct said said_by_result(const struct subject *subject)
 {
     char path[sizeof subject->dir + 16], *text = NULL;
     struct jsonin *root = NULL;
-    int64_t updates = -1;
+    struct said said = { -1, -1 };
     size_t size;
     snprintf(path, sizeof path, "%s/result.json", subject->dir);
-    if (file_read(path, RESULT_MOST, &text, &size, NULL) == 0 && jsonin_parse(text, size, &root) == 0)
-        jsonin_integer(root, "updates", &updates);
+    if (file_read(path, RESULT_MOST, &text, &size, NULL) == 0 && jsonin_parse(text, size, &root) == 0) {
+        jsonin_integer(root, "updates", &said.updates);
+        jsonin_integer(root, "rounds", &said.rounds);
+    }
     jsonin_free(root);
     mem_free(text);
-    return updates;
+    return said;
 }
 
-static void compare_updates(const struct whole *whole, int64_t said, const char *who)
+static void compare(const struct whole *whole, struct said said, const char *who)
 {
     struct verdict *verdict = whole->verdict;
-    if (said >= 0 && said != whole->updates)
+    if (said.rounds >= 0 && said.rounds != whole->last)
+        verdict_say(verdict, &verdict->lacks, "its last round is %" PRId64 ", and %s says %" PRId64, whole->last, who,
+                    said.rounds);
+    if (said.updates >= 0 && said.updates != whole->updates)
         verdict_say(verdict, &verdict->lacks, "the rounds' updates come to %" PRId64 ", and %s says %" PRId64,
-                    whole->updates, who, said);
+                    whole->updates, who, said.updates);
 }
 
 static bool is_end(const char *state)
@@ -91,10 +106,12 @@ void whole_end(struct whole *whole, enum trace_level needs)
                     whole->gaps == 1 ? "" : "s", whole->first_gap);
     if (whole->undone)
         verdict_say(verdict, &verdict->lacks, "%" PRId64 " of %" PRId64 " tasks have no end", whole->undone, whole->tasks);
+    if (whole->bare && level > TRACE_ROUNDS)
+        verdict_say(verdict, &verdict->lacks, "%" PRId64 " rounds have fewer tasks than blocks", whole->bare);
     if (is_end(subject->state) && subject->updates < 0)
         verdict_say(verdict, &verdict->lacks, "it does not say how many updates the job made");
-    compare_updates(whole, subject->updates, "the job");
-    compare_updates(whole, updates_of_result(subject), "result.json");
+    compare(whole, (struct said){ subject->rounds, subject->updates }, "the job");
+    compare(whole, said_by_result(subject), "result.json");
     if (before == verdict->lacks.count)
         verdict_say(verdict, &verdict->proved, "the trace is whole: %" PRId64 " rounds from 1 on, %" PRId64 " tasks, %" PRId64
                     " updates as the job says", whole->rounds, whole->tasks, whole->updates);

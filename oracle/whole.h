@@ -5,7 +5,8 @@
  * Memory:  none.
  *
  * All of it: the level that the checks need, rounds 1, 2, ... without a gap, none dropped, a job that has
- * ended, every task done, and as many updates as the job says, in meta and in result.json beside the trace.
+ * ended, a task at the least for each block and all done, and as many rounds and updates as the job says, in meta
+ * and in result.json beside the trace.
  */
 #ifndef WHOLE_H
 #define WHOLE_H
@@ -16,7 +17,7 @@
 struct whole {
     const struct subject *subject;
     struct verdict *verdict;
-    int64_t rounds, last, gaps, first_gap, undone, updates, tasks;
+    int64_t rounds, last, gaps, first_gap, undone, updates, tasks, bare; /* bare: rounds that lack tasks */
 };
 
 void whole_open(struct whole *whole, const struct subject *subject, struct verdict *verdict);

@@ -43,6 +43,7 @@ struct batch {
     bool busy;                        /* somebody leads; guarded by mutex */
     struct batch_item *first, *last;  /* who wait; guarded by mutex */
     struct batch_tally tally;         /* guarded by mutex */
+    int64_t changed[JOBS_REMEMBERED]; /* the job of the k-th change, at k modulo that; guarded by mutex */
 };
 
 static double now_s(void)
@@ -94,6 +95,7 @@ static int submit(struct batch *batch, struct batch_item *item)
     rc = rc ? rc : run(batch, INSERT);
     item->id = sqlite3_last_insert_rowid(batch->db);
     batch->next.count[JOBS_QUEUED]++;
+    batch->next.totals.submitted++;
     return rc;
 }
 
@@ -158,6 +160,7 @@ static int finish(struct batch *batch, int64_t id, enum jobs_state state, const 
     sqlite3_bind_int(statement, 2, (int)state);
     int rc = sqlite3_bind_text(statement, 3, why, -1, SQLITE_STATIC);
     sqlite3_bind_double(statement, 4, now_s());
+    batch->next.totals.ended[state]++;
     return rc ? rc : run(batch, FINISH);
 }
 
@@ -234,6 +237,16 @@ static bool commit(struct batch *batch, struct batch_item *first)
     return rc == SQLITE_OK;
 }
 
+/* Of a change that is kept: what it did is seen from now on. */
+static void remember(struct batch *batch, const struct batch_item *item)
+{
+    bool taken = item->kind == BATCH_TAKE, late = item->state > JOBS_RUNNING; /* to be cancelled */
+    if (item->code || (taken && !item->found)
+        || (item->kind == BATCH_CANCEL && (!item->found || late)))
+        return;
+    batch->changed[batch->tally.changes++ % JOBS_REMEMBERED] = taken ? item->row->id : item->id;
+}
+
 /* Takes all that wait and does them; the mutex is held but for the work itself. */
 static void lead(struct batch *batch)
 {
@@ -248,8 +261,11 @@ static void lead(struct batch *batch)
         batch->tally = batch->next;
         batch->tally.commits++;
     }
-    for (struct batch_item *item = first; item; item = item->next)
+    for (struct batch_item *item = first; item; item = item->next) {
+        if (kept)
+            remember(batch, item);
         item->done = true;
+    }
     batch->busy = false;
     pthread_cond_broadcast(&batch->done);
 }
@@ -278,6 +294,18 @@ struct batch_tally batch_tally(struct batch *batch)
     struct batch_tally tally = batch->tally;
     pthread_mutex_unlock(&batch->mutex);
     return tally;
+}
+
+int batch_changed(struct batch *batch, int64_t since, int64_t until, int64_t id[JOBS_REMEMBERED])
+{
+    pthread_mutex_lock(&batch->mutex);
+    int64_t now = batch->tally.changes;
+    bool kept = since >= 0 && until <= now && now - since <= JOBS_REMEMBERED;
+    int count = 0;
+    for (int64_t k = since; kept && k < until; k++)
+        id[count++] = batch->changed[k % JOBS_REMEMBERED];
+    pthread_mutex_unlock(&batch->mutex);
+    return kept ? count : -1;
 }
 
 /* ---- opening -------------------------------------------------------------------------------- */

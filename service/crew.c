@@ -220,10 +220,16 @@ static void released(void *context, int32_t worker, const char *why)
     pthread_mutex_unlock(&crew->roster->mutex);
 }
 
+static void note_round(void *context, int64_t round RONDO_UNUSED, int64_t updates RONDO_UNUSED)
+{
+    struct crew *crew = context;
+    atomic_fetch_add_explicit(&crew->roster->rounds, 1, memory_order_relaxed);
+}
+
 struct stages_workers crew_workers(struct crew *crew)
 {
     return (struct stages_workers){ .context = crew, .patient = true, .start = start, .stop = stop,
-                                    .destroy = destroy, .released = released };
+                                    .destroy = destroy, .round = note_round, .released = released };
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------ */

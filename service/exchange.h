@@ -9,6 +9,7 @@
 #define EXCHANGE_H
 
 #include "core/base/log.h"
+#include "service/board.h"
 #include "service/deadline.h"
 #include "service/fault.h"
 #include "service/guard.h"
@@ -32,6 +33,7 @@ struct exchange_limits {
     unsigned request_seconds; /* a request has come whole by then */
     int followers;
     int64_t waiting_jobs;
+    int64_t heartbeat_seconds; /* a stream of events says something at least as often */
 };
 
 extern const struct exchange_limits exchange_usual;
@@ -43,6 +45,7 @@ struct http {
     struct guard guard;
     struct deadline deadline;
     struct trail_hub trails;
+    struct board board;
     pthread_t ticker;
     bool ticking;
     pthread_mutex_t mutex;
@@ -64,8 +67,8 @@ struct exchange {
     char uri[EXCHANGE_URI + 1]; /* as it came; cut at the '?' once it was looked at */
     const char *query;          /* behind the '?', or "" */
     const char *target_end;     /* of the target as it came, in the library's buffer */
-    bool uri_long;
-    bool begun;
+    bool uri_long, begun;
+    bool head;                  /* it is HEAD */
     const struct route *route;
     int64_t id;                 /* of the path, where it has one */
     char name[EXCHANGE_NAME];   /* likewise */

@@ -17,6 +17,7 @@ static const struct {
     [FAULT_FOREIGN_ORIGIN] = { 403, "foreign_origin" },
     [FAULT_NOT_FOUND] = { 404, "not_found" },
     [FAULT_VERSION] = { 404, "other_version" },
+    [FAULT_NO_TRACE] = { 404, "no_trace" },
     [FAULT_METHOD] = { 405, "method_not_allowed" },
     [FAULT_ENDED] = { 409, "already_ended" },
     [FAULT_RUNNING] = { 409, "not_ended" },

@@ -33,7 +33,8 @@ enum { MEMORY_BYTES = 64 * 1024, PEM_BYTES = 1024 * 1024 };
  * whoever only asks waits behind it (bench/service_load). */
 const struct exchange_limits exchange_usual = { .threads = 64, .connections = 512,
                                                 .idle_seconds = 10, .request_seconds = 30,
-                                                .followers = 384, .waiting_jobs = 100000 };
+                                                .followers = 384, .waiting_jobs = 100000,
+                                                .heartbeat_seconds = 15 };
 
 /* ---- a request ------------------------------------------------------------------------------ */
 
@@ -233,7 +234,7 @@ static void *tick(void *context)
     while (!http->stopping) {
         clock_cond_wait(&http->stop, &http->mutex, clock_now_ns() + 1000000000);
         pthread_mutex_unlock(&http->mutex);
-        trail_wake(&http->trails, 0);
+        trail_tick(&http->trails);
         int slow = deadline_enforce(&http->deadline, http->limits.request_seconds);
         atomic_fetch_add_explicit(&http->malformed, slow, memory_order_relaxed);
         if (slow)
@@ -246,6 +247,12 @@ static void *tick(void *context)
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
+/* Who follows goes when he has seen enough: that a reply could not be sent to its end is no trouble. */
+static bool is_farewell(const char *words)
+{
+    return strncmp(words, "Failed to send", 14) == 0 || strstr(words, "error generating response");
+}
+
 /* What the library says once it serves is about a connection that is no good, or one too many. */
 static RONDO_PRINTF(2, 0) void hear(void *context, const char *format, va_list values)
 {
@@ -255,8 +262,10 @@ static RONDO_PRINTF(2, 0) void hear(void *context, const char *format, va_list v
         vsnprintf(http->start_words, sizeof http->start_words, format, values);
         return;
     }
-    atomic_fetch_add_explicit(&http->malformed, 1, memory_order_relaxed);
     vsnprintf(words, sizeof words, format, values);
+    if (is_farewell(words))
+        return;
+    atomic_fetch_add_explicit(&http->malformed, 1, memory_order_relaxed);
     words[strcspn(words, "\n")] = 0;
     log_rationed(&http->ration, NULL, "http: %s", words);
 }
@@ -342,6 +351,7 @@ static struct http *made(const struct http_options *options, const struct exchan
     clock_cond_init(&http->stop);
     deadline_init(&http->deadline);
     trail_init(&http->trails);
+    board_init(&http->board);
     return http;
 }
 
@@ -400,6 +410,7 @@ void http_close(struct http *http)
     trail_close(&http->trails);
     if (http->daemon)
         MHD_stop_daemon(http->daemon); /* and the listening socket */
+    board_fini(&http->board);
     trail_fini(&http->trails);
     deadline_fini(&http->deadline);
     pthread_cond_destroy(&http->stop);

@@ -12,12 +12,14 @@
 
 #include "service/jobs.h"
 
+struct gallery;
 struct http;
 
 /* What the routes need of the service, beside the job store. */
 struct http_desk {
     void *context;
     struct jobs *jobs;
+    struct gallery *gallery;           /* digests; NULL: there are none */
     const char *state_dir;             /* a job's output: STATE/jobs/ID */
     const char *const *roots;          /* data may lie in these alone; resolved; ends with NULL */
     /* A job was queued: see to it. */
@@ -44,7 +46,7 @@ struct http_options {
 int http_open(const struct http_options *options, struct http **http,
               struct rondo_error *err) RONDO_MUST_CHECK;
 const char *http_url(const struct http *http); /* "http://127.0.0.1:7420", with the port as bound */
-/* A job has made progress or ended: whoever follows it is told. */
+/* A job has made progress or ended, or its digest is there: whoever follows it is told. */
 void http_progress(struct http *http, int64_t id);
 void http_close(struct http *http);
 

@@ -153,6 +153,21 @@ int jobs_count(struct jobs *jobs, int64_t count[JOBS_CANCELLED + 1], struct rond
     return RONDO_OK;
 }
 
+struct jobs_totals jobs_totals(struct jobs *jobs)
+{
+    return batch_tally(jobs->batch).totals;
+}
+
+int64_t jobs_changes(struct jobs *jobs)
+{
+    return batch_tally(jobs->batch).changes;
+}
+
+int jobs_changed(struct jobs *jobs, int64_t since, int64_t until, int64_t id[JOBS_REMEMBERED])
+{
+    return batch_changed(jobs->batch, since, until, id);
+}
+
 /* ---- reading -------------------------------------------------------------------------------- */
 
 static int borrow(struct jobs *jobs)
@@ -225,6 +240,14 @@ int jobs_get(struct jobs *jobs, int64_t id, struct jobs_row *row, struct rondo_e
     *row = (struct jobs_row){ 0 };
     int code = pose(jobs, &question, err);
     return code ? code : row->id != 0;
+}
+
+int jobs_peek(struct jobs *jobs, int64_t id, int (*each)(void *context, const struct jobs_row *row),
+              void *context, struct rondo_error *err)
+{
+    struct question question = { "SELECT " JOBFILE_COLUMNS " FROM jobs WHERE id = ?1", { id }, each,
+                                 context, NULL };
+    return pose(jobs, &question, err);
 }
 
 int jobs_list(struct jobs *jobs, int state, int64_t before, int64_t limit,

@@ -65,9 +65,26 @@ int jobs_get(struct jobs *jobs, int64_t id, struct jobs_row *row,
 int jobs_list(struct jobs *jobs, int state, int64_t before, int64_t limit,
               int (*each)(void *context, const struct jobs_row *row), void *context,
               struct rondo_error *err) RONDO_MUST_CHECK;
+/* Shows the job's row, without its spec, to `each`, which may not call the store; not called where there is
+ * none.  Returns what it returned. */
+int jobs_peek(struct jobs *jobs, int64_t id, int (*each)(void *context, const struct jobs_row *row),
+              void *context, struct rondo_error *err) RONDO_MUST_CHECK;
 /* How many there are of each state. */
 int jobs_count(struct jobs *jobs, int64_t count[JOBS_CANCELLED + 1],
                struct rondo_error *err) RONDO_MUST_CHECK;
+
+/* Since the store was opened. */
+struct jobs_totals {
+    int64_t submitted, ended[JOBS_CANCELLED + 1];
+};
+struct jobs_totals jobs_totals(struct jobs *jobs);
+
+/* Changes are counted as they are committed: of a job's state, and of whether it is to be cancelled. */
+int64_t jobs_changes(struct jobs *jobs);
+enum { JOBS_REMEMBERED = 1024 };
+/* The jobs of the changes from `since` on, up to `until`, in their order, a job as often as it changed: how
+ * many of id[JOBS_REMEMBERED].  More than that, or what is longer ago, is forgotten: -1. */
+int jobs_changed(struct jobs *jobs, int64_t since, int64_t until, int64_t id[JOBS_REMEMBERED]);
 
 void jobs_row_fini(struct jobs_row *row);
 const char *jobs_state_name(enum jobs_state state);

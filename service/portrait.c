@@ -1,5 +1,6 @@
 #include "service/portrait.h"
 
+#include "service/gallery.h"
 #include "service/jobdir.h"
 
 #include <inttypes.h>
@@ -67,6 +68,58 @@ static void put_files(struct jsonout *out, const struct http *http, const struct
     jsonout_close(out, ']');
 }
 
+static void put_glance(struct jsonout *out, const struct http *http, int64_t id)
+{
+    struct digest_glance glance;
+    if (!http->desk.gallery || !gallery_glance(http->desk.gallery, id, &glance))
+        return;
+    jsonout_key(out, "glance");
+    jsonout_open(out, '{');
+    jsonout_real_at(out, "seconds", glance.seconds);
+    jsonout_integer_at(out, "rounds", glance.rounds);
+    jsonout_integer_at(out, "updates", glance.updates);
+    jsonout_real_at(out, "objective", glance.objective);
+    jsonout_real_at(out, "rounds_s", glance.rounds_s);
+    jsonout_real_at(out, "updates_s", glance.updates_s);
+    jsonout_close(out, '}');
+}
+
+static void put_desk(struct jsonout *out, const struct http *http, const struct jobs_row *row)
+{
+    if (row->state < JOBS_COMPLETED && http->desk.live
+        && http->desk.live(http->desk.context, row->id, out->buf) != 0)
+        out->failed = true;
+}
+
+void portrait_live(struct jsonout *out, const struct http *http, const struct jobs_row *row)
+{
+    jsonout_open(out, '{');
+    put_row(out, row);
+    put_glance(out, http, row->id);
+    jsonout_close(out, '}');
+}
+
+void portrait_now(struct jsonout *out, const struct http *http, const struct jobs_row *row)
+{
+    jsonout_open(out, '{');
+    put_row(out, row);
+    put_progress(out, http, row->id);
+    put_glance(out, http, row->id);
+    put_desk(out, http, row);
+    jsonout_close(out, '}');
+}
+
+void portrait_workers(struct jsonout *out, const struct http *http)
+{
+    const struct http_desk *desk = &http->desk;
+    jsonout_bytes(out, "{\"workers\": ");
+    if (!desk->workers)
+        jsonout_bytes(out, "[]");
+    else if (desk->workers(desk->context, out->buf) != 0)
+        out->failed = true;
+    jsonout_bytes(out, "}");
+}
+
 void portrait_whole(struct jsonout *out, const struct http *http, const struct jobs_row *row)
 {
     jsonout_open(out, '{');
@@ -76,8 +129,7 @@ void portrait_whole(struct jsonout *out, const struct http *http, const struct j
         put_files(out, http, row);
     jsonout_key(out, "spec");
     jsonout_raw(out, row->spec);
-    if (row->state < JOBS_COMPLETED && http->desk.live
-        && http->desk.live(http->desk.context, row->id, out->buf) != 0)
-        out->failed = true;
+    put_glance(out, http, row->id);
+    put_desk(out, http, row);
     jsonout_close(out, '}');
 }

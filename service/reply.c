@@ -22,12 +22,27 @@ void reply_header(struct exchange *exchange, const char *name, const char *value
         drop(exchange);
 }
 
-void reply_finish(struct exchange *exchange, unsigned status, const char *type)
+static void finish(struct exchange *exchange, unsigned status, const char *type, const char *cache)
 {
     exchange->status = status;
     reply_header(exchange, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-    reply_header(exchange, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    reply_header(exchange, MHD_HTTP_HEADER_CACHE_CONTROL, cache);
     reply_header(exchange, "X-Content-Type-Options", "nosniff");
+}
+
+void reply_finish(struct exchange *exchange, unsigned status, const char *type)
+{
+    finish(exchange, status, type, "no-store");
+}
+
+void reply_constant(struct exchange *exchange, const void *bytes, size_t size, const char *type,
+                    const char *tag, bool known)
+{
+    union { const void *constant; void *bytes; } same = { .constant = bytes }; /* it is not written to */
+    drop(exchange);
+    exchange->response = MHD_create_response_from_buffer(known ? 0 : size, same.bytes, MHD_RESPMEM_PERSISTENT);
+    finish(exchange, known ? MHD_HTTP_NOT_MODIFIED : MHD_HTTP_OK, type, "no-cache");
+    reply_header(exchange, MHD_HTTP_HEADER_ETAG, tag);
 }
 
 void reply_bytes(struct exchange *exchange, unsigned status, const char *type,

@@ -21,6 +21,9 @@ void reply_bytes(struct exchange *exchange, unsigned status, const char *type,
                  struct rondo_buf *buf, bool failed);
 /* So many bytes of a file from `from` on; the descriptor is moved.  -1: an empty reply. */
 void reply_file(struct exchange *exchange, int file, int64_t from, int64_t size, const char *type);
+/* Constant bytes that a browser may keep and ask for again by their tag; known: it has them, 304. */
+void reply_constant(struct exchange *exchange, const void *bytes, size_t size, const char *type,
+                    const char *tag, bool known);
 /* Status and the headers that every reply has. */
 void reply_finish(struct exchange *exchange, unsigned status, const char *type);
 void reply_header(struct exchange *exchange, const char *name, const char *value);

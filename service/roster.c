@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/job/jsonout.h"
+#include "service/metrics.h"
 #include "service/roster_i.h"
 
 #include <string.h>
@@ -361,35 +362,38 @@ int roster_live(struct roster *roster, int64_t job, struct rondo_buf *out)
 int roster_metrics(struct roster *roster, struct rondo_buf *out)
 {
     struct gate_counts gate;
-    int64_t state[MEMBER_CLOSING + 1] = { 0 }, lost;
-    char line[256];
-    int code = RONDO_OK;
+    struct metrics metrics = { .buf = out };
+    int64_t state[MEMBER_CLOSING + 1] = { 0 }, seats = 0, lost;
     pthread_mutex_lock(&roster->mutex);
-    for (const struct member *m = roster->members; m; m = m->next)
+    for (const struct member *m = roster->members; m; m = m->next) {
         state[m->state]++;
+        seats += m->who.threads;
+    }
     lost = roster->lost;
     pthread_mutex_unlock(&roster->mutex);
     gate_count(roster->gate, &gate);
-    for (int s = 0; s <= MEMBER_CLOSING && !code; s++) {
-        int length = snprintf(line, sizeof line, "%srondo_workers{state=\"%s\"} %lld\n",
-                              s ? "" : "# TYPE rondo_workers gauge\n", state_names[s],
-                              (long long)state[s]);
-        code = buf_append(out, line, (size_t)length);
-    }
-    const struct { const char *name; uint64_t value; } count[] = {
-        { "rondo_workers_lost_total", (uint64_t)lost },
-        { "rondo_connections_greeted_total", gate.arrived },
-        { "rondo_connections_refused_total", gate.refused },
-        { "rondo_connections_malformed_total", gate.malformed },
-        { "rondo_wire_bytes_received_total", gate.bytes_in },
-        { "rondo_wire_bytes_sent_total", gate.bytes_out },
-        { "rondo_wire_frames_received_total", gate.frames_in },
-        { "rondo_wire_frames_sent_total", gate.frames_out },
+    metrics_family(&metrics, METRICS_GAUGE, "rondo_workers", "Worker processes by state.");
+    for (int s = 0; s <= MEMBER_CLOSING; s++)
+        metrics_whole(&metrics, "state", state_names[s], state[s]);
+    metrics_family(&metrics, METRICS_GAUGE, "rondo_worker_seats", "Threads of all workers.");
+    metrics_whole(&metrics, NULL, NULL, seats);
+    const struct { const char *name, *help; int64_t value; } count[] = {
+        { "rondo_rounds_total", "Rounds committed; those done again count again.",
+          atomic_load_explicit(&roster->rounds, memory_order_relaxed) },
+        { "rondo_workers_lost_total", "Workers cut off while they worked.", lost },
+        { "rondo_connections_greeted_total", "Workers that came.", (int64_t)gate.arrived },
+        { "rondo_connections_refused_total", "Workers refused: token, version, build, too many.",
+          (int64_t)gate.refused },
+        { "rondo_connections_malformed_total", "Connections of workers that were none, or too slow.",
+          (int64_t)gate.malformed },
+        { "rondo_wire_received_bytes_total", "From workers.", (int64_t)gate.bytes_in },
+        { "rondo_wire_sent_bytes_total", "To workers.", (int64_t)gate.bytes_out },
+        { "rondo_wire_received_frames_total", "From workers.", (int64_t)gate.frames_in },
+        { "rondo_wire_sent_frames_total", "To workers.", (int64_t)gate.frames_out },
     };
-    for (size_t i = 0; i < sizeof count / sizeof *count && !code; i++) {
-        int length = snprintf(line, sizeof line, "# TYPE %s counter\n%s %llu\n", count[i].name,
-                              count[i].name, (unsigned long long)count[i].value);
-        code = buf_append(out, line, (size_t)length);
+    for (size_t i = 0; i < sizeof count / sizeof *count; i++) {
+        metrics_family(&metrics, METRICS_COUNTER, count[i].name, count[i].help);
+        metrics_whole(&metrics, NULL, NULL, count[i].value);
     }
-    return code;
+    return metrics.failed ? RONDO_ENOMEM : RONDO_OK;
 }

@@ -64,6 +64,7 @@ struct roster {
     int64_t arrivals;
     uint32_t sessions;
     int64_t lost; /* workers that were cut off while they worked */
+    _Atomic int64_t rounds; /* committed by all jobs; relaxed, a counter */
 };
 
 void roster_move(struct member *member, enum member_state state);

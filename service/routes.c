@@ -2,13 +2,15 @@
 
 #include "core/base/mem.h"
 #include "service/admit.h"
+#include "service/events.h"
 #include "service/jobdir.h"
+#include "service/metrics.h"
 #include "service/page.h"
 #include "service/portrait.h"
+#include "service/progress.h"
 #include "service/reply.h"
 
 #include <inttypes.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -253,7 +255,31 @@ static void progress(struct exchange *exchange)
         !read_number(exchange, &pairs[1], 0, INT64_MAX, &from) || !find_job(exchange, &row))
         return;
     jobs_row_fini(&row);
-    trail_serve(exchange, from, follow == 1);
+    progress_serve(exchange, from, follow == 1);
+}
+
+static void digest(struct exchange *exchange)
+{
+    struct jobs_row row;
+    if (!no_query(exchange) || !find_job(exchange, &row))
+        return;
+    events_serve_digest(exchange, &row);
+    jobs_row_fini(&row);
+}
+
+static void job_events(struct exchange *exchange)
+{
+    struct jobs_row row;
+    if (!no_query(exchange) || !find_job(exchange, &row))
+        return;
+    jobs_row_fini(&row);
+    events_serve_job(exchange);
+}
+
+static void all_events(struct exchange *exchange)
+{
+    if (no_query(exchange))
+        events_serve(exchange);
 }
 
 /* ---- files ---------------------------------------------------------------------------------- */
@@ -314,17 +340,12 @@ static void fetch(struct exchange *exchange)
 
 static void workers(struct exchange *exchange)
 {
-    const struct http_desk *desk = &exchange->http->desk;
     struct rondo_buf buf = { 0 };
     struct jsonout out = jsonout_begin(&buf, false);
     if (!no_query(exchange))
         return;
-    jsonout_bytes(&out, "{\"workers\": ");
-    if (!desk->workers)
-        jsonout_bytes(&out, "[]");
-    else if (desk->workers(desk->context, &buf) != 0)
-        out.failed = true;
-    jsonout_bytes(&out, "}\n");
+    portrait_workers(&out, exchange->http);
+    jsonout_bytes(&out, "\n");
     reply_bytes(exchange, MHD_HTTP_OK, JSON, &buf, out.failed);
 }
 
@@ -340,34 +361,20 @@ static void health(struct exchange *exchange)
 
 static void metrics(struct exchange *exchange)
 {
-    struct http *http = exchange->http;
-    struct rondo_buf buf = { 0 };
-    struct jsonout out = jsonout_begin(&buf, false);
-    char line[96];
-    if (!no_query(exchange))
-        return;
-    jsonout_bytes(&out, "# HELP rondo_http_requests_total Replies by status.\n"
-                        "# TYPE rondo_http_requests_total counter\n");
-    for (int code = 0; code < (int)(sizeof http->replies / sizeof *http->replies); code++) {
-        int64_t count = atomic_load_explicit(&http->replies[code], memory_order_relaxed);
-        snprintf(line, sizeof line, "rondo_http_requests_total{code=\"%d\"} %" PRId64 "\n", code,
-                 count);
-        if (count > 0)
-            jsonout_bytes(&out, line);
-    }
-    snprintf(line, sizeof line, "# TYPE rondo_http_malformed_total counter\n"
-                                "rondo_http_malformed_total %" PRId64 "\n",
-             (int64_t)atomic_load_explicit(&http->malformed, memory_order_relaxed));
-    jsonout_bytes(&out, line);
-    if (http->desk.metrics && http->desk.metrics(http->desk.context, &buf) != 0)
-        out.failed = true;
-    reply_bytes(exchange, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", &buf, out.failed);
+    if (no_query(exchange))
+        metrics_serve(exchange);
 }
 
-static void page(struct exchange *exchange)
+static void dashboard(struct exchange *exchange)
 {
     if (no_query(exchange))
-        page_serve(exchange);
+        page_serve(exchange, "dashboard.html");
+}
+
+static void asset(struct exchange *exchange)
+{
+    if (no_query(exchange))
+        page_serve(exchange, exchange->name);
 }
 
 /* ---- the table ------------------------------------------------------------------------------ */
@@ -378,11 +385,15 @@ static const struct route routes[] = {
     { "GET", "/v1/jobs/#", show, false, false },
     { "POST", "/v1/jobs/#/cancel", cancel, false, false },
     { "GET", "/v1/jobs/#/progress", progress, false, false },
+    { "GET", "/v1/jobs/#/events", job_events, false, false },
+    { "GET", "/v1/jobs/#/digest", digest, false, false },
     { "GET", "/v1/jobs/#/files/@", fetch, false, false },
+    { "GET", "/v1/events", all_events, false, false },
     { "GET", "/v1/workers", workers, false, false },
     { "GET", "/healthz", health, true, false },
     { "GET", "/metrics", metrics, false, false },
-    { "GET", "/", page, false, false },
+    { "GET", "/", dashboard, true, false },
+    { "GET", "/assets/@", asset, true, false },
 };
 
 enum { ROUTES = sizeof routes / sizeof *routes };
@@ -447,7 +458,8 @@ static void refuse_method(struct exchange *exchange, const char *allowed)
 void routes_find(struct exchange *exchange, const char *method)
 {
     char allowed[64] = "";
-    const char *asked = strcmp(method, "HEAD") == 0 ? "GET" : method;
+    exchange->head = strcmp(method, "HEAD") == 0;
+    const char *asked = exchange->head ? "GET" : method;
     char *mark = strchr(exchange->uri, '?');
     exchange->query = mark ? mark + 1 : "";
     if (mark)

@@ -8,6 +8,7 @@
 #include "core/base/mem.h"
 #include "coordinator/stages.h"
 #include "service/ballast.h"
+#include "service/gallery.h"
 #include "service/http.h"
 #include "service/roster.h"
 
@@ -41,6 +42,7 @@ struct service {
     char *root[SERVICE_ROOTS + 1];
     struct jobs *jobs;
     struct roster *roster;
+    struct gallery *gallery;
     struct http *http;
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t wake;
@@ -119,11 +121,13 @@ static void *run(void *context)
     struct stages_options options = {
         .dir = dir, .id = id, .resume = begun, .force = !begun, /* the directory is this job's own */
         .shelf = service->options->shelf, .workers = crew_workers(running->crew),
+        .digest = gallery_begin(service->gallery, running->row.id),
         .context = running, .asked = asked, .progress = progress,
     };
     struct rondo_run_outcome outcome;
     struct rondo_error err = { 0 };
     int code = stages_run(running->job, &options, &outcome, &err);
+    gallery_end(service->gallery, running->row.id, !begun);
     crew_end(running->crew);
     char why[sizeof err.where + sizeof err.what + 4];
     snprintf(why, sizeof why, "%s%s%s", err.where, err.where[0] ? ": " : "",
@@ -301,6 +305,11 @@ static int metrics(void *context, struct rondo_buf *out)
     return roster_metrics(((struct service *)context)->roster, out);
 }
 
+static void digest_made(void *context, int64_t id)
+{
+    http_progress(((struct service *)context)->http, id);
+}
+
 /* ---- opening --------------------------------------------------------------------------------------------- */
 
 static int resolve(struct service *service, struct rondo_error *err)
@@ -339,11 +348,15 @@ static int open_all(struct service *service, struct rondo_error *err)
     };
     if (!code)
         code = roster_open(&roster, &service->roster, err);
+    struct gallery_options gallery = { service->state, digest_made, service };
+    if (!code)
+        code = gallery_create(&gallery, &service->gallery, err);
     struct http_options http = {
         .address = options->http, .token = options->token,
         .cert_file = options->tls ? options->tls->cert_file : NULL,
         .key_file = options->tls ? options->tls->key_file : NULL,
-        .desk = { .context = service, .jobs = service->jobs, .state_dir = service->state,
+        .desk = { .context = service, .jobs = service->jobs, .gallery = service->gallery,
+                  .state_dir = service->state,
                   .roots = (const char *const *)service->root, .submitted = wake,
                   .cancelled = cancelled, .workers = workers, .live = live, .metrics = metrics },
     };
@@ -354,8 +367,10 @@ static int open_all(struct service *service, struct rondo_error *err)
 
 static void close_all(struct service *service)
 {
+    gallery_stop(service->gallery);
     if (service->http)
         http_close(service->http);
+    gallery_destroy(service->gallery);
     roster_close(service->roster);
     if (service->jobs)
         jobs_close(service->jobs);

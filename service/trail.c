@@ -1,32 +1,21 @@
 /* trail.c - a follower's reply is made in pieces by give(), on libmicrohttpd's threads.
  *
  * Where there is nothing new the connection is suspended, under the hub's mutex; trail_wake resumes
- * it under the same mutex.  The job's state is read before its file: when it had ended by then, the
- * file is complete.  A wake between that look and the mutex has moved `turn`, and give() looks again.
+ * it under the same mutex.  A wake between a kind's look and the mutex has moved `turn`, and give()
+ * looks again.
  */
 #include "service/trail.h"
 
-#include "core/base/mem.h"
 #include "service/exchange.h"
-#include "service/jobdir.h"
 #include "service/reply.h"
 
 #include <poll.h>
-#include <unistd.h>
 
 #ifndef POLLRDHUP
 #define POLLRDHUP 0x2000 /* Linux: the other side has closed its end */
 #endif
 
-enum { BLOCK = 8192 };
-
-struct trail {
-    struct http *http;
-    struct MHD_Connection *connection;
-    int64_t id, offset;
-    bool asleep; /* guarded by the hub's mutex */
-    struct trail *next, *before;
-};
+enum { BLOCK = 8192, EVERYBODY = -1 };
 
 void trail_init(struct trail_hub *hub)
 {
@@ -37,46 +26,6 @@ void trail_init(struct trail_hub *hub)
 void trail_fini(struct trail_hub *hub)
 {
     pthread_mutex_destroy(&hub->mutex);
-}
-
-struct look {
-    int64_t id;
-    bool ended;
-};
-
-static int note_state(void *context, const struct jobs_row *row)
-{
-    *(struct look *)context = (struct look){ row->id, row->state >= JOBS_COMPLETED };
-    return 0;
-}
-
-/* The newest job up to id is the job itself; its row is read without the spec. */
-static bool has_ended(const struct trail *trail)
-{
-    struct look look = { 0, false };
-    int code = jobs_list(trail->http->desk.jobs, -1, trail->id + 1, 1, note_state, &look, NULL);
-    return !code && look.id == trail->id && look.ended;
-}
-
-/* Whole lines as far as they fit; where the job has ended, or a line is longer than that, what there
- * is.  A file that became shorter is that of a run that began anew. */
-static ssize_t read_on(struct trail *trail, char *bytes, size_t size, bool ended)
-{
-    int64_t there;
-    int file = jobdir_open(trail->http->desk.state_dir, trail->id, JOBDIR_PROGRESS, &there);
-    if (file < 0)
-        return 0;
-    if (there < trail->offset)
-        trail->offset = 0;
-    ssize_t got = pread(file, bytes, size, trail->offset);
-    close(file);
-    ssize_t whole = got;
-    while (whole > 0 && bytes[whole - 1] != '\n')
-        whole--;
-    if (whole <= 0 && got > 0 && (ended || (size_t)got == size))
-        whole = got;
-    trail->offset += whole > 0 ? whole : 0;
-    return whole > 0 ? whole : 0;
 }
 
 /* A sleeping connection does not notice that nobody listens any more. */
@@ -96,12 +45,11 @@ static ssize_t give(void *context, uint64_t position, char *bytes, size_t size)
     for (;;) {
         pthread_mutex_lock(&hub->mutex);
         uint64_t turn = hub->turn;
-        bool closing = hub->closing;
+        bool closing = hub->closing, over = false;
         pthread_mutex_unlock(&hub->mutex);
-        bool ended = has_ended(trail);
-        ssize_t got = read_on(trail, bytes, size, ended);
-        if (got > 0 || ended)
-            return got > 0 ? got : MHD_CONTENT_READER_END_OF_STREAM;
+        size_t got = trail->kind->give(trail, bytes, size, &over);
+        if (got > 0 || over)
+            return got > 0 ? (ssize_t)got : MHD_CONTENT_READER_END_OF_STREAM;
         if (closing || is_gone(trail))
             return MHD_CONTENT_READER_END_WITH_ERROR;
         pthread_mutex_lock(&hub->mutex);
@@ -145,21 +93,26 @@ static void leave(void *context)
     else
         hub->first = trail->next;
     pthread_mutex_unlock(&hub->mutex);
-    mem_free(trail);
+    trail->kind->free(trail);
 }
 
-static void follow_on(struct exchange *exchange, int64_t from)
+void trail_follow(struct exchange *exchange, struct trail *trail)
 {
-    struct trail *trail = mem_calloc(1, sizeof *trail);
     if (!trail) {
         reply_fault(exchange, FAULT_INTERNAL, NULL, NULL, "no memory");
         return;
     }
-    *trail = (struct trail){ .http = exchange->http, .connection = exchange->connection,
-                             .id = exchange->id, .offset = from };
+    const char *type = trail->kind->type;
+    if (exchange->head) { /* libmicrohttpd ends a body that it does not send */
+        trail->kind->free(trail);
+        reply_file(exchange, -1, 0, 0, type);
+        return;
+    }
+    trail->http = exchange->http;
+    trail->connection = exchange->connection;
     if (!enter(trail)) {
-        mem_free(trail);
-        reply_fault(exchange, FAULT_FOLLOWERS, NULL, "ask without follow=1, or later",
+        trail->kind->free(trail);
+        reply_fault(exchange, FAULT_FOLLOWERS, NULL, "ask without following, or later",
                     "as many follow jobs as can");
         return;
     }
@@ -167,41 +120,55 @@ static void follow_on(struct exchange *exchange, int64_t from)
                                                            leave);
     if (!exchange->response)
         leave(trail);
-    reply_finish(exchange, MHD_HTTP_OK, "application/jsonl");
+    reply_finish(exchange, MHD_HTTP_OK, type);
 }
 
-static void serve_file(struct exchange *exchange, int64_t from)
+/* With the hub's mutex. */
+static void wake(struct trail_hub *hub, int64_t id)
 {
-    int64_t size;
-    int file = jobdir_open(exchange->http->desk.state_dir, exchange->id, JOBDIR_PROGRESS, &size);
-    from = from < size ? from : size;
-    reply_file(exchange, file, from, size - from, "application/jsonl");
-}
-
-void trail_serve(struct exchange *exchange, int64_t from, bool follow)
-{
-    if (follow)
-        follow_on(exchange, from);
-    else
-        serve_file(exchange, from);
+    hub->turn++;
+    for (struct trail *trail = hub->first; trail; trail = trail->next)
+        if (trail->asleep && (id == EVERYBODY || trail->id == id)) {
+            trail->asleep = false;
+            MHD_resume_connection(trail->connection);
+        }
 }
 
 void trail_wake(struct trail_hub *hub, int64_t id)
 {
     pthread_mutex_lock(&hub->mutex);
-    hub->turn++;
-    for (struct trail *trail = hub->first; trail; trail = trail->next)
-        if (trail->asleep && (id == 0 || trail->id == id)) {
-            trail->asleep = false;
-            MHD_resume_connection(trail->connection);
-        }
+    wake(hub, id);
     pthread_mutex_unlock(&hub->mutex);
+}
+
+void trail_tick(struct trail_hub *hub)
+{
+    pthread_mutex_lock(&hub->mutex);
+    hub->second++;
+    wake(hub, EVERYBODY);
+    pthread_mutex_unlock(&hub->mutex);
+}
+
+int64_t trail_second(struct trail_hub *hub)
+{
+    pthread_mutex_lock(&hub->mutex);
+    int64_t second = hub->second;
+    pthread_mutex_unlock(&hub->mutex);
+    return second;
+}
+
+int trail_count(struct trail_hub *hub)
+{
+    pthread_mutex_lock(&hub->mutex);
+    int count = hub->count;
+    pthread_mutex_unlock(&hub->mutex);
+    return count;
 }
 
 void trail_close(struct trail_hub *hub)
 {
     pthread_mutex_lock(&hub->mutex);
     hub->closing = true;
+    wake(hub, EVERYBODY);
     pthread_mutex_unlock(&hub->mutex);
-    trail_wake(hub, 0);
 }

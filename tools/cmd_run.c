@@ -3,6 +3,7 @@
 
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "tools/live.h"
 
 #include <rondo/rondo.h>
 
@@ -33,6 +34,7 @@ static void on_signal(int number)
     static volatile sig_atomic_t first; /* seconds; a signal sent twice at once is one */
     sig_atomic_t now = (sig_atomic_t)time(NULL);
     if (interrupted && now - first > 1) {
+        live_wipe();
         signal(number, SIG_DFL);
         raise(number);
     }
@@ -101,30 +103,28 @@ static int parse(struct arguments *arguments, int argc, char **argv)
     return 0;
 }
 
-/* "-" where the app has none yet. */
-static const char *objective(char text[32], int digits, double value)
-{
-    if (isfinite(value))
-        snprintf(text, 32, "%.*g", digits, value);
-    else
-        snprintf(text, 32, "-");
-    return text;
-}
-
-enum { PROGRESS_LINE = 512 };
-
-/* What the end says again is shown once: the line before is `context`. */
 static void show_progress(void *context, double seconds, int64_t round, const struct rondo_report *report)
 {
-    char line[PROGRESS_LINE], text[32];
-    int at = snprintf(line, sizeof line, "%8.2f s  round %-7" PRId64 " objective %-14s", seconds, round,
-                      objective(text, 8, report->objective));
-    for (int32_t i = 0; i < report->count && i < 2 && at < (int)sizeof line; i++)
-        at += snprintf(line + at, sizeof line - (size_t)at, " %s %.4g", report->metric[i].name,
-                       report->metric[i].value);
-    if (strcmp(line, context) != 0)
-        fprintf(stderr, "%s\n", line);
-    snprintf(context, PROGRESS_LINE, "%s", line);
+    live_report(context, seconds, round, report);
+}
+
+static void show_round(void *context, int64_t round, int64_t updates)
+{
+    live_round(context, round, updates);
+}
+
+/* NULL where nothing is to be shown. */
+static struct live *show(const struct arguments *arguments, struct rondo_job *job, int64_t workers)
+{
+    struct jsonin *spec = NULL;
+    char *text = job_canonical(job);
+    if (text && jsonin_parse(text, strlen(text), &spec))
+        spec = NULL;
+    struct live *live = live_begin(arguments->quiet, spec);
+    live_workers(live, workers);
+    jsonin_free(spec);
+    mem_free(text);
+    return live;
 }
 
 static double goal_of(const struct rondo_report *report)
@@ -187,12 +187,14 @@ static int say_end(const struct arguments *arguments, const struct rondo_run_out
     if (report->goal && is_limit(outcome->stop_reason))
         log_line(LOG_WARNING, "stopped by %s before the goal (%s/result.json says how far it is); %s reached: %.3g",
                  outcome->stop_reason, dir, report->goal, goal_of(report));
-    char text[32];
+    char objective[32] = "-"; /* where the app has none yet */
+    if (isfinite(report->objective))
+        snprintf(objective, sizeof objective, "%.10g", report->objective);
     if (!arguments->quiet)
         fprintf(stderr, "rondo: %s by %s: objective %s%s, %" PRId64 " rounds, %" PRId64
                         " updates, %.3f s; see %s\n",
-                outcome->state, outcome->stop_reason, objective(text, 10, report->objective), goal,
-                outcome->rounds, outcome->updates, outcome->solve_seconds, dir);
+                outcome->state, outcome->stop_reason, objective, goal, outcome->rounds, outcome->updates,
+                outcome->solve_seconds, dir);
     return 0;
 }
 
@@ -203,17 +205,19 @@ static int run_job(const struct arguments *arguments, struct rondo_job *job)
     int64_t workers = job_given(job, "workers.count") ? job_integer(job, "workers.count")
                       : cores > 0                     ? cores
                                                       : 1;
-    char shown[PROGRESS_LINE] = "";
+    workers *= job_integer(job, "workers.threads");
+    struct live *live = show(arguments, job, workers);
     struct rondo_run_options options = {
-        .workers = (int32_t)(workers * job_integer(job, "workers.threads")),
-        .dir = dir, .resume = arguments->resume, .force = arguments->force,
-        .interrupted = &interrupted, .progress = arguments->quiet ? NULL : show_progress,
-        .context = shown,
+        .workers = (int32_t)workers, .dir = dir, .resume = arguments->resume, .force = arguments->force,
+        .interrupted = &interrupted, .progress = show_progress, .context = live,
+        .committed = live_draws(live) ? show_round : NULL,
     };
     read_hooks(&options);
     struct rondo_run_outcome outcome;
     struct rondo_error err = { 0 };
-    if (rondo_run(job, &options, &outcome, &err))
+    int code = rondo_run(job, &options, &outcome, &err);
+    live_end(live);
+    if (code)
         return cli_fail(&err);
     return say_end(arguments, &outcome, dir);
 }

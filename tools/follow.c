@@ -3,9 +3,11 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "tools/cli.h"
+#include "tools/live.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -15,9 +17,10 @@ enum { EXIT_INTERRUPTED = 130, PAUSE_FIRST_MS = 250, PAUSE_MOST_MS = 2000 };
 /* A stream that is silent for so long is asked for anew: what was there may be gone. */
 static const double quiet_s = 30;
 
-static volatile sig_atomic_t interrupted;
+/* Between two questions about the workers. */
+static const int64_t ask_ns = 2000000000;
 
-enum { LINE = 512 };
+static volatile sig_atomic_t interrupted;
 
 struct follow {
     struct reach *reach;
@@ -29,7 +32,9 @@ struct follow {
     int64_t lost_ns;      /* since when nobody answers; 0: somebody does */
     int pause_ms;
     struct reach_answer job;
-    char line[LINE];      /* as it was shown last */
+    struct live *live;
+    struct client *aside; /* asks while another streams; NULL: not yet */
+    int64_t asked_ns;
 };
 
 static void on_interrupt(int number RONDO_UNUSED)
@@ -39,45 +44,61 @@ static void on_interrupt(int number RONDO_UNUSED)
 
 /* ---- lines --------------------------------------------------------------------------------------- */
 
-struct metrics {
-    char line[LINE];
-    int at, count;
-};
-
-/* Two numbers of the app, as rondo run shows them. */
+/* The app's numbers, borrowed from the line. */
 static bool add_metric(void *context, const char *key, const struct jsonin *value)
 {
     static const char *const own[] = { "t", "round", "updates", "objective" };
-    struct metrics *metrics = context;
-    double real;
+    struct rondo_report *report = context;
+    struct rondo_metric metric = { .name = key };
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (strcmp(own[i], key) == 0)
             return true;
-    if (!jsonin_real_of(value, &real))
-        return true;
-    char name[48];
-    jsonin_show_text(key, name, sizeof name);
-    metrics->at += snprintf(metrics->line + metrics->at, sizeof metrics->line - (size_t)metrics->at,
-                            " %s %.4g", name, real);
-    return ++metrics->count < 2;
+    if (jsonin_real_of(value, &metric.value))
+        report->metric[report->count++] = metric;
+    return report->count < RONDO_METRICS_MAX;
 }
 
-/* What the end says again is shown once. */
-static void show_text(struct follow *follow, const struct jsonin *line)
+static void show_line(struct follow *follow, int64_t round, const struct jsonin *line)
 {
-    struct metrics metrics = { .count = 0 };
-    double seconds = 0, objective = 0;
-    int64_t round = 0;
+    struct rondo_report report = { .count = 0 };
+    double seconds = 0;
+    int64_t updates = 0;
     jsonin_number(line, "t", &seconds);
-    jsonin_integer(line, "round", &round);
-    metrics.at = snprintf(metrics.line, sizeof metrics.line, "%8.2f s  round %-7" PRId64, seconds,
-                          round);
-    if (jsonin_number(line, "objective", &objective))
-        metrics.at += snprintf(metrics.line + metrics.at, 64, " objective %-14.8g", objective);
-    jsonin_each(line, add_metric, &metrics);
-    if (strcmp(metrics.line, follow->line) != 0)
-        fprintf(stderr, "%s\n", metrics.line);
-    memcpy(follow->line, metrics.line, sizeof follow->line);
+    jsonin_integer(line, "updates", &updates);
+    if (!jsonin_number(line, "objective", &report.objective))
+        report.objective = (double)NAN;
+    jsonin_each(line, add_metric, &report);
+    live_round(follow->live, round, updates);
+    live_report(follow->live, seconds, round, &report);
+}
+
+/* How many serve the job, as of its last portrait. */
+static void show_workers(struct follow *follow, const struct jsonin *job)
+{
+    int64_t workers = 0;
+    jsonin_integer(job, "workers", &workers);
+    live_workers(follow->live, workers);
+}
+
+/* Workers come and go while lines stream in; where they cannot be had, the line is without them. */
+static void look_aside(struct follow *follow)
+{
+    char path[REACH_PATH_MAX];
+    struct reach aside = { .command = follow->reach->command, .options = follow->reach->options };
+    struct reach_answer job = { .json = NULL };
+    struct rondo_error ignored = { 0 };
+    int64_t now = clock_now_ns();
+    if (!live_draws(follow->live) || (follow->asked_ns && now - follow->asked_ns < ask_ns))
+        return;
+    follow->asked_ns = now;
+    log_set_level(LOG_ERROR); /* what the first client warned of needs no second warning */
+    int code = follow->aside ? RONDO_OK : client_open(&aside.options, &follow->aside, &ignored);
+    log_set_level(LOG_INFO);
+    snprintf(path, sizeof path, "/v1/jobs/%s", follow->id);
+    aside.client = follow->aside;
+    if (!code && !reach_get(&aside, path, &job, &ignored))
+        show_workers(follow, job.json);
+    reach_answer_fini(&job);
 }
 
 /* A round's lines come in the same order each time, so that counting them tells which are new.  A job
@@ -112,8 +133,9 @@ static int on_line(void *context, const char *text)
         if (follow->reach->json) {
             puts(text);
             follow->broken = fflush(stdout) != 0 || ferror(stdout);
-        } else if (!follow->reach->quiet) {
-            show_text(follow, line);
+        } else {
+            show_line(follow, round, line);
+            look_aside(follow);
         }
     }
     jsonin_free(line);
@@ -137,7 +159,10 @@ static int look(struct follow *follow, struct rondo_error *err)
 {
     char path[REACH_PATH_MAX];
     snprintf(path, sizeof path, "/v1/jobs/%s", follow->id);
-    return reach_get(follow->reach, path, &follow->job, err);
+    int code = reach_get(follow->reach, path, &follow->job, err);
+    if (!code)
+        show_workers(follow, follow->job.json);
+    return code;
 }
 
 static int status_of(const struct follow *follow)
@@ -273,10 +298,14 @@ int follow_job(struct reach *reach, const char *id, int64_t wait_s)
         code = look(&follow, &err);
     if (!code) {
         say_begin(&follow);
+        follow.live = live_begin(reach->quiet || reach->json, jsonin_get(follow.job.json, "spec"));
+        show_workers(&follow, follow.job.json);
         code = to_the_end(&follow, &err);
     }
+    live_end(follow.live);
     int status = conclude(&follow, code, &err);
     reach_answer_fini(&follow.job);
+    client_close(follow.aside);
     reach_close(reach);
     sigaction(SIGINT, &before, NULL);
     return status;

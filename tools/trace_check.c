@@ -23,7 +23,7 @@ struct check {
 static int parse(struct check *check, int argc, char **argv)
 {
     const struct words_option options[] = {
-        { "--set", .list = &check->sets }, { "--json", .flag = &check->json }, { .name = NULL },
+        { "--set", .list = &check->sets, .most = WORDS_LIST }, { "--json", .flag = &check->json }, { .name = NULL },
     };
     for (int i = 1; i < argc; i++) {
         int is = words_take("trace", options, argc, argv, &i);

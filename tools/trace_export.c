@@ -1,11 +1,101 @@
-/* trace_export.c - `rondo trace export`. */
+/* trace_export.c - `rondo trace export`: a trace in the formats of others. */
+#include "core/base/file.h"
+#include "core/trace/export.h"
 #include "tools/cli.h"
 #include "tools/trace_commands.h"
 
+#include <errno.h>
+#include <string.h>
+
+struct request {
+    const char *format, *table, *out, *path;
+};
+
+static int put(const struct request *request, struct trace_reader *reader, FILE *out, struct rondo_error *err)
+{
+    if (strcmp(request->format, "perfetto") == 0)
+        return export_perfetto(reader, out, err);
+    if (strcmp(request->format, "html") == 0)
+        return export_html(reader, out, err);
+    return export_csv(reader, request->table ? request->table : "rounds", out, err);
+}
+
+/* To a file, which appears whole or not at all, or to stdout. */
+static int write_out(const struct request *request, struct trace_reader *reader, struct rondo_error *err)
+{
+    struct file_atomic file;
+    if (!request->out) {
+        int code = put(request, reader, stdout, err);
+        if (!code && fflush(stdout) != 0)
+            code = rondo_error_set(err, RONDO_EIO, "standard output", NULL, "cannot write: %s", strerror(errno));
+        return code;
+    }
+    int code = file_begin_at(&file, request->out, err);
+    if (code)
+        return code;
+    code = put(request, reader, file.stream, err);
+    if (!code)
+        return file_commit(&file, err);
+    file_abandon(&file);
+    return code;
+}
+
+/* 0, or the exit status of what was said about the arguments. */
+static int parse(int argc, char **argv, struct request *request)
+{
+    const struct {
+        const char *name;
+        const char **value;
+    } options[] = { { "--format", &request->format }, { "--table", &request->table }, { "--out", &request->out } };
+    bool only_words = false;
+    for (int i = 1; i < argc; i++) {
+        int taken = 0;
+        for (size_t o = 0; o < sizeof options / sizeof *options && !taken && !only_words; o++)
+            taken = cli_option("trace export", options[o].name, argc, argv, &i, options[o].value);
+        if (taken < 0)
+            return 2;
+        if (taken)
+            continue;
+        if (!only_words && strcmp(argv[i], "--") == 0) {
+            only_words = true;
+            continue;
+        }
+        if (!only_words && argv[i][0] == '-' && argv[i][1])
+            return cli_usage("trace", "export: there is no option %s", argv[i]);
+        if (request->path)
+            return cli_usage("trace", "export: one trace at a time, not \"%s\" too", argv[i]);
+        request->path = argv[i];
+    }
+    return 0;
+}
+
+static int judge(const struct request *request)
+{
+    if (!request->format)
+        return cli_usage("trace", "export: say --format perfetto, csv or html");
+    if (strcmp(request->format, "perfetto") != 0 && strcmp(request->format, "csv") != 0
+        && strcmp(request->format, "html") != 0)
+        return cli_usage("trace", "export: \"%s\" is none of perfetto, csv, html", request->format);
+    if (request->table && strcmp(request->format, "csv") != 0)
+        return cli_usage("trace", "export: --table goes with --format csv");
+    if (!request->path)
+        return cli_usage("trace", "export: name a trace, or the output directory of a job");
+    return 0;
+}
+
 int trace_export(int argc, char **argv)
 {
+    struct request request = { 0 };
+    struct trace_reader *reader = NULL;
     struct rondo_error err = { 0 };
-    (void)argc, (void)argv;
-    rondo_error_set(&err, RONDO_EINPUT, "trace", NULL, "export: not in this version");
-    return cli_fail(&err);
+    int status = parse(argc, argv, &request);
+    if (!status)
+        status = judge(&request);
+    if (status)
+        return status;
+    int code = reader_open(request.path, &reader, &err);
+    if (!code)
+        code = write_out(&request, reader, &err);
+    reader_close(reader);
+    return code ? cli_fail(&err) : 0;
 }

@@ -86,10 +86,11 @@ static int learn(void *context, const char *key, const char *value)
     return RONDO_OK;
 }
 
-/* Keys that lines of their own show. */
-static bool has_a_line(const char *key)
+/* Keys that lines of their own show, or that say nothing to people. */
+static bool is_quiet(const char *key)
 {
-    static const char *const keys[] = { "lambdas", "folds", "fold_lambdas", "dropped", "state", "updates" };
+    static const char *const keys[] = { "lambdas", "folds", "fold_lambdas", "dropped", "state", "rounds", "updates",
+                                        "job", "spec", "spec_dir", "version", "variables", "pipeline", "isa" };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (strcmp(key, keys[i]) == 0)
             return true;
@@ -114,45 +115,38 @@ static void rate(struct summary_row *row)
     row->complete = row->missing == 0 && row->known.dropped == 0 && strcmp(row->standing, "ended") == 0;
 }
 
-/* A list inside the summary: JSON members, or words for people. */
-struct members {
-    int64_t count;
-};
-
 /* ---- for programs ------------------------------------------------------------------------------------------ */
 
-static int json_count(void *context, const char *word, int64_t rounds)
+static void json_words(const char *name, const struct reader_word *word, int count)
 {
-    struct members *members = context;
-    fputs(members->count++ ? "," : "", stdout);
-    listing_json_text(stdout, word);
-    return printf(":%" PRId64, rounds) < 0 ? RONDO_EIO : RONDO_OK;
+    printf(",\"%s\":{", name);
+    for (int i = 0; i < count; i++) {
+        fputs(i ? "," : "", stdout);
+        listing_json_text(stdout, word[i].word);
+        printf(":%" PRId64, word[i].rounds);
+    }
+    putchar('}');
 }
 
 static int json_meta(void *context, const char *key, const char *value)
 {
-    struct members *members = context;
-    fputs(members->count++ ? "," : "", stdout);
+    int *members = context;
+    fputs((*members)++ ? "," : "", stdout);
     listing_json_text(stdout, key);
     putchar(':');
     listing_json_text(stdout, value);
     return RONDO_OK;
 }
 
-static int json_summary(struct trace_reader *reader, struct reader_window window,
-                        const struct summary_row *row, struct rondo_error *err)
+static int json_summary(struct trace_reader *reader, const struct summary_row *row, struct rondo_error *err)
 {
-    struct members kinds = { 0 }, notes = { 0 }, meta = { 0 };
+    int members = 0;
     putchar('{');
     listing_json_members(stdout, columns, row);
-    fputs(",\"kinds\":{", stdout);
-    int code = reader_kinds(reader, window, json_count, &kinds, err);
-    fputs("},\"notes\":{", stdout);
-    if (!code)
-        code = reader_notes(reader, window, json_count, &notes, err);
-    fputs("},\"meta\":{", stdout);
-    if (!code)
-        code = reader_meta(reader, json_meta, &meta, err);
+    json_words("kinds", row->sum.kind, row->sum.kinds);
+    json_words("notes", row->sum.note, row->sum.notes);
+    fputs(",\"meta\":{", stdout);
+    int code = reader_meta(reader, json_meta, &members, err);
     fputs("}}\n", stdout);
     return code;
 }
@@ -164,20 +158,20 @@ static struct listing_word percent(double ratio)
     return listing_shown(LISTING_PERCENT, ratio);
 }
 
-static int plain_count(void *context, const char *word, int64_t rounds)
+static void plain_words(const struct reader_word *word, int count)
 {
-    struct members *members = context;
     char plain[64];
-    listing_plain_text(plain, sizeof plain, word);
-    return printf("%s%s %s", members->count++ ? ", " : "", listing_grouped(rounds).text, plain) < 0 ? RONDO_EIO
-                                                                                                     : RONDO_OK;
+    for (int i = 0; i < count; i++) {
+        listing_plain_text(plain, sizeof plain, word[i].word);
+        printf("%s%s %s", i ? ", " : "", listing_grouped(word[i].rounds).text, plain);
+    }
 }
 
 static int plain_meta(void *context, const char *key, const char *value)
 {
     char name[32], plain[160];
     (void)context;
-    if (has_a_line(key))
+    if (is_quiet(key))
         return RONDO_OK;
     listing_plain_text(name, sizeof name, key);
     listing_plain_text(plain, sizeof plain, value);
@@ -217,9 +211,9 @@ static void plain_sampling(const struct reader_summary *sum)
     if (sum->wanted > 0) { /* else nothing was sampled, as in a cross-validation */
         printf("taken       %s of %s wanted (%s %%)\n", listing_grouped(sum->taken).text,
                listing_grouped(sum->wanted).text, percent(sum->fill_ratio).text);
-        printf("refused     %s of %s drawn for a coupling; %s taken into the other's block\n",
-               listing_grouped(sum->refused).text, listing_grouped(sum->drawn).text,
-               listing_grouped(sum->joined).text);
+        printf("refused     %s of %s drawn, for a coupling\n", listing_grouped(sum->refused).text,
+               listing_grouped(sum->drawn).text);
+        printf("joined      %s into another's block, for a coupling\n", listing_grouped(sum->joined).text);
     }
     if (sum->wanted > 0 && sum->pairs_needed > 0)
         printf("pairs       %s needed, %s computed (%s %% were known)\n", listing_grouped(sum->pairs_needed).text,
@@ -231,25 +225,23 @@ static void plain_sampling(const struct reader_summary *sum)
                listing_shown(LISTING_TIMES, sum->imbalance_mean).text,
                listing_shown(LISTING_TIMES, sum->imbalance_max).text);
     if (sum->staleness_max > 0)
-        printf("staleness   planned up to %s commits behind\n", listing_grouped(sum->staleness_max).text);
+        printf("staleness   planned up to %s commits behind the state\n", listing_grouped(sum->staleness_max).text);
 }
 
 static void plain_times(const struct summary_row *row)
 {
     const struct reader_summary *sum = &row->sum;
-    printf("time        %.3f s: plan %s %%, push %s %%, commit %s %%; couplings take %s %%\n",
+    printf("time        %.3f s: plan %s %%, push %s %%, commit %s %%; couplings %s %%\n",
            (double)sum->elapsed_ns / 1e9, percent(row->plan_ratio).text, percent(row->push_ratio).text,
            percent(row->commit_ratio).text, percent(row->couple_ratio).text);
     if (sum->run_ns + sum->pull_ns > 0)
-        printf("push        of it computing %s %%, pulling %s %%, travel and waiting %s %%\n",
-               percent(row->run_ratio).text, percent(row->pull_ratio).text, percent(row->network_ratio).text);
+        printf("push        %s %%: computing %s %%, pulling %s %%, travel and waiting %s %%\n",
+               percent(row->push_ratio).text, percent(row->run_ratio).text, percent(row->pull_ratio).text, percent(row->network_ratio).text);
 }
 
-static int plain_summary(struct trace_reader *reader, struct reader_window window,
-                         const struct summary_row *row, struct rondo_error *err)
+static int plain_summary(struct trace_reader *reader, const struct summary_row *row, struct rondo_error *err)
 {
     const struct reader_summary *sum = &row->sum;
-    struct members kinds = { 0 }, notes = { 0 };
     int code = reader_meta(reader, plain_meta, NULL, err);
     plain_standing(row);
     if (sum->rounds == 0) {
@@ -258,8 +250,7 @@ static int plain_summary(struct trace_reader *reader, struct reader_window windo
     }
     printf("rounds      %s (%" PRId64 " to %" PRId64 "): ", listing_grouped(sum->rounds).text, sum->first_round,
            sum->last_round);
-    if (!code)
-        code = reader_kinds(reader, window, plain_count, &kinds, err);
+    plain_words(sum->kind, sum->kinds);
     puts(row->known.folds ? ", each with what all data and every fold ask for" : "");
     printf("updates     %s\n", listing_grouped(sum->updates).text);
     plain_sampling(sum);
@@ -268,9 +259,8 @@ static int plain_summary(struct trace_reader *reader, struct reader_window windo
     printf("objective   %s at first, %s at last\n", listing_shown(LISTING_REAL, sum->objective_first).text,
            listing_shown(LISTING_REAL, sum->objective_last).text);
     fputs("notes       ", stdout);
-    if (!code)
-        code = reader_notes(reader, window, plain_count, &notes, err);
-    puts(notes.count ? "" : "none");
+    plain_words(sum->note, sum->notes);
+    puts(sum->notes ? "" : "none");
     return code;
 }
 
@@ -286,5 +276,5 @@ int trace_summary(struct trace_reader *reader, struct reader_window window, bool
     if (code)
         return code;
     rate(&row);
-    return json ? json_summary(reader, window, &row, err) : plain_summary(reader, window, &row, err);
+    return json ? json_summary(reader, &row, err) : plain_summary(reader, &row, err);
 }

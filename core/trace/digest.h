@@ -43,6 +43,7 @@ enum { DIGEST_PAUSE_NS = 50000000 };
 /* Counts for whoever lists many jobs; at a glance, no JSON. */
 struct digest_glance {
     int64_t rounds, updates;
+    int64_t dropped;                 /* rounds that it was not told of */
     double objective, seconds;       /* of the last round; NAN, 0 */
     double rounds_s, updates_s;      /* over the last seconds */
 };

@@ -105,6 +105,14 @@ int reader_workers(struct trace_reader *reader, struct reader_window window,
                    int (*each)(void *context, const struct reader_worker *worker), void *context,
                    struct rondo_error *err) RONDO_MUST_CHECK;
 
+enum { READER_KINDS = 8, READER_NOTES = 32 };
+
+/* A kind or a note, cut to what fits; the last of a full list is "others". */
+struct reader_word {
+    char word[48];
+    int64_t rounds;
+};
+
 /* Sums over the window; ratios are NAN where there is nothing to divide by. */
 struct reader_summary {
     int64_t rounds, first_round, last_round; /* 0 where there are none */
@@ -120,18 +128,12 @@ struct reader_summary {
     int64_t couple_ns;
     int64_t elapsed_ns;                      /* from the first begin to the last end */
     double objective_first, objective_last;  /* of the rounds that say one */
+    int kinds, notes;
+    struct reader_word kind[READER_KINDS], note[READER_NOTES]; /* [kinds], [notes] the most frequent first; no empty note */
 };
 
 /* Cost: one pass over the window's rounds, below a microsecond for each. */
 int reader_summary(struct trace_reader *reader, struct reader_window window,
                    struct reader_summary *summary, struct rondo_error *err) RONDO_MUST_CHECK;
-
-/* How many rounds of each kind, and with each note that is not empty; the most frequent first. */
-int reader_kinds(struct trace_reader *reader, struct reader_window window,
-                 int (*each)(void *context, const char *kind, int64_t rounds), void *context,
-                 struct rondo_error *err) RONDO_MUST_CHECK;
-int reader_notes(struct trace_reader *reader, struct reader_window window,
-                 int (*each)(void *context, const char *note, int64_t rounds), void *context,
-                 struct rondo_error *err) RONDO_MUST_CHECK;
 
 #endif

@@ -3,6 +3,8 @@
 #include "core/trace/query.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct teller {
@@ -43,6 +45,7 @@ struct adder {
     struct reader_summary *out;
     int64_t balanced;           /* rounds that have an imbalance */
     int64_t begin_ns, end_ns;
+    int kind, note;             /* the last round's */
 };
 
 static void add_sampled(struct reader_summary *out, const struct trace_round *round)
@@ -75,6 +78,32 @@ static void add_imbalance(struct adder *adder, const struct trace_round *round)
     out->imbalance_max = fmax(out->imbalance_max, imbalance);
 }
 
+/* Words repeat: the last one found stands first in the search. */
+static void add_word(struct reader_word *list, int *count, int most, int *last, const char *word)
+{
+    char cut[sizeof list->word];
+    if (*last < *count && strcmp(list[*last].word, word) == 0) {
+        list[*last].rounds++;
+        return;
+    }
+    snprintf(cut, sizeof cut, "%s", word);
+    int at = 0;
+    while (at < *count && strcmp(list[at].word, cut) != 0)
+        at++;
+    at = at < most ? at : most - 1;
+    if (at == *count)
+        snprintf(list[(*count)++].word, sizeof cut, "%s", at == most - 1 ? "others" : cut);
+    list[at].rounds++;
+    *last = at;
+}
+
+static int by_rounds(const void *a, const void *b)
+{
+    const struct reader_word *x = a, *y = b;
+    int order = (x->rounds < y->rounds) - (x->rounds > y->rounds);
+    return order ? order : strcmp(x->word, y->word);
+}
+
 static int add_round(void *context, const struct trace_round *round)
 {
     struct adder *adder = context;
@@ -92,6 +121,9 @@ static int add_round(void *context, const struct trace_round *round)
     add(&out->coupled_pairs, round->coupled_pairs);
     out->staleness_max = round->staleness > out->staleness_max ? round->staleness : out->staleness_max;
     add_times(out, round);
+    add_word(out->kind, &out->kinds, READER_KINDS, &adder->kind, round->kind);
+    if (round->note[0])
+        add_word(out->note, &out->notes, READER_NOTES, &adder->note, round->note);
     add_imbalance(adder, round);
     if (isfinite(round->objective)) {
         out->objective_first = isfinite(out->objective_first) ? out->objective_first : round->objective;
@@ -109,39 +141,9 @@ int reader_summary(struct trace_reader *reader, struct reader_window window,
     out->elapsed_ns = adder.end_ns - adder.begin_ns;
     out->fill_ratio = ratio((double)out->taken, (double)out->wanted);
     out->hit_ratio = ratio((double)out->pairs_needed - (double)out->pairs_computed, (double)out->pairs_needed);
+    qsort(out->kind, (size_t)out->kinds, sizeof *out->kind, by_rounds);
+    qsort(out->note, (size_t)out->notes, sizeof *out->note, by_rounds);
     if (!adder.balanced)
         out->imbalance_mean = out->imbalance_max = (double)NAN;
     return code;
-}
-
-static int count_words(struct trace_reader *reader, const char *sql, struct reader_window window,
-                       int (*each)(void *context, const char *word, int64_t rounds), void *context,
-                       struct rondo_error *err)
-{
-    struct query query;
-    int code = query_ask(&query, reader, sql, window, err);
-    while (query_next(&query, &code, err))
-        code = each(context, query_text(&query, 0), query_whole(&query, 1));
-    query_done(&query);
-    return code;
-}
-
-int reader_kinds(struct trace_reader *reader, struct reader_window window,
-                 int (*each)(void *context, const char *kind, int64_t rounds), void *context,
-                 struct rondo_error *err)
-{
-    return count_words(reader,
-                       "SELECT kind, count(*) FROM rounds WHERE round BETWEEN ?1 AND ?2"
-                       " GROUP BY kind ORDER BY count(*) DESC, kind",
-                       window, each, context, err);
-}
-
-int reader_notes(struct trace_reader *reader, struct reader_window window,
-                 int (*each)(void *context, const char *note, int64_t rounds), void *context,
-                 struct rondo_error *err)
-{
-    return count_words(reader,
-                       "SELECT note, count(*) FROM rounds WHERE round BETWEEN ?1 AND ?2"
-                       " AND note <> '' GROUP BY note ORDER BY count(*) DESC, note",
-                       window, each, context, err);
 }

@@ -138,8 +138,8 @@ static int plain_totals(struct view *view, const struct totals_row *row)
                 listing_shown(LISTING_TIMES, row->measured_max).text);
     plain_stragglers(out, &row->in);
     if (row->in.straggled)
-        fprintf(out, "late        %.3f s in all, %s %% of the time of pushing: how much later the straggler\n"
-                     "            was done than its workers in the mean\n",
+        fprintf(out, "late        %.3f s in all, %s %% of the time of pushing: how much later it\n"
+                     "            was done than the workers in the mean\n",
                 (double)row->in.straggle_ns / 1e9, listing_shown(LISTING_PERCENT, row->push_ratio).text);
     return ferror(out) ? RONDO_EIO : RONDO_OK;
 }

@@ -132,9 +132,9 @@ static int plain_totals(struct view *view, const struct totals_row *row)
     int code = RONDO_OK;
     fprintf(out, "\nrefused     %s of %s candidates, by %s couplings\n", listing_grouped(row->sum.refused).text,
             listing_grouped(row->sum.drawn).text, listing_grouped(row->refused).text);
-    fprintf(out, "joined      %s candidates, by %s couplings: taken into the other's block\n",
+    fprintf(out, "joined      %s candidates, by %s couplings: into the other's block\n",
             listing_grouped(row->sum.joined).text, listing_grouped(row->joined).text);
-    fprintf(out, "couplings   %s looked at, %s of them computed: %s %% were in the cache\n",
+    fprintf(out, "couplings   %s looked at, %s computed: %s %% were in the cache\n",
             listing_grouped(row->sum.pairs_needed).text, listing_grouped(row->sum.pairs_computed).text,
             listing_shown(LISTING_PERCENT, row->sum.hit_ratio).text);
     plain_histogram(out, row->clash);

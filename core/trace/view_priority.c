@@ -147,13 +147,14 @@ static void plain_variables(FILE *out, const struct priority_row *row)
 
 static void plain_shares(FILE *out, const struct heat *heat)
 {
-    if (!isfinite(heat->gini))
+    if (!isfinite(heat->gini) || heat->variables < 2)
         return;
     for (int i = 0; i < HEAT_SHARES; i++)
         fprintf(out, "%-12s%5s %% of the %s went to the hottest %g %% (%s)\n", i ? "" : "share",
                 listing_shown(LISTING_PERCENT, heat->share[i].share).text, heat->sampled ? "updates" : "visits",
                 100 * heat->share[i].fraction, listing_grouped(heat->share[i].variables).text);
-    fprintf(out, "evenness    entropy %s (1: all alike, 0: one has all), gini %s (the other way round)\n",
+    fprintf(out, "evenness    entropy %s (1: all alike, 0: one has all)\n"
+                 "            gini %s (0: all alike, 1: one has all)\n",
             listing_shown(LISTING_TIMES, heat->entropy).text, listing_shown(LISTING_TIMES, heat->gini).text);
 }
 
@@ -162,12 +163,15 @@ static void plain_wait(FILE *out, const char *head, const struct heat *heat, con
 {
     if (wait->rounds == 0)
         return;
-    fprintf(out, "%-12s%s rounds %s: ", head, listing_grouped(wait->rounds).text, how);
+    fprintf(out, "%-12s", head);
     if (heat->sampled)
         fprintf(out, "variable %" PRId64, wait->variable);
     else
-        fprintf(out, "block %" PRId64 " and shard %" PRId64, wait->block, wait->shard);
-    fprintf(out, ", round %" PRId64 " to %" PRId64 "\n", wait->from, wait->to);
+        fprintf(out, "block %" PRId64, wait->block);
+    if (wait->shard >= 0)
+        fprintf(out, " and shard %" PRId64, wait->shard);
+    fprintf(out, " waited %s rounds %s (%" PRId64 " to %" PRId64 ")\n", listing_grouped(wait->rounds).text, how,
+            wait->from, wait->to);
 }
 
 static int plain_rows(struct view *view, const char *title, const struct listing_column *column, const void *rows,
@@ -192,14 +196,14 @@ static int plain_priority(struct view *view, const struct priority_row *row)
     if (heat->counted) {
         plain_variables(out, row);
         plain_shares(out, heat);
-        plain_wait(out, "waited", heat, &heat->longest, "at most between two");
-        plain_wait(out, "idle", heat, &heat->idle, "at most since the last");
+        plain_wait(out, "longest", heat, &heat->longest, "between two updates");
+        plain_wait(out, "", heat, &heat->idle, "since its last");
         code = plain_rows(view, heat->sampled ? "the hottest variables" : "the pairs visited most",
                           heat->sampled ? variable_columns : pair_columns, heat->hottest, sizeof *heat->hottest,
                           heat->hot);
     }
     if (!code)
-        code = plain_rows(view, "the weight over time: of all variables, and what share of it was taken in a round",
+        code = plain_rows(view, "the weight over time: of all variables, and the share of it taken in a round",
                           stretch_columns, heat->stretch, sizeof *heat->stretch, heat->stretches);
     return code;
 }

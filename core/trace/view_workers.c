@@ -13,14 +13,14 @@ struct worker_row {
 static const struct listing_column worker_columns[] = {
     { "worker", "worker", LISTING_INT32, 6, AT(in.in.worker) },
     { "tasks", "tasks", LISTING_INT64, 8, AT(in.in.tasks) },
-    { "rounds", "rounds", LISTING_INT64, 8, AT(in.in.rounds) },
+    { "rounds", "rounds", LISTING_INT64, 7, AT(in.in.rounds) },
     { "busy_ns", NULL, LISTING_NS, 0, AT(in.in.busy_ns) },
     { "busy_ratio", "busy %", LISTING_PERCENT, 6, AT(busy_ratio) },
     { "run_ns", NULL, LISTING_NS, 0, AT(in.in.run_ns) },
-    { "run_ratio", "run %", LISTING_PERCENT, 6, AT(run_ratio) },
+    { "run_ratio", "run %", LISTING_PERCENT, 5, AT(run_ratio) },
     { "wait_ns", NULL, LISTING_NS, 0, AT(wait_ns) },
     { "wait_ratio", "wait %", LISTING_PERCENT, 6, AT(wait_ratio) },
-    { "mean_ns", "task ms", LISTING_NS, 9, AT(mean_ns) },
+    { "mean_ns", "task ms", LISTING_NS, 8, AT(mean_ns) },
     { "longest_ns", "longest ms", LISTING_NS, 10, AT(in.in.longest_ns) },
     { "straggled", "was last", LISTING_INT64, 8, AT(in.straggled) },
     { "first_ns", NULL, LISTING_NS, 0, AT(in.in.first_ns) },
@@ -53,8 +53,8 @@ int view_workers(struct view *view, struct rondo_error *err)
         return code;
     listing_end(&listing);
     if (!view->json)
-        fputs("\nshares are of the time of these rounds: busy with a task at least, of it running one,\n"
-              "and the rest of it, in which tasks travelled and waited; last of the workers in a round\n",
-              view->out);
+        fputs("\nshares are of the time of these rounds: busy with a task or more, of that\n"
+              "running one, and the rest, in which they travelled or waited; was last: rounds\n"
+              "in which it was done later than all others\n", view->out);
     return RONDO_OK;
 }

@@ -49,7 +49,7 @@ static const struct listing_column round_columns[] = {
     { "", "joined", LISTING_COUNT, 6, AT(joined) },
     { "updates", "updates", LISTING_INT64, 9, AT(round.updates) },
     { "fill_ratio", NULL, LISTING_PERCENT, 0, AT(fill_ratio) },
-    { "imbalance_ratio", "max/mean", LISTING_TIMES, 8, AT(imbalance_ratio) },
+    { "imbalance_ratio", NULL, LISTING_TIMES, 0, AT(imbalance_ratio) },
     { "objective_before", NULL, LISTING_REAL, 0, AT(objective_before) },
     { "objective", "objective", LISTING_REAL, 10, AT(round.objective) },
     { "total_ns", "ms", LISTING_NS, 8, AT(total_ns) },

@@ -44,6 +44,9 @@ struct rondo_run_options {
     void (*progress)(void *context, double seconds, int64_t round,
                      const struct rondo_report *report);
     void *context;
+    /* Called behind every commit, by the thread that commits: what it takes, each round takes.
+     * updates: so far.  NULL: nobody counts. */
+    void (*committed)(void *context, int64_t round, int64_t updates);
 
     /* For tests. */
     bool encoded;        /* every message through bytes */

@@ -86,6 +86,10 @@ class Curl(support.Case):
         elif section == "3.7":
             with open(self.path("coef.mtx"), encoding="utf-8") as stream:
                 self.assertIn("%%MatrixMarket", stream.readline())
+        elif section == "3.8":
+            self.assertRegex(body, r"(?s)^event: job\ndata: {.*event: digest\ndata: {.*event: end\ndata: {}")
+        elif section == "3.9":
+            self.assertEqual(json.loads(body)["version"], 1)
         elif section == "4.1":
             (worker,) = json.loads(body)["workers"]
             self.assertEqual((worker["name"], set(worker)), ("one", keys_of(section)))
@@ -101,7 +105,7 @@ class Curl(support.Case):
     def test_the_pages_commands_in_their_order(self):
         lines, _ = commands()
         self.assertEqual([section for section, _ in lines],
-                         ["2", "3.2", "3.3", "3.4", "3.5", "3.6", "3.7", "4.1", "4.2", "4.3", "4.4"])
+                         ["2", "3.2", "3.3", "3.4", "3.5", "3.6", "3.7", "3.8", "3.9", "4.1", "4.2", "4.3", "4.4"])
         coordinator, guarded = Coordinator(self), Coordinator(
             self, "--token-file", self.token, state="guarded", name="guarded")
         coordinator.worker("one")

@@ -8,6 +8,8 @@
 #include <rondo/rng.h>
 #include <string.h>
 
+extern const struct rondo_app lda_app;
+
 enum { CASES = 40 };
 
 struct made {
@@ -178,6 +180,68 @@ static void heavy_words_go_round(const struct lda_drive *drive, const struct lda
 Test(corpus, spreads_heavy_words_over_all_blocks)
 {
     each(heavy_words_go_round);
+}
+
+/* ---- who owns what ------------------------------------------------------------------------------------------ */
+
+enum { SIDE = 64 };
+
+struct owners {
+    int32_t shard[SIDE], block[SIDE]; /* of a document, of a word; -1: none */
+    int32_t told;
+};
+
+static int note_part(void *context, const struct rondo_part *part)
+{
+    struct owners *owners = context;
+    int32_t *of = part->columns ? owners->block : owners->shard;
+    cr_assert_eq(part->kind, part->columns ? RONDO_PART_BLOCK : RONDO_PART_SHARD);
+    cr_assert_eq(part->tag, -1);
+    for (int64_t i = 0; i < part->count; i++) {
+        cr_assert_eq(of[part->members[i]], -1, "a member of two");
+        of[part->members[i]] = part->part;
+    }
+    owners->told++;
+    return RONDO_OK;
+}
+
+static int refuse_part(void *context, const struct rondo_part *part RONDO_UNUSED)
+{
+    return ++*(int *)context == 2 ? RONDO_ESTATE : RONDO_OK;
+}
+
+/* Every document is in a shard and every word but the heavy in a block, and the corpus's own numbers give
+ * each pair the tokens that the layout counts. */
+static void parts_are_the_cut(const struct lda_drive *drive, const struct lda_corpus *corpus)
+{
+    const struct problem *p = &drive->problem;
+    struct owners owners;
+    int64_t *tokens = mem_calloc((size_t)p->parts * (size_t)p->parts, sizeof *tokens);
+    int calls = 0;
+    memset(&owners, 0xff, sizeof owners);
+    owners.told = 0;
+    cr_assert_eq(lda_app.parts(p, note_part, &owners), RONDO_OK);
+    cr_expect_eq(owners.told, 2 * p->parts);
+    cr_expect_eq(lda_app.parts(p, refuse_part, &calls), p->parts > 0 ? RONDO_ESTATE : RONDO_OK);
+    cr_expect_eq(calls, 2);
+    for (int64_t w = 0; w < corpus->words; w++)
+        cr_expect_eq(owners.block[w] < 0, p->place[w] < 0, "word %lld", (long long)w);
+    for (int64_t d = 0; d < corpus->documents; d++) {
+        int32_t shard = owners.shard[d];
+        cr_assert_geq(shard, 0);
+        for (int64_t w = 0; w < corpus->words; w++) {
+            int32_t block = owners.block[w] < 0 ? (shard + ~p->place[w]) % p->parts : owners.block[w];
+            tokens[block * p->parts + shard] += corpus->times[d * corpus->words + w];
+        }
+    }
+    for (int32_t i = 0; i < p->parts * p->parts; i++)
+        cr_expect_eq(tokens[i], p->task_tokens[i], "pair %d of %d parts", i, p->parts);
+    mem_free(tokens);
+}
+
+Test(corpus, tells_the_documents_and_words_of_its_parts)
+{
+    each(parts_are_the_cut);
 }
 
 Test(corpus, has_as_many_parts_as_are_worth_a_round)

@@ -222,12 +222,10 @@ Test(reader, a_summary_of_nothing_has_no_ratios)
     cr_assert(isnan(sum.objective_first) && isnan(sum.objective_last));
 }
 
-static int join_words(void *context, const char *word, int64_t rounds)
+static void join_words(char line[200], const struct reader_word *word, int count)
 {
-    char *line = context;
-    size_t used = strlen(line);
-    snprintf(line + used, 200 - used, "%s %d;", word, (int)rounds);
-    return 0;
+    for (int i = 0; i < count; i++)
+        snprintf(line + strlen(line), 200 - strlen(line), "%s %d;", word[i].word, (int)word[i].rounds);
 }
 
 static int join_meta(void *context, const char *key, const char *value)
@@ -241,15 +239,39 @@ static int join_meta(void *context, const char *key, const char *value)
 Test(reader, kinds_notes_and_meta_are_listed)
 {
     char kinds[200] = "", notes[200] = "", meta[200] = "";
+    struct reader_summary sum;
     write_three();
     struct trace_reader *reader = sample_reader();
-    cr_assert_eq(reader_kinds(reader, sample_all, join_words, kinds, NULL), RONDO_OK);
-    cr_assert_eq(reader_notes(reader, sample_all, join_words, notes, NULL), RONDO_OK);
+    cr_assert_eq(reader_summary(reader, sample_all, &sum, NULL), RONDO_OK);
+    join_words(kinds, sum.kind, sum.kinds);
+    join_words(notes, sum.note, sum.notes);
     cr_assert_eq(reader_meta(reader, join_meta, meta, NULL), RONDO_OK);
     reader_close(reader);
     cr_assert_str_eq(kinds, "sampled 2;sweep 1;");
     cr_assert_str_eq(notes, "full 2;");
     cr_assert_str_eq(meta, "level=rounds;name=sample;seed=1;");
+}
+
+Test(reader, words_beyond_a_full_list_are_counted_together)
+{
+    char note[80];
+    struct trace_writer *writer = sample_writer(TRACE_ROUNDS, -1);
+    for (int i = 0; i < READER_NOTES + 10; i++) {
+        struct trace_round round = { .round = i + 1, .kind = "sampled", .note = note };
+        snprintf(note, sizeof note, "a note that is longer than what is kept of it, or is it? %d", i);
+        memcpy(note, (const char[]){ (char)('a' + i % 26), (char)('a' + i / 26) }, 2);
+        cr_assert_eq(trace_write(writer, &round, NULL), RONDO_OK);
+    }
+    cr_assert_eq(trace_close(writer, NULL), RONDO_OK);
+    struct reader_summary sum;
+    struct trace_reader *reader = sample_reader();
+    cr_assert_eq(reader_summary(reader, sample_all, &sum, NULL), RONDO_OK);
+    reader_close(reader);
+    cr_assert_eq(sum.notes, READER_NOTES);
+    cr_assert_str_eq(sum.note[0].word, "others");
+    cr_assert_eq(sum.note[0].rounds, 11);
+    cr_assert_eq(sum.note[1].rounds, 1);
+    cr_assert_eq(strlen(sum.note[1].word), sizeof sum.note[1].word - 1);
 }
 
 static int keep_worker(void *context, const struct reader_worker *worker)

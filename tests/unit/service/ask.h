@@ -11,6 +11,7 @@
 
 #include "core/base/mem.h"
 #include "service/exchange.h"
+#include "service/gallery.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -21,6 +22,7 @@
 
 static struct http *ask_http;
 static struct jobs *ask_jobs;
+static struct gallery *ask_gallery;
 static _Atomic int ask_submitted, ask_cancelled;
 static char ask_reply[1 << 20];
 
@@ -68,10 +70,16 @@ RONDO_UNUSED static struct http_options ask_options(const char *address, const c
     ask_roots[0] = data;
     return (struct http_options){
         .address = address, .token = token,
-        .desk = { .jobs = ask_jobs, .state_dir = place_dir, .roots = ask_roots,
+        .desk = { .jobs = ask_jobs, .gallery = ask_gallery, .state_dir = place_dir, .roots = ask_roots,
                   .submitted = ask_note_submitted, .cancelled = ask_note_cancelled,
                   .workers = ask_workers, .live = ask_live, .metrics = ask_metrics },
     };
+}
+
+RONDO_UNUSED static void ask_made(void *context, int64_t id)
+{
+    (void)context;
+    http_progress(ask_http, id);
 }
 
 /* Makes the place with a data file, and opens the service with these limits (NULL: the usual). */
@@ -84,6 +92,8 @@ RONDO_UNUSED static void ask_open(const char *token, const struct exchange_limit
     place_write("data/x.svm", "1 1:1 2:2\n2 1:3\n");
     ask_submitted = ask_cancelled = 0;
     cr_assert_eq(jobs_open(place_dir, &ask_jobs, &err), 0, "%s", err.what);
+    const struct gallery_options gallery = { place_dir, ask_made, NULL };
+    cr_assert_eq(gallery_create(&gallery, &ask_gallery, &err), 0);
     struct http_options options = ask_options("127.0.0.1:0", token);
     int code = exchange_open(&options, limits ? limits : &exchange_usual, &ask_http, &err);
     cr_assert_eq(code, 0, "%s: %s", err.where, err.what);
@@ -91,7 +101,9 @@ RONDO_UNUSED static void ask_open(const char *token, const struct exchange_limit
 
 RONDO_UNUSED static void ask_close(void)
 {
+    gallery_stop(ask_gallery);
     http_close(ask_http);
+    gallery_destroy(ask_gallery);
     jobs_close(ask_jobs);
     place_teardown();
 }

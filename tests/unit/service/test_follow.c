@@ -8,7 +8,7 @@
 
 enum { FOLLOWERS = 50 };
 
-static const struct exchange_limits quick = { 4, 128, 2, 3, FOLLOWERS, 1000 };
+static const struct exchange_limits quick = { 4, 128, 2, 3, FOLLOWERS, 1000, 15 };
 
 static void opened(void)
 {
@@ -116,6 +116,7 @@ Test(follow, who_does_not_listen_any_more_is_forgotten)
     await_followers(1);
     close(line);
     await_followers(0);
+    cr_expect_eq(ask_http->malformed, 0, "there is nothing wrong with going");
 }
 
 static _Atomic bool writing;

@@ -1,0 +1,132 @@
+/* Digests by job: what is counted of them, what is kept. */
+#include "tests/unit/service/place.h"
+
+#include "service/gallery.h"
+
+#include <pthread.h>
+
+static struct gallery *gallery;
+
+static void made(void *context, int64_t id)
+{
+    (void)context, (void)id;
+}
+
+static void opened(void)
+{
+    place_setup();
+    place_make("jobs");
+    const struct gallery_options options = { place_dir, made, NULL };
+    cr_assert_eq(gallery_create(&options, &gallery, NULL), 0);
+}
+
+static void closed(void)
+{
+    gallery_destroy(gallery);
+    place_teardown();
+}
+
+TestSuite(gallery, .init = opened, .fini = closed, .timeout = 60);
+
+static void feed(struct digest *digest, int64_t round)
+{
+    const struct trace_round one = { .round = round, .kind = "sampled", .note = "", .updates = 10,
+                                     .objective = 1, .end_ns = round * 1000000000 };
+    digest_round(digest, &one);
+}
+
+static bool has(int64_t id)
+{
+    struct sheet *sheet;
+    enum gallery_answer answer = gallery_take(gallery, id, "lasso", true, 1, &sheet);
+    cr_expect_eq(sheet != NULL, answer == GALLERY_THERE);
+    sheet_drop(sheet);
+    return answer == GALLERY_THERE;
+}
+
+Test(gallery, totals_never_fall)
+{
+    struct digest *digest = gallery_begin(gallery, 1);
+    for (int round = 1; round <= 8; round++)
+        feed(digest, round);
+    cr_expect_eq(gallery_totals(gallery).updates, 80);
+    feed(digest, 5); /* rolled back */
+    cr_expect_eq(gallery_totals(gallery).updates, 80);
+    cr_expect_eq(gallery_totals(gallery).rounds, 8);
+    struct digest *second = gallery_begin(gallery, 2);
+    feed(second, 1);
+    cr_expect_eq(gallery_totals(gallery).updates, 90);
+    feed(second, 5);
+    cr_expect_eq(gallery_totals(gallery).dropped, 3);
+    gallery_end(gallery, 1, true);
+    cr_expect_eq(gallery_totals(gallery).updates, 100);
+    gallery_end(gallery, 2, false);
+    gallery_end(gallery, 2, false);
+    cr_expect_eq(gallery_totals(gallery).updates, 100);
+    cr_expect_eq(gallery_totals(gallery).dropped, 3);
+    cr_expect_float_eq(gallery_totals(gallery).seconds, 13, 1e-9);
+}
+
+Test(gallery, one_text_a_second_is_made_for_all_who_look)
+{
+    struct sheet *first, *second, *third;
+    struct digest *digest = gallery_begin(gallery, 1);
+    feed(digest, 1);
+    cr_expect_eq(gallery_take(gallery, 1, "lasso", false, 1, &first), GALLERY_THERE);
+    feed(digest, 2);
+    cr_expect_eq(gallery_take(gallery, 1, "lasso", false, 1, &second), GALLERY_THERE);
+    cr_expect_eq(gallery_take(gallery, 1, "lasso", false, 2, &third), GALLERY_THERE);
+    cr_expect(first == second && third != first && third->mark != first->mark);
+    gallery_end(gallery, 1, true);
+    sheet_drop(first);
+    sheet_drop(second);
+    cr_expect(strncmp((const char *)third->text.data, "event: digest\ndata: {", 21) == 0);
+    cr_expect_eq(third->text.data[third->begin], '{');
+    cr_expect_eq(third->text.data[third->end - 1], '}');
+    sheet_drop(third);
+}
+
+Test(gallery, what_was_looked_at_last_is_kept)
+{
+    for (int64_t id = 1; id <= GALLERY_KEPT; id++) {
+        gallery_begin(gallery, id);
+        gallery_end(gallery, id, true);
+    }
+    cr_expect(has(1));
+    gallery_begin(gallery, 100);
+    gallery_end(gallery, 100, true);
+    cr_expect(has(100) && has(1) && !has(2) && has(3));
+    gallery_begin(gallery, 101);
+    gallery_end(gallery, 101, false);
+    cr_expect(!has(101), "of a job that was resumed the trace knows more");
+}
+
+static void *look(void *context)
+{
+    int64_t id = *(int64_t *)context;
+    for (int i = 0; i < 300; i++) {
+        struct sheet *sheet;
+        (void)gallery_take(gallery, id, "lasso", i % 2, i / 4, &sheet);
+        sheet_drop(sheet);
+        (void)gallery_totals(gallery);
+    }
+    return NULL;
+}
+
+Test(gallery, jobs_come_and_go_while_others_look)
+{
+    pthread_t thread[3];
+    int64_t id[3] = { 1, 2, 3 };
+    place_make("jobs/2");
+    place_write("jobs/2/progress.jsonl", "{\"t\": 1, \"round\": 1, \"updates\": 1, \"objective\": 1}\n");
+    for (int i = 0; i < 3; i++)
+        cr_assert_eq(pthread_create(&thread[i], NULL, look, &id[i]), 0);
+    for (int64_t i = 0; i < 100; i++) {
+        struct digest *digest = gallery_begin(gallery, 1 + i % 3);
+        feed(digest, 1);
+        gallery_end(gallery, 1 + i % 3, i % 2);
+    }
+    for (int i = 0; i < 3; i++)
+        pthread_join(thread[i], NULL);
+    cr_expect_eq(gallery_totals(gallery).updates, 1000);
+}

@@ -663,38 +663,52 @@ window.rondoPlots = (() => {
 
     /* ---- all of them ------------------------------------------------------------------------------------- */
 
+    /* Plots out of sight wait until they come into sight: what is seen is drawn in a frame's time. */
     function render(element, digest) {
         const root = make('div', 'plots');
         element.replaceChildren(root);
         const plots = [convergence, timeline, imbalance, rounds, concentration, couplings, shares, workers].map((plot) => plot(root));
+        const figures = [...root.children], parts = plots.flatMap((plot) => plot.parts), stale = new Set();
         let last = digest, width = 0;
-        const update = (next) => {
+        const inSight = (figure) => { const box = figure.getBoundingClientRect(); return box.bottom > -100 && box.top < innerHeight + 100; };
+        function draw(which) {
+            for (const i of which) {
+                stale.delete(i);
+                plots[i].draw(last);
+            }
+        }
+        function update(next) {
             last = next;
-            for (const plot of plots)
-                plot.draw(next);
-        };
-        const again = () => update(last);
+            plots.forEach((plot, i) => stale.add(i));
+            draw([...stale].filter((i) => inSight(figures[i])));
+        }
+        const again = () => draw(plots.keys());
         const sizes = new ResizeObserver(() => {
             const now = root.clientWidth;
             if (now > 0 && now !== width)
-                for (const part of plots.flatMap((plot) => plot.parts))
+                for (const part of parts)
                     part.resize();
             width = now;
         });
+        const sights = new IntersectionObserver((entries) => draw(entries.filter((e) => e.isIntersecting).map((e) => figures.indexOf(e.target))
+            .filter((i) => stale.has(i))), { rootMargin: '100px' });
         const dark = matchMedia('(prefers-color-scheme: dark)');
         const theme = new MutationObserver(again);
-        update(digest);
+        again();
         width = root.clientWidth;
         sizes.observe(root);
+        figures.forEach((figure) => sights.observe(figure));
         dark.addEventListener('change', again);
+        addEventListener('beforeprint', again);
         theme.observe(document.documentElement, { attributes: true, attributeFilter: ['data-theme'] });
         return {
             update,
             destroy() {
-                sizes.disconnect();
-                theme.disconnect();
+                for (const watcher of [sizes, sights, theme])
+                    watcher.disconnect();
                 dark.removeEventListener('change', again);
-                for (const part of plots.flatMap((plot) => plot.parts))
+                removeEventListener('beforeprint', again);
+                for (const part of parts)
                     part.destroy();
                 element.replaceChildren();
             },

@@ -461,18 +461,19 @@ int recorder_create(const struct recorder_options *options, struct recorder **ou
 }
 
 void recorder_tell(struct recorder *recorder, const char *state, const struct rondo_report *report,
-                   int64_t updates)
+                   int64_t rounds, int64_t updates)
 {
-    char text[KEYS_MOST][32];
-    const char *meta[2 * KEYS_MOST + 3] = { "state", state, "updates", text[0], NULL };
+    char text[KEYS_MOST][32], last[24];
+    const char *meta[2 * KEYS_MOST + 5] = { "state", state, "rounds", last, "updates", text[0], NULL };
     struct rondo_error err = { 0 };
+    snprintf(last, sizeof last, "%" PRId64, rounds);
     snprintf(text[0], sizeof text[0], "%" PRId64, updates);
     for (int32_t i = 0; i < report->count; i++) {
         const struct rondo_metric *metric = &report->metric[i];
         snprintf(text[i + 1], sizeof text[0], metric->whole ? "%.0f" : "%.9g", metric->value);
-        meta[2 * i + 4] = metric->name;
-        meta[2 * i + 5] = text[i + 1];
-        meta[2 * i + 6] = NULL;
+        meta[2 * i + 6] = metric->name;
+        meta[2 * i + 7] = text[i + 1];
+        meta[2 * i + 8] = NULL;
     }
     if (recording_meta(recorder->recording, meta, &err))
         keep_error(recorder, &err);

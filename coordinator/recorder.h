@@ -38,7 +38,7 @@ void recorder_conclude(struct recorder *recorder, int64_t round, int64_t updates
                        const struct rondo_report *report);
 /* What the job came to, into the trace: its state, updates and the report's metrics. */
 void recorder_tell(struct recorder *recorder, const char *state, const struct rondo_report *report,
-                   int64_t updates);
+                   int64_t rounds, int64_t updates);
 /* Closes the trace.  The first error of writing since the beginning is in err. */
 int recorder_close(struct recorder *recorder, struct rondo_error *err);
 

@@ -294,7 +294,7 @@ static void report(struct stages *run)
     }
     if (run->engine && engine_head(run->engine))
         (void)contract_report(run->app, engine_head(run->engine), &outcome->report, &why);
-    recorder_tell(run->recorder, outcome->state, &outcome->report, outcome->updates);
+    recorder_tell(run->recorder, outcome->state, &outcome->report, outcome->rounds, outcome->updates);
 }
 
 static void judge(struct stages *run, int code)

@@ -55,7 +55,7 @@ struct plans {
     bool has_cells;
     double *loose;          /* [shards] lda: entries of words in no block, from the data */
     int64_t free_words, free_tokens;
-    int64_t rounds, tasks, owned;
+    int64_t rounds, tasks, owned, bare; /* bare: rounds without tasks */
     double updates, cost;   /* of all rounds; of their cells */
 };
 

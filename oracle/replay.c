@@ -285,6 +285,8 @@ int replay_round(struct replay *replay, const struct trace_round *round)
         return RONDO_OK;
     if (replay->rounds++ + 1 != round->round)
         replay->why_not = "the rounds have a gap, and what moved there is not known";
+    else if (round->blocks > 0 && round->tasks == 0) /* a job may go on at another level */
+        replay->why_not = "some rounds were kept without their details, and what they moved is not known";
     if (replay->why_not || isnan(replay->lambda))
         return RONDO_OK;
     follow(replay, round->round);

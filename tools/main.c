@@ -115,6 +115,9 @@ const struct cli_command cli_commands[] = {
       "  --first N, --last N  so many rounds alone\n"
       "  --all                every round; else rounds, blocks and conflicts show the last 10,000\n"
       "  --json               for programs\n\n"
+      "       rondo trace check TRACE-or-OUT-DIR [--set KEY=VALUE]... [--json]\n\n"
+      "  check      is it true of the job's own data? of a trace at level all (lda, mf: blocks)\n"
+      "  --set data.x=FILE    where the data are now\n\n"
       "example: rondo trace summary out\n" },
     { "coordinator", cmd_coordinator, "serve: jobs over HTTP, workers that dial in",
       "usage: rondo coordinator [--config FILE] [--listen URL] [--http ADDR] [--state DIR]\n"

@@ -89,8 +89,8 @@ static int learn(void *context, const char *key, const char *value)
 /* Keys that lines of their own show, or that say nothing to people. */
 static bool is_quiet(const char *key)
 {
-    static const char *const keys[] = { "lambdas", "folds", "fold_lambdas", "dropped", "state", "updates", "job",
-                                        "spec", "spec_dir", "version", "variables", "pipeline", "isa" };
+    static const char *const keys[] = { "lambdas", "folds", "fold_lambdas", "dropped", "state", "rounds", "updates",
+                                        "job", "spec", "spec_dir", "version", "variables", "pipeline", "isa" };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (strcmp(key, keys[i]) == 0)
             return true;

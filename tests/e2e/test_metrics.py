@@ -6,7 +6,7 @@ import unittest
 
 import cluster
 import support
-from cluster import Coordinator
+from cluster import Coordinator, wait_for
 
 try:
     from prometheus_client.parser import text_string_to_metric_families
@@ -66,8 +66,8 @@ class Metrics(support.Case):
     def test_they_say_what_goes_on(self):
         coordinator, before = self.coordinator, self.samples()
         number = coordinator.submit(self.endless)
-        coordinator.wait_progress(number)
         last, none = before, ()
+        wait_for("rounds are counted", 20, lambda: self.samples()["rondo_updates_total", none])
         for _ in range(10):
             now = self.samples()
             for key, value in last.items():

@@ -33,15 +33,15 @@ window.rondoPlots = (() => {
         return x.toLocaleString('en', { maximumSignificantDigits: 4 }).replace('-', '\u2212');
     }
 
-    const percent = (x) => (!known(x) ? '\u2013' : x > 0 && x < 1e-4 ? '< 0.01 %' : Number((100 * x).toPrecision(3)) + ' %');
+    const percent = (x) => (!known(x) ? '\u2013' : x > 0 && x < 1e-4 ? '< 0.01\u00a0%' : Number((100 * x).toPrecision(3)) + '\u00a0%');
 
     function seconds(x) {
         if (!known(x))
             return '\u2013';
         const size = Math.abs(x);
         if (size >= 1 || size === 0)
-            return Number(x.toPrecision(4)) + ' s';
-        return size >= 1e-3 ? Number((1e3 * x).toPrecision(3)) + ' ms' : Number((1e6 * x).toPrecision(3)) + ' \u00b5s';
+            return Number(x.toPrecision(4)) + '\u00a0s';
+        return size >= 1e-3 ? Number((1e3 * x).toPrecision(3)) + '\u00a0ms' : Number((1e6 * x).toPrecision(3)) + '\u00a0\u00b5s';
     }
 
     const power = (e) => '10' + String(e).replace('-', '\u207b').replace(/\d/g, (d) => '\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079'[d]);
@@ -512,7 +512,7 @@ window.rondoPlots = (() => {
 
     function concentration(parent) {
         const figure = new Figure(parent, 'Priority concentration'), lines = new Lines(figure), lg = Math.log10;
-        const back = (x) => Number((100 * 10 ** x).toPrecision(3)) + ' %';
+        const back = (x) => Number((100 * 10 ** x).toPrecision(3)) + '\u00a0%';
         const ticker = (from, to) => [-4, -3, -2, -1, 0].filter((v) => v >= from - 0.01 && v <= to + 0.01).map((v) => ({ v, label: back(v) }));
         return {
             parts: [lines],

@@ -122,7 +122,8 @@ class Run(Case):
             self.assertEqual(found["share"], 100 * int(found["iterations"]) // (150 // SLOW))
         self.assertTrue(any(f["eta"] not in (None, "-") for f in seen))
         self.assertEqual(len(terminal.screen.shown()), 1)
-        self.assertRegex(terminal.screen.shown()[0], "^rondo: completed by iterations: objective ")
+        self.assertRegex(terminal.screen.shown()[0], "^rondo: completed by iterations: objective .* s; see %s$"
+                         % re.escape(self.path("out")))
 
     def test_a_path_by_its_lambdas(self):
         spec = self.spec(self.x, self.y, params={"path": {"count": 40, "min_ratio": 0.001}},
@@ -223,8 +224,8 @@ class Watch(Case):
 
     def test_lines_of_the_log_are_not_glued_to_it(self):
         terminal = self.terminal("submit", self.slow(), "--follow", "--coordinator", self.coordinator.http,
-                                 columns=150)
-        terminal.until(lambda: "gap" in terminal.line())
+                                 columns=250)
+        terminal.until(lambda: "updates/s" in terminal.line())  # longer than what is said
         self.coordinator.kill()
         terminal.until(lambda: any("trying again" in line for line in terminal.screen.shown()))
         terminal.until(lambda: "gap" in terminal.line())  # the line comes again below

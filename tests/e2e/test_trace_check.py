@@ -85,6 +85,23 @@ class Couplings(Checked):
                 self.assertIn("no commit raised the objective", " ".join(told["proved"]))
                 self.assertIn("the moves come to coef.mtx: 1 column", told["proved"])
 
+    def test_a_resumed_job_is_clean(self):
+        """Rounds that were planned before are whole in it, and times go on."""
+        spec = self.spec(*self.data, trace="all", schedule=self.schedule("drop", 3), params={"lambda_ratio": 0.05})
+        self.run_job(spec, "out", "--set", "stop.rounds=25")
+        self.run_job(spec, "out", "--resume", "--set", "stop.rounds=50")
+        self.run_job(spec, "out", "--resume")
+        told = self.check(self.path("out"))
+        self.assertEqual((told["not_proved"], told["incomplete"]), ([], []))
+
+    def test_a_job_that_went_on_at_another_level(self):
+        """What was kept without details is not held against moves that nobody knows."""
+        self.trace_of("out", stop={"rounds": 3}, trace="rounds")
+        self.run_job(self.spec(*self.data, trace="all"), "out", "--resume")
+        told = self.check(self.path("out"), expect=1)
+        self.assertEqual(told["violations"], 0)
+        self.assertIn("fewer tasks than blocks", " ".join(told["incomplete"]))
+
     def test_a_coupled_pair_in_two_blocks(self):
         """A variable moves to another block of its round, where it parts from one that it is coupled to."""
         out = self.trace_of("out", schedule=self.schedule("group", 1))

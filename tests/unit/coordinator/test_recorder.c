@@ -201,7 +201,7 @@ Test(recorder, a_round_has_its_own_times_and_tasks_and_those_of_the_worker_that_
     for (enum trace_level level = TRACE_ROUNDS; level <= TRACE_ALL; level++) {
         struct recorder *recorder = created(level, 2);
         play(recorder);
-        recorder_tell(recorder, "cancelled", &report, 22);
+        recorder_tell(recorder, "cancelled", &report, 2, 22);
         cr_assert_eq(recorder_close(recorder, NULL), RONDO_OK);
         check_trace(level, "cancelled");
     }

@@ -91,7 +91,7 @@ function drawJobs() {
     $('older').href = '#/' + query(list.state, last && last.id);
     $('newest').hidden = !list.before;
     $('newest').href = '#/' + query(list.state, '');
-    say($('range'), rows.length ? rows[0].id + ' to ' + last.id : '');
+    say($('range'), rows.length ? 'Jobs ' + rows[0].id + ' to ' + last.id : '');
     if (list.last && rows.some((job) => job.id === list.last)) {
         const link = $('jobs').querySelector('tr[data-key="' + list.last + '"] a');
         list.last = null;

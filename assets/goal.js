@@ -35,7 +35,7 @@ function count(table, name, now, goal, word) {
     const all = points(table, name), last = all[all.length - 1];
     const first = last && all.find(([t]) => t >= last[0] / 2);
     const rate = last && last[0] > first[0] ? (last[1] - first[1]) / (last[0] - first[0]) : NaN;
-    return { what: word + ' ' + number(now) + ' of ' + number(goal), share: now / goal,
+    return { what: word + ' ' + number(now) + ' of ' + typed(goal), share: now / goal,
              eta: rate > 0 ? (goal - now) / rate : NaN };
 }
 

@@ -28,20 +28,20 @@ window.rondoPlots = (() => {
         const size = Math.abs(x);
         if (Number.isInteger(x) && size < 1e9)
             return x.toLocaleString('en').replace('-', '\u2212');
-        if (size !== 0 && (size < 1e-3 || size >= 1e5))
+        if (size !== 0 && (size < 1e-3 || size >= 1e6))
             return x.toExponential(3).replace(/\.?0+e/, 'e').replace('e+', 'e').replace(/-/g, '\u2212');
         return x.toLocaleString('en', { maximumSignificantDigits: 4 }).replace('-', '\u2212');
     }
 
-    const percent = (x) => (known(x) ? Number((100 * x).toPrecision(3)) + ' %' : '\u2013');
+    const percent = (x) => (!known(x) ? '\u2013' : x > 0 && x < 1e-4 ? '< 0.01\u00a0%' : Number((100 * x).toPrecision(3)) + '\u00a0%');
 
     function seconds(x) {
         if (!known(x))
             return '\u2013';
         const size = Math.abs(x);
         if (size >= 1 || size === 0)
-            return Number(x.toPrecision(4)) + ' s';
-        return size >= 1e-3 ? Number((1e3 * x).toPrecision(3)) + ' ms' : Number((1e6 * x).toPrecision(3)) + ' \u00b5s';
+            return Number(x.toPrecision(4)) + '\u00a0s';
+        return size >= 1e-3 ? Number((1e3 * x).toPrecision(3)) + '\u00a0ms' : Number((1e6 * x).toPrecision(3)) + '\u00a0\u00b5s';
     }
 
     const power = (e) => '10' + String(e).replace('-', '\u207b').replace(/\d/g, (d) => '\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079'[d]);
@@ -154,7 +154,7 @@ window.rondoPlots = (() => {
         for (let e = Math.floor(from); e <= Math.ceil(to); e++)
             for (const m of to - from < 2 ? [1, 2, 5] : [1])
                 if (m * 10 ** e >= low * 0.999 && m * 10 ** e <= high * 1.001)
-                    out.push({ v: m * 10 ** e, label: e % each ? '' : m > 1 || (e > -3 && e < 5) ? plain(Number((m * 10 ** e).toPrecision(3))) : power(e) });
+                    out.push({ v: m * 10 ** e, label: e % each ? '' : m > 1 || (e > -3 && e < 6) ? plain(Number((m * 10 ** e).toPrecision(3))) : power(e) });
         return out;
     }
 
@@ -179,7 +179,8 @@ window.rondoPlots = (() => {
                 gridLineWidth: 1, axisLabelFontSize: 11, xRangePad: 2, yRangePad: 6, animatedZooms: false, rightGap: what.rightGap || 14,
                 series: what.series || {},
                 axes: {
-                    x: { axisLabelFormatter: (x) => what.xText(x), pixelsPerLabel: 62, ticker: what.ticker || window.Dygraph.numericTicks },
+                    x: { axisLabelFormatter: (x) => what.xText(x), pixelsPerLabel: 62,
+                         ticker: what.ticker || ((from, to, pixels) => ticks(from, to, pixels / 62).map((v) => ({ v, label: what.xText(v) }))) },
                     y: { axisLabelFormatter: (y) => what.yText(y), axisLabelWidth: 58, pixelsPerLabel: 34,
                          ticker: what.log ? logTicks : window.Dygraph.numericTicks },
                 },
@@ -368,8 +369,8 @@ window.rondoPlots = (() => {
                     pen.fillText(worker < 0 ? 'planner' : 'worker ' + worker, LEFT - 8, 2 + (i + 0.5) * tall);
             });
             pen.textAlign = 'center';
-            const marks = ticks(view[0], view[1], Math.floor((width - LEFT) / 100)), step = marks.length > 1 ? marks[1] - marks[0] : 1;
-            const places = Math.max(0, Math.min(9, Math.ceil(-Math.log10(step) - 1e-9)));
+            const span = view[1] - view[0], marks = ticks(view[0], view[1], Math.max(3, Math.floor((width - LEFT) / 95)));
+            const step = marks.length > 1 ? marks[1] - marks[0] : span, places = Math.max(0, Math.min(9, Math.ceil(-Math.log10(step) - 1e-9)));
             for (const t of marks) {
                 const at = Math.round(x(t)) + 0.5;
                 pen.beginPath();
@@ -511,7 +512,7 @@ window.rondoPlots = (() => {
 
     function concentration(parent) {
         const figure = new Figure(parent, 'Priority concentration'), lines = new Lines(figure), lg = Math.log10;
-        const back = (x) => percent(10 ** x);
+        const back = (x) => Number((100 * 10 ** x).toPrecision(3)) + '\u00a0%';
         const ticker = (from, to) => [-4, -3, -2, -1, 0].filter((v) => v >= from - 0.01 && v <= to + 0.01).map((v) => ({ v, label: back(v) }));
         return {
             parts: [lines],

@@ -118,8 +118,8 @@ static void describe(struct engine *engine, int64_t ticket, const struct work *w
     enum work_set set = (enum work_set)(ticket >> 48);
     const struct phase *phase = &engine->phase;
     *message = (struct message){
-        .epoch = engine->epoch, .ticket = ticket, .round = engine->committed + 1,
-        .shard = work->shard,
+        .flags = engine->observer.moment ? MESSAGE_TIMED : 0, .epoch = engine->epoch, .ticket = ticket,
+        .round = engine->committed + 1, .shard = work->shard,
     };
     if (set == SET_COUPLE) {
         message->type = MESSAGE_COUPLE;
@@ -128,7 +128,7 @@ static void describe(struct engine *engine, int64_t ticket, const struct work *w
     }
     const struct block *block = &phase->block[work->block];
     message->type = set == SET_PUSH ? MESSAGE_PUSH : MESSAGE_PULL;
-    message->flags = set == SET_PUSH && phase->fused ? MESSAGE_FUSED : 0;
+    message->flags |= set == SET_PUSH && phase->fused ? MESSAGE_FUSED : 0;
     message->kind = (uint8_t)phase->kind;
     message->tag = phase->tag;
     message->phase = phase->number;

@@ -274,7 +274,7 @@ static void trace_one(struct recorder *recorder, const struct engine_round *roun
         .blocks = round->blocks, .staleness = round->staleness, .updates = round->own_updates,
         .pairs_computed = round->pairs_computed, .note = round->note,
         .objective = round->report ? round->report->objective : (double)NAN,
-        .end_ns = now(recorder),
+        .end_ns = recorder->solved_ns,
     };
     trace_times(under_way, &record);
     if (round->plan)
@@ -515,8 +515,9 @@ struct engine_observer recorder_observer(struct recorder *recorder)
 
 void recorder_start(struct recorder *recorder, double ready_seconds)
 {
-    recorder->begin_ns = clock_now_ns();
-    recorder->options.solved_seconds += ready_seconds;
+    recorder->solved_ns = (int64_t)(recorder->options.solved_seconds * 1e9); /* a resumed job's times go on from there */
+    recorder->begin_ns = clock_now_ns() - recorder->solved_ns;
+    recorder->options.solved_seconds = ready_seconds;
 }
 
 double recorder_solved_seconds(const struct recorder *recorder)

@@ -253,6 +253,9 @@ void flights_end(struct flights *flights)
         verdict_say(verdict, &verdict->proved, "no two variables in flight in different blocks are coupled above %g: %"
                     PRId64 " rounds, %" PRId64 " pairs, %" PRId64 " in flight at most", flights->threshold, seen,
                     flights->pairs, flights->depth);
+    else if (flights->depth == 1)
+        verdict_say(verdict, &verdict->proved, "one round is in flight at a time: the blocks of each of %" PRId64
+                    " sampled rounds are committed together, by one certificate", seen);
     else
         verdict_say(verdict, &verdict->proved, "no two variables of different rounds in flight are coupled above %g: %"
                     PRId64 " rounds, %" PRId64 " pairs, %" PRId64 " in flight at most", flights->threshold, seen,

@@ -60,7 +60,7 @@ static double best_b0(const struct replay *replay)
     return low + 0.5 * (high - low);
 }
 
-double objective_of(const struct replay *replay)
+static double penalty_of(const struct replay *replay)
 {
     const int64_t *touched = (const int64_t *)(const void *)replay->touched.data;
     double norm = 0, square = 0;
@@ -69,6 +69,15 @@ double objective_of(const struct replay *replay)
         norm += replay->l1[touched[i]] * fabs(b);
         square += replay->l2[touched[i]] * b * b;
     }
-    const double penalty = replay->l1_ratio * norm + 0.5 * (1 - replay->l1_ratio) * square;
-    return loss_at(replay, replay->profiled ? best_b0(replay) : 0) + replay->lambda * penalty;
+    return replay->lambda * (replay->l1_ratio * norm + 0.5 * (1 - replay->l1_ratio) * square);
+}
+
+double objective_at(const struct replay *replay, double b0)
+{
+    return loss_at(replay, b0) + penalty_of(replay);
+}
+
+double objective_of(const struct replay *replay)
+{
+    return objective_at(replay, replay->profiled ? best_b0(replay) : 0);
 }

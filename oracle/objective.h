@@ -11,5 +11,7 @@
 
 /* F at b and eta; profiled: with the b0 that makes it least.  Cost: a pass over the rows, profiled some 60. */
 double objective_of(const struct replay *replay);
+/* F at b and eta + b0. */
+double objective_at(const struct replay *replay, double b0);
 
 #endif

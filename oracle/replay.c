@@ -1,5 +1,6 @@
 #include "oracle/replay.h"
 
+#include "core/base/file.h"
 #include "core/base/mem.h"
 #include "oracle/objective.h"
 
@@ -10,6 +11,8 @@
 #include <unistd.h>
 
 static const double RISE = 1e-12; /* of F and of F(0): what rounding may do */
+enum { PATH_MOST = 256 << 20 };
+
 static const double SAID = 1e-9;  /* of F: how far what the trace says may be off */
 
 struct replay_lambda {
@@ -74,9 +77,9 @@ static void read_response(struct replay *replay, const double *y)
         sum += y[i];
         least = fmin(least, y[i]);
     }
-    const double centre = replay->intercept && !replay->profiled ? sum / (double)n : 0;
+    replay->centre = replay->intercept && !replay->profiled ? sum / (double)n : 0;
     for (int64_t i = 0; i < n; i++)
-        replay->y[i] = replay->loss == REPLAY_LOGISTIC ? (y[i] > least ? 1 : -1) : y[i] - centre;
+        replay->y[i] = replay->loss == REPLAY_LOGISTIC ? (y[i] > least ? 1 : -1) : y[i] - replay->centre;
 }
 
 /* The deviation of column j under the weights, around their mean. */
@@ -109,10 +112,21 @@ static int allocate(struct replay *replay, bool weighted)
                ? RONDO_OK : RONDO_ENOMEM;
 }
 
+static void read_path(struct replay *replay, const struct subject *subject)
+{
+    char path[sizeof subject->dir + 16], *text = NULL;
+    size_t size;
+    snprintf(path, sizeof path, "%s/path.json", subject->dir);
+    if (file_read(path, PATH_MOST, &text, &size, NULL) == 0 && jsonin_parse(text, size, &replay->path))
+        replay->path = NULL;
+    mem_free(text);
+}
+
 static int read_coef(struct replay *replay, const struct subject *subject, struct rondo_error *err)
 {
     char path[sizeof subject->dir + 16];
     const struct data_options options = { 0 };
+    read_path(replay, subject);
     snprintf(path, sizeof path, "%s/coef.mtx", subject->dir);
     if (access(path, R_OK) != 0)
         return RONDO_OK;
@@ -212,6 +226,37 @@ static void compare_column(struct replay *replay, int64_t round, int64_t column)
                  "%.12g", column + 1, at, replay->b[at]);
 }
 
+/* F at the intercept of path.json, which is of columns that are not centred, against the objective there. */
+static void compare_point(struct replay *replay, int64_t round, int64_t number)
+{
+    const struct jsonin *point = jsonin_at(replay->path, number);
+    double intercept, said, lambda;
+    if (!jsonin_number(point, "intercept", &intercept) || !jsonin_number(point, "objective", &said)
+        || !jsonin_number(point, "lambda", &lambda))
+        return;
+    const int64_t *touched = (const int64_t *)(const void *)replay->touched.data;
+    double b0 = intercept - replay->centre;
+    for (size_t i = 0; i < replay->touched.size / sizeof *touched; i++)
+        b0 += replay->design->mean[touched[i]] * replay->b[touched[i]];
+    const double f = objective_at(replay, b0);
+    replay->ends++;
+    if (fabs(f - said) <= SAID * fmax(fabs(f), 1e-3 * replay->null_objective)
+        && fabs(lambda - replay->lambda) <= SAID * fabs(lambda))
+        return;
+    struct finding finding = finding_of("objective", round);
+    finding.value = f;
+    finding.bound = said;
+    verdict_find(replay->verdict, finding, "path.json, number %" PRId64 ": the objective at lambda %.12g is %.15g, and is said "
+                 "to be %.15g at %.12g", number + 1, replay->lambda, f, said, lambda);
+}
+
+/* A lambda is solved. */
+static void end_point(struct replay *replay, int64_t round)
+{
+    compare_column(replay, round, replay->points);
+    compare_point(replay, round, replay->points++);
+}
+
 /* The lambda that is in force behind this round. */
 static void follow(struct replay *replay, int64_t round)
 {
@@ -221,7 +266,7 @@ static void follow(struct replay *replay, int64_t round)
     for (; replay->next < count && said[replay->next].round <= round; replay->next++) {
         lambda = said[replay->next].lambda;
         if (said[replay->next].points > (double)replay->points + 1) /* one is solved: this is the next */
-            compare_column(replay, round, replay->points++);
+            end_point(replay, round);
     }
     if (!(lambda < replay->lambda) && !(lambda > replay->lambda))
         return;
@@ -318,8 +363,8 @@ void replay_end(struct replay *replay, bool completed)
         verdict_say(verdict, &verdict->lacks, "no line of progress says the lambda");
         return;
     }
-    if (completed && replay->coef)
-        compare_column(replay, -1, replay->points++);
+    if (completed)
+        end_point(replay, -1);
     if (completed && replay->coef && replay->points != replay->coef->x.cols)
         verdict_find(verdict, finding_of("coefficient", -1), "coef.mtx has %" PRId64 " columns, and the trace %" PRId64
                      " lambdas", replay->coef->x.cols, replay->points);
@@ -330,9 +375,12 @@ void replay_end(struct replay *replay, bool completed)
     else
         verdict_say(verdict, &verdict->proved, "no commit raised the objective, recomputed from the data: %" PRId64
                     " commits that moved; it is what the trace says in %" PRId64 " rounds", replay->moved, replay->compared);
+    if (replay->ends)
+        verdict_say(verdict, &verdict->proved, "with the intercept of path.json the objective is what is said there: %" PRId64
+                    " lambda%s", replay->ends, replay->ends == 1 ? "" : "s");
     if (replay->profiled)
         verdict_say(verdict, &verdict->not_proved, "the intercept's moves are not in the trace: the objective is recomputed "
-                    "at its best intercept");
+                    "at its best intercept until a lambda is solved");
     if (replay->columns)
         verdict_say(verdict, &verdict->proved, "the moves come to coef.mtx: %" PRId64 " column%s", replay->columns,
                     replay->columns == 1 ? "" : "s");
@@ -352,4 +400,5 @@ void replay_close(struct replay *replay)
     buf_fini(&replay->lambdas);
     buf_fini(&replay->touched);
     data_free(replay->coef);
+    jsonin_free(replay->path);
 }

@@ -16,14 +16,16 @@
  *     F(after) <= F(before)                 that is the certificate: nothing raises the objective
  *     F = the objective that the trace says
  *
- * and in the end b = coef.mtx beside the trace, of a path at each of its lambdas.  Least squares with equal
- * weights has b0 = mean(y).  Of another loss the trace does not say how b0 moved: there F is the least over
- * b0, and must not be above what the trace says, which must not rise.
+ * and in the end b = coef.mtx beside the trace, and F at the intercept of path.json = the objective there, of a
+ * path at each of its lambdas.  Least squares with equal weights has b0 = mean(y).  Of another loss the trace does
+ * not say how b0 moved: there F is the least over b0, and must not be above what the trace says, which must not
+ * rise; with path.json's intercept it is exact.
  */
 #ifndef REPLAY_H
 #define REPLAY_H
 
 #include "core/data/data.h"
+#include "core/job/jsonin.h"
 #include "oracle/design.h"
 #include "oracle/verdict.h"
 
@@ -47,8 +49,10 @@ struct replay {
     double least;              /* F of the last commit */
     double said;               /* the last objective that the trace said at this lambda; NAN: none */
     struct data_set *coef;     /* NULL: there is none */
+    struct jsonin *path;       /* path.json; NULL: likewise */
+    double centre;             /* what y was shifted by */
     int64_t points;            /* lambdas that are behind */
-    int64_t rounds, moved, compared, columns;
+    int64_t rounds, moved, compared, columns, ends; /* ends: lambdas at whose end F is that of path.json */
 };
 
 int replay_open(struct replay *replay, const struct subject *subject, struct design *design, struct verdict *verdict,

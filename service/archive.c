@@ -9,6 +9,8 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define TRACE "trace.db"
@@ -21,7 +23,7 @@ static bool is_there(const char *state_dir, int64_t id, const char *name)
     int file = jobdir_open(state_dir, id, name, &size);
     if (file >= 0)
         close(file);
-    return file >= 0;
+    return file >= 0 && size > 0;
 }
 
 bool archive_has(const char *state_dir, int64_t id)
@@ -55,6 +57,13 @@ static int walk_report(void *context, const struct trace_report *report)
     return atomic_load(walk->stop) ? RONDO_ESTATE : RONDO_OK;
 }
 
+static int note_variables(void *context, const char *key, const char *value)
+{
+    if (strcmp(key, "variables") == 0)
+        *(int64_t *)context = strtoll(value, NULL, 10);
+    return RONDO_OK;
+}
+
 static int walk_all(struct walk *walk, struct trace_reader *reader, struct rondo_error *err)
 {
     struct reader_window window;
@@ -74,10 +83,12 @@ static int digest_trace(const char *path, const char *app, const _Atomic bool *s
     struct rondo_error err = { 0 };
     struct trace_reader *reader = NULL;
     struct walk walk = { .stop = stop, .until_ns = clock_now_ns() + ARCHIVE_SECONDS * INT64_C(1000000000) };
+    int64_t variables = 0;
     int code = digest_create(&walk.digest, &err);
     code = code ? code : reader_open(path, &reader, &err);
+    code = code ? code : reader_meta(reader, note_variables, &variables, &err);
     if (!code) {
-        digest_job(walk.digest, app, reader_level(reader), 0);
+        digest_job(walk.digest, app, reader_level(reader), variables);
         code = walk_all(&walk, reader, &err);
     }
     code = code ? code : digest_json(walk.digest, out);

@@ -11,7 +11,7 @@
 
 #include <stdatomic.h>
 
-/* Is there anything to make one of: a trace, or lines of progress? */
+/* Is there anything to make one of: a trace, or lines of progress, not empty? */
 bool archive_has(const char *state_dir, int64_t id);
 /* Appends it as JSON: rounds from trace.db, and where that is not there, or cannot be read, convergence alone
  * from progress.jsonl.  Cost: a pass over the trace; after ARCHIVE_SECONDS no details are read any more,

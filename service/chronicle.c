@@ -103,8 +103,7 @@ static void put_convergence(struct jsonout *out, const struct chronicle *chronic
 
 static void put_digest(struct jsonout *out, struct chronicle *chronicle, const char *app)
 {
-    static const char *const unknown[] = { "series", "shares", "timeline", "concentration", "couplings",
-                                           "workers" };
+    static const char *const unknown[] = { "shares", "timeline", "concentration", "couplings", "workers" };
     static const char *const first[] = { "rounds", "updates", "seconds", "objective" };
     bool behind = chronicle->seen > 0 && (chronicle->seen - 1) % chronicle->stride;
     int rows = chronicle->rows + behind;
@@ -120,6 +119,8 @@ static void put_digest(struct jsonout *out, struct chronicle *chronicle, const c
     }
     jsonout_integer_at(out, "dropped", 0);
     put_convergence(out, chronicle, rows);
+    jsonout_key(out, "series");
+    jsonout_raw(out, "{\"keys\":[],\"rows\":[]}");
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
         jsonout_text_at(out, unknown[i], NULL);
     jsonout_close(out, '}');

@@ -17,7 +17,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { LINE_MOST = 512, METRICS = 2, NAME_MOST = 32, DRAW_NS = 100000000 };
+enum { LINE_MOST = 512, FIRST = 2, METRICS = FIRST + 1, NAME_MOST = 32, DRAW_NS = 100000000 };
 
 /* Where the terminal is narrow the parts of the highest ranks stay. */
 enum rank { RANK_DETAIL, RANK_WORKERS, RANK_UPDATES, RANK_COUNT, RANK_ROUND, RANK_CLOCK, RANK_RATE, RANK_BAR,
@@ -44,7 +44,7 @@ struct live {
     int room[RANKS];      /* the widest part so far of each rank: columns stay where they are */
     char last[LINE_MOST]; /* the line of a report */
     pthread_t thread;
-    char drawn[LINE_MOST]; /* guarded by stderr's lock, with width; "": nothing is */
+    char drawn[LINE_MOST]; /* guarded by log_lock, with width; "": nothing is */
     int width;
 };
 
@@ -209,7 +209,7 @@ static bool in_front(void)
     return front < 0 || front == getpgrp();
 }
 
-/* With stderr's lock; a line of the log comes next. */
+/* With log_lock; a line of the log comes next. */
 static void clear(void *context)
 {
     struct live *live = context;
@@ -224,14 +224,14 @@ static void clear(void *context)
  * wraps long lines anew when it is made narrower keeps it on the first of them. */
 static void draw(struct live *live, const char *line, int width)
 {
-    flockfile(stderr);
+    log_lock();
     if (in_front() && (strcmp(line, live->drawn) != 0 || width != live->width)) {
         fprintf(stderr, "\r%s%s\r", line, width != live->width ? "\x1b[J" : "\x1b[K");
         snprintf(live->drawn, sizeof live->drawn, "%s", line);
         live->width = width;
         wiping = line[0] != 0;
     }
-    funlockfile(stderr);
+    log_unlock();
 }
 
 static void *keep_drawing(void *context)
@@ -343,13 +343,26 @@ static void print(struct live *live, double seconds, int64_t round, const struct
     char line[LINE_MOST], text[32];
     show_objective(text, report->objective);
     int at = snprintf(line, sizeof line, "%8.2f s  round %-7" PRId64 " objective %-14s", seconds, round, text);
-    for (int32_t i = 0; i < report->count && i < METRICS && at < (int)sizeof line; i++)
+    for (int32_t i = 0; i < report->count && i < FIRST && at < (int)sizeof line; i++)
         at += snprintf(line + at, sizeof line - (size_t)at, " %s %.4g", report->metric[i].name,
                        report->metric[i].value);
     log_plain(line);
     if (strcmp(line, live->last) != 0)
         fprintf(stderr, "%s\n", line);
     memcpy(live->last, line, sizeof line);
+}
+
+/* The first two, and what counts towards the end, where it is another. */
+static void keep_metrics(struct live *live, const struct rondo_report *report)
+{
+    live->metrics = 0;
+    for (int32_t i = 0; i < report->count && live->metrics < METRICS; i++) {
+        const struct rondo_metric *from = &report->metric[i];
+        if (i >= FIRST && pace_end(&live->pace, from->name) <= 0)
+            continue;
+        snprintf(live->metric[live->metrics].name, NAME_MOST, "%s", from->name);
+        live->metric[live->metrics++].value = from->value;
+    }
 }
 
 static void note(struct live *live, double seconds, const struct rondo_report *report)
@@ -359,11 +372,7 @@ static void note(struct live *live, double seconds, const struct rondo_report *r
     live->at_ns = clock_now_ns();
     live->reported = true;
     live->objective = report->objective;
-    live->metrics = report->count < METRICS ? report->count : METRICS;
-    for (int32_t i = 0; i < live->metrics; i++) {
-        snprintf(live->metric[i].name, NAME_MOST, "%s", report->metric[i].name);
-        live->metric[i].value = report->metric[i].value;
-    }
+    keep_metrics(live, report);
     pace_report(&live->pace, seconds, report);
     pthread_mutex_unlock(&live->mutex);
 }

@@ -106,6 +106,7 @@ const struct cli_command cli_commands[] = {
     { "trace", cmd_trace, "see what the scheduler did",
       "usage: rondo trace summary|rounds|blocks|priority|conflicts|workers TRACE-or-OUT-DIR\n"
       "                   [--first N | --last N | --all] [--json]\n"
+      "       rondo trace export --format perfetto|csv|html [--table NAME] [--out FILE] TRACE-or-OUT-DIR\n"
       "       rondo trace check TRACE-or-OUT-DIR [--set KEY=VALUE]... [--json]\n\n"
       "  summary    the run in a screen, and whether anything is missing\n"
       "  rounds     a line a round: what was drawn, refused and updated, how even its blocks were\n"
@@ -113,11 +114,13 @@ const struct cli_command cli_commands[] = {
       "  priority   where the updates went: hottest variables, longest waits, the weight over time\n"
       "  conflicts  the pairs that could not move side by side, and how strongly they are coupled\n"
       "  workers    what each worker did: computing, waiting, coming last\n"
+      "  export     perfetto: for ui.perfetto.dev; csv: one table (--table rounds, blocks, tasks, conflicts,\n"
+      "             ...); html: one page with plots, readable without a network\n"
       "  check      is it true of the job's own data? of a trace at level all (lda, mf: blocks)\n\n"
       "  --first N, --last N  so many rounds alone\n"
       "  --all                every round; else rounds, blocks and conflicts show the last 10,000\n"
-      "  --set data.x=FILE    where the data are now\n"
-      "  --json               for programs\n\n"
+      "  --json               for programs\n"
+      "  --set data.x=FILE    check: where the data are now\n\n"
       "example: rondo trace summary out\n" },
     { "coordinator", cmd_coordinator, "serve: jobs over HTTP, workers that dial in",
       "usage: rondo coordinator [--config FILE] [--listen URL] [--http ADDR] [--state DIR]\n"

@@ -14,7 +14,8 @@ enum { LINES_AT_ONCE = 10, TEXT_MOST = 1024, VALUE_MOST = 3072, LINE_MOST = 2 * 
 static const char *const names[] = { "error", "warning", "info", "debug" };
 static _Atomic int shown = LOG_INFO; /* relaxed: settings */
 static _Atomic int form = LOG_PLAIN;
-static void (*hook)(void *); /* guarded by stderr's own lock, as its context */
+static pthread_mutex_t writing = PTHREAD_MUTEX_INITIALIZER; /* of stderr; guards the hook and its context */
+static void (*hook)(void *);
 static void *hook_context;
 static char worker[128]; /* written before there are other threads */
 static _Thread_local int64_t job;
@@ -39,12 +40,22 @@ void log_set_form(enum log_form wanted)
     atomic_store_explicit(&form, (int)wanted, memory_order_relaxed);
 }
 
+void log_lock(void)
+{
+    pthread_mutex_lock(&writing);
+}
+
+void log_unlock(void)
+{
+    pthread_mutex_unlock(&writing);
+}
+
 void log_set_hook(void (*before)(void *context), void *context)
 {
-    flockfile(stderr);
+    log_lock();
     hook = before;
     hook_context = context;
-    funlockfile(stderr);
+    log_unlock();
 }
 
 void log_set_job(int64_t id)
@@ -173,11 +184,11 @@ static void write_line(enum log_level level, const struct log_about *about, char
         size = (size_t)snprintf(line, sizeof line, "rondo: %s%s\n", level == LOG_WARNING ? "warning: " : "",
                                 text);
     }
-    flockfile(stderr);
+    log_lock();
     if (hook)
         hook(hook_context);
     fwrite(line, 1, size, stderr);
-    funlockfile(stderr);
+    log_unlock();
 }
 
 static void say(enum log_level level, const struct log_about *about, const char *format, va_list args)

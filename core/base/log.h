@@ -21,8 +21,10 @@ void log_set_level(enum log_level level);
 bool log_level_of(const char *name, enum log_level *level);
 /* LOG_PLAIN at first. */
 void log_set_form(enum log_form form);
-/* Called before a line is written, with stderr locked (flockfile): whoever draws there takes his drawing
- * away.  NULL: nobody does. */
+/* Whoever draws on stderr does so between these; every line is written between them. */
+void log_lock(void);
+void log_unlock(void);
+/* Called before a line is written, with the lock: the drawing is taken away.  NULL: nobody draws. */
 void log_set_hook(void (*before)(void *context), void *context);
 
 /* What a line is about; zero: nothing of that kind.  Borrowed. */

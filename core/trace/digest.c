@@ -83,22 +83,35 @@ static void point_merge(struct digest_point *into, const struct digest_point *fr
     mean_merge(&into->hits, from->hits);
 }
 
+/* Of a round: five hours of nanoseconds, 18 millions of millions of anything.  A damaged trace says more, and sums
+ * shall not overflow by it. */
+static int64_t sane(int64_t amount)
+{
+    const int64_t most = INT64_C(1) << 44;
+    return amount < 0 ? 0 : amount > most ? most : amount;
+}
+
+static int64_t time_of(int64_t ns)
+{
+    return ns < 0 ? 0 : ns > INT64_MAX / 2 ? INT64_MAX / 2 : ns;
+}
+
 static struct digest_point point_of(const struct trace_round *round, int64_t last)
 {
-    int64_t spent = round->run_ns + round->pull_ns + round->network_ns;
+    int64_t spent = sane(round->run_ns) + sane(round->pull_ns) + sane(round->network_ns);
     struct digest_point point = {
-        .first = round->round, .last = round->round, .rounds = 1, .updates = round->updates,
-        .refused = round->refused, .joined = round->joined,
+        .first = round->round, .last = round->round, .rounds = 1, .updates = sane(round->updates),
+        .refused = sane(round->refused), .joined = sane(round->joined),
         .dropped = last ? round->round - last - 1 : 0,
-        .plan_ns = round->plan_ns, .run_ns = round->run_ns, .pull_ns = round->pull_ns,
-        .network_ns = spent ? round->network_ns : round->push_ns, /* where nobody said what it was spent on */
-        .commit_ns = round->commit_ns, .couple_ns = round->couple_ns,
-        .end_ns = round->end_ns, .objective = round->objective,
+        .plan_ns = sane(round->plan_ns), .run_ns = sane(round->run_ns), .pull_ns = sane(round->pull_ns),
+        .network_ns = sane(spent ? round->network_ns : round->push_ns), /* where nobody said what it was spent on */
+        .commit_ns = sane(round->commit_ns), .couple_ns = sane(round->couple_ns),
+        .end_ns = time_of(round->end_ns), .objective = round->objective,
     };
     mean_add(&point.imbalance, round->cost_max, round->cost_mean);
     mean_add(&point.fill, (double)round->taken, (double)round->wanted);
     mean_add(&point.weight, round->weight_taken, round->weight_sum);
-    mean_add(&point.hits, (double)(round->pairs_needed - round->pairs_computed), (double)round->pairs_needed);
+    mean_add(&point.hits, (double)round->pairs_needed - (double)round->pairs_computed, (double)round->pairs_needed);
     return point;
 }
 
@@ -192,16 +205,17 @@ static void task_add(struct digest_state *state, int64_t round, const struct tra
     if (task->worker < 0 || task->worker >= DIGEST_WORKERS)
         return;
     struct digest_worker *worker = &state->worker[task->worker];
-    int64_t begin = task->run_ns > 0 ? task->done_ns - task->run_ns : task->sent_ns;
-    if (begin < worker->done_ns && worker->done_ns < task->done_ns)
+    int64_t done = time_of(task->done_ns);
+    int64_t begin = task->run_ns > 0 ? done - sane(task->run_ns) : time_of(task->sent_ns);
+    if (begin < worker->done_ns && worker->done_ns < done)
         begin = worker->done_ns;
     worker->tasks++;
-    worker->run_ns += task->run_ns > 0 ? task->run_ns : task->done_ns - begin;
-    if (worker->done_ns < task->done_ns)
-        worker->done_ns = task->done_ns;
+    worker->run_ns += sane(task->run_ns > 0 ? task->run_ns : done - begin);
+    if (worker->done_ns < done)
+        worker->done_ns = done;
     if (state->workers <= task->worker)
         state->workers = task->worker + 1;
-    bar_add(state, (struct digest_bar){ .begin_ns = begin, .end_ns = task->done_ns, .round = round,
+    bar_add(state, (struct digest_bar){ .begin_ns = begin, .end_ns = done, .round = round,
                                         .worker = task->worker, .phase = task->phase,
                                         .block = task->block, .work = (int32_t)task->work });
 }
@@ -217,7 +231,8 @@ static void details_add(struct digest *digest, const struct trace_round *round)
 {
     struct digest_state *state = &digest->state;
     if (round->tasks > 0) {
-        bar_add(state, (struct digest_bar){ .begin_ns = round->begin_ns, .end_ns = round->begin_ns + round->plan_ns,
+        int64_t begin = time_of(round->begin_ns);
+        bar_add(state, (struct digest_bar){ .begin_ns = begin, .end_ns = begin + sane(round->plan_ns),
                                             .round = round->round, .worker = -1, .block = -1, .work = 4 });
         for (int32_t i = 0; i < round->tasks; i++)
             task_add(state, round->round, &round->task[i]);
@@ -240,17 +255,19 @@ static void details_add(struct digest *digest, const struct trace_round *round)
 
 void digest_round(struct digest *digest, const struct trace_round *round)
 {
+    if (round->round < 1)
+        return; /* a damaged trace: they count from 1 */
     pthread_mutex_lock(&digest->lock);
     struct digest_state *state = &digest->state;
     if (state->last >= round->round)
         roll_back(digest, round->round);
     if (state->last == 0)
-        rates_begin(digest, round->begin_ns, round->round - 1);
+        rates_begin(digest, time_of(round->begin_ns), round->round - 1);
     struct digest_point point = point_of(round, state->last);
     points_add(state, &point);
     state->last = round->round;
-    state->updates += round->updates;
-    digest->end_ns = round->end_ns;
+    state->updates += point.updates;
+    digest->end_ns = point.end_ns;
     if (!isnan(round->objective))
         digest->objective = round->objective;
     details_add(digest, round);

@@ -174,11 +174,17 @@ static void put_counter(struct perfetto *p, const char *name, int64_t at_ns, dou
 {
     if (!isfinite(value))
         return;
-    put_event(p, "C", LANE_PLANNER, at_ns);
+    put_event(p, "C", LANE_PLANNER, at_ns < 0 ? 0 : at_ns);
     fprintf(p->out, ",\"name\":\"%s\",\"args\":{\"%s\":%.9g}}", name, name, value);
 }
 
 /* ---- rounds ------------------------------------------------------------------------------------------ */
+
+/* Sums and differences of what a damaged trace may say: times stay within 0 and half of what fits. */
+static int64_t within(int64_t ns)
+{
+    return clamp(ns, 0, INT64_MAX / 2);
+}
 
 static int settle(struct perfetto *p, int64_t until_ns)
 {
@@ -207,7 +213,7 @@ static void find_couplings(const struct trace_round *round, struct bar *plan)
         plan->inner_end_ns = end;
     } else if (round->tasks == 0 && round->couple_ns > 0) {
         plan->inner_begin_ns = plan->begin_ns;
-        plan->inner_end_ns = plan->begin_ns + round->couple_ns;
+        plan->inner_end_ns = plan->begin_ns + within(round->couple_ns);
     }
 }
 
@@ -218,9 +224,9 @@ static int put_tasks(struct perfetto *p, const struct trace_round *round)
     int code = RONDO_OK;
     for (int32_t i = 0; i < round->tasks && !code; i++) {
         const struct trace_task *task = &round->task[i];
-        struct bar bar = { .what = BAR_TASK, .round = round->round, .task = *task, .end_ns = task->done_ns };
-        bar.begin_ns = task->run_ns > 0 ? task->done_ns - task->run_ns : task->sent_ns;
-        bar.lane = task->worker < 0 || task->worker > LANES_MOST ? -1 : LANE_WORKER + task->worker;
+        struct bar bar = { .what = BAR_TASK, .round = round->round, .task = *task, .end_ns = within(task->done_ns) };
+        bar.begin_ns = task->run_ns > 0 ? bar.end_ns - within(task->run_ns) : within(task->sent_ns);
+        bar.lane = task->worker < 0 || task->worker >= LANES_MOST ? -1 : LANE_WORKER + task->worker;
         code = heap_put(p, &bar);
     }
     return code;
@@ -230,13 +236,14 @@ static int each_round(void *context, const struct trace_round *round)
 {
     struct perfetto *p = context;
     int code = settle(p, round->begin_ns);
-    struct bar plan = { .what = BAR_PLAN, .lane = LANE_PLANNER, .round = round->round, .begin_ns = round->begin_ns,
-                        .end_ns = round->begin_ns + round->plan_ns, .drawn = round->drawn, .refused = round->refused,
+    int64_t began = within(round->begin_ns), ended = within(round->end_ns);
+    struct bar plan = { .what = BAR_PLAN, .lane = LANE_PLANNER, .round = round->round, .begin_ns = began,
+                        .end_ns = began + within(round->plan_ns), .drawn = round->drawn, .refused = round->refused,
                         .joined = round->joined, .taken = round->taken };
     struct bar commit = { .what = BAR_COMMIT, .lane = LANE_PLANNER, .round = round->round,
-                          .begin_ns = round->end_ns - round->commit_ns, .end_ns = round->end_ns };
+                          .begin_ns = ended - within(round->commit_ns), .end_ns = ended };
     struct bar push = { .what = BAR_PUSH, .lane = LANE_PUSH, .round = round->round,
-                        .begin_ns = commit.begin_ns - round->push_ns, .end_ns = commit.begin_ns };
+                        .begin_ns = within(commit.begin_ns) - within(round->push_ns), .end_ns = commit.begin_ns };
     snprintf(commit.note, sizeof commit.note, "%s", round->note);
     find_couplings(round, &plan);
     if (!code)

@@ -5,7 +5,9 @@
  * does not fit before the ring's end, what is left there is a gap.
  *
  * The writer's thread naps between two looks, so that a round costs the job's thread a copy and a lock that
- * nobody else holds; it is woken early where the ring is half full or somebody waits.
+ * nobody else holds; it is woken early where the ring is half full.  It has the least priority, for what it
+ * takes of a core is taken from a worker that others wait for; so nobody waits for more of it than the piece
+ * that it is about: who wants room, or all written, writes the rest.
  */
 #include "core/trace/recording.h"
 
@@ -17,9 +19,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 enum {
     ALIGNMENT = 16,
+    PIECE_BYTES = 65536,    /* written, at most one record beyond it, before others may write */
+    LEAST_PRIORITY = 19,
     NAP_NS = 40000000,      /* between two looks at the ring */
     QUIET_NS = 1000000000,  /* a job that is over by then has no thread; rows wait as long for their commit */
 };
@@ -52,7 +57,7 @@ struct recording {
     /* guarded by lock: */
     uint64_t from, to;       /* what is in the ring, in bytes since the beginning */
     bool writing;            /* somebody writes, without the lock */
-    bool hurry, closing;
+    bool hurry, closing;     /* whoever puts writes; it puts no more */
     struct rondo_error failure; /* the first */
     int64_t dropped, dropped_told;
     int64_t committed_ns;
@@ -230,7 +235,7 @@ static void write_some(struct recording *recording)
 {
     size_t bytes = recording->options.bytes;
     uint64_t at = recording->from, end = recording->to;
-    uint64_t enough = at + bytes / 8;
+    uint64_t enough = at + PIECE_BYTES;
     struct rondo_error err = { 0 };
     recording->writing = recording->uncommitted = true;
     pthread_mutex_unlock(&recording->lock);
@@ -272,22 +277,21 @@ static void commit(struct recording *recording)
 
 static bool pressed(const struct recording *recording)
 {
-    return recording->hurry || recording->closing
-           || recording->to - recording->from >= recording->options.bytes / 2;
+    return recording->closing || recording->to - recording->from >= recording->options.bytes / 2;
 }
 
 /* Holds the lock, except while it sleeps or writes. */
 static void write_on(struct recording *recording)
 {
-    while (!recording->closing || recording->from != recording->to) {
+    while (!recording->closing) {
         int64_t due_ns = recording->committed_ns + QUIET_NS, now_ns = clock_now_ns();
-        if (recording->writing) {
+        if (recording->writing || recording->hurry) {
             pthread_cond_wait(&recording->room, &recording->lock);
         } else if (recording->from != recording->to) {
             while (!pressed(recording)
                    && clock_cond_wait(&recording->wake, &recording->lock, now_ns + NAP_NS)) {
             }
-            while (recording->from != recording->to)
+            while (recording->from != recording->to && !recording->hurry && !recording->closing)
                 write_some(recording);
         } else if (recording->uncommitted && now_ns >= due_ns) {
             commit(recording);
@@ -302,6 +306,7 @@ static void write_on(struct recording *recording)
 static void *writer_life(void *context)
 {
     struct recording *recording = context;
+    (void)setpriority(PRIO_PROCESS, 0, LEAST_PRIORITY); /* of this thread alone */
     pthread_mutex_lock(&recording->lock);
     write_on(recording);
     pthread_mutex_unlock(&recording->lock);
@@ -320,16 +325,23 @@ static void start_thread(struct recording *recording)
 
 /* ---- putting in: the lock is held ------------------------------------------------------------ */
 
+/* A piece is written: by the thread where it is about one, else here. */
+static void write_piece(struct recording *recording)
+{
+    recording->hurry = true;
+    if (recording->writing)
+        pthread_cond_wait(&recording->room, &recording->lock);
+    else
+        write_some(recording);
+    recording->hurry = false;
+    pthread_cond_broadcast(&recording->room);
+}
+
 /* Until all that was put is written, and nobody writes. */
 static void drain(struct recording *recording)
 {
-    while (!recording->threaded && recording->from != recording->to)
-        write_some(recording);
-    recording->hurry = true;
-    pthread_cond_signal(&recording->wake);
     while (recording->from != recording->to || recording->writing)
-        pthread_cond_wait(&recording->room, &recording->lock);
-    recording->hurry = false;
+        write_piece(recording);
 }
 
 /* How many bytes a record takes at the ring's end, with the gap before it where it does not fit there. */
@@ -352,11 +364,8 @@ static bool find_room(struct recording *recording, size_t bytes, bool waits)
         recording->from = recording->to += recording->options.bytes - recording->to % recording->options.bytes;
     if (fits(recording, bytes) || !waits)
         return fits(recording, bytes);
-    recording->hurry = true;
-    pthread_cond_signal(&recording->wake);
     while (!fits(recording, bytes) && recording->from != recording->to)
-        pthread_cond_wait(&recording->room, &recording->lock);
-    recording->hurry = false;
+        write_piece(recording);
     return find_room(recording, bytes, false);
 }
 

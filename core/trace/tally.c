@@ -46,7 +46,7 @@ static bool reach(struct tally *tally, int64_t at)
         return false;
     int64_t size = tally->variables / tally->stride + 1;
     if (at >= size)
-        for (size = FIRST_SIZE; size <= at;)
+        for (size = FIRST_SIZE; size <= at && size <= TALLY_VARIABLES;)
             size *= 2;
     if (size > TALLY_VARIABLES + 1)
         size = TALLY_VARIABLES + 1;

@@ -31,6 +31,7 @@ enum message_type {
 enum {
     MESSAGE_FUSED = 1, /* PUSH: pull at once, the block has one partial */
     MESSAGE_FRESH = 2, /* STATE: create it, there is no body */
+    MESSAGE_TIMED = 4, /* PUSH, PULL, COUPLE: say run_ns */
 };
 
 struct message {
@@ -46,7 +47,7 @@ struct message {
     int64_t round;
     int64_t ticket; /* names the work; comes back with its answer */
     int64_t count;  /* PUSH, PULL: variables; COUPLE: columns */
-    int64_t run_ns; /* DONE: what the worker computed, by its own clock; for people and traces */
+    int64_t run_ns; /* DONE of what is TIMED: what the worker computed, by its own clock; else 0 */
     struct parcel *variables; /* PUSH, PULL: int64 [count]; COUPLE: column, ptr, row */
     struct parcel *brief;
     struct parcel *couplings; /* double [count x count] */

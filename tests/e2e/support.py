@@ -94,6 +94,12 @@ class Case(unittest.TestCase):
         self.run_job(spec, out, *words, env=env)
         return self.result(out)
 
+    def check_trace(self, out):
+        """rondo trace check finds nothing; what it has not proved."""
+        done = call("trace", "check", self.path(out), "--json")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return json.loads(done.stdout)["not_proved"]
+
     def model(self, out):
         """b [p] and b0, from the model's files alone."""
         b = np.asarray(scipy.io.mmread(self.path(out, "coef.mtx")).todense()).ravel()

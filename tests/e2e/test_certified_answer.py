@@ -101,7 +101,8 @@ class MadeData(Answers):
                 with self.subTest(intercept=intercept, l1_ratio=l1_ratio):
                     out = "out%g%d" % (l1_ratio, intercept)
                     self.solve(self.spec("x.npy", "y.npy", params={
-                        "l1_ratio": l1_ratio, "lambda_ratio": 0.03, "intercept": intercept}), out)
+                        "l1_ratio": l1_ratio, "lambda_ratio": 0.03, "intercept": intercept}, trace="all"), out)
+                    self.assertEqual(self.check_trace(out), [])
                     lam = 0.03 * problem.lambda_max / l1_ratio
                     self.check(problem, out, lam, l1_ratio)
                     self.check_peer(problem, out, lam, l1_ratio)
@@ -173,7 +174,8 @@ class WhatRealDataHave(Answers):
         support.write_svmlight(self.path("x.svm"), x, y)
         for name, y_name in (("x.npy", "y.npy"), ("x.svm", None)):
             with self.subTest(x=name):
-                result = self.solve(self.spec(name, y_name), name + ".out")
+                result = self.solve(self.spec(name, y_name, trace="all"), name + ".out")
+                self.assertEqual(self.check_trace(name + ".out"), [])
                 (note,) = self.idle(result)
                 self.assertRegex(note, r"\b3 of 20\b")
                 b, _ = self.model(name + ".out")

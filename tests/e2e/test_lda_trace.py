@@ -39,6 +39,9 @@ class Trace(support.Case):
         told = self.trace.execute("SELECT round, cost_max, cost_mean FROM rounds ORDER BY round").fetchall()
         self.assertEqual(told, [(number, most, mean) for number, _, most, mean in rounds])
 
+    def test_it_is_true_of_the_data(self):
+        self.assertEqual(self.check_trace("out"), [])
+
     def test_blocks_and_tasks_name_the_same_blocks(self):
         blocks = self.trace.execute("SELECT round, block FROM round_blocks ORDER BY round, block").fetchall()
         tasks = self.trace.execute("SELECT round, block FROM tasks WHERE phase = 0 ORDER BY round, block").fetchall()

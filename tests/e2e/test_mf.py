@@ -200,7 +200,8 @@ class HeldOut(mf_jobs.Case):
         for name, params in SOLVERS:
             for workers in (1, 3):
                 result = self.solve(self.job(ratings, params={"holdout": self.SHARE, **params}), "out", "--force",
-                                    "--workers", workers)
+                                    "--workers", workers, "--trace", "blocks")
+                self.assertEqual(self.check_trace("out"), [])
                 metrics = result["metrics"]
                 whole = Model(self.path("out")).rmse(ratings) ** 2
                 share = (whole - metrics["rmse"] ** 2) / (metrics["test_rmse"] ** 2 - metrics["rmse"] ** 2)

@@ -122,7 +122,23 @@ class Run(Case):
             self.assertEqual(found["share"], 100 * int(found["iterations"]) // (150 // SLOW))
         self.assertTrue(any(f["eta"] not in (None, "-") for f in seen))
         self.assertEqual(len(terminal.screen.shown()), 1)
-        self.assertRegex(terminal.screen.shown()[0], "^rondo: completed by iterations: objective ")
+        self.assertRegex(terminal.screen.shown()[0], "^rondo: completed by iterations: objective .* s; see %s$"
+                         % re.escape(self.path("out")))
+
+    def test_a_path_by_its_lambdas(self):
+        spec = self.spec(self.x, self.y, params={"path": {"count": 40, "min_ratio": 0.001}},
+                         schedule={"priority": {"rule": "cyclic"}, "blocks": 1, "block_size": 4})
+        terminal = self.terminal("run", spec, "--out", self.path("out"), columns=200)
+        terminal.until(lambda: len([1 for _, line in terminal.frames if "lambdas" in line]) > 4)
+        terminal.type("\x03")
+        terminal.wait()
+        reports = self.progress("out")
+        seen = [f for f in self.drawn(terminal) if "lambdas" in f]
+        self.assertGreater(len(seen), 3)
+        for found in seen:
+            self.assertIn(int(found["lambdas"]), [r["lambdas"] for r in self.agrees(found, reports, "gap")])
+            self.assertEqual(found["ends"], {"lambdas": 40})
+            self.assertEqual(found["share"], 100 * int(found["lambdas"]) // 40)
 
     def test_widths(self):
         terminal = self.terminal("run", self.slow(), "--out", self.path("out"), columns=120)
@@ -208,8 +224,8 @@ class Watch(Case):
 
     def test_lines_of_the_log_are_not_glued_to_it(self):
         terminal = self.terminal("submit", self.slow(), "--follow", "--coordinator", self.coordinator.http,
-                                 columns=150)
-        terminal.until(lambda: "gap" in terminal.line())
+                                 columns=250)
+        terminal.until(lambda: "updates/s" in terminal.line())  # longer than what is said
         self.coordinator.kill()
         terminal.until(lambda: any("trying again" in line for line in terminal.screen.shown()))
         terminal.until(lambda: "gap" in terminal.line())  # the line comes again below

@@ -85,6 +85,23 @@ class Couplings(Checked):
                 self.assertIn("no commit raised the objective", " ".join(told["proved"]))
                 self.assertIn("the moves come to coef.mtx: 1 column", told["proved"])
 
+    def test_a_resumed_job_is_clean(self):
+        """Rounds that were planned before are whole in it, and times go on."""
+        spec = self.spec(*self.data, trace="all", schedule=self.schedule("drop", 3), params={"lambda_ratio": 0.05})
+        self.run_job(spec, "out", "--set", "stop.rounds=25")
+        self.run_job(spec, "out", "--resume", "--set", "stop.rounds=50")
+        self.run_job(spec, "out", "--resume")
+        told = self.check(self.path("out"))
+        self.assertEqual((told["not_proved"], told["incomplete"]), ([], []))
+
+    def test_a_job_that_went_on_at_another_level(self):
+        """What was kept without details is not held against moves that nobody knows."""
+        self.trace_of("out", stop={"rounds": 3}, trace="rounds")
+        self.run_job(self.spec(*self.data, trace="all"), "out", "--resume")
+        told = self.check(self.path("out"), expect=1)
+        self.assertEqual(told["violations"], 0)
+        self.assertIn("fewer tasks than blocks", " ".join(told["incomplete"]))
+
     def test_a_coupled_pair_in_two_blocks(self):
         """A variable moves to another block of its round, where it parts from one that it is coupled to."""
         out = self.trace_of("out", schedule=self.schedule("group", 1))
@@ -177,6 +194,7 @@ class Certificates(Checked):
             told = self.check(self.trace_of("exact%d" % number, params=params))
             self.assertEqual(told["not_proved"], [])
             self.assertIn("no commit raised the objective", " ".join(told["proved"]))
+            self.assertIn("with the intercept of path.json", " ".join(told["proved"]))
         for number, params in enumerate(({"loss": "logistic"}, {"loss": "huber", "weights": weights})):
             data = {"x": self.data[0], "y": labels}
             told = self.check(self.trace_of("loss%d" % number, params=params, data=data))
@@ -215,6 +233,19 @@ class Certificates(Checked):
         told = self.check(copy, expect=1)
         self.assertEqual([finding["kind"] for finding in told["findings"]], ["coefficient"])
         self.assertEqual(told["findings"][0]["first"], int(row) - 1)
+
+    def test_a_path_that_the_moves_do_not_come_to(self):
+        for key, by in (("objective", 1 + 1e-8), ("intercept", 1.001), ("lambda", 1 + 1e-8)):
+            out = self.trace_of("out", params={"path": {"count": 4}}) if key == "objective" else out
+            copy = self.spoil(out)
+            path = os.path.join(copy, "path.json")
+            points = support.read_json(path)
+            points[2][key] *= by
+            with open(path, "w", encoding="ascii") as stream:
+                json.dump(points, stream)
+            told = self.check(copy, expect=1)
+            self.assertEqual([finding["kind"] for finding in told["findings"]], ["objective"], key)
+            self.assertIn("path.json, number 3", told["findings"][0]["words"])
 
     def test_incomplete(self):
         out = self.trace_of("out", params={"lambda_ratio": 0.1})

@@ -7,7 +7,7 @@ import unittest
 
 import house
 
-OURS = house.C_FILES + (".py", ".sh", ".md", ".cmake", ".json", ".1", ".5", ".7", ".yml", ".toml")
+OURS = house.C_FILES + (".py", ".sh", ".md", ".cmake", ".json", ".1", ".5", ".7", ".yml", ".toml", ".js", ".css", ".html")
 NAMES = {"CMakeLists.txt", "LAYERS", ".gitignore"}
 MACHINE = re.compile(r"(?<![\w.])/(?:wor[k]|hom[e]|roo[t]|Users)/")
 

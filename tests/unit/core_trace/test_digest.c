@@ -292,6 +292,27 @@ Test(digest, is_hungry_while_somebody_looks)
     digest_destroy(digest);
 }
 
+/* What a damaged trace may say; the sanitizers see an overflow. */
+Test(digest, takes_any_numbers)
+{
+    static const int64_t odd[] = { INT64_MIN, -1, 0, 1, INT64_MAX };
+    struct digest *digest = made(10);
+    for (int64_t i = 0; i < 3125; i++) {
+        int64_t a = odd[i % 5], b = odd[i / 5 % 5], c = odd[i / 25 % 5], d = odd[i / 125 % 5], e = odd[i / 625];
+        struct trace_task task = { .worker = (int32_t)a, .sent_ns = b, .done_ns = c, .run_ns = d };
+        struct trace_conflict conflict = { .coupling = i % 2 ? (double)NAN : (double)a };
+        struct trace_block block = { .count = 1, .variables = &e };
+        struct trace_round round = { .round = a, .kind = "", .updates = b, .refused = c, .joined = d, .taken = e,
+            .wanted = a, .pairs_needed = b, .pairs_computed = c, .plan_ns = d, .push_ns = e, .commit_ns = a, .run_ns = b,
+            .pull_ns = c, .network_ns = d, .couple_ns = e, .begin_ns = a, .end_ns = b, .note = "", .block = &block,
+            .blocks = 1, .task = &task, .tasks = 1, .conflict = &conflict, .conflicts = 1 };
+        digest_round(digest, &round);
+    }
+    (void)digest_glance(digest);
+    json_decref(told(digest));
+    digest_destroy(digest);
+}
+
 static void *look(void *context)
 {
     struct digest *digest = context;

@@ -228,6 +228,41 @@ Test(recording, reports_parts_and_cells_come_out_too)
     cr_assert_eq(cells, 2);
 }
 
+/* ---- a digest -------------------------------------------------------------------------------------- */
+
+static void digest_of(const char *dir, enum trace_level level)
+{
+    struct digest *digest = NULL;
+    struct recording *recording = NULL;
+    cr_assert_eq(digest_create(&digest, NULL), RONDO_OK);
+    const struct recording_options options = { .dir = dir, .level = level, .after = -1, .digest = digest };
+    cr_assert_eq(recording_open(&options, &recording, NULL), RONDO_OK);
+    cr_assert_eq(recording_wants_details(recording), level >= TRACE_BLOCKS);
+    digest_watch(digest);
+    cr_assert(recording_wants_details(recording));
+    put(recording, 1, 100);
+    cr_assert_eq(recording_flush(recording, NULL), RONDO_OK);
+    cr_assert_eq(digest_glance(digest).rounds, 100);
+    cr_assert_eq(digest_glance(digest).updates, 100 * 70 + 5050);
+    cr_assert_eq(recording_wants_details(recording), level >= TRACE_BLOCKS); /* it has just been shown some */
+    cr_assert_eq(recording_close(recording, NULL), RONDO_OK);
+    digest_destroy(digest);
+}
+
+Test(recording, a_digest_is_fed_beside_the_file_and_alone)
+{
+    digest_of(sample_dir, TRACE_ALL);
+    cr_assert_eq(whole_rounds(), 100);
+    digest_of(sample_dir, TRACE_ROUNDS);
+    struct sample_counts seen = sample_seen();
+    cr_assert_eq(seen.rounds, 100);
+    cr_assert_eq(seen.tasks, 0); /* details that the level does not keep are the digest's alone */
+    unlink(sample_file);
+    digest_of(NULL, TRACE_ALL);
+    digest_of(sample_dir, TRACE_OFF);
+    cr_assert_eq(sample_size(sample_file), -1);
+}
+
 /* ---- when ------------------------------------------------------------------------------------------ */
 
 Test(recording, a_short_job_has_no_thread_and_no_file_before_its_end)

@@ -50,7 +50,7 @@ static struct message random_message(struct post *post, uint8_t type, uint64_t s
 {
     uint64_t a = draw(seed, 1), b = draw(seed, 2);
     struct message message = {
-        .type = type, .flags = (uint8_t)(a % 4), .kind = (uint8_t)(b % 5), .epoch = (uint32_t)a,
+        .type = type, .flags = (uint8_t)(a % 8), .kind = (uint8_t)(b % 5), .epoch = (uint32_t)a,
         .tag = (uint32_t)(a >> 32), .code = -(int32_t)(b % 8), .phase = (int32_t)(b % 100),
         .block = (int32_t)(b % (uint64_t)app_rotate_shape.blocks), .shard = (int32_t)(a % 9) - 1,
         .round = (int64_t)draw(seed, 3), .ticket = (int64_t)draw(seed, 4),

@@ -227,6 +227,8 @@ Test(events, a_digest_is_had_while_the_job_runs_and_when_it_has_ended)
     cr_expect_eq(ask("GET", "/v1/jobs/1/digest", "", NULL), 200);
     cr_expect(ask_says("\"rounds\":3,"), "%s", ask_reply);
     refused_no_trace(ended_before());
+    place_write("jobs/2/progress.jsonl", "");
+    refused_no_trace(2);
     cr_expect_eq(ask("GET", "/v1/jobs/9/digest", "", NULL), 404);
     cr_expect_eq(ask("GET", "/v1/jobs/1/digest?x=1", "", NULL), 400);
     cr_expect_eq(ask("HEAD", "/v1/jobs/1/digest", "", NULL), 200);
@@ -238,7 +240,8 @@ static void trace(const char *folder, int rounds)
     struct rondo_error err = { 0 };
     const char *const keys[] = { "objective", "gap" };
     const double values[] = { 0.5, 0.25 };
-    cr_assert_eq(trace_create(place_path(folder), TRACE_ROUNDS, -1, NULL, &writer, &err), 0, "%s", err.what);
+    const char *const meta[] = { "variables", "300", NULL };
+    cr_assert_eq(trace_create(place_path(folder), TRACE_ROUNDS, -1, meta, &writer, &err), 0, "%s", err.what);
     for (int64_t round = 1; round <= rounds; round++) {
         const struct trace_round one = { .round = round, .kind = "sampled", .note = "", .updates = 10,
                                          .objective = 0.5, .end_ns = round * 1000000 };
@@ -254,7 +257,7 @@ Test(events, a_digest_is_made_of_what_an_ended_job_left)
     ended_before();
     trace("jobs/1", 20);
     cr_expect_eq(ask("GET", "/v1/jobs/1/digest", "", NULL), 200);
-    cr_expect(ask_says("\"app\":\"lasso\",\"level\":\"rounds\"") && ask_says("\"rounds\":20,\"updates\":200")
+    cr_expect(ask_says("\"app\":\"lasso\",\"level\":\"rounds\",\"variables\":300,") && ask_says("\"rounds\":20,\"updates\":200")
               && ask_says("\"keys\":[\"seconds\",\"round\",\"updates\",\"objective\",\"gap\"]"), "%s", ask_reply);
     cr_expect_eq(truncate(place_path("jobs/1/trace.db"), 3000), 0);
     cr_expect_eq(ask("GET", "/v1/jobs/1/digest", "", NULL), 200, "it is kept");
@@ -278,7 +281,7 @@ Test(events, without_a_trace_lines_of_progress_are_what_there_is)
     cr_expect(ask_says("\"level\":\"off\",\"variables\":null,\"rounds\":5000,\"updates\":50000,\"seconds\":5000.5,"
                        "\"objective\":0.25,\"dropped\":0,\"convergence\":{\"keys\":[\"seconds\",\"round\","
                        "\"updates\",\"objective\",\"gap\"],\"rows\":[[1.5,1,10,0.25,null],"), "%s", ask_reply);
-    cr_expect(ask_says("],[5000.5,5000,50000,0.25,0.125]]},\"series\":null"), "%s", ask_reply);
+    cr_expect(ask_says("],[5000.5,5000,50000,0.25,0.125]]},\"series\":{\"keys\":[],\"rows\":[]},\"shares\":null,"), "%s", ask_reply);
     cr_expect_leq(times("],["), DIGEST_POINTS);
     cr_expect_geq(times("],["), DIGEST_POINTS / 4);
 }

@@ -94,6 +94,36 @@ Test(jobs, a_job_goes_from_queued_over_running_to_its_end)
     jobs_close(jobs);
 }
 
+Test(jobs, the_last_changes_are_remembered_by_their_jobs)
+{
+    struct jobs *jobs = opened();
+    enum jobs_state was;
+    int64_t id[JOBS_REMEMBERED] = { 0 };
+    cr_expect_eq(jobs_changes(jobs), 0);
+    submitted(jobs, "one", 0);
+    submitted(jobs, "two", 1);
+    cr_expect_eq(taken(jobs), 2);
+    ended(jobs, 2, JOBS_FAILED, "no");
+    cr_assert_eq(jobs_cancel(jobs, 1, &was, NULL), 1);
+    cr_assert_eq(jobs_cancel(jobs, 1, &was, NULL), 1); /* it is already */
+    cr_expect_eq(taken(jobs), 0);
+    cr_expect(jobs_end(jobs, 1, JOBS_FAILED, "no", NULL) != 0);
+    cr_assert_eq(jobs_changes(jobs), 5);
+    cr_assert_eq(jobs_changed(jobs, 0, 5, id), 5);
+    cr_expect(id[0] == 1 && id[1] == 2 && id[2] == 2 && id[3] == 2 && id[4] == 1);
+    cr_expect_eq(jobs_changed(jobs, 4, 5, id), 1);
+    cr_expect_eq(jobs_changed(jobs, 5, 5, id), 0);
+    cr_expect_eq(jobs_changed(jobs, 4, 6, id), -1);
+    struct jobs_totals totals = jobs_totals(jobs);
+    cr_expect(totals.submitted == 2 && totals.ended[JOBS_FAILED] == 1 && totals.ended[JOBS_CANCELLED] == 1);
+    for (int i = 0; i < JOBS_REMEMBERED; i++)
+        submitted(jobs, "more", 0);
+    cr_expect_eq(jobs_changed(jobs, 4, 6, id), -1, "it is too long ago");
+    cr_expect_eq(jobs_changed(jobs, 5, 5 + JOBS_REMEMBERED, id), JOBS_REMEMBERED);
+    cr_expect_eq(id[0], 3);
+    jobs_close(jobs);
+}
+
 Test(jobs, higher_ones_go_first_and_equals_in_the_order_of_arrival)
 {
     struct jobs *jobs = opened();

@@ -77,6 +77,8 @@ const pace = (glance) => (glance && glance.rounds > 0
     ? 'round ' + number(glance.rounds) + (glance.rounds_s > 0 ? ' · ' + number(rough(glance.rounds_s)) + '/s' : '') : '');
 
 function drawJobs() {
+    if ($('view-jobs').hidden) /* asked for before it was left: the focus is not to be spent on what is hidden */
+        return;
     const rows = [...list.jobs.values()].sort((a, b) => Number(b.id) - Number(a.id)).slice(0, ROWS);
     keyed($('jobs').tBodies[0], rows, (job) => job.id, row, fillRow);
     $('jobs').hidden = rows.length === 0;

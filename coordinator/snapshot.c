@@ -489,9 +489,11 @@ int snapshot_idle(struct engine *engine)
     bool began = engine->state != ENGINE_WAITING || engine->head;
     if (!engine->options.patient && began)
         return engine_fail(engine, RONDO_EWORKERS, "no worker is left");
+    bool resumed = engine->stop_asked && engine->safe.core.size; /* it says how far it had come */
     engine->state = ENGINE_WAITING;
-    if (began) {
+    if (began)
         engine->options.workers = 1;
+    if (began || resumed) {
         int code = restore(engine);
         if (code)
             return code;

@@ -444,7 +444,7 @@ static int restore(struct engine *engine)
     engine->updates = engine->pair_dots = 0;
     if (cut->core.size && (code = unpack_core(engine, &cut->core)))
         return engine_fail(engine, code < 0 ? code : RONDO_ESTATE,
-                           "the checkpoint does not fit this job");
+                           "the checkpoint does not fit this job, or is of another version of rondo");
     engine->refetch = engine->committed + 1;
     for (int64_t round = engine->committed + 1; round <= engine->planned; round++) {
         engine_told_of(engine, ENGINE_PLAN_BEGIN, round);

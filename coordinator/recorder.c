@@ -40,6 +40,7 @@ struct recorder {
     struct recording *recording; /* NULL: nobody wants to know */
     struct rondo_error error;
     int64_t begin_ns, solved_ns;
+    int64_t told;            /* the last round that was told of in this run; 0: none */
     struct under_way *under_way; /* [pipeline + 1], by round */
     struct trace_block *block;
     int64_t blocks_capacity;
@@ -343,6 +344,7 @@ static void on_round(void *context, const struct engine_round *round)
 {
     struct recorder *recorder = context;
     recorder->solved_ns = now(recorder);
+    recorder->told = round->round;
     if (recorder->recording)
         trace_one(recorder, round);
     if (round->progress && round->report)
@@ -493,7 +495,10 @@ void recorder_tell(struct recorder *recorder, const char *state, const struct ro
         meta[2 * i + 7] = text[i + 1];
         meta[2 * i + 8] = NULL;
     }
-    if (recording_meta(recorder->recording, meta, &err))
+    /* One that failed may not know how far it was; its checkpoint may be behind `rounds`. */
+    bool back = recorder->told > rounds && strcmp(state, "failed") != 0;
+    if ((back && recording_cut(recorder->recording, rounds, &err))
+        || recording_meta(recorder->recording, meta, &err))
         keep_error(recorder, &err);
 }
 

@@ -45,6 +45,8 @@ int recording_cells(struct recording *recording, const struct trace_cell *cell, 
 /* Returns when all that was put is written and committed: readers and a resumed job find it. */
 int recording_flush(struct recording *recording, struct rondo_error *err);
 int recording_meta(struct recording *recording, const char *const *meta, struct rondo_error *err);
+/* Drops the rounds later than `last` from the file: the job ends without them.  The digest keeps them. */
+int recording_cut(struct recording *recording, int64_t last, struct rondo_error *err);
 /* Whether the next round should bring its details: the level keeps them, or somebody watches the digest
  * and has not been shown any for a while. */
 bool recording_wants_details(struct recording *recording);

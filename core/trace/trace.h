@@ -131,6 +131,8 @@ int trace_cells(struct trace_writer *writer, const struct trace_cell *cell, int6
                 struct rondo_error *err) RONDO_MUST_CHECK;
 int trace_report(struct trace_writer *writer, const struct trace_report *report,
                  struct rondo_error *err) RONDO_MUST_CHECK;
+/* Drops the rounds later than `last`: they were rolled back, and the job ends without them. */
+int trace_cut(struct trace_writer *writer, int64_t last, struct rondo_error *err) RONDO_MUST_CHECK;
 /* Makes all that was written visible to readers. */
 int trace_flush(struct trace_writer *writer, struct rondo_error *err) RONDO_MUST_CHECK;
 /* More pairs for the table meta, as trace_create has them; visible with the next flush. */

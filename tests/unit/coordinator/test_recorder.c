@@ -258,6 +258,34 @@ Test(recorder, a_task_that_was_lost_with_its_worker_is_told_as_it_was_done)
     cr_assert_eq(count_tasks(), 2);
 }
 
+static int count_round(void *context, const struct trace_round *round)
+{
+    *(int64_t *)context += round->round;
+    return 0;
+}
+
+/* All workers are lost, the job goes back to its last cut and waits there, and is cancelled; one that fails, and one
+ * that was resumed and did not begin, keep what they have. */
+Test(recorder, a_job_that_ends_at_an_earlier_cut_has_no_round_behind_it)
+{
+    const struct rondo_report report = { .objective = 5 };
+    const struct { int64_t rounds; const char *state; int64_t sum; } table[] = {
+        { 2, "cancelled", 3 }, { 1, "cancelled", 1 }, { 1, "failed", 3 }, { 0, "interrupted", 0 },
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct recorder *recorder = created(TRACE_ALL, 2);
+        struct trace_reader *reader = NULL;
+        int64_t sum = 0;
+        play(recorder);
+        recorder_tell(recorder, table[i].state, &report, table[i].rounds, 11 * table[i].rounds);
+        cr_assert_eq(recorder_close(recorder, NULL), RONDO_OK);
+        cr_assert_eq(reader_open(folder, &reader, NULL), RONDO_OK);
+        cr_assert_eq(reader_rounds(reader, (struct reader_window){ 0, 9 }, count_round, &sum, NULL), RONDO_OK);
+        reader_close(reader);
+        cr_assert_eq(sum, table[i].sum, "%s at %d", table[i].state, (int)table[i].rounds);
+    }
+}
+
 static int check_claims(void *context, const struct trace_round *round)
 {
     (void)context;

@@ -339,11 +339,15 @@ page('what was told while the list was on its way stands', {}, async (sheet, url
     await sheet.route('**/v1/jobs?*', async (route) => { /* it comes when the job has been cancelled */
         const reply = await route.fetch();
         await fetch(url + '/v1/jobs/' + id + '/cancel', { method: 'POST' });
-        await new Promise((done) => setTimeout(done, 3000));
+        while ((await job(url, id)).state !== 'cancelled')
+            await new Promise((done) => setTimeout(done, 50));
+        await new Promise((done) => setTimeout(done, 2200)); /* and events have told it */
         await route.fulfill({ response: reply });
     });
+    const listed = sheet.waitForResponse((reply) => reply.url().includes('/v1/jobs?'));
     await sheet.reload();
-    await sheet.locator('tr[data-key="1"]').waitFor();
+    await (await listed).finished();
+    await sheet.waitForTimeout(500);
     await sheet.locator('tr[data-key="' + id + '"] .state[data-state="cancelled"]').waitFor({ timeout: 2000 });
     await sheet.unrouteAll({ behavior: 'ignoreErrors' });
 });

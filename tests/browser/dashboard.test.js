@@ -319,6 +319,55 @@ function faint() {
     return found;
 }
 
+page('the question whether to cancel goes with its job', {}, async (sheet, url) => {
+    const [first, second] = [await submitted(url, named(RONDO_ENDLESS, 'asked')), await submitted(url, named(RONDO_ENDLESS, 'not asked'))];
+    await sheet.goto(url + '/#/jobs/' + first);
+    await state(sheet, 'running');
+    await sheet.locator('#cancel').click();
+    await sheet.locator('#confirm[open]').waitFor();
+    await sheet.evaluate((id) => { location.hash = '#/jobs/' + id; }, second);
+    await sheet.locator('#confirm').waitFor({ state: 'hidden' });
+    await sheet.locator('#job-title', { hasText: 'not asked' }).waitFor();
+    assert.equal((await job(url, second)).cancel_asked, undefined);
+    await sheet.goto(url + '/#/');
+});
+
+page('what was told while the list was on its way stands', {}, async (sheet, url) => {
+    const id = await submitted(url, named(RONDO_ENDLESS, 'overtaken'));
+    while ((await job(url, id)).state !== 'running')
+        await sheet.waitForTimeout(50);
+    await sheet.route('**/v1/jobs?*', async (route) => { /* it comes when the job has been cancelled */
+        const reply = await route.fetch();
+        await fetch(url + '/v1/jobs/' + id + '/cancel', { method: 'POST' });
+        while ((await job(url, id)).state !== 'cancelled')
+            await new Promise((done) => setTimeout(done, 50));
+        await new Promise((done) => setTimeout(done, 2200)); /* and events have told it */
+        await route.fulfill({ response: reply });
+    });
+    const listed = sheet.waitForResponse((reply) => reply.url().includes('/v1/jobs?'));
+    await sheet.reload();
+    await (await listed).finished();
+    await sheet.waitForTimeout(500);
+    await sheet.locator('tr[data-key="' + id + '"] .state[data-state="cancelled"]').waitFor({ timeout: 2000 });
+    await sheet.unrouteAll({ behavior: 'ignoreErrors' });
+});
+
+/* An event that the page cannot show must not leave its connection open, a new one each time. */
+page('a stream that is not understood is let go', {}, async (sheet, url) => {
+    const id = await submitted(url, named(RONDO_ENDLESS, 'odd'));
+    const followers = async () => Number(/^rondo_http_followers (\d+)/m.exec(await (await fetch(url + '/metrics')).text())[1]);
+    await sheet.goto(url + '/#/submit');
+    while ((await job(url, id)).state !== 'running')
+        await sheet.waitForTimeout(50);
+    await sheet.evaluate(() => {
+        const good = JSON.parse;
+        JSON.parse = (text, ...more) => { if (text.includes('"version"')) throw new TypeError('odd'); return good(text, ...more); };
+    });
+    await sheet.evaluate((to) => { location.hash = '#/jobs/' + to; }, id);
+    await sheet.waitForTimeout(6000);
+    assert.ok(await followers() <= 3, 'followers: ' + await followers());
+});
+
 for (const colorScheme of ['light', 'dark'])
     page('narrow and ' + colorScheme, { colorScheme, viewport: { width: 400, height: 800 } }, async (sheet, url) => {
         const id = await submitted(url, named(RONDO_SHORT, 'a name that is longer than the page is wide, '.repeat(3)));

@@ -292,7 +292,7 @@ static void trace_one(struct recorder *recorder, const struct engine_round *roun
         .blocks = round->blocks, .staleness = round->staleness, .updates = round->own_updates,
         .pairs_computed = round->pairs_computed, .note = round->note,
         .objective = round->report ? round->report->objective : (double)NAN,
-        .end_ns = now(recorder),
+        .end_ns = recorder->solved_ns,
     };
     trace_times(under_way, &record);
     if (round->plan)

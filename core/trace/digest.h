@@ -9,8 +9,8 @@
  * Series are thinned as they grow: of a series that is full every other point is merged into its neighbour,
  * so that a job of 1,000,000 rounds and one of 500 have as many.  docs/formats/trace.md describes the JSON.
  */
-#ifndef TRACE_DIGEST_H
-#define TRACE_DIGEST_H
+#ifndef DIGEST_H
+#define DIGEST_H
 
 #include "core/trace/trace.h"
 

@@ -7,7 +7,8 @@
  * Memory:  the ring, RECORDING_BYTES, and what trace.h says of a writer.  What is put in is copied.
  *
  * A ring that is full: at TRACE_ROUNDS a round is dropped and counted (meta "dropped"), so that the solve
- * never waits; at TRACE_BLOCKS and TRACE_ALL whoever puts waits, and nothing is dropped.  A record larger
+ * never waits, but for one that replaces others; at TRACE_BLOCKS and TRACE_ALL whoever puts waits, or makes
+ * room by writing, and nothing is dropped.  A record larger
  * than the ring is written by whoever puts it, behind all that were before it.
  *
  * Failures of the writer are found by the next call, and stay.

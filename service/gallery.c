@@ -202,7 +202,7 @@ static void count(struct live *live)
     counted->rounds = later(counted->rounds, glance.rounds);
     counted->updates = later(counted->updates, glance.updates);
     counted->dropped = later(counted->dropped, glance.dropped);
-    counted->seconds = glance.seconds > counted->seconds ? glance.seconds : counted->seconds;
+    counted->seconds = glance.told_s > counted->seconds ? glance.told_s : counted->seconds;
 }
 
 static void add(struct gallery_totals *sum, const struct gallery_totals *more)
@@ -239,7 +239,7 @@ void gallery_end(struct gallery *gallery, int64_t id, bool whole)
         *at = live->next;
         count(live);
         add(&gallery->before, &live->counted);
-        struct sheet *last = whole ? draw(live) : NULL;
+        struct sheet *last = whole && live->counted.rounds ? draw(live) : NULL; /* else there is nothing to see */
         if (last)
             keep(gallery, id, last);
     }

@@ -45,6 +45,7 @@ struct digest_glance {
     int64_t rounds, updates;
     int64_t dropped;                 /* rounds that it was not told of */
     double objective, seconds;       /* of the last round; NAN, 0 */
+    double told_s;                   /* from the first round told on: less than seconds where the job was resumed */
     double rounds_s, updates_s;      /* over the last seconds */
 };
 struct digest_glance digest_glance(struct digest *digest);

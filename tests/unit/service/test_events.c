@@ -162,7 +162,7 @@ Test(events, who_follows_a_job_hears_of_it_to_its_end)
 Test(events, of_a_job_that_ended_all_comes_at_once)
 {
     submit("ended");
-    begin();
+    feed(begin(), 1);
     end(1);
     cr_expect_eq(ask("GET", "/v1/jobs/1/events", "", NULL), 200);
     cr_expect(ask_says("event: job\n") && ask_says("event: digest\n") && ask_says("event: end\n"), "%s", ask_reply);

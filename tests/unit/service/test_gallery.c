@@ -95,16 +95,34 @@ Test(gallery, one_text_a_second_is_made_for_all_who_look)
 Test(gallery, what_was_looked_at_last_is_kept)
 {
     for (int64_t id = 1; id <= GALLERY_KEPT; id++) {
-        gallery_begin(gallery, id);
+        feed(gallery_begin(gallery, id), 1);
         gallery_end(gallery, id, true);
     }
     cr_expect(has(1));
-    gallery_begin(gallery, 100);
+    feed(gallery_begin(gallery, 100), 1);
     gallery_end(gallery, 100, true);
     cr_expect(has(100) && has(1) && !has(2) && has(3));
     gallery_begin(gallery, 101);
     gallery_end(gallery, 101, false);
     cr_expect(!has(101), "of a job that was resumed the trace knows more");
+}
+
+Test(gallery, a_job_without_rounds_left_nothing)
+{
+    gallery_begin(gallery, 1);
+    gallery_end(gallery, 1, true);
+    cr_expect(!has(1));
+}
+
+Test(gallery, seconds_are_counted_from_where_a_job_was_resumed)
+{
+    const struct trace_round one = { .round = 51, .kind = "sampled", .note = "", .updates = 10, .objective = 1,
+                                     .begin_ns = INT64_C(50000000000), .end_ns = INT64_C(51500000000) };
+    digest_round(gallery_begin(gallery, 1), &one);
+    struct digest_glance glance = { 0 };
+    cr_expect(gallery_glance(gallery, 1, &glance));
+    cr_expect_float_eq(glance.seconds, 51.5, 1e-9);
+    cr_expect_float_eq(gallery_totals(gallery).seconds, 1.5, 1e-9);
 }
 
 static void *look(void *context)

@@ -4,7 +4,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/spill.h"
-#include "core/data/digest.h"
+#include "core/data/fingerprint.h"
 #include "core/data/mapping.h"
 #include "core/data/shelf.h"
 #include "core/data/vocabulary.h"
@@ -336,10 +336,10 @@ const char *host_isa(const struct rondo_job *job)
 uint64_t host_fingerprint(const struct rondo_job *job)
 {
     struct loaded *loaded = job_bound(job);
-    uint64_t hash = DIGEST_BEGIN;
+    uint64_t hash = FINGERPRINT_BEGIN;
     for (int i = 0; i < ROLES_MOST && !loaded->known; i++)
         if (loaded->set[i])
-            hash = digest_set(hash, loaded->set[i]);
+            hash = fingerprint_set(hash, loaded->set[i]);
         else if (loaded->words[i])
             hash = vocabulary_digest(hash, loaded->words[i]);
     loaded->fingerprint = loaded->known ? loaded->fingerprint : hash;

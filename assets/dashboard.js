@@ -22,6 +22,7 @@ const list = {
     counts: null,        /* of each state, where they are known */
     workers: [],
     last: null,          /* the id of the job that was looked at */
+    late: new Set(),     /* for each list that is on its way, what events have told since it was asked for */
 };
 
 /* ---- the stream's state --------------------------------------------------------------------------------- */
@@ -77,6 +78,8 @@ const pace = (glance) => (glance && glance.rounds > 0
     ? 'round ' + number(glance.rounds) + (glance.rounds_s > 0 ? ' · ' + number(rough(glance.rounds_s)) + '/s' : '') : '');
 
 function drawJobs() {
+    if ($('view-jobs').hidden) /* asked for before it was left: the focus is not to be spent on what is hidden */
+        return;
     const rows = [...list.jobs.values()].sort((a, b) => Number(b.id) - Number(a.id)).slice(0, ROWS);
     keyed($('jobs').tBodies[0], rows, (job) => job.id, row, fillRow);
     $('jobs').hidden = rows.length === 0;
@@ -111,16 +114,19 @@ function belongs(job) {
     return Number(job.id) >= Math.min(...ids);
 }
 
+function takeOne(job) {
+    const old = list.jobs.get(job.id);
+    if (old && ended(job) && !ended(old))
+        announce(title(job) + ' is ' + job.state);
+    if (belongs(job))
+        list.jobs.set(job.id, { ...old, ...job });
+    else
+        list.jobs.delete(job.id);
+}
+
 function takeJobs(data) {
-    for (const job of data.jobs) {
-        const old = list.jobs.get(job.id);
-        if (old && ended(job) && !ended(old))
-            announce(title(job) + ' is ' + job.state);
-        if (belongs(job))
-            list.jobs.set(job.id, { ...old, ...job });
-        else
-            list.jobs.delete(job.id);
-    }
+    data.jobs.forEach(takeOne);
+    list.late.forEach((told) => told.push(...data.jobs));
     if (list.jobs.size > ROWS) {
         const ids = [...list.jobs.keys()].sort((a, b) => Number(b) - Number(a));
         ids.slice(ROWS).forEach((id) => list.jobs.delete(id));
@@ -133,13 +139,16 @@ function takeJobs(data) {
 }
 
 async function loadJobs() {
-    const { state, before } = list;
-    const page = await get('/v1/jobs' + query(state, before) + (state || before ? '&' : '?') + 'limit=' + ROWS);
+    const { state, before } = list, told = [];
+    list.late.add(told);
+    const page = await get('/v1/jobs' + query(state, before) + (state || before ? '&' : '?') + 'limit=' + ROWS)
+        .finally(() => list.late.delete(told));
     if (state !== list.state || before !== list.before)
         return;
     list.jobs = new Map(page.jobs.map((job) => [job.id, job]));
     list.next = page.next;
     list.known = true;
+    told.forEach(takeOne);
     trouble($('jobs-trouble'), null);
     loop.later(drawJobs);
 }

@@ -101,6 +101,8 @@ function showPlots(digest) {
 
 function take(job) {
     const before = shown.job;
+    if (before && ended(before) && !ended(job))
+        return; /* a reply that was overtaken by an event */
     shown.job = { ...before, ...job };
     for (const key of ['cancel_asked', 'glance', 'waiting', 'workers'])
         if (!(key in job))
@@ -156,6 +158,8 @@ async function look(mine) {
 
 export function closeJob() {
     shown.stop();
+    if ($('confirm').open)
+        $('confirm').close('no'); /* it asked about this job, not about the next */
     if (shown.plots)
         shown.plots.destroy();
     clearInterval(shown.timer);

@@ -93,6 +93,7 @@ async function parse(body, event) {
         }
     } finally {
         clearTimeout(timer);
+        reader.cancel().catch(() => {}); /* an event that was not understood leaves the stream open */
     }
 }
 
@@ -138,9 +139,15 @@ function follow(path, on, state) {
 
 function rest(ms, signal) {
     return new Promise((resolve) => {
-        const timer = setTimeout(resolve, ms * (0.8 + 0.4 * Math.random()));
-        signal.addEventListener('abort', () => { clearTimeout(timer); resolve(); }, { once: true });
-        addEventListener('online', resolve, { once: true });
+        const done = () => {
+            clearTimeout(timer);
+            signal.removeEventListener('abort', done);
+            removeEventListener('online', done);
+            resolve();
+        };
+        const timer = setTimeout(done, ms * (0.8 + 0.4 * Math.random()));
+        signal.addEventListener('abort', done);
+        addEventListener('online', done);
     });
 }
 

@@ -2,7 +2,7 @@
 """dashboard_load.py [--write] - what it costs a job that somebody looks on.
 
 A coordinator has 1000 jobs in its store and runs one of as many rounds a second as can be: the Lasso, one
-variable a round, by one worker over TCP on loopback. Watchers follow `/v1/events` and the job's events, with its
+variable a round, by one worker over a socket of the machine. Watchers follow `/v1/events` and the job's events, with its
 digest, each on two connections of its own, in another process that reads and counts bytes alone. Rounds are counted
 by `rondo_rounds_total` in windows of a second, in pairs: nobody, watchers, watchers, nobody, so that what
 drifts falls out. The loss is that of a pair of pairs; given are the median of all and their quartiles. The same
@@ -38,7 +38,7 @@ class Service:
 
     def __init__(self, folder):
         self.log = open(os.path.join(folder, "log"), "wb")
-        words = ["--listen", "tcp://127.0.0.1:0", "--http", "127.0.0.1:0", "--state", os.path.join(folder, "state"),
+        words = ["--listen", "ipc://" + os.path.join(folder, "socket"), "--http", "127.0.0.1:0", "--state", os.path.join(folder, "state"),
                  "--data-root", folder, "--jobs", "1"]
         self.coordinator = subprocess.Popen([common.RONDO, "coordinator", *words], stdout=subprocess.PIPE,
                                             stderr=self.log, universal_newlines=True)
@@ -118,12 +118,11 @@ class Watchers:
 
 def prepare(service, folder):
     """The job that runs, and 1000 that wait, ended or not; the first's id."""
-    data = common.generate(os.path.join(folder, "data"), "--design", "sparse", "--rows", "1000", "--cols", "20000",
-                           "--density", "0.002", "--seed", "1")
+    data = common.generate(os.path.join(folder, "data"), "--rows", "50", "--cols", "1000", "--seed", "1")
     x, y = ([os.path.join(data, n) for n in os.listdir(data) if n.startswith(p)][0] for p in ("x.", "y."))
     spec = {"version": 1, "app": "lasso", "name": "runs", "data": {"x": x, "y": y},
             "params": {"lambda_ratio": 0.001}, "stop": {"gap": 0, "rounds": 10 ** 9}, "trace": "rounds",
-            "schedule": {"blocks": 1, "block_size": 1, "candidates": 4}}
+            "schedule": {"blocks": 1, "block_size": 1, "priority": {"rule": "uniform"}, "dependency": {"check": "none"}}}
     number = json.loads(service.ask("POST", "/v1/jobs", json.dumps(spec).encode())[0])["id"]
     while json.loads(service.ask("GET", "/v1/jobs/" + number)[0])["state"] == "queued":
         time.sleep(0.05)

@@ -30,17 +30,17 @@ def short_rounds(folder):
 
 
 CASES = {
-    "path": lambda _: {"app": "lasso", "data": {"x": SPARSE}, "params": {"path": {"count": 100}}},
+    "path": lambda _: {"app": "lasso", "data": {"x": SPARSE}, "params": {"path": {"count": 100, "min_ratio": 0.002}}},
     "short": short_rounds,
     "lda": lambda _: {"app": "lda", "data": dict(zip(("docs", "vocab"), WORDS)), "params": {"topics": 100},
-                      "stop": {"iterations": 8}},
-    "mf": lambda _: {"app": "mf", "data": {"train": RATINGS}, "params": {"rank": 32}, "stop": {"epochs": 60}},
+                      "stop": {"iterations": 14}},
+    "mf": lambda _: {"app": "mf", "data": {"train": RATINGS}, "params": {"rank": 32}, "stop": {"epochs": 100}},
 }
 WHAT = {
-    "path": "the Lasso on news20, 100 lambdas, defaults else",
+    "path": "the Lasso on news20, 100 lambdas to 0.002 of the first, defaults else",
     "short": "the Lasso to the last bit on 300 x 3000, 8 blocks of 8",
-    "lda": "news20, 100 topics, 8 sweeps",
-    "mf": "ML-1M, rank 32, 60 epochs",
+    "lda": "news20, 100 topics, 14 sweeps",
+    "mf": "ML-1M, rank 32, 100 epochs",
 }
 
 

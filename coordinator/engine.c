@@ -248,7 +248,8 @@ int engine_restore(struct engine *engine, struct rondo_bytes cut, const char *en
 {
     int code = snapshot_parse(engine, cut);
     if (code)
-        return rondo_error_set(err, code, NULL, NULL, "the checkpoint does not fit this job");
+        return rondo_error_set(err, code, NULL, NULL,
+                               "the checkpoint does not fit this job, or is of another version of rondo");
     engine->told = engine->safe.round;
     engine->ended = ended;
     return RONDO_OK;

@@ -40,6 +40,7 @@ struct recorder {
     struct recording *recording; /* NULL: nobody wants to know */
     struct rondo_error error;
     int64_t begin_ns, solved_ns;
+    int64_t told;            /* the last round that was told of in this run; 0: none */
     struct under_way *under_way; /* [pipeline + 1], by round */
     struct trace_block *block;
     int64_t blocks_capacity;
@@ -84,6 +85,11 @@ static bool grow_tasks(struct under_way *round)
     return tickets != NULL;
 }
 
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 static void task_sent(struct under_way *round, const struct engine_moment *moment, int64_t at_ns)
 {
     if (round->tasks == round->tasks_capacity && !grow_tasks(round))
@@ -103,7 +109,7 @@ static void task_done(struct under_way *round, const struct engine_moment *momen
         if (round->ticket[i] == moment->ticket) {
             task->worker = moment->worker;
             task->done_ns = at_ns;
-            task->run_ns = moment->run_ns;
+            task->run_ns = least(moment->run_ns, at_ns - task->sent_ns);
             return;
         }
     }
@@ -128,13 +134,24 @@ static struct busy *busy_of(struct under_way *round, int32_t worker)
     return &round->busy[round->workers++];
 }
 
+/* A worker's clock is its own word: sums of it stay below half of what there is. */
 static void add_run(struct under_way *round, const struct engine_moment *moment)
 {
     struct busy *busy = moment->work == ENGINE_COUPLE ? NULL : busy_of(round, moment->worker);
     if (!busy)
         return;
-    busy->run_ns += moment->work == ENGINE_PULL ? 0 : moment->run_ns;
-    busy->pull_ns += moment->work == ENGINE_PULL ? moment->run_ns : 0;
+    int64_t *sum = moment->work == ENGINE_PULL ? &busy->pull_ns : &busy->run_ns;
+    *sum += least(moment->run_ns, INT64_MAX / 2 - *sum);
+}
+
+/* What a lost worker was sent, another was sent and did: that is told. */
+static void forget_lost_tasks(struct under_way *round)
+{
+    int64_t kept = 0;
+    for (int64_t i = 0; i < round->tasks; i++)
+        if (round->task[i].done_ns >= 0)
+            round->task[kept++] = round->task[i];
+    round->tasks = kept;
 }
 
 static void on_moment(void *context, const struct engine_moment *moment)
@@ -239,8 +256,9 @@ static void trace_times(const struct under_way *round, struct trace_round *recor
             record->pull_ns = busy->pull_ns;
         }
     }
-    int64_t rest_ns = record->push_ns - record->run_ns - record->pull_ns;
-    record->network_ns = rest_ns > 0 ? rest_ns : 0;
+    record->run_ns = least(record->run_ns, record->push_ns);
+    record->pull_ns = least(record->pull_ns, record->push_ns - record->run_ns);
+    record->network_ns = record->push_ns - record->run_ns - record->pull_ns;
 }
 
 _Static_assert(sizeof(struct trace_conflict) == sizeof(struct scheduler_conflict)
@@ -267,14 +285,14 @@ static void trace_why(const struct engine_round *round, struct trace_round *reco
 
 static void trace_one(struct recorder *recorder, const struct engine_round *round)
 {
-    const struct under_way *under_way = round_of(recorder, round->round);
+    struct under_way *under_way = round_of(recorder, round->round);
     struct rondo_error err = { 0 };
     struct trace_round record = {
         .round = round->round, .kind = kind_name(round->kind), .phases = round->phases,
         .blocks = round->blocks, .staleness = round->staleness, .updates = round->own_updates,
         .pairs_computed = round->pairs_computed, .note = round->note,
         .objective = round->report ? round->report->objective : (double)NAN,
-        .end_ns = now(recorder),
+        .end_ns = recorder->solved_ns,
     };
     trace_times(under_way, &record);
     if (round->plan)
@@ -284,6 +302,7 @@ static void trace_one(struct recorder *recorder, const struct engine_round *roun
     if (under_way->details) {
         if (round->plan)
             lay_blocks(recorder, round, &record);
+        forget_lost_tasks(under_way);
         record.task = under_way->task;
         record.tasks = (int32_t)under_way->tasks;
         trace_why(round, &record);
@@ -325,6 +344,7 @@ static void on_round(void *context, const struct engine_round *round)
 {
     struct recorder *recorder = context;
     recorder->solved_ns = now(recorder);
+    recorder->told = round->round;
     if (recorder->recording)
         trace_one(recorder, round);
     if (round->progress && round->report)
@@ -475,7 +495,10 @@ void recorder_tell(struct recorder *recorder, const char *state, const struct ro
         meta[2 * i + 7] = text[i + 1];
         meta[2 * i + 8] = NULL;
     }
-    if (recording_meta(recorder->recording, meta, &err))
+    /* One that failed may not know how far it was; its checkpoint may be behind `rounds`. */
+    bool back = recorder->told > rounds && strcmp(state, "failed") != 0;
+    if ((back && recording_cut(recorder->recording, rounds, &err))
+        || recording_meta(recorder->recording, meta, &err))
         keep_error(recorder, &err);
 }
 

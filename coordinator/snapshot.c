@@ -444,7 +444,7 @@ static int restore(struct engine *engine)
     engine->updates = engine->pair_dots = 0;
     if (cut->core.size && (code = unpack_core(engine, &cut->core)))
         return engine_fail(engine, code < 0 ? code : RONDO_ESTATE,
-                           "the checkpoint does not fit this job");
+                           "the checkpoint does not fit this job, or is of another version of rondo");
     engine->refetch = engine->committed + 1;
     for (int64_t round = engine->committed + 1; round <= engine->planned; round++) {
         engine_told_of(engine, ENGINE_PLAN_BEGIN, round);
@@ -489,9 +489,11 @@ int snapshot_idle(struct engine *engine)
     bool began = engine->state != ENGINE_WAITING || engine->head;
     if (!engine->options.patient && began)
         return engine_fail(engine, RONDO_EWORKERS, "no worker is left");
+    bool resumed = engine->stop_asked && engine->safe.core.size; /* it says how far it had come */
     engine->state = ENGINE_WAITING;
-    if (began) {
+    if (began)
         engine->options.workers = 1;
+    if (began || resumed) {
         int code = restore(engine);
         if (code)
             return code;

@@ -36,14 +36,21 @@ bool archive_has(const char *state_dir, int64_t id)
 struct walk {
     struct digest *digest;
     const _Atomic bool *stop;
-    int64_t until_ns; /* 0: as long as it takes */
+    int64_t until_ns; /* 0: there are no details any more */
+    int64_t last_ns;  /* when it is given up */
     int64_t next;     /* the round behind the last */
 };
+
+static bool is_over(void *context)
+{
+    const struct walk *walk = context;
+    return atomic_load(walk->stop) || clock_now_ns() > walk->last_ns;
+}
 
 static int walk_round(void *context, const struct trace_round *round)
 {
     struct walk *walk = context;
-    if (atomic_load(walk->stop))
+    if (is_over(walk))
         return RONDO_ESTATE;
     digest_round(walk->digest, round);
     walk->next = round->round + 1;
@@ -54,7 +61,7 @@ static int walk_report(void *context, const struct trace_report *report)
 {
     struct walk *walk = context;
     digest_report(walk->digest, report);
-    return atomic_load(walk->stop) ? RONDO_ESTATE : RONDO_OK;
+    return is_over(walk) ? RONDO_ESTATE : RONDO_OK;
 }
 
 static int note_variables(void *context, const char *key, const char *value)
@@ -82,10 +89,12 @@ static int digest_trace(const char *path, const char *app, const _Atomic bool *s
 {
     struct rondo_error err = { 0 };
     struct trace_reader *reader = NULL;
-    struct walk walk = { .stop = stop, .until_ns = clock_now_ns() + ARCHIVE_SECONDS * INT64_C(1000000000) };
+    int64_t now = clock_now_ns(), second = INT64_C(1000000000);
+    struct walk walk = { .stop = stop, .until_ns = now + ARCHIVE_SECONDS * second,
+                         .last_ns = now + ARCHIVE_MOST_SECONDS * second };
     int64_t variables = 0;
     int code = digest_create(&walk.digest, &err);
-    code = code ? code : reader_open(path, &reader, &err);
+    code = code ? code : reader_open_watched(path, is_over, &walk, &reader, &err);
     code = code ? code : reader_meta(reader, note_variables, &variables, &err);
     if (!code) {
         digest_job(walk.digest, app, reader_level(reader), variables);

@@ -15,9 +15,10 @@
 bool archive_has(const char *state_dir, int64_t id);
 /* Appends it as JSON: rounds from trace.db, and where that is not there, or cannot be read, convergence alone
  * from progress.jsonl.  Cost: a pass over the trace; after ARCHIVE_SECONDS no details are read any more,
- * rounds are to the last.  Given up where *stop is set: RONDO_ESTATE. */
+ * rounds are to the last, unless they have no end: after ARCHIVE_MOST_SECONDS it counts as one that cannot be
+ * read.  Given up where *stop is set: RONDO_ESTATE. */
 int archive_digest(const char *state_dir, int64_t id, const char *app, const _Atomic bool *stop,
                    struct rondo_buf *out) RONDO_MUST_CHECK;
-enum { ARCHIVE_SECONDS = 5 };
+enum { ARCHIVE_SECONDS = 5, ARCHIVE_MOST_SECONDS = 60 };
 
 #endif

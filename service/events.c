@@ -22,6 +22,7 @@ struct events {
     int64_t second;           /* of the last look */
     int64_t spoke;            /* the second in which something was sent */
     int64_t changes;          /* in the job store, known */
+    bool early;               /* the store changed: but of an end, nothing is told before the second is over */
     uint64_t jobs, workers, job, digest; /* marks of what was sent last; 0: nothing */
     bool ended;               /* the job has, and its row was sent */
     char app[EXCHANGE_NAME];  /* the job's */
@@ -95,7 +96,10 @@ static struct sheet *look_at_job(struct events *events)
     if (!sheet)
         events->ended = false; /* its last row is still to be sent */
     buf_fini(&view.json);
-    return fresh(sheet, &events->job);
+    if (!events->early || events->ended)
+        return fresh(sheet, &events->job);
+    sheet_drop(sheet);
+    return NULL;
 }
 
 static enum gallery_answer take_digest(struct events *events, bool ended, int64_t second,
@@ -130,6 +134,7 @@ static struct sheet *step_job(struct events *events, int64_t second)
         changes = jobs_changes(events->trail.http->desk.jobs);
         if (events->second != second || events->changes != changes)
             events->step = JOB;
+        events->early = events->second == second;
         events->second = second;
         events->changes = changes;
         return NULL;
@@ -216,8 +221,12 @@ static size_t give_digest(struct trail *trail, char *bytes, size_t size, bool *o
         if (take_digest(events, events->ended, second, &events->sheet) == GALLERY_LATER)
             return 0;
         events->step = OVER;
-        events->at = events->sheet ? events->sheet->begin : 0;
-        events->end = events->sheet ? events->sheet->end + 1 : 0; /* with a newline */
+        if (!events->sheet) { /* there was a file, but nothing of it could be read */
+            memcpy(bytes, "null\n", 5);
+            return 5;
+        }
+        events->at = events->sheet->begin;
+        events->end = events->sheet->end + 1; /* with a newline */
     }
     *over = !events->sheet;
     return events->sheet ? send_on(events, bytes, size) : 0;

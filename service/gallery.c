@@ -20,7 +20,7 @@ struct live {
 /* The digest of one that has ended; id 0: a free place. */
 struct kept {
     int64_t id;
-    struct sheet *sheet;
+    struct sheet *sheet; /* NULL: none can be made */
     uint64_t used; /* when, in looks */
 };
 
@@ -108,8 +108,6 @@ static struct kept *kept_of(struct gallery *gallery, int64_t id)
 static void keep(struct gallery *gallery, int64_t id, struct sheet *sheet)
 {
     struct kept *place = kept_of(gallery, id);
-    if (!sheet)
-        return;
     for (int i = 0; i < GALLERY_KEPT && !(place && place->id == id); i++)
         if (!place || gallery->kept[i].used < place->used)
             place = &gallery->kept[i];
@@ -126,7 +124,8 @@ static void make(struct gallery *gallery, const struct wish *wish)
     struct sheet *sheet = code ? NULL : sheet_make("digest", &json);
     buf_fini(&json);
     pthread_mutex_lock(&gallery->mutex);
-    keep(gallery, wish->id, sheet);
+    if (sheet || code == RONDO_EINPUT) /* else another time, perhaps */
+        keep(gallery, wish->id, sheet);
     pthread_mutex_unlock(&gallery->mutex);
 }
 
@@ -203,7 +202,7 @@ static void count(struct live *live)
     counted->rounds = later(counted->rounds, glance.rounds);
     counted->updates = later(counted->updates, glance.updates);
     counted->dropped = later(counted->dropped, glance.dropped);
-    counted->seconds = glance.seconds > counted->seconds ? glance.seconds : counted->seconds;
+    counted->seconds = glance.told_s > counted->seconds ? glance.told_s : counted->seconds;
 }
 
 static void add(struct gallery_totals *sum, const struct gallery_totals *more)
@@ -240,8 +239,9 @@ void gallery_end(struct gallery *gallery, int64_t id, bool whole)
         *at = live->next;
         count(live);
         add(&gallery->before, &live->counted);
-        if (whole)
-            keep(gallery, id, draw(live));
+        struct sheet *last = whole && live->counted.rounds ? draw(live) : NULL; /* else there is nothing to see */
+        if (last)
+            keep(gallery, id, last);
     }
     pthread_mutex_unlock(&gallery->mutex);
     if (live)
@@ -298,7 +298,7 @@ enum gallery_answer gallery_take(struct gallery *gallery, int64_t id, const char
         *sheet = sheet_share(found);
     if (kept)
         kept->used = ++gallery->looks;
-    bool later = !found && !live && archived;
+    bool later = !found && !live && !kept && archived;
     if (later)
         wish_for(gallery, id, app);
     pthread_mutex_unlock(&gallery->mutex);

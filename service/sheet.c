@@ -33,8 +33,8 @@ struct sheet *sheet_make(const char *event, struct rondo_buf *json)
     struct sheet *sheet = mem_calloc(1, sizeof *sheet);
     if (!sheet)
         return NULL;
-    for (size_t i = 0; i < json->size; i++) /* a text in JSON has none */
-        if (bytes[i] == '\n')
+    for (size_t i = 0; i < json->size; i++) /* both end a line of an event; a text in JSON has none */
+        if (bytes[i] == '\n' || bytes[i] == '\r')
             bytes[i] = ' ';
     sheet->mark = sheet_mark(bytes, json->size);
     atomic_init(&sheet->holders, 1);

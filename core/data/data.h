@@ -71,7 +71,7 @@ struct data_set {
     struct rondo_matrix x;
     struct rondo_matrix labels; /* rows x 1 where info.labels; else rows = 0 */
     struct rondo_ids *ids;      /* ratings: who they are, in one block; else NULL */
-    uint64_t digest;            /* of all: digest.h; 0: nobody has asked */
+    uint64_t digest;            /* of all: fingerprint.h; 0: nobody has asked */
     /* Both lie in it: shelf.h; of a data file x alone.  NULL: in memory of their own. */
     struct mapping *map;
 };

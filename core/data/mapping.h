@@ -1,6 +1,6 @@
 /* mapping.h - a file's bytes as memory, of which only so much stays resident, and which may be cut short.
  *
- * Place:   core/data, floor 1; used by the readers that map, by digest.c and by data.c.
+ * Place:   core/data, floor 1; used by the readers that map, by fingerprint.c and by data.c.
  * Threads: create and destroy one thread's; the others from any, at once.
  * Memory:  136 bytes for 2 MiB of a file that has a cap.
  *

@@ -5,7 +5,7 @@
  * C order comes in strips of eight rows, which become whole cache lines of each column: no second copy of
  * the matrix is held. */
 #include "core/base/mem.h"
-#include "core/data/digest.h"
+#include "core/data/fingerprint.h"
 #include "core/data/mapping.h"
 #include "core/data/matrix.h"
 #include "core/data/number.h"
@@ -358,9 +358,9 @@ static int prove(const struct values *v, struct data_set *set, struct rondo_erro
 {
     int64_t n = set->x.rows, p = set->x.cols;
     int64_t tall = n < PIECE ? n : PIECE, wide = PIECE / tall;
-    struct digest digest;
+    struct fingerprint digest;
     int code = RONDO_OK;
-    digest_begin(&digest, DIGEST_BEGIN, n, p);
+    fingerprint_begin(&digest, FINGERPRINT_BEGIN, n, p);
     for (int64_t j = 0; j < p && !code; j += wide) {
         int64_t cols = p - j < wide ? p - j : wide;
         for (int64_t i = 0; i < n && !code; i += tall) {
@@ -368,10 +368,10 @@ static int prove(const struct values *v, struct data_set *set, struct rondo_erro
             const double *piece = set->x.dense + j * n + i;
             mapping_touch(set->map, piece, (size_t)(rows * cols) * sizeof *piece);
             for (int64_t k = 0; k < cols && !code; k++) {
-                if (!digest_part(&digest, piece + k * n, rows))
+                if (!fingerprint_part(&digest, piece + k * n, rows))
                     code = check_finite(v, piece + k * n, rows, i, j + k, err);
                 if (i + rows == n)
-                    digest_end_column(&digest);
+                    fingerprint_end_column(&digest);
             }
         }
     }

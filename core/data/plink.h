@@ -1,6 +1,6 @@
 /* plink.h - what readers and writers of PLINK 1 files share.
  *
- * Place:   core/data, floor 1; used by plink.c, bedfile.c and digest.c.
+ * Place:   core/data, floor 1; used by plink.c, bedfile.c and fingerprint.c.
  * Threads: safe, nothing is kept.
  * Memory:  none.
  */

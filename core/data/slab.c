@@ -2,7 +2,7 @@
 
 #include "core/base/file.h"
 #include "core/base/mem.h"
-#include "core/data/digest.h"
+#include "core/data/fingerprint.h"
 #include "core/data/mapping.h"
 #include "core/data/matrix.h"
 #include "core/data/readers.h"
@@ -231,7 +231,7 @@ static int put_names(int fd, const struct names *names, const struct rondo_words
 int slab_write(int fd, const char key[SLAB_KEY + 1], const struct data_set *set)
 {
     struct header header = header_of(set);
-    header.digest = seal(digest_set(DIGEST_BEGIN, set), header.said);
+    header.digest = seal(fingerprint_set(FINGERPRINT_BEGIN, set), header.said);
     memcpy(header.key, key, sizeof header.key);
     int code = ftruncate(fd, (off_t)header.bytes) ? RONDO_EIO : RONDO_OK;
     if (!code)
@@ -368,7 +368,7 @@ static int set_at(struct mapping *map, const struct header *header, struct data_
     data_describe(set);
     int code = header->user.count ? ids_at(mapping_at(map), header, &set->ids) : RONDO_OK;
     if (!code) {
-        set->digest = digest_set(DIGEST_BEGIN, set);
+        set->digest = fingerprint_set(FINGERPRINT_BEGIN, set);
         if (seal(set->digest, header->said) != header->digest || !pads_with_zeros(&set->x)
             || !pads_with_zeros(&set->labels))
             code = RONDO_ESTATE;

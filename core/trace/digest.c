@@ -263,6 +263,9 @@ void digest_round(struct digest *digest, const struct trace_round *round)
         roll_back(digest, round->round);
     if (state->last == 0)
         rates_begin(digest, time_of(round->begin_ns), round->round - 1);
+    if (!digest->begun)
+        digest->begin_ns = time_of(round->begin_ns);
+    digest->begun = true;
     struct digest_point point = point_of(round, state->last);
     points_add(state, &point);
     state->last = round->round;
@@ -363,6 +366,7 @@ struct digest_glance digest_glance(struct digest *digest)
     struct digest_glance glance = {
         .rounds = digest->state.last, .updates = digest->state.updates, .objective = digest->objective,
         .dropped = dropped_of(&digest->state), .seconds = (double)digest->end_ns / 1e9,
+        .told_s = (double)(digest->end_ns - digest->begin_ns) / 1e9,
         .rounds_s = seconds > 0.0 ? (double)(digest->state.last - from->round) / seconds : 0.0,
         .updates_s = seconds > 0.0 ? (double)(digest->state.updates - from->updates) / seconds : 0.0,
     };

@@ -9,8 +9,8 @@
  * Series are thinned as they grow: of a series that is full every other point is merged into its neighbour,
  * so that a job of 1,000,000 rounds and one of 500 have as many.  docs/formats/trace.md describes the JSON.
  */
-#ifndef TRACE_DIGEST_H
-#define TRACE_DIGEST_H
+#ifndef DIGEST_H
+#define DIGEST_H
 
 #include "core/trace/trace.h"
 
@@ -45,6 +45,7 @@ struct digest_glance {
     int64_t rounds, updates;
     int64_t dropped;                 /* rounds that it was not told of */
     double objective, seconds;       /* of the last round; NAN, 0 */
+    double told_s;                   /* from the first round told on: less than seconds where the job was resumed */
     double rounds_s, updates_s;      /* over the last seconds */
 };
 struct digest_glance digest_glance(struct digest *digest);

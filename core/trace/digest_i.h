@@ -84,7 +84,8 @@ struct digest {
     struct tally tally;
     struct digest_mark mark[2];          /* the older first, for the rates of a glance */
     double objective;
-    int64_t end_ns;
+    int64_t begin_ns, end_ns;            /* of the first round told, and of the last */
+    bool begun;                          /* there is a first */
     _Atomic int64_t watched_until_ns;    /* relaxed: a look more or less changes nothing */
     _Atomic int64_t details_ns;          /* when the last came; likewise */
 };

@@ -14,6 +14,8 @@
 struct trace_reader {
     sqlite3 *db;
     enum trace_level level;
+    bool (*over)(void *context); /* NULL: nobody watches */
+    void *context;
     struct rondo_buf variables; /* one block's, decoded */
     char path[4096];
 };

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BUSY_MS = 5000 };
+enum { BUSY_MS = 5000, STEPS = 100000 /* of SQLite's machine, some milliseconds */ };
 
 /* ---- opening ------------------------------------------------------------------------------ */
 
@@ -87,13 +87,22 @@ static int read_level(struct trace_reader *reader, struct rondo_error *err)
     return code;
 }
 
+static int is_over(void *context)
+{
+    const struct trace_reader *reader = context;
+    return reader->over(reader->context);
+}
+
 static int open_database(struct trace_reader *reader, struct rondo_error *err)
 {
-    int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
+                | (reader->over ? SQLITE_OPEN_NOFOLLOW : 0);
     int rc = sqlite3_open_v2(reader->path, &reader->db, flags, NULL);
     if (!reader->db)
         return query_refuse(reader, SQLITE_NOMEM, err);
     if (rc == SQLITE_OK) {
+        if (reader->over)
+            sqlite3_progress_handler(reader->db, STEPS, is_over, reader);
         sqlite3_busy_timeout(reader->db, BUSY_MS);
         sqlite3_db_config(reader->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
         rc = sqlite3_exec(reader->db, "PRAGMA cell_size_check = ON; BEGIN", NULL, NULL, NULL);
@@ -104,10 +113,18 @@ static int open_database(struct trace_reader *reader, struct rondo_error *err)
 
 int reader_open(const char *path, struct trace_reader **out, struct rondo_error *err)
 {
+    return reader_open_watched(path, NULL, NULL, out, err);
+}
+
+int reader_open_watched(const char *path, bool (*over)(void *context), void *context,
+                        struct trace_reader **out, struct rondo_error *err)
+{
     *out = NULL;
     struct trace_reader *reader = mem_calloc(1, sizeof *reader);
     if (!reader)
         return rondo_error_set(err, RONDO_ENOMEM, path, NULL, "out of memory");
+    reader->over = over;
+    reader->context = context;
     int code = find_file(reader, path, err);
     if (!code)
         code = open_database(reader, err);

@@ -23,6 +23,10 @@ struct reader_window {
 /* path: the file, or the output directory that holds it. */
 int reader_open(const char *path, struct trace_reader **reader,
                 struct rondo_error *err) RONDO_MUST_CHECK;
+/* The same of a file that may be anybody's: a symbolic link is refused, and `over` is asked every few
+ * milliseconds of reading, here and later, on this thread; true ends it, as damage does. */
+int reader_open_watched(const char *path, bool (*over)(void *context), void *context,
+                        struct trace_reader **reader, struct rondo_error *err) RONDO_MUST_CHECK;
 void reader_close(struct trace_reader *reader); /* NULL allowed */
 
 /* The file read; borrowed from the reader. */

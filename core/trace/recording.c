@@ -445,12 +445,9 @@ int recording_cells(struct recording *recording, const struct trace_cell *cell, 
 
 /* ---- what is asked now and then --------------------------------------------------------------- */
 
-int recording_flush(struct recording *recording, struct rondo_error *err)
-{
-    return recording_meta(recording, NULL, err);
-}
-
-int recording_meta(struct recording *recording, const char *const *meta, struct rondo_error *err)
+/* Writes all that was put, then cuts behind round `last` and adds `meta`, where it is not NULL. */
+static int bring_up_to_date(struct recording *recording, int64_t last, const char *const *meta,
+                            struct rondo_error *err)
 {
     struct rondo_error first = { 0 };
     if (!recording)
@@ -458,6 +455,8 @@ int recording_meta(struct recording *recording, const char *const *meta, struct 
     pthread_mutex_lock(&recording->lock);
     drain(recording);
     int code = make_writer(recording, &first);
+    if (!code && last < INT64_MAX)
+        code = trace_cut(recording->writer, last, &first);
     if (!code && meta)
         code = trace_meta(recording->writer, meta, &first);
     keep_failure(recording, &first);
@@ -466,6 +465,21 @@ int recording_meta(struct recording *recording, const char *const *meta, struct 
     code = repeat(recording, err);
     pthread_mutex_unlock(&recording->lock);
     return code;
+}
+
+int recording_flush(struct recording *recording, struct rondo_error *err)
+{
+    return bring_up_to_date(recording, INT64_MAX, NULL, err);
+}
+
+int recording_meta(struct recording *recording, const char *const *meta, struct rondo_error *err)
+{
+    return bring_up_to_date(recording, INT64_MAX, meta, err);
+}
+
+int recording_cut(struct recording *recording, int64_t last, struct rondo_error *err)
+{
+    return bring_up_to_date(recording, last, NULL, err);
 }
 
 bool recording_wants_details(struct recording *recording)

@@ -7,7 +7,8 @@
  * Memory:  the ring, RECORDING_BYTES, and what trace.h says of a writer.  What is put in is copied.
  *
  * A ring that is full: at TRACE_ROUNDS a round is dropped and counted (meta "dropped"), so that the solve
- * never waits; at TRACE_BLOCKS and TRACE_ALL whoever puts waits, and nothing is dropped.  A record larger
+ * never waits, but for one that replaces others; at TRACE_BLOCKS and TRACE_ALL whoever puts waits, or makes
+ * room by writing, and nothing is dropped.  A record larger
  * than the ring is written by whoever puts it, behind all that were before it.
  *
  * Failures of the writer are found by the next call, and stay.
@@ -44,6 +45,8 @@ int recording_cells(struct recording *recording, const struct trace_cell *cell, 
 /* Returns when all that was put is written and committed: readers and a resumed job find it. */
 int recording_flush(struct recording *recording, struct rondo_error *err);
 int recording_meta(struct recording *recording, const char *const *meta, struct rondo_error *err);
+/* Drops the rounds later than `last` from the file: the job ends without them.  The digest keeps them. */
+int recording_cut(struct recording *recording, int64_t last, struct rondo_error *err);
 /* Whether the next round should bring its details: the level keeps them, or somebody watches the digest
  * and has not been shown any for a while. */
 bool recording_wants_details(struct recording *recording);

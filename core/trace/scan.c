@@ -6,6 +6,9 @@
 
 #include <stdio.h>
 
+/* The rows that one table may have of a round: a damaged one can have them without end. */
+enum { ROUND_MOST = 1 << 22 };
+
 enum walk_name { WALK_BLOCKS, WALK_TASKS, WALK_CONFLICTS, WALK_DRAWS, WALK_MOVES, WALKS };
 
 static const char *const walk_sql[WALKS] = {
@@ -51,6 +54,8 @@ static bool at_round(struct walk *walk, int64_t round, int *code, struct rondo_e
 static int keep(struct scan *scan, struct rondo_buf *buf, const void *item, size_t size,
                 struct rondo_error *err)
 {
+    if (buf->size / size >= ROUND_MOST)
+        return query_refuse(scan->walk[0].query.reader, SQLITE_CORRUPT, err);
     int code = buf_append(buf, item, size);
     return code ? query_refuse(scan->walk[0].query.reader, SQLITE_NOMEM, err) : RONDO_OK;
 }

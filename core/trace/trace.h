@@ -2,8 +2,8 @@
  *
  * Place:   core/trace, floor 1; SQLite is included here (and later in the job store) alone.
  * Threads: a writer belongs to one thread.
- * Memory:  a writer keeps SQLite's page cache (2 MiB) and, from TRACE_BLOCKS on, one buffer that
- *          grows to the largest block; records are borrowed while they are written.
+ * Memory:  a writer keeps SQLite's page cache (2 MiB) and, from TRACE_BLOCKS on, two buffers that
+ *          grow to the longest list; records are borrowed while they are written.
  *
  * Tables are documented in docs/formats/trace.md; the file is an SQLite database that a user's own
  * tools open, while the job runs too.  Times are nanoseconds since the job began solving and change
@@ -122,7 +122,7 @@ struct trace_writer;
 int trace_create(const char *dir, enum trace_level level, int64_t after, const char *const *meta,
                  struct trace_writer **writer, struct rondo_error *err) RONDO_MUST_CHECK;
 /* Rounds come in ascending order.  One that is not later than the last was rolled back: the rounds
- * from it on are dropped first.  Cost: below 2 us for the round, 1 to 2 us for a task or conflict;
+ * from it on are dropped first.  Cost: 2 us for the round, 1 to 2 us for a task or conflict;
  * a block takes longer with its variables. */
 int trace_write(struct trace_writer *writer, const struct trace_round *round,
                 struct rondo_error *err) RONDO_MUST_CHECK;
@@ -131,6 +131,8 @@ int trace_cells(struct trace_writer *writer, const struct trace_cell *cell, int6
                 struct rondo_error *err) RONDO_MUST_CHECK;
 int trace_report(struct trace_writer *writer, const struct trace_report *report,
                  struct rondo_error *err) RONDO_MUST_CHECK;
+/* Drops the rounds later than `last`: they were rolled back, and the job ends without them. */
+int trace_cut(struct trace_writer *writer, int64_t last, struct rondo_error *err) RONDO_MUST_CHECK;
 /* Makes all that was written visible to readers. */
 int trace_flush(struct trace_writer *writer, struct rondo_error *err) RONDO_MUST_CHECK;
 /* More pairs for the table meta, as trace_create has them; visible with the next flush. */

@@ -295,6 +295,17 @@ int trace_report(struct trace_writer *writer, const struct trace_report *report,
     return settle(writer, rc, err);
 }
 
+int trace_cut(struct trace_writer *writer, int64_t last, struct rondo_error *err)
+{
+    if (!writer || writer->failure.code)
+        return writer ? repeat(writer, err) : RONDO_OK;
+    int rc = open_transaction(writer);
+    if (rc == SQLITE_OK)
+        rc = drop_rounds(writer, last + 1);
+    writer->last = last;
+    return settle(writer, rc, err);
+}
+
 int trace_flush(struct trace_writer *writer, struct rondo_error *err)
 {
     if (!writer)

@@ -17,15 +17,17 @@ const SOON = 10000;
 
 let browser;
 before(async () => {
-    const root = process.getuid() === 0;
-    browser = await chromium.launch({ executablePath: RONDO_CHROMIUM, args: root ? ['--no-sandbox'] : [] });
+    const args = ['--disable-gpu']; /* there is none, and one in software takes the cores from the rest */
+    if (process.getuid() === 0)
+        args.push('--no-sandbox');
+    browser = await chromium.launch({ executablePath: RONDO_CHROMIUM, args });
 });
 after(() => browser.close());
 
 /* A test of one page, which must not complain, break the policy or ask anything of another origin.  A
  * refusal that a test provokes is told by Chromium as an error: `refused` are those statuses. */
 function page(name, { url = RONDO_URL, path = '/', refused = [], ...options } = {}, work) {
-    test(name, { skip: Boolean(RONDO_SHOTS), timeout: 40000 }, async () => {
+    test(name, { skip: Boolean(RONDO_SHOTS), timeout: 60000 }, async () => {
         const context = await browser.newContext({ viewport: { width: 1400, height: 900 }, ...options });
         const wrong = [];
         const sheet = await context.newPage();
@@ -236,11 +238,11 @@ test('a lost connection is said, and found again', { skip: Boolean(RONDO_SHOTS),
 
 /* The bar is 50 ms from an event to the frame that shows it.  It is held to the mean of some seconds: events come
  * once a second, so that their 95th percentile is the worst of them, and on a machine that does something else
- * beside one sample can lie anywhere.  What is busy elsewhere only ever adds, hence the best of three.  The
+ * beside one sample can lie anywhere.  What is busy elsewhere only ever adds, hence the best of five.  The
  * percentile and the worst are told. */
 async function measure(sheet, what, seconds) {
     let mean;
-    for (let i = 0; i < 3 && !(mean < 50); i++) {
+    for (let i = 0; i < 5 && !(mean < 50); i++) {
         await sheet.evaluate(() => window.rondo.loop.reset());
         await sheet.waitForTimeout(seconds * 1000);
         const loop = await sheet.evaluate(() => {
@@ -284,7 +286,7 @@ page('1,000 jobs and a fast one do not slow it', { url: RONDO_MANY_URL }, async 
     await sheet.locator('#plots canvas').first().waitFor();
     await sheet.waitForTimeout(1500);
     await sheet.evaluate(() => { window.settled = performance.now(); });
-    await measure(sheet, 'the job', 6);
+    await measure(sheet, 'the job', 4);
     assert.deepEqual(await shifts(sheet), [], 'nothing moves');
     console.log('the job: %d rounds/s', Math.round((await job(url, fast)).glance.rounds_s));
 });
@@ -316,6 +318,55 @@ function faint() {
     }
     return found;
 }
+
+page('the question whether to cancel goes with its job', {}, async (sheet, url) => {
+    const [first, second] = [await submitted(url, named(RONDO_ENDLESS, 'asked')), await submitted(url, named(RONDO_ENDLESS, 'not asked'))];
+    await sheet.goto(url + '/#/jobs/' + first);
+    await state(sheet, 'running');
+    await sheet.locator('#cancel').click();
+    await sheet.locator('#confirm[open]').waitFor();
+    await sheet.evaluate((id) => { location.hash = '#/jobs/' + id; }, second);
+    await sheet.locator('#confirm').waitFor({ state: 'hidden' });
+    await sheet.locator('#job-title', { hasText: 'not asked' }).waitFor();
+    assert.equal((await job(url, second)).cancel_asked, undefined);
+    await sheet.goto(url + '/#/');
+});
+
+page('what was told while the list was on its way stands', {}, async (sheet, url) => {
+    const id = await submitted(url, named(RONDO_ENDLESS, 'overtaken'));
+    while ((await job(url, id)).state !== 'running')
+        await sheet.waitForTimeout(50);
+    await sheet.route('**/v1/jobs?*', async (route) => { /* it comes when the job has been cancelled */
+        const reply = await route.fetch();
+        await fetch(url + '/v1/jobs/' + id + '/cancel', { method: 'POST' });
+        while ((await job(url, id)).state !== 'cancelled')
+            await new Promise((done) => setTimeout(done, 50));
+        await new Promise((done) => setTimeout(done, 2200)); /* and events have told it */
+        await route.fulfill({ response: reply });
+    });
+    const listed = sheet.waitForResponse((reply) => reply.url().includes('/v1/jobs?'));
+    await sheet.reload();
+    await (await listed).finished();
+    await sheet.waitForTimeout(500);
+    await sheet.locator('tr[data-key="' + id + '"] .state[data-state="cancelled"]').waitFor({ timeout: 2000 });
+    await sheet.unrouteAll({ behavior: 'ignoreErrors' });
+});
+
+/* An event that the page cannot show must not leave its connection open, a new one each time. */
+page('a stream that is not understood is let go', {}, async (sheet, url) => {
+    const id = await submitted(url, named(RONDO_ENDLESS, 'odd'));
+    const followers = async () => Number(/^rondo_http_followers (\d+)/m.exec(await (await fetch(url + '/metrics')).text())[1]);
+    await sheet.goto(url + '/#/submit');
+    while ((await job(url, id)).state !== 'running')
+        await sheet.waitForTimeout(50);
+    await sheet.evaluate(() => {
+        const good = JSON.parse;
+        JSON.parse = (text, ...more) => { if (text.includes('"version"')) throw new TypeError('odd'); return good(text, ...more); };
+    });
+    await sheet.evaluate((to) => { location.hash = '#/jobs/' + to; }, id);
+    await sheet.waitForTimeout(6000);
+    assert.ok(await followers() <= 3, 'followers: ' + await followers());
+});
 
 for (const colorScheme of ['light', 'dark'])
     page('narrow and ' + colorScheme, { colorScheme, viewport: { width: 400, height: 800 } }, async (sheet, url) => {

@@ -94,6 +94,14 @@ class Couplings(Checked):
         told = self.check(self.path("out"))
         self.assertEqual((told["not_proved"], told["incomplete"]), ([], []))
 
+    def test_a_job_that_went_on_at_another_level(self):
+        """What was kept without details is not held against moves that nobody knows."""
+        self.trace_of("out", stop={"rounds": 3}, trace="rounds")
+        self.run_job(self.spec(*self.data, trace="all"), "out", "--resume")
+        told = self.check(self.path("out"), expect=1)
+        self.assertEqual(told["violations"], 0)
+        self.assertIn("fewer tasks than blocks", " ".join(told["incomplete"]))
+
     def test_a_coupled_pair_in_two_blocks(self):
         """A variable moves to another block of its round, where it parts from one that it is coupled to."""
         out = self.trace_of("out", schedule=self.schedule("group", 1))

@@ -1,7 +1,7 @@
 /* Lines of ratings: whatever the batches and the threads, the same ratings or the same words about the same
  * line.  The first byte: bit 0: pairs; bit 1: some are known; bit 2: told by data_load, perhaps compressed. */
 #include "core/base/mem.h"
-#include "core/data/digest.h"
+#include "core/data/fingerprint.h"
 #include "core/data/ratings.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -80,7 +80,7 @@ static void try_text(const uint8_t *text, size_t size, const struct data_options
                "\"%s: %s\" and \"%s: %s\"", err.where, err.what, other.where, other.what);
     if (!code) {
         check_set(whole, options);
-        fuzz_check(digest_set(DIGEST_BEGIN, whole) == digest_set(DIGEST_BEGIN, cut)
+        fuzz_check(fingerprint_set(FINGERPRINT_BEGIN, whole) == fingerprint_set(FINGERPRINT_BEGIN, cut)
                        && whole->info.lines == cut->info.lines && whole->info.header == cut->info.header
                        && whole->ids->negative_line == cut->ids->negative_line,
                    "other ratings by small batches");

@@ -1,6 +1,6 @@
 /* A .rdm, which anybody may have made.  The first byte: bit 0: its digest is put right, so that what comes behind
  * it is reached; bit 1: ratings are wanted; bit 2: some are known; bit 3: counts; bit 4: a vector. */
-#include "core/data/digest.h"
+#include "core/data/fingerprint.h"
 #include "core/data/ids.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -80,7 +80,7 @@ static void put_right(uint8_t *file, size_t size)
     ids.known_items = (int64_t)said[7];
     set.ids = ids.user.count ? &ids : NULL;
     set.info.labels = set.labels.rows > 0;
-    digest = digest_set(DIGEST_BEGIN, &set);
+    digest = fingerprint_set(FINGERPRINT_BEGIN, &set);
     for (int i = 0; i < SAID; i++)
         digest = (digest ^ said[i]) * UINT64_C(0x100000001b3);
     memcpy(file + AT_BYTES, &bytes, sizeof bytes);

@@ -221,6 +221,99 @@ Test(recorder, a_round_that_begins_anew_forgets_what_was_given_up)
     reader_close(reader);
 }
 
+static int check_task(void *context, int64_t number, const struct trace_task *task)
+{
+    ++*(int *)context;
+    cr_assert_eq(number, 1);
+    cr_assert_geq(task->done_ns, task->sent_ns);
+    cr_assert_eq(task->worker, 1);
+    return 0;
+}
+
+static int count_tasks(void)
+{
+    struct trace_reader *reader = NULL;
+    int tasks = 0;
+    cr_assert_eq(reader_open(folder, &reader, NULL), RONDO_OK);
+    cr_assert_eq(reader_tasks(reader, (struct reader_window){ 1, 1 }, check_task, &tasks, NULL), RONDO_OK);
+    reader_close(reader);
+    return tasks;
+}
+
+Test(recorder, a_task_that_was_lost_with_its_worker_is_told_as_it_was_done)
+{
+    struct recorder *recorder = created(TRACE_BLOCKS, 1);
+    struct engine_observer observer = recorder_observer(recorder);
+    struct engine_moment moment = { .what = ENGINE_TASK_SENT, .round = 1, .ticket = ++next_ticket, .worker = 0 };
+    tell(recorder, ENGINE_PLAN_BEGIN, 1);
+    tell(recorder, ENGINE_PUSH_BEGIN, 1);
+    observer.moment(observer.context, &moment);
+    moment.worker = 1;
+    observer.moment(observer.context, &moment);
+    moment.what = ENGINE_TASK_DONE;
+    observer.moment(observer.context, &moment);
+    do_task(recorder, 1, 1, ENGINE_PULL, 0);
+    commit(recorder, 1);
+    cr_assert_eq(recorder_close(recorder, NULL), RONDO_OK);
+    cr_assert_eq(count_tasks(), 2);
+}
+
+static int count_round(void *context, const struct trace_round *round)
+{
+    *(int64_t *)context += round->round;
+    return 0;
+}
+
+/* All workers are lost, the job goes back to its last cut and waits there, and is cancelled; one that fails, and one
+ * that was resumed and did not begin, keep what they have. */
+Test(recorder, a_job_that_ends_at_an_earlier_cut_has_no_round_behind_it)
+{
+    const struct rondo_report report = { .objective = 5 };
+    const struct { int64_t rounds; const char *state; int64_t sum; } table[] = {
+        { 2, "cancelled", 3 }, { 1, "cancelled", 1 }, { 1, "failed", 3 }, { 0, "interrupted", 0 },
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct recorder *recorder = created(TRACE_ALL, 2);
+        struct trace_reader *reader = NULL;
+        int64_t sum = 0;
+        play(recorder);
+        recorder_tell(recorder, table[i].state, &report, table[i].rounds, 11 * table[i].rounds);
+        cr_assert_eq(recorder_close(recorder, NULL), RONDO_OK);
+        cr_assert_eq(reader_open(folder, &reader, NULL), RONDO_OK);
+        cr_assert_eq(reader_rounds(reader, (struct reader_window){ 0, 9 }, count_round, &sum, NULL), RONDO_OK);
+        reader_close(reader);
+        cr_assert_eq(sum, table[i].sum, "%s at %d", table[i].state, (int)table[i].rounds);
+    }
+}
+
+static int check_claims(void *context, const struct trace_round *round)
+{
+    (void)context;
+    cr_assert_eq(round->run_ns, round->push_ns);
+    cr_assert_eq(round->pull_ns, 0);
+    cr_assert_eq(round->network_ns, 0);
+    for (int32_t i = 0; i < round->tasks; i++)
+        cr_assert_leq(round->task[i].run_ns, round->end_ns - round->begin_ns);
+    return 0;
+}
+
+Test(recorder, a_worker_that_says_it_computed_for_centuries_is_not_believed)
+{
+    struct recorder *recorder = created(TRACE_BLOCKS, 1);
+    struct trace_reader *reader = NULL;
+    tell(recorder, ENGINE_PLAN_BEGIN, 1);
+    tell(recorder, ENGINE_PUSH_BEGIN, 1);
+    do_task(recorder, 1, 1, ENGINE_PUSH, INT64_MAX);
+    do_task(recorder, 1, 1, ENGINE_PUSH, INT64_MAX);
+    do_task(recorder, 1, 1, ENGINE_PULL, INT64_MAX);
+    tell(recorder, ENGINE_PUSH_END, 1);
+    commit(recorder, 1);
+    cr_assert_eq(recorder_close(recorder, NULL), RONDO_OK);
+    cr_assert_eq(reader_open(folder, &reader, NULL), RONDO_OK);
+    cr_assert_eq(reader_scan(reader, (struct reader_window){ 1, 1 }, check_claims, NULL, NULL), RONDO_OK);
+    reader_close(reader);
+}
+
 Test(recorder, a_digest_is_told_of_a_job_without_a_trace)
 {
     struct digest *digest = NULL;

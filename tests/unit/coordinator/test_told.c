@@ -230,6 +230,69 @@ Test(told, a_resumed_job_tells_of_what_is_left)
         }
 }
 
+/* The scheduler's mark, "RSCH", and behind it the version: one that an older program has written. */
+static unsigned char *scheduler_version(struct rondo_buf *cut)
+{
+    for (size_t i = 0; i + 8 <= cut->size; i++)
+        if (memcmp(cut->data + i, "RSCH", 4) == 0)
+            return cut->data + i + 4;
+    return NULL;
+}
+
+Test(told, a_checkpoint_of_another_version_is_refused_in_words_that_say_so)
+{
+    struct drive_job job = { .app = &app_reduce, .rounds = 6, .pipeline = 3 };
+    struct drive_end end;
+    struct stage *stage = stage_create(&job);
+    stage_join(stage);
+    stage_finish(stage);
+    stage_look(stage, &end);
+    stage_destroy(stage);
+    unsigned char *version = scheduler_version(&end.cut);
+    cr_assert_not_null(version);
+    (*version)--;
+    job.restore = (struct rondo_bytes){ end.cut.data, end.cut.size };
+    stage = stage_create(&job);
+    stage_join(stage);
+    cr_assert_eq(engine_state(stage_engine(stage)), ENGINE_FAILED);
+    cr_assert_eq(engine_error(stage_engine(stage))->code, RONDO_ESTATE);
+    cr_assert(strstr(engine_error(stage_engine(stage))->what, "another version"), "%s",
+              engine_error(stage_engine(stage))->what);
+    stage_destroy(stage);
+    drive_job_fini(&end);
+}
+
+/* Stopped before a worker came: what it says of itself is what its checkpoint says. */
+Test(told, a_resumed_job_that_is_stopped_before_it_begins_is_where_it_was)
+{
+    for (int a = 0; a < PATTERNS; a++) {
+        static struct ledger ledger;
+        struct drive_end end;
+        struct engine_observer observer = watch_of(&ledger);
+        struct drive_job job = { .app = pattern[a], .rounds = ROUNDS, .pipeline = 2, .watch = &observer };
+        struct stage *stage = stage_create(&job);
+        ledger = (struct ledger){ .last = 0 };
+        stage_join(stage);
+        while (stage_playing(stage) && engine_rounds(stage_engine(stage)) < 6)
+            cr_assert(stage_step(stage, 3));
+        engine_stop(stage_engine(stage), "interrupted", true);
+        stage_finish(stage);
+        stage_look(stage, &end);
+        int64_t updates = engine_updates(stage_engine(stage));
+        stage_destroy(stage);
+
+        job.restore = (struct rondo_bytes){ end.cut.data, end.cut.size };
+        ledger = (struct ledger){ .last = end.cut_round, .disturbed = true };
+        stage = stage_create(&job);
+        engine_stop(stage_engine(stage), "interrupted", true);
+        cr_assert_eq(engine_state(stage_engine(stage)), ENGINE_DONE);
+        cr_assert_eq(engine_rounds(stage_engine(stage)), end.cut_round);
+        cr_assert_eq(engine_updates(stage_engine(stage)), updates);
+        stage_destroy(stage);
+        drive_job_fini(&end);
+    }
+}
+
 static void expect_no_details(void *context, const struct engine_round *round)
 {
     *(int64_t *)context += round->own_updates;

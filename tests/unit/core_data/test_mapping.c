@@ -1,5 +1,5 @@
 /* A file's pages under a cap, and what becomes of them when the file is cut short. */
-#include "core/data/digest.h"
+#include "core/data/fingerprint.h"
 #include "core/data/mapping.h"
 #include "tests/unit/core_data/scratch.h"
 
@@ -183,8 +183,8 @@ MAPPING_TEST(a_large_matrix_by_columns_is_mapped_and_has_the_digest_of_the_copy)
         for (int i = 0; i < N; i++)
             cr_assert_eq(mapped->x.dense[i + j * mapped->x.ld], copied->x.dense[i + j * copied->x.ld]);
     cr_assert_neq(mapped->digest, 0);
-    cr_expect_eq(digest_set(DIGEST_BEGIN, mapped), digest_set(DIGEST_BEGIN, copied));
-    cr_expect_eq(digest_set(7, mapped), digest_set(7, copied));
+    cr_expect_eq(fingerprint_set(FINGERPRINT_BEGIN, mapped), fingerprint_set(FINGERPRINT_BEGIN, copied));
+    cr_expect_eq(fingerprint_set(7, mapped), fingerprint_set(7, copied));
     data_free(mapped);
     data_free(copied);
     cr_expect_eq(mem_live(), 0);

@@ -1,5 +1,5 @@
 /* PLINK 1 files and tables of phenotypes, against files written by hand. */
-#include "core/data/digest.h"
+#include "core/data/fingerprint.h"
 #include "tests/unit/core_data/scratch.h"
 
 #include <math.h>
@@ -74,20 +74,20 @@ PLINK_TEST(a_digest_sees_genotypes_and_y_and_no_padding)
 {
     unsigned char other[sizeof bed];
     struct data_set *set = scratch_load(trio(fam), &takes);
-    uint64_t digest = digest_set(DIGEST_BEGIN, set);
+    uint64_t digest = fingerprint_set(FINGERPRINT_BEGIN, set);
     data_free(set);
     memcpy(other, bed, sizeof bed);
     other[4] = 0x30;
     set = scratch_load(scratch_bytes("s.bed", other, sizeof other), &takes);
-    cr_expect_eq(digest_set(DIGEST_BEGIN, set), digest);
+    cr_expect_eq(fingerprint_set(FINGERPRINT_BEGIN, set), digest);
     data_free(set);
     other[4] = 0x31;
     set = scratch_load(scratch_bytes("s.bed", other, sizeof other), &takes);
-    cr_expect_neq(digest_set(DIGEST_BEGIN, set), digest);
+    cr_expect_neq(fingerprint_set(FINGERPRINT_BEGIN, set), digest);
     data_free(set);
     set = scratch_load(trio("f1 a 0 0 1 3\nf1 b 0 0 2 1\nf2 a 0 0 0 1.5\nf2 c 0 0 1 -3\n"
                             "f3 d 0 0 0 1e2\n"), &takes);
-    cr_expect_neq(digest_set(DIGEST_BEGIN, set), digest);
+    cr_expect_neq(fingerprint_set(FINGERPRINT_BEGIN, set), digest);
     data_free(set);
 }
 

@@ -1,5 +1,5 @@
 #include "core/base/mem.h"
-#include "core/data/digest.h"
+#include "core/data/fingerprint.h"
 #include "core/data/ratings.h"
 #include "tests/unit/core_data/scratch.h"
 
@@ -407,7 +407,7 @@ static void expect_same(const struct data_set *a, const struct data_set *b)
     cr_expect(a->x.rows == b->x.rows && a->x.cols == b->x.cols && a->x.nnz == b->x.nnz);
     cr_expect(a->info.lines == b->info.lines && a->info.replaced == b->info.replaced
               && a->ids->negative_line == b->ids->negative_line);
-    cr_expect_eq(digest_set(DIGEST_BEGIN, a), digest_set(DIGEST_BEGIN, b));
+    cr_expect_eq(fingerprint_set(FINGERPRINT_BEGIN, a), fingerprint_set(FINGERPRINT_BEGIN, b));
 }
 
 /* Cell by cell, by a table of what was read last. */
@@ -543,8 +543,8 @@ Test(ratings, compressed_ones_are_the_same_and_must_be_whole)
 Test(ratings, a_name_is_part_of_the_digest)
 {
     struct data_set *a = load("1 2 3\n"), *b = load("1 2 3\n"), *c = load("1 4 3\n");
-    cr_expect_eq(digest_set(DIGEST_BEGIN, a), digest_set(DIGEST_BEGIN, b));
-    cr_expect_neq(digest_set(DIGEST_BEGIN, a), digest_set(DIGEST_BEGIN, c));
+    cr_expect_eq(fingerprint_set(FINGERPRINT_BEGIN, a), fingerprint_set(FINGERPRINT_BEGIN, b));
+    cr_expect_neq(fingerprint_set(FINGERPRINT_BEGIN, a), fingerprint_set(FINGERPRINT_BEGIN, c));
     data_free(a), data_free(b), data_free(c);
 }
 

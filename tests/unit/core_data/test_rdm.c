@@ -1,5 +1,5 @@
 /* .rdm: what was loaded comes back to the bit, whatever it was; what is wrong with the file is told. */
-#include "core/data/digest.h"
+#include "core/data/fingerprint.h"
 #include "core/data/shelf.h"
 #include "tests/support/brutal.h"
 #include "tests/unit/core_data/scratch.h"
@@ -53,7 +53,7 @@ static void comes_back(const char *from, const struct data_options *options, con
     save(from, options, to);
     int64_t live = mem_live();
     struct data_set *was = load(from, options), *is = scratch_load(scratch_path(to), options);
-    cr_expect_eq(digest_set(DIGEST_BEGIN, was), digest_set(DIGEST_BEGIN, is));
+    cr_expect_eq(fingerprint_set(FINGERPRINT_BEGIN, was), fingerprint_set(FINGERPRINT_BEGIN, is));
     cr_assert_not_null(is->map);
     cr_expect(was->x.bytes == is->x.bytes && was->x.ld == is->x.ld && was->info.lines == is->info.lines
               && was->info.replaced == is->info.replaced && was->info.header == is->info.header
@@ -91,7 +91,7 @@ Test(rdm, known_ids_have_their_numbers)
     save("t.txt", &ratings, "t.rdm");
     int64_t live = mem_live();
     struct data_set *was = load("t.txt", &options), *is = load("t.rdm", &options);
-    cr_expect_eq(digest_set(DIGEST_BEGIN, was), digest_set(DIGEST_BEGIN, is));
+    cr_expect_eq(fingerprint_set(FINGERPRINT_BEGIN, was), fingerprint_set(FINGERPRINT_BEGIN, is));
     same_ids(was->ids, is->ids);
     cr_expect(is->ids->known_users == 3 && is->ids->user.count == 4 && is->info.lines == 3);
     cr_expect_str_eq(is->ids->user.word[3], "eve");
@@ -175,7 +175,7 @@ Test(rdm, any_damaged_byte_is_found)
     save("r.csv", &ratings, "r.rdm");
     size_t size = slurp("r.rdm", bytes, sizeof bytes);
     struct data_set *good = load("r.rdm", &ratings);
-    uint64_t digest = digest_set(DIGEST_BEGIN, good);
+    uint64_t digest = fingerprint_set(FINGERPRINT_BEGIN, good);
     int found = 0;
     for (size_t at = 0; at < size; at++) {
         struct data_set *set = NULL;
@@ -186,7 +186,7 @@ Test(rdm, any_damaged_byte_is_found)
             cr_assert_eq(err.code, RONDO_EINPUT, "byte %zu", at);
             found++;
         } else {
-            cr_assert_eq(digest_set(DIGEST_BEGIN, set), digest, "byte %zu", at);
+            cr_assert_eq(fingerprint_set(FINGERPRINT_BEGIN, set), digest, "byte %zu", at);
             same_ids(good->ids, set->ids);
         }
         data_free(set);
@@ -296,7 +296,7 @@ Test(rdm, ratings_are_kept_on_the_shelf)
     for (int turn = 0; turn < 2; turn++) {
         cr_assert_eq(shelf_load(dir, scratch_path("r.txt"), &ratings, &set, &err), RONDO_OK, "%s", err.what);
         cr_assert_not_null(set->map);
-        cr_expect_eq(digest_set(DIGEST_BEGIN, set), digest_set(DIGEST_BEGIN, plain));
+        cr_expect_eq(fingerprint_set(FINGERPRINT_BEGIN, set), fingerprint_set(FINGERPRINT_BEGIN, plain));
         same_ids(set->ids, plain->ids);
         data_free(set);
     }

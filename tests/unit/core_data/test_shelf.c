@@ -2,7 +2,7 @@
 #include "core/data/shelf.h"
 
 #include "core/base/log.h"
-#include "core/data/digest.h"
+#include "core/data/fingerprint.h"
 #include "tests/unit/core_data/scratch.h"
 
 #include <fcntl.h>
@@ -117,7 +117,7 @@ static bool same(const struct data_set *a, const struct data_set *b)
            && a->info.format == b->info.format && a->info.labels == b->info.labels
            && a->info.bytes == b->info.bytes && a->info.nnz == b->info.nnz
            && strcmp(a->info.compression, b->info.compression) == 0
-           && digest_set(DIGEST_BEGIN, a) == digest_set(DIGEST_BEGIN, b);
+           && fingerprint_set(FINGERPRINT_BEGIN, a) == fingerprint_set(FINGERPRINT_BEGIN, b);
 }
 
 /* Loads by the shelf and without; says whether it was mapped. */

@@ -162,7 +162,7 @@ Test(events, who_follows_a_job_hears_of_it_to_its_end)
 Test(events, of_a_job_that_ended_all_comes_at_once)
 {
     submit("ended");
-    begin();
+    feed(begin(), 1);
     end(1);
     cr_expect_eq(ask("GET", "/v1/jobs/1/events", "", NULL), 200);
     cr_expect(ask_says("event: job\n") && ask_says("event: digest\n") && ask_says("event: end\n"), "%s", ask_reply);
@@ -315,4 +315,33 @@ Test(events, a_service_that_ends_breaks_the_streams_off)
     cr_expect(ask_read(all, 5000));
     close(line);
     close(all);
+}
+
+static int count_of(const char *words)
+{
+    int count = 0;
+    for (const char *at = ask_reply; (at = strstr(at, words)) != NULL; at++)
+        count++;
+    return count;
+}
+
+Test(events, what_becomes_of_other_jobs_is_no_news_of_this_one)
+{
+    const struct timespec pause = { 0, 50000000 };
+    int64_t id = submit("one");
+    struct digest *digest = begin();
+    ask_reply[0] = 0;
+    int line = follow("/v1/jobs/1/events");
+    cr_assert(hears(line, "event: digest", 3));
+    for (int round = 1; round <= 20; round++) { /* for a second */
+        feed(digest, round);
+        submit("another");
+        http_progress(ask_http, id);
+        nanosleep(&pause, NULL);
+    }
+    hears(line, "nothing like it", 1);
+    cr_expect_leq(count_of("event: job\n"), 4, "%s", ask_reply);
+    end(id);
+    cr_expect(hears(line, "event: end", 3));
+    close(line);
 }

@@ -1,15 +1,21 @@
 /* Digests by job: what is counted of them, what is kept. */
 #include "tests/unit/service/place.h"
 
+#include "core/base/clock.h"
+#include "core/trace/database.h"
 #include "service/gallery.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
 
 static struct gallery *gallery;
+static _Atomic int times_made;
 
 static void made(void *context, int64_t id)
 {
     (void)context, (void)id;
+    atomic_fetch_add(&times_made, 1);
 }
 
 static void opened(void)
@@ -89,16 +95,34 @@ Test(gallery, one_text_a_second_is_made_for_all_who_look)
 Test(gallery, what_was_looked_at_last_is_kept)
 {
     for (int64_t id = 1; id <= GALLERY_KEPT; id++) {
-        gallery_begin(gallery, id);
+        feed(gallery_begin(gallery, id), 1);
         gallery_end(gallery, id, true);
     }
     cr_expect(has(1));
-    gallery_begin(gallery, 100);
+    feed(gallery_begin(gallery, 100), 1);
     gallery_end(gallery, 100, true);
     cr_expect(has(100) && has(1) && !has(2) && has(3));
     gallery_begin(gallery, 101);
     gallery_end(gallery, 101, false);
     cr_expect(!has(101), "of a job that was resumed the trace knows more");
+}
+
+Test(gallery, a_job_without_rounds_left_nothing)
+{
+    gallery_begin(gallery, 1);
+    gallery_end(gallery, 1, true);
+    cr_expect(!has(1));
+}
+
+Test(gallery, seconds_are_counted_from_where_a_job_was_resumed)
+{
+    const struct trace_round one = { .round = 51, .kind = "sampled", .note = "", .updates = 10, .objective = 1,
+                                     .begin_ns = INT64_C(50000000000), .end_ns = INT64_C(51500000000) };
+    digest_round(gallery_begin(gallery, 1), &one);
+    struct digest_glance glance = { 0 };
+    cr_expect(gallery_glance(gallery, 1, &glance));
+    cr_expect_float_eq(glance.seconds, 51.5, 1e-9);
+    cr_expect_float_eq(gallery_totals(gallery).seconds, 1.5, 1e-9);
 }
 
 static void *look(void *context)
@@ -129,4 +153,72 @@ Test(gallery, jobs_come_and_go_while_others_look)
     for (int i = 0; i < 3; i++)
         pthread_join(thread[i], NULL);
     cr_expect_eq(gallery_totals(gallery).updates, 1000);
+}
+
+static enum gallery_answer take_ended(int64_t id)
+{
+    struct sheet *sheet;
+    enum gallery_answer answer = gallery_take(gallery, id, "lasso", true, 1, &sheet);
+    sheet_drop(sheet);
+    return answer;
+}
+
+static void wait_made(int count)
+{
+    const struct timespec pause = { 0, 10000000 };
+    for (int i = 0; i < 3000 && atomic_load(&times_made) < count; i++)
+        nanosleep(&pause, NULL);
+    cr_assert_geq(atomic_load(&times_made), count);
+}
+
+Test(gallery, what_cannot_be_made_is_not_tried_for_ever)
+{
+    place_make("jobs/1");
+    place_write("jobs/1/trace.db", "no database");
+    cr_expect_eq(take_ended(1), GALLERY_LATER);
+    wait_made(1);
+    cr_expect_eq(take_ended(1), GALLERY_NONE);
+    cr_expect_eq(take_ended(1), GALLERY_NONE);
+    cr_expect_eq(atomic_load(&times_made), 1);
+}
+
+static void make_trace(const char *name, const char *more)
+{
+    sqlite3 *db;
+    char path[4200];
+    snprintf(path, sizeof path, "%s/%s", place_dir, name);
+    cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(db, database_schema, NULL, NULL, NULL), SQLITE_OK, "%s", sqlite3_errmsg(db));
+    cr_assert_eq(sqlite3_exec(db, more, NULL, NULL, NULL), SQLITE_OK, "%s", sqlite3_errmsg(db));
+    sqlite3_close(db);
+}
+
+Test(gallery, a_trace_without_end_holds_up_no_shutdown)
+{
+    place_make("jobs/1");
+    make_trace("jobs/1/trace.db",
+               "DROP TABLE moves; CREATE VIEW moves(round, count, variables, deltas) AS WITH RECURSIVE"
+               " n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i & 0, 0, '', '' FROM n");
+    cr_expect_eq(take_ended(1), GALLERY_LATER);
+    const struct timespec pause = { 0, 200000000 };
+    nanosleep(&pause, NULL);
+    cr_expect_eq(atomic_load(&times_made), 0);
+    int64_t begin = clock_now_ns();
+    gallery_stop(gallery);
+    cr_expect_lt(clock_now_ns() - begin, INT64_C(2000000000));
+}
+
+Test(gallery, a_trace_elsewhere_is_not_followed)
+{
+    char path[4200];
+    place_make("jobs/1");
+    place_make("jobs/2");
+    make_trace("trace.db", "");
+    snprintf(path, sizeof path, "%s/jobs/1/trace.db", place_dir);
+    cr_assert_eq(symlink("../../trace.db", path), 0);
+    cr_expect_eq(take_ended(1), GALLERY_NONE);
+    make_trace("jobs/2/trace.db", "");
+    cr_expect_eq(take_ended(2), GALLERY_LATER);
+    wait_made(1);
+    cr_expect_eq(take_ended(2), GALLERY_THERE);
 }

@@ -1,4 +1,4 @@
-#include "core/data/digest.h"
+#include "core/data/fingerprint.h"
 
 #include "core/base/spill.h"
 #include "core/data/mapping.h"
@@ -11,11 +11,11 @@ enum { PIECE = 1 << 18 }; /* of whole lanes */
 
 static const uint64_t prime = UINT64_C(0x100000001b3);
 
-static void open(struct digest *digest, uint64_t hash)
+static void open(struct fingerprint *print, uint64_t hash)
 {
-    *digest = (struct digest){ .hash = hash };
-    for (uint64_t l = 0; l < DIGEST_GROUP; l++)
-        digest->lane[l] = hash + l;
+    *print = (struct fingerprint){ .hash = hash };
+    for (uint64_t l = 0; l < FINGERPRINT_GROUP; l++)
+        print->lane[l] = hash + l;
 }
 
 static uint64_t word_at(const unsigned char *bytes)
@@ -33,11 +33,11 @@ static uint64_t beyond(uint64_t word)
 
 /* What does not fill the lanes is the last.  The lanes' products wait for one another: the look at each word
  * costs nothing beside them.  Returns the words' `beyond`, or-ed. */
-static uint64_t add(struct digest *digest, const void *bytes, size_t size)
+static uint64_t add(struct fingerprint *print, const void *bytes, size_t size)
 {
-    uint64_t a = digest->lane[0], b = digest->lane[1], c = digest->lane[2], d = digest->lane[3], found = 0;
+    uint64_t a = print->lane[0], b = print->lane[1], c = print->lane[2], d = print->lane[3], found = 0;
     const unsigned char *at = bytes;
-    for (; size >= sizeof digest->rest; at += sizeof digest->rest, size -= sizeof digest->rest) {
+    for (; size >= sizeof print->rest; at += sizeof print->rest, size -= sizeof print->rest) {
         uint64_t p = word_at(at), q = word_at(at + 8), r = word_at(at + 16), s = word_at(at + 24);
         a = (a ^ p) * prime;
         b = (b ^ q) * prime;
@@ -45,34 +45,34 @@ static uint64_t add(struct digest *digest, const void *bytes, size_t size)
         d = (d ^ s) * prime;
         found |= beyond(p) | beyond(q) | beyond(r) | beyond(s);
     }
-    memcpy(digest->lane, (const uint64_t[DIGEST_GROUP]){ a, b, c, d }, sizeof digest->lane);
+    memcpy(print->lane, (const uint64_t[FINGERPRINT_GROUP]){ a, b, c, d }, sizeof print->lane);
     if (size)
-        memcpy(digest->rest, at, size);
-    for (size_t l = 0; size && l < DIGEST_GROUP; l++)
-        found |= beyond(digest->rest[l]);
+        memcpy(print->rest, at, size);
+    for (size_t l = 0; size && l < FINGERPRINT_GROUP; l++)
+        found |= beyond(print->rest[l]);
     return found;
 }
 
 /* A tail shorter than the lanes is padded with zeros. */
-static uint64_t close(const struct digest *digest)
+static uint64_t close(const struct fingerprint *print)
 {
-    uint64_t hash = digest->hash;
-    for (int l = 0; l < DIGEST_GROUP; l++)
-        hash = (hash ^ ((digest->lane[l] ^ digest->rest[l]) * prime)) * prime + (hash >> 32);
+    uint64_t hash = print->hash;
+    for (int l = 0; l < FINGERPRINT_GROUP; l++)
+        hash = (hash ^ ((print->lane[l] ^ print->rest[l]) * prime)) * prime + (hash >> 32);
     return hash;
 }
 
 static uint64_t mix(uint64_t hash, const void *bytes, size_t size)
 {
-    struct digest digest;
-    open(&digest, hash);
+    struct fingerprint print;
+    open(&print, hash);
     for (const char *at = bytes; size; at += PIECE) {
         size_t piece = size < PIECE ? size : PIECE;
         spill_said(piece);
-        (void)add(&digest, at, piece);
+        (void)add(&print, at, piece);
         size -= piece;
     }
-    return close(&digest);
+    return close(&print);
 }
 
 static uint64_t mix_shape(uint64_t hash, int64_t rows, int64_t cols, int64_t nnz, int64_t kind)
@@ -81,19 +81,19 @@ static uint64_t mix_shape(uint64_t hash, int64_t rows, int64_t cols, int64_t nnz
     return mix(hash, shape, sizeof shape);
 }
 
-void digest_begin(struct digest *digest, uint64_t hash, int64_t rows, int64_t cols)
+void fingerprint_begin(struct fingerprint *print, uint64_t hash, int64_t rows, int64_t cols)
 {
-    open(digest, mix_shape(hash, rows, cols, rows * cols, 0));
+    open(print, mix_shape(hash, rows, cols, rows * cols, 0));
 }
 
-bool digest_part(struct digest *digest, const double *values, int64_t count)
+bool fingerprint_part(struct fingerprint *print, const double *values, int64_t count)
 {
-    return add(digest, values, (size_t)count * sizeof *values) >> 63 == 0;
+    return add(print, values, (size_t)count * sizeof *values) >> 63 == 0;
 }
 
-void digest_end_column(struct digest *digest)
+void fingerprint_end_column(struct fingerprint *print)
 {
-    open(digest, close(digest));
+    open(print, close(print));
 }
 
 static void touch(const struct data_set *set, const void *at, size_t bytes)
@@ -139,9 +139,9 @@ static uint64_t mix_ids(uint64_t hash, const struct rondo_ids *ids)
     return vocabulary_digest(vocabulary_digest(hash, &ids->user), &ids->item);
 }
 
-uint64_t digest_set(uint64_t hash, const struct data_set *set)
+uint64_t fingerprint_set(uint64_t hash, const struct data_set *set)
 {
-    if (hash == DIGEST_BEGIN && set->digest)
+    if (hash == FINGERPRINT_BEGIN && set->digest)
         return set->digest;
     hash = mix_matrix(hash, set, &set->x);
     if (set->ids)

@@ -24,7 +24,7 @@
         ['seconds of solving', digest.seconds], ['rounds per second', digest.seconds ? Number((digest.rounds / digest.seconds).toPrecision(4)) : null],
         ['objective', digest.objective], ['variables', count(digest.variables)], ['trace level', digest.level],
     ];
-    const told = new Set(['spec', 'spec_dir', 'job', 'app', 'state', 'level', 'updates', 'variables', 'objective', 'dropped']);
+    const told = new Set(['spec', 'spec_dir', 'job', 'app', 'state', 'level', 'rounds', 'updates', 'variables', 'objective', 'dropped']);
     for (const [key, value] of Object.entries(meta))
         if (!told.has(key))
             facts.push([key.replace(/_/g, ' '), /^\d{4,15}$/.test(value) ? count(Number(value)) : value]);

@@ -22,7 +22,8 @@
 enum {
     EXCHANGE_URI = 1024,          /* longest request target */
     EXCHANGE_BODY = 1024 * 1024,  /* largest body that is kept */
-    EXCHANGE_SWALLOW = 4 * EXCHANGE_BODY, /* a body beyond this ends its connection */
+    EXCHANGE_SWALLOW = 64 * EXCHANGE_BODY, /* a body in chunks is heard so far, to be refused in words; beyond
+                                            * this its connection ends */
     EXCHANGE_NAME = 64,
 };
 

@@ -92,7 +92,8 @@ static void on_arrived(void *context, struct conn *conn, const struct frame_who 
     *tail = member;
     roster_move(member, MEMBER_IDLE);
     log_event(LOG_INFO, &(struct log_about){ .worker = who->name, .peer = conn_peer(conn) },
-              "worker %s has come from %s, %u threads", who->name, conn_peer(conn), who->threads);
+              "worker %s has come from %s, %u thread%s", who->name, conn_peer(conn), who->threads,
+              who->threads == 1 ? "" : "s");
     deal(roster);
     unlock_and_tell(roster);
 }

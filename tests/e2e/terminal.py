@@ -140,9 +140,14 @@ class Terminal:
     def type(self, text):
         os.write(self.main, text.encode())
 
-    def resize(self, columns):
-        self.screen.columns = columns
+    def resize(self, columns, seconds):
+        """A screen becomes narrow when the program has had so long to see it: what was drawn for the wide one does
+        not wrap by chance."""
+        self.screen.columns = max(columns, self.screen.columns)
         fcntl.ioctl(self.main, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        drawn = time.monotonic() + seconds
+        self.until(lambda: time.monotonic() > drawn)
+        self.screen.columns = columns
 
     def end(self):
         if self.status is None:

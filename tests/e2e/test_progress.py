@@ -3,7 +3,6 @@
 import json
 import math
 import re
-import time
 import unittest
 
 import support
@@ -146,9 +145,7 @@ class Run(Case):
         terminal = self.terminal("run", self.slow(), "--out", self.path("out"), columns=120)
         terminal.until(lambda: "gap" in terminal.line())
         for columns in (45, 12, 4, 160, 80):
-            terminal.resize(columns)
-            drawn = time.monotonic() + 0.4 * SLOW
-            terminal.until(lambda: time.monotonic() > drawn)
+            terminal.resize(columns, 0.4 * SLOW)
             self.assertLessEqual(len(terminal.screen.shown()), 1, terminal.screen.lines)
             self.assertLess(len(terminal.line()), columns)
             for what, none, there in (("%", 4, 12), ("gap", 12, 45), ("eta", 12, 45), ("[", 12, 80),

@@ -137,7 +137,7 @@ static void compose(struct live *live, int width, struct parts *parts)
     double share = pace_share(&live->pace, now);
     if (share >= 0) {
         put_bar(parts, share, width);
-        put(parts, RANK_SHARE, "%3d%%", (int)(share * 100));
+        put(parts, RANK_SHARE, "%3d%%", (int)(share * 100 + 1e-9)); /* 87 of 150 are 58 %, not 57.999 */
     }
     if (live->reported) {
         put_metrics(parts, live);

@@ -11,6 +11,7 @@ from support import RONDO, call
 from terminal import Terminal
 
 FIGURES = re.compile(r"(?P<name>[a-z_]+) (?P<value>-?[\d.e+-]+|-)(?:/(?P<end>\d+))?(?=  |$)")
+ITERATIONS = 600 if SLOW == 1 else 40  # some seconds of topics
 
 
 def figures(line):
@@ -43,7 +44,7 @@ class Case(support.Case):
             {"params": {"lambda_ratio": 0.001}, "stop": {"gap": 1e-12},
              "schedule": {"priority": {"rule": "cyclic"}, "blocks": 1, "block_size": 4}}, more))
 
-    def topics(self, iterations=600 // SLOW, **more):
+    def topics(self, iterations=ITERATIONS, **more):
         text = "".join("%d %d %d\n" % (d + 1, w + 1, 1 + (d * w) % 5)
                        for d in range(600) for w in range(d % 7, 300, 5))
         vocab = self.write("vocab.txt", "".join("w%d\n" % w for w in range(300)))
@@ -119,8 +120,8 @@ class Run(Case):
         self.assertGreater(len(seen), 2)
         for found in seen:
             self.agrees(found, reports, "log_likelihood_per_token")
-            self.assertEqual(found["ends"], {"iterations": 600 // SLOW})
-            self.assertEqual(found["share"], 100 * int(found["iterations"]) // (600 // SLOW))
+            self.assertEqual(found["ends"], {"iterations": ITERATIONS})
+            self.assertEqual(found["share"], 100 * int(found["iterations"]) // (ITERATIONS))
         self.assertTrue(any(f["eta"] not in (None, "-") for f in seen))
         self.assertEqual(len(terminal.screen.shown()), 1)
         self.assertRegex(terminal.screen.shown()[0], "^rondo: completed by iterations: objective .* s; see %s$"

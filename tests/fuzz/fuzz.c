@@ -85,7 +85,8 @@ void fuzz_begin(size_t most)
 
 void fuzz_limit(size_t most)
 {
-    most_bytes = most < INT64_MAX ? (int64_t)most : INT64_MAX;
+    int64_t now = atomic_load_explicit(&taken, memory_order_relaxed) - taken_begin;
+    most_bytes = most < (size_t)(INT64_MAX - now) ? now + (int64_t)most : INT64_MAX;
 }
 
 void fuzz_end(void)

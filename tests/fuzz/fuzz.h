@@ -25,7 +25,7 @@ _Noreturn void fuzz_fail(const char *file, int line, const char *condition, cons
 
 /* From here on, more than `most` bytes at once of malloc and calloc end the program there and then. */
 void fuzz_begin(size_t most);
-/* Tightens or loosens the bound; what was taken since fuzz_begin counts. */
+/* Sets the bound anew: `most` bytes beyond what is taken already. */
 void fuzz_limit(size_t most);
 /* Everything that was taken since fuzz_begin has come back. */
 void fuzz_end(void);

@@ -16,6 +16,8 @@ window.rondoFigure = (() => {
 
     /* ---- words and numbers --------------------------------------------------------------------------- */
 
+    const spaced = (text) => text.replace(/,/g, '\u202f').replace('-', '\u2212');
+
     const known = (x) => typeof x === 'number' && Number.isFinite(x);
 
     function plain(x) {
@@ -23,10 +25,10 @@ window.rondoFigure = (() => {
             return '\u2013';
         const size = Math.abs(x);
         if (Number.isInteger(x) && size < 1e9)
-            return WHOLE.format(x).replace('-', '\u2212');
+            return spaced(WHOLE.format(x));
         if (size !== 0 && (size < 1e-3 || size >= 1e6))
             return x.toExponential(3).replace(/\.?0+e/, 'e').replace('e+', 'e').replace(/-/g, '\u2212');
-        return DIGITS.format(x).replace('-', '\u2212');
+        return spaced(DIGITS.format(x));
     }
 
     const percent = (x) => (!known(x) ? '\u2013' : x > 0 && x < 1e-4 ? '< 0.01\u00a0%' : Number((100 * x).toPrecision(3)) + '\u00a0%');

@@ -56,10 +56,11 @@ function showGoal(job, digest) {
     $('job-goal').hidden = ended(job);
     bar.firstElementChild.style.transform = 'scaleX(' + (aim ? aim.share : 0) + ')';
     bar.setAttribute('aria-valuenow', percent);
+    const waiting = job.waiting && (job.waiting.startsWith('for ') ? 'waits ' : '') + job.waiting;
     const why = job.state === 'queued' ? 'waits for its turn' : 'begins';
-    say($('goal-what'), aim ? aim.what : job.waiting || why);
+    say($('goal-what'), aim ? aim.what : waiting || why);
     const eta = aim && Number.isFinite(aim.eta) && aim.eta < 30 * DAY_S ? 'about ' + duration(aim.eta) + ' left' : '';
-    say($('goal-eta'), job.waiting && aim ? job.waiting : eta);
+    say($('goal-eta'), aim && waiting || eta);
 }
 
 /* ---- the whole ---------------------------------------------------------------------------------------- */

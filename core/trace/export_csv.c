@@ -9,10 +9,9 @@
 
 const char export_csv_tables[] = "rounds, reports, blocks, tasks, conflicts, draws, moves, parts, cells, meta";
 
-static const struct reader_window all = { INT64_MIN, INT64_MAX };
-
 struct csv {
     struct scribe scribe;
+    struct reader_window window;
     void (*rows)(struct csv *csv, const struct trace_round *round); /* that the table has of a round */
 };
 
@@ -193,7 +192,7 @@ static int each_report(void *context, const struct trace_report *report)
 
 static int put_reports(struct csv *csv, struct trace_reader *reader, struct rondo_error *err)
 {
-    return reader_reports(reader, all, each_report, csv, err);
+    return reader_reports(reader, csv->window, each_report, csv, err);
 }
 
 static int each_part(void *context, const struct trace_part *part)
@@ -275,13 +274,14 @@ static int put_table(struct csv *csv, const struct csv_table *table, struct trac
     csv->rows = table->rows;
     if (!table->rows)
         return table->put(csv, reader, err);
-    return table->rows == round_of ? reader_rounds(reader, all, each_round, csv, err)
-                                   : reader_scan(reader, all, each_round, csv, err);
+    return table->rows == round_of ? reader_rounds(reader, csv->window, each_round, csv, err)
+                                   : reader_scan(reader, csv->window, each_round, csv, err);
 }
 
-int export_csv(struct trace_reader *reader, const char *name, FILE *out, struct rondo_error *err)
+int export_csv(struct trace_reader *reader, const char *name, struct reader_window window, FILE *out,
+               struct rondo_error *err)
 {
-    struct csv csv;
+    struct csv csv = { .window = window };
     const struct csv_table *table = NULL;
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         if (strcmp(tables[i].name, name) == 0)

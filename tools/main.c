@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -257,12 +258,13 @@ static int dispatch(int argc, char **argv)
 int main(int argc, char **argv)
 {
     hold_standard_files();
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk, not an end */
     if (argc < 2)
         fprintf(stderr, "rondo: which command? (rondo help lists them)\n");
     int status = argc < 2 ? 2 : dispatch(argc, argv);
     bool bad = ferror(stdout) != 0;
     if ((fclose(stdout) != 0 || bad) && status == 0) {
-        fprintf(stderr, "rondo: stdout: cannot write%s%s\n", errno ? ": " : "",
+        fprintf(stderr, "rondo: standard output: cannot write%s%s\n", errno ? ": " : "",
                 errno ? strerror(errno) : "");
         return 1;
     }

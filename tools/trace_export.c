@@ -5,7 +5,6 @@
 #include "tools/trace_commands.h"
 #include "tools/trace_window.h"
 
-#include <errno.h>
 #include <string.h>
 
 struct request {
@@ -47,20 +46,17 @@ static int say_cut(const struct request *request, struct trace_reader *reader, s
 /* To a file, which appears whole or not at all, or to stdout. */
 static int write_out(const struct request *request, struct trace_reader *reader, struct rondo_error *err)
 {
-    struct file_atomic file;
-    if (!request->out) {
-        int code = put(request, reader, stdout, err);
-        if (!code && fflush(stdout) != 0)
-            code = rondo_error_set(err, RONDO_EIO, "standard output", NULL, "cannot write: %s", strerror(errno));
-        return code;
-    }
-    int code = file_begin_at(&file, request->out, err);
+    struct file_atomic file = { .stream = stdout };
+    int code = request->out ? file_begin_at(&file, request->out, err) : RONDO_OK;
     if (code)
         return code;
     code = put(request, reader, file.stream, err);
     if (!code)
-        return file_commit(&file, err);
-    file_abandon(&file);
+        return request->out ? file_commit(&file, err) : cli_flush(err);
+    if (!err->where[0]) /* formats know a stream, not its name */
+        snprintf(err->where, sizeof err->where, "%s", request->out ? request->out : "standard output");
+    if (request->out)
+        file_abandon(&file);
     return code;
 }
 

@@ -36,8 +36,7 @@ static int show(const struct request *request, struct rondo_error *err)
         code = strcmp(request->view, "summary") == 0
                    ? trace_summary(reader, window, !request->rounds.first && !request->rounds.last, request->json, err)
                    : views_list(reader, request->view, window, request->json, stdout, err);
-    if (fflush(stdout) != 0 || ferror(stdout))
-        code = rondo_error_set(err, RONDO_EIO, "standard output", NULL, "cannot write: %s", strerror(errno));
+    code = code ? code : cli_flush(err);
     if (!code && is_cut(request) && !request->json)
         code = trace_window_say(reader, window, "shown and summed up", err);
     reader_close(reader);

@@ -345,6 +345,7 @@ class Refusals(Jobs):
                 done = subprocess.run([support.RONDO, "trace", "export", "--format", form, out], stdout=full,
                                       stderr=subprocess.PIPE)
             self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertRegex(done.stderr, b"^rondo: standard output: cannot write")
             written = call("trace", "export", "--format", form, "--out", none, out)
             self.assertEqual((written.returncode, written.stdout), (0, ""), written.stderr)
             with open(none, encoding="utf-8", newline="") as stream:

@@ -5,6 +5,7 @@
 #include "core/base/mem.h"
 #include "core/job/nearest.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -64,6 +65,15 @@ int cli_fail(const struct rondo_error *err)
     case RONDO_EREFUSED: return 3;
     default: return 1;
     }
+}
+
+int cli_flush(struct rondo_error *err)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return RONDO_OK;
+    return rondo_error_set(err, RONDO_EIO, "standard output", NULL, "cannot write%s%s", errno ? ": " : "",
+                           errno ? strerror(errno) : "");
 }
 
 int cli_print_json(struct jsonout *out)

@@ -50,6 +50,8 @@ int cli_unknown(const char *name);
 /* Prints `rondo: WHERE: WHAT (HINT)`, without the parts that are empty, and returns the exit
  * status that the error's code asks for. */
 int cli_fail(const struct rondo_error *err);
+/* Flushes stdout.  RONDO_EIO: it cannot be written, or could not. */
+int cli_flush(struct rondo_error *err);
 /* Prints the JSON that was written, a line, frees its buffer and returns 0, or what no memory for it is. */
 int cli_print_json(struct jsonout *out);
 /* Prints `rondo: COMMAND: WHAT (rondo help COMMAND says more)` and returns 2. */

@@ -207,8 +207,8 @@ int cmd_coordinator(int argc, char **argv)
         else
             status = unfinished ? EXIT_AGAIN : stopped_by == SIGINT ? EXIT_INTERRUPTED : 0;
         if (unfinished)
-            log_line(LOG_INFO, "%lld jobs go on where they are when a coordinator is started with "
-                               "--state %s again", (long long)unfinished, args.state);
+            log_line(LOG_INFO, "started again with --state %s it goes on with %lld job%s",
+                     args.state, (long long)unfinished, unfinished > 1 ? "s" : "");
     }
     words_fini(&words);
     return status;

@@ -59,8 +59,9 @@ static int check(struct worker_words *args, struct rondo_error *err)
         return cli_usage("worker", "which coordinator? give --coordinator tcp://HOST:PORT, as it "
                                    "prints it");
     if (strncmp(url, "http", 4) == 0 || !strstr(url, "://"))
-        return cli_usage("worker", "%.100s is where clients ask; workers dial tcp://, tls+tcp:// or "
-                                   "ipc://, the first line that rondo coordinator prints", url);
+        return cli_usage("worker", "%.100s is %s; workers dial tcp://, tls+tcp:// or "
+                                   "ipc://, the first line that rondo coordinator prints", url,
+                         strncmp(url, "http", 4) == 0 ? "where clients ask" : "no URL");
     if (args->name && (!*args->name || strlen(args->name) > 63 || !printable(args->name)))
         return cli_usage("worker", "--name has 1 to 63 printable ASCII characters");
     if (args->device && strcmp(args->device, "cpu") != 0)

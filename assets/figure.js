@@ -96,6 +96,7 @@ window.rondoFigure = (() => {
             this.root = make('figure', 'plot' + (wide ? ' plot-wide' : ''), this.head, this.keys,
                 make('div', 'plot-unit', this.unit, this.at), this.field, this.under, this.says);
             this.title = title;
+            this.empty = true; /* it shows nothing yet */
             this.root.setAttribute('aria-label', title);
             this.field.setAttribute('role', 'img');
             this.field.tabIndex = 0;
@@ -113,11 +114,13 @@ window.rondoFigure = (() => {
 
         /* Nothing to show, and why. */
         none(why) {
+            this.empty = true;
             this.root.classList.add('plot-none');
             say(this.says, why);
         }
 
         tell(summary) {
+            this.empty = false;
             this.root.classList.remove('plot-none');
             say(this.says, summary);
             this.field.setAttribute('aria-label', this.title + '. ' + summary);

@@ -5,8 +5,8 @@
  *     plots.destroy();
  *
  * Wants figure.js before it, and plots.css.  A frame draws plots for SHARE_MS at most, then the next one goes on:
- * those in sight, and each of them once; what is out of sight waits until it comes into sight.  later(work) does
- * work in the next frame; requestAnimationFrame where it is not given.
+ * those in sight, and those that have shown nothing yet; what is out of sight waits until it comes into sight.
+ * later(work) does work in the next frame; requestAnimationFrame where it is not given.
  * What a digest says becomes text, never markup.  Each plot has a summary in words below it, can be reached by the
  * keyboard (arrows move along it), and says why where it has nothing to show.
  */
@@ -405,13 +405,13 @@ window.rondoPlots = (() => {
         const all = [convergence, timeline, imbalance, rounds, concentration, couplings, shares, workers].map((plot) => plot(root));
         let last = digest, asked = false, gone = false;
         for (const plot of all)
-            Object.assign(plot, { stale: true, drawn: false, seen: false });
+            Object.assign(plot, { stale: true, seen: false });
         element.replaceChildren(root);
 
-        const next = () => all.find((plot) => plot.stale && plot.seen) || all.find((plot) => !plot.drawn);
+        /* One that showed nothing stands behind the others, and is to come to its place when it has something. */
+        const next = () => all.find((plot) => plot.stale && plot.seen) || all.find((plot) => plot.stale && plot.figure.empty);
         function draw(plot) {
             plot.stale = false;
-            plot.drawn = true;
             plot.draw(last);
         }
         function frame() {

@@ -96,6 +96,7 @@ page('a job is submitted, its curve moves, it is cancelled', {}, async (sheet, u
     await state(sheet, 'running');
     await sheet.getByRole('heading', { name: 'moves' }).waitFor();
     await sheet.waitForFunction(() => document.getElementById('plots').dataset.points > 2);
+    await sheet.locator('.plot:not(.plot-none)').filter({ hasText: 'Who works on what' }).waitFor();
     const canvas = sheet.locator('#plots canvas').first();
     const image = () => canvas.evaluate((element) => element.toDataURL());
     const [before, picture] = [await points(sheet), await image()];

@@ -12,7 +12,7 @@ const NAMES = {
 };
 const DAY_S = 86400;
 
-let shown = null; /* { id, job, digest, plots, stop, timer } of the job that is looked at */
+let shown = null; /* { id, job, digest, plots, stop, timer, and what is drawn } of the job that is looked at */
 
 /* ---- facts -------------------------------------------------------------------------------------------- */
 
@@ -79,8 +79,8 @@ function draw() {
     showFacts(job);
     showGoal(job, digest);
     showFiles(job);
-    if (job.spec)
-        say($('spec'), JSON.stringify(job.spec, null, 2));
+    if (job.spec !== shown.specified)
+        say($('spec'), JSON.stringify(shown.specified = job.spec, null, 2));
     showPlots(digest);
 }
 
@@ -94,7 +94,7 @@ function showPlots(digest) {
     if (shown.plots)
         shown.plots.update(digest);
     else
-        shown.plots = window.rondoPlots.render($('plots'), digest);
+        shown.plots = window.rondoPlots.render($('plots'), digest, (draw) => loop.later(draw));
     $('plots').dataset.points = digest.convergence.rows.length;
     shown.drawn = digest;
 }

@@ -1,6 +1,6 @@
 #include "oracle/oracle.h"
 
-#include "oracle/flights.h"
+#include "oracle/draws.h"
 #include "oracle/plans.h"
 #include "oracle/replay.h"
 #include "oracle/whole.h"
@@ -18,6 +18,7 @@ struct checks {
     struct whole whole;
     struct design design;
     struct flights flights;
+    struct draws draws;
     struct replay replay;
     struct plans plan;
     int64_t last_round;
@@ -30,6 +31,8 @@ static int each_round(void *context, const struct trace_round *round)
     whole_round(&checks->whole, round);
     if (checks->lasso)
         code = flights_round(&checks->flights, round);
+    if (!code && checks->lasso)
+        code = draws_round(&checks->draws, round);
     if (!code && checks->lasso)
         code = replay_round(&checks->replay, round);
     if (!code && checks->plans)
@@ -63,11 +66,12 @@ static int open_checks(struct checks *checks, struct rondo_error *err)
     int code = RONDO_OK;
     checks->lasso = strcmp(app, "lasso") == 0;
     checks->plans = strcmp(app, "lda") == 0 || strcmp(app, "mf") == 0;
-    whole_open(&checks->whole, &checks->subject, checks->verdict);
+    whole_open(&checks->whole, &checks->subject, checks->lasso || checks->plans, checks->verdict);
     if (checks->lasso) {
         code = design_open(&checks->design, &checks->subject, err);
         code = code ? code : check_shape(checks, err);
         code = code ? code : flights_open(&checks->flights, &checks->subject, &checks->design, checks->verdict, err);
+        code = code ? code : draws_open(&checks->draws, &checks->subject, &checks->flights, checks->verdict, err);
         code = code ? code : replay_open(&checks->replay, &checks->subject, &checks->design, checks->verdict, err);
     }
     if (!code && checks->plans)
@@ -81,6 +85,7 @@ static void end_checks(struct checks *checks)
     whole_end(&checks->whole, checks->plans ? TRACE_BLOCKS : TRACE_ALL);
     if (checks->lasso) {
         flights_end(&checks->flights);
+        draws_end(&checks->draws);
         replay_end(&checks->replay, strcmp(checks->subject.state, "completed") == 0);
     }
     if (checks->plans)
@@ -110,8 +115,10 @@ int oracle_check(const struct oracle_request *request, struct verdict *verdict, 
         end_checks(&checks);
     plans_close(&checks.plan);
     replay_close(&checks.replay);
+    draws_close(&checks.draws);
     flights_close(&checks.flights);
     design_close(&checks.design);
+    whole_close(&checks.whole);
     subject_close(&checks.subject);
     if (!code && verdict->failed)
         code = RONDO_ENOMEM;

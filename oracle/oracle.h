@@ -7,7 +7,7 @@
  * Nothing that the scheduler or an app has computed is believed, and none of their code is used: couplings,
  * objectives and counts come from the data anew, in plain loops.  Which checks there are follows from the app:
  *
- *     lasso      flights.h (couplings), replay.h (certificates)
+ *     lasso      flights.h (couplings), draws.h (who was refused), replay.h (certificates)
  *     lda, mf    plans.h (nobody owned by two)
  *     others     whole.h alone, which is asked of every trace
  */

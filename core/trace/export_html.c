@@ -149,21 +149,24 @@ static void put_hash(FILE *out, struct rondo_bytes text)
     putc('\'', out);
 }
 
+/* As they stand in the page, and their hashes in its policy. */
+static const struct {
+    const char *word, *asset;
+} scripts[] = {
+    { "dygraph", "dygraph.js" }, { "figure", "figure.js" }, { "plots", "plots.js" }, { "page", "export.js" }
+};
+
 static void put_policy(FILE *out, const struct page *page)
 {
     fputs("default-src 'none'; base-uri 'none'; form-action 'none'; style-src", out);
     put_hash(out, (struct rondo_bytes){ page->style.data, page->style.size });
     fputs("; script-src", out);
-    put_hash(out, asset("dygraph.js"));
-    put_hash(out, asset("plots.js"));
-    put_hash(out, asset("export.js"));
+    for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++)
+        put_hash(out, asset(scripts[i].asset));
 }
 
 static void put_word(const struct page *page, const char *word, size_t length)
 {
-    static const struct {
-        const char *word, *asset;
-    } scripts[] = { { "dygraph", "dygraph.js" }, { "plots", "plots.js" }, { "page", "export.js" } };
     FILE *out = page->out;
     for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++)
         if (strncmp(word, scripts[i].word, length) == 0) {

@@ -335,7 +335,11 @@ class Windows(Tools):
         self.assertEqual(self.told("rounds", "long", "--first", "3")["window"]["to"], 3)
         plain = call("trace", "rounds", self.path("long"))
         self.assertRegex(plain.stderr, r"\Arondo: [^\n]* last 10,000 of 10,050 rounds [^\n]*--all[^\n]*\n\Z")
-        for words in (("rounds", "--all"), ("rounds", "--last", "5"), ("summary",), ("priority",)):
+        cut = call("trace", "export", "--format", "perfetto", self.path("long"))
+        self.assertRegex(cut.stderr, r"\Arondo: [^\n]* last 10,000 of 10,050 rounds are written [^\n]*--all[^\n]*\n\Z")
+        self.assertEqual((cut.stdout.count('"plan"'), cut.stdout.count('"round":51,"drawn"')), (10000, 1))
+        for words in (("rounds", "--all"), ("rounds", "--last", "5"), ("summary",), ("priority",),
+                      ("export", "--format", "perfetto", "--all"), ("export", "--format", "csv")):
             with self.subTest(words=words):
                 self.assertEqual(call("trace", *words, self.path("long")).stderr, "")
         self.assertEqual(self.told("summary", "long")["rounds"], 10050)

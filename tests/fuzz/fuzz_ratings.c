@@ -39,10 +39,10 @@ static void check_set(const struct data_set *set, const struct data_options *opt
     check_words(&set->ids->item, items);
     fuzz_check(set->info.lines >= 1, "no line");
     if (options->pairs) {
-        fuzz_check(x->rows == set->info.lines && (x->cols == 2 || x->cols == 3), "%lld", (long long)x->rows);
-        for (int64_t i = 0; i < x->rows; i++)
-            fuzz_check(x->dense[i] >= 0 && x->dense[i] < (double)users && x->dense[i + x->ld] >= 0
-                           && x->dense[i + x->ld] < (double)items && (x->cols < 3 || isfinite(x->dense[i + 2 * x->ld])),
+        const struct rondo_lines *lines = &set->lines;
+        fuzz_check(lines->count == set->info.lines, "%lld", (long long)lines->count);
+        for (int64_t i = 0; i < lines->count; i++)
+            fuzz_check(lines->user[i] < users && lines->item[i] < items && (!lines->rating || isfinite(lines->rating[i])),
                        "line %lld", (long long)i);
         return;
     }

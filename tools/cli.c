@@ -6,6 +6,7 @@
 #include "core/job/nearest.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -125,6 +126,17 @@ int cli_log(const char *command, const char *level, bool quiet)
     log_set_level(wanted);
     log_set_form(LOG_LOGFMT);
     return 0;
+}
+
+void cli_serve(void (*on_signal)(int number))
+{
+    struct sigaction action = { .sa_handler = on_signal };
+    registry_warn(NULL);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    mem_give_back();
+    registry_load();
 }
 
 void cli_put_word(const char *word)

@@ -66,6 +66,10 @@ int cli_option(const char *command, const char *name, int argc, char **argv, int
  * process stays cli_fail's line.  0, or 2 when it was said that there is no such level. */
 int cli_log(const char *command, const char *level, bool quiet);
 
+/* A process that serves begins: plug-ins are loaded, while there is one thread; SIGINT and SIGTERM are handled, a
+ * connection that is gone is no signal, and freed memory goes back to the system. */
+void cli_serve(void (*on_signal)(int number));
+
 /* Prints a blank and a word on stderr, quoted so that a shell reads it back. */
 void cli_put_word(const char *word);
 

@@ -1,9 +1,7 @@
 /* cmd_coordinator.c - rondo coordinator: the service. */
-#include "apps/registry.h"
 #include "client/endpoint.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
-#include "core/base/mem.h"
 #include "service/listen.h"
 #include "service/service.h"
 #include "tools/cli.h"
@@ -185,13 +183,7 @@ int cmd_coordinator(int argc, char **argv)
     struct rondo_error err = { 0 };
     int status = parse(&args, &words, argc, argv, &err);
     if (!status) {
-        registry_warn(NULL); /* plug-ins are loaded while there is one thread */
-        struct sigaction action = { .sa_handler = on_signal };
-        sigaction(SIGINT, &action, NULL);
-        sigaction(SIGTERM, &action, NULL);
-        signal(SIGPIPE, SIG_IGN);
-        mem_give_back();
-        registry_load();
+        cli_serve(on_signal);
         struct service_options options = {
             .listen = args.listen, .http = args.http, .state = args.state, .token = args.token,
             .tls = args.tls_cert ? &args.tls : NULL, .insecure = args.insecure,

@@ -5,7 +5,8 @@
  * Memory:  data_load gives owned data, freed by data_free.  Peak memory while loading is at most
  *          1.1 times the matrix as stored plus 16 MiB: text is read twice (count, then fill).  Of a
  *          docword that is as it was before entries were summed; of ratings 12 bytes a rating, 16 or
- *          20 where there are times, and the ids more.
+ *          20 where there are times, and the ids more; of a row in coordinates that is wanted as a
+ *          vector twice that.
  *
  * Formats, told by content first and by name second, plain or gzip or zstd:
  *   svmlight (.svm .libsvm .txt)   "label index:value ... # comment", indices ascending

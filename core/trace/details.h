@@ -37,4 +37,9 @@ bool details_next(struct details *details, struct trace_round *round, int *code,
 int details_take(struct details *details, struct trace_round *round, struct rondo_error *err) RONDO_MUST_CHECK;
 void details_close(struct details *details);
 
+/* reader_scan with these kinds alone.  In scan.c. */
+int details_scan(struct trace_reader *reader, struct reader_window window, int kinds,
+                 int (*each)(void *context, const struct trace_round *round), void *context,
+                 struct rondo_error *err) RONDO_MUST_CHECK;
+
 #endif

@@ -6,13 +6,12 @@
 
 #include <stdio.h>
 
-int reader_scan(struct trace_reader *reader, struct reader_window window,
-                int (*each)(void *context, const struct trace_round *round), void *context,
-                struct rondo_error *err)
+int details_scan(struct trace_reader *reader, struct reader_window window, int kinds,
+                 int (*each)(void *context, const struct trace_round *round), void *context, struct rondo_error *err)
 {
     struct details details;
     struct query query = { 0 };
-    int code = details_open(&details, reader, window, DETAILS_ALL, err);
+    int code = details_open(&details, reader, window, kinds, err);
     if (!code)
         code = query_ask(&query, reader, query_rounds, window, err);
     while (query_next(&query, &code, err)) {
@@ -24,6 +23,13 @@ int reader_scan(struct trace_reader *reader, struct reader_window window,
     query_done(&query);
     details_close(&details);
     return code;
+}
+
+int reader_scan(struct trace_reader *reader, struct reader_window window,
+                int (*each)(void *context, const struct trace_round *round), void *context,
+                struct rondo_error *err)
+{
+    return details_scan(reader, window, DETAILS_ALL, each, context, err);
 }
 
 /* ---- what is told once, and the lines of progress ---------------------------------------------------- */

@@ -17,7 +17,7 @@ static bool is(const struct request *request, const char *format)
     return strcmp(request->format, format) == 0;
 }
 
-/* A browser holds no file of a long job: of one for Perfetto the last rounds are written unless others are asked for. */
+/* No browser holds the whole of a long job: for Perfetto the last rounds are written unless others are asked for. */
 static bool is_cut(const struct request *request)
 {
     return is(request, "perfetto") && !trace_window_is_asked(&request->rounds);
@@ -100,7 +100,7 @@ static int judge(const struct request *request)
     if (request->table && !is(request, "csv"))
         return cli_usage("trace", "export: --table goes with --format csv");
     if (trace_window_is_asked(&request->rounds) && is(request, "html"))
-        return cli_usage("trace", "export: html sums up every round: --first, --last and --all go with perfetto and csv");
+        return cli_usage("trace", "export: html sums up every round, --first, --last and --all are of the others");
     if (!request->path)
         return cli_usage("trace", "export: name a trace, or the output directory of a job");
     return trace_window_judge(&request->rounds);

@@ -65,7 +65,8 @@ int trace_window_choose(const struct trace_window *window, bool cut, struct trac
     return reader_last(reader, cut ? TRACE_WINDOW_MOST : window->last, rounds, err);
 }
 
-int trace_window_say(struct trace_reader *reader, struct reader_window rounds, const char *done, struct rondo_error *err)
+int trace_window_say(struct trace_reader *reader, struct reader_window rounds, const char *done,
+                     struct rondo_error *err)
 {
     struct reader_extent extent = { 0 };
     int code = reader_extent(reader, rounds, &extent, err);

@@ -2,6 +2,7 @@
 #include "core/trace/export.h"
 
 #include "core/base/scribe.h"
+#include "core/trace/details.h"
 
 #include <errno.h>
 #include <math.h>
@@ -174,6 +175,12 @@ static int each_round(void *context, const struct trace_round *round)
     return ended(csv);
 }
 
+static int put_rounds(struct csv *csv, struct trace_reader *reader, struct rondo_error *err)
+{
+    csv->rows = round_of;
+    return reader_rounds(reader, csv->window, each_round, csv, err);
+}
+
 /* ---- rows that are of no round, and lines of progress ------------------------------------------- */
 
 static int each_report(void *context, const struct trace_report *report)
@@ -249,33 +256,39 @@ static const struct csv_table {
     const char *name;
     enum trace_level needs;
     const char *columns;
-    void (*rows)(struct csv *csv, const struct trace_round *round);                    /* of a round; or */
-    int (*put)(struct csv *csv, struct trace_reader *reader, struct rondo_error *err); /* all */
+    int (*put)(struct csv *csv, struct trace_reader *reader, struct rondo_error *err); /* all rows; NULL: */
+    void (*rows)(struct csv *csv, const struct trace_round *round);                    /* those of a round */
+    enum details_kind kind;                                                            /* that `rows` looks at */
 } tables[] = {
     { "rounds", TRACE_ROUNDS,
       "round,kind,phases,blocks,staleness,wanted,drawn,refused,taken,joined,updates,pairs_needed,pairs_computed,"
       "coupled_pairs,weight_sum,weight_taken,cost_max,cost_mean,objective,plan_ns,push_ns,commit_ns,run_ns,pull_ns,"
-      "network_ns,couple_ns,begin_ns,end_ns,note", round_of, NULL },
-    { "reports", TRACE_ROUNDS, "round,place,at_ns,key,value", NULL, put_reports },
-    { "blocks", TRACE_BLOCKS, "round,block,count,cost,variables", blocks_of, NULL },
-    { "tasks", TRACE_BLOCKS, "round,place,phase,tag,work,block,shard,worker,sent_ns,done_ns,run_ns", tasks_of, NULL },
-    { "conflicts", TRACE_ALL, "round,place,candidate,other,coupling,other_round,joined", conflicts_of, NULL },
-    { "draws", TRACE_ALL, "round,count,variables,weights", draws_of, NULL },
-    { "moves", TRACE_ALL, "round,count,variables,deltas", moves_of, NULL },
-    { "parts", TRACE_BLOCKS, "kind,tag,part,axis,count,members", NULL, put_parts },
-    { "cells", TRACE_BLOCKS, "block,shard,cost", NULL, put_cells },
-    { "meta", TRACE_ROUNDS, "key,value", NULL, put_meta },
+      "network_ns,couple_ns,begin_ns,end_ns,note", .put = put_rounds },
+    { "reports", TRACE_ROUNDS, "round,place,at_ns,key,value", .put = put_reports },
+    { "blocks", TRACE_BLOCKS, "round,block,count,cost,variables", .rows = blocks_of, .kind = DETAILS_BLOCKS },
+    { "tasks", TRACE_BLOCKS, "round,place,phase,tag,work,block,shard,worker,sent_ns,done_ns,run_ns",
+      .rows = tasks_of, .kind = DETAILS_TASKS },
+    { "conflicts", TRACE_ALL, "round,place,candidate,other,coupling,other_round,joined",
+      .rows = conflicts_of, .kind = DETAILS_CONFLICTS },
+    { "draws", TRACE_ALL, "round,count,variables,weights", .rows = draws_of, .kind = DETAILS_DRAWS },
+    { "moves", TRACE_ALL, "round,count,variables,deltas", .rows = moves_of, .kind = DETAILS_MOVES },
+    { "parts", TRACE_BLOCKS, "kind,tag,part,axis,count,members", .put = put_parts },
+    { "cells", TRACE_BLOCKS, "block,shard,cost", .put = put_cells },
+    { "meta", TRACE_ROUNDS, "key,value", .put = put_meta },
 };
 
-static int put_table(struct csv *csv, const struct csv_table *table, struct trace_reader *reader, struct rondo_error *err)
+/* One walk over the details of the table's kind alone. */
+static int put_details(struct csv *csv, const struct csv_table *table, struct trace_reader *reader,
+                       struct rondo_error *err)
 {
-    scribe_text(&csv->scribe, table->columns);
-    end_row(csv);
+    struct details details;
+    struct trace_round round;
+    int code = details_open(&details, reader, csv->window, 1 << table->kind, err);
     csv->rows = table->rows;
-    if (!table->rows)
-        return table->put(csv, reader, err);
-    return table->rows == round_of ? reader_rounds(reader, csv->window, each_round, csv, err)
-                                   : reader_scan(reader, csv->window, each_round, csv, err);
+    while (details_next(&details, &round, &code, err))
+        code = each_round(csv, &round);
+    details_close(&details);
+    return code;
 }
 
 int export_csv(struct trace_reader *reader, const char *name, struct reader_window window, FILE *out,
@@ -294,7 +307,9 @@ int export_csv(struct trace_reader *reader, const char *name, struct reader_wind
                                                          : "run the job with --trace blocks",
                                "this trace was kept without %s", name);
     scribe_init(&csv.scribe, out);
-    int code = put_table(&csv, table, reader, err);
+    scribe_text(&csv.scribe, table->columns);
+    end_row(&csv);
+    int code = table->put ? table->put(&csv, reader, err) : put_details(&csv, table, reader, err);
     scribe_flush(&csv.scribe);
     if ((!code || code == RONDO_EIO) && ferror(out))
         code = rondo_error_set(err, RONDO_EIO, NULL, NULL, "cannot write: %s", strerror(errno));

@@ -5,6 +5,7 @@
 #include "assets/assets.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
+#include "core/trace/details.h"
 #include "core/trace/digest.h"
 #include "core/trace/listing.h"
 
@@ -75,6 +76,7 @@ static int read_meta(struct page *page, struct facts *facts, struct rondo_error 
 
 static int read_digest(struct page *page, struct rondo_error *err)
 {
+    const int kinds = 1 << DETAILS_BLOCKS | 1 << DETAILS_TASKS | 1 << DETAILS_CONFLICTS; /* that a digest looks at */
     struct digest *digest = NULL;
     struct facts facts = { 0 };
     int code = read_meta(page, &facts, err);
@@ -83,7 +85,7 @@ static int read_digest(struct page *page, struct rondo_error *err)
     if (code)
         return code;
     digest_job(digest, facts.app, reader_level(page->reader), facts.variables);
-    code = reader_scan(page->reader, everything, each_round, digest, err);
+    code = details_scan(page->reader, everything, kinds, each_round, digest, err);
     if (!code)
         code = reader_reports(page->reader, everything, each_report, digest, err);
     if (!code && digest_json(digest, &page->digest))

@@ -8,6 +8,7 @@
 
 #include "core/base/mem.h"
 #include "core/base/scribe.h"
+#include "core/trace/details.h"
 #include "core/trace/listing.h"
 
 #include <errno.h>
@@ -374,7 +375,7 @@ int export_perfetto(struct trace_reader *reader, struct reader_window window, FI
         code = find_lane(&p, LANE_PLANNER, &planner);
     }
     if (!code)
-        code = reader_scan(reader, window, each_round, &p, err);
+        code = details_scan(reader, window, 1 << DETAILS_TASKS, each_round, &p, err);
     if (!code)
         code = settle(&p, INT64_MAX);
     put_text(&p, "\n]}\n");

@@ -1,25 +1,21 @@
 """rondo trace check: clean on what was run, and what is planted in a trace is found, in the right words."""
 
-import array
 import json
 import os
 import shutil
-import sqlite3
 import unittest
 
 import jsonschema
 import numpy as np
 
 import support
+import traced
+from traced import numbers
 
 SCHEMA = support.read_json(os.path.join(os.environ["RONDO_SOURCE"], "docs", "formats", "trace-check.schema.json"))
 CUT = {"blocks": 4, "block_size": 16}
 TAKEN = "which candidates were drawn, by which weights, and in which order where that decides nothing, is taken from the trace"
 ROOM = "whether there was no room for who was refused for one of its own round is taken from the trace"
-
-
-def numbers(blob, count):
-    return array.array("i" if len(blob) == 4 * count else "q", blob)
 
 
 class Checked(support.Case):
@@ -49,11 +45,9 @@ class Checked(support.Case):
         copy = self.path("spoilt")
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(out, copy)
-        with sqlite3.connect(os.path.join(copy, "trace.db")) as db:
-            db.execute("PRAGMA synchronous = OFF")
+        with traced.edited(os.path.join(copy, "trace.db")) as db:
             for statement in statements:
                 statement(db) if callable(statement) else db.execute(statement)
-        db.close()
         return copy
 
     def found(self, out, kind, words, *statements):
@@ -121,11 +115,11 @@ class Couplings(Checked):
             self.parted = sorted(own[i] for i in pairs[0])
             other = next(row for row in rows if row[0] == round_ and row[1] != block)
             goes = own[pairs[0][0]]
-            left = array.array("i", [j for j in own if j != goes])
-            more = array.array("i", list(numbers(other[3], other[2])) + [goes])
+            left = [j for j in own if j != goes]
+            more = list(numbers(other[3], other[2])) + [goes]
             change = "UPDATE blocks SET count = ?, variables = ? WHERE round = ? AND block = ?"
-            db.execute(change, (len(left), left.tobytes(), round_, block))
-            db.execute(change, (len(more), more.tobytes(), round_, other[1]))
+            db.execute(change, (len(left), traced.whole(left, False), round_, block))
+            db.execute(change, (len(more), traced.whole(more, False), round_, other[1]))
 
         told = self.found(out, "coupled", "above 0.4, and were in flight together", split)
         pairs = {tuple(sorted((f["first"], f["second"]))): f for f in told["findings"] if f["kind"] == "coupled"}
@@ -174,12 +168,12 @@ class Couplings(Checked):
 def listed(db, round_):
     """What was drawn in a round, and by which weights."""
     count, variables, weights = db.execute("SELECT count, variables, weights FROM draws WHERE round = ?", (round_,)).fetchone()
-    return list(numbers(variables, count)), list(array.array("d", weights))
+    return list(numbers(variables, count)), list(traced.reals(weights, count))
 
 
 def list_draws(db, round_, drawn, weights):
     db.execute("UPDATE draws SET count = ?, variables = ?, weights = ? WHERE round = ?",
-               (len(drawn), array.array("i", drawn).tobytes(), array.array("d", weights).tobytes(), round_))
+               (len(drawn), traced.whole(drawn, False), traced.doubles(weights), round_))
 
 
 class Draws(Checked):
@@ -293,7 +287,7 @@ class Certificates(Checked):
         def spoil(db):
             round_, count, blob = db.execute("SELECT round, count, deltas FROM moves WHERE count > 2 ORDER BY round"
                                              + order + " LIMIT 1").fetchone()
-            delta = np.frombuffer(blob).copy()
+            delta = np.array(traced.reals(blob, count))
             change(delta)
             db.execute("UPDATE moves SET deltas = ? WHERE round = ?", (delta.tobytes(), round_))
         return spoil
@@ -476,11 +470,10 @@ class Parts(Checked):
                 goes = own.pop()
                 change = "UPDATE parts SET count = ?, members = ? WHERE kind = ? AND part = ?"
                 if target is None:
-                    db.execute(change, (len(own), own.tobytes(), kind, source))
+                    db.execute(change, (len(own), traced.whole(own, False), kind, source))
                     return
-                more = numbers(*reversed(db.execute(find, (kind, target)).fetchone()))
-                more.append(goes)
-                db.execute(change, (len(more), more.tobytes(), kind, target))
+                more = list(numbers(*reversed(db.execute(find, (kind, target)).fetchone()))) + [goes]
+                db.execute(change, (len(more), traced.whole(more, False), kind, target))
             return spoil
 
         self.found(out, "part", "word [0-9]+ is in block 0 and in block 1", add("block", 0, 1))

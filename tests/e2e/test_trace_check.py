@@ -168,12 +168,12 @@ class Couplings(Checked):
 def listed(db, round_):
     """What was drawn in a round, and by which weights."""
     count, variables, weights = db.execute("SELECT count, variables, weights FROM draws WHERE round = ?", (round_,)).fetchone()
-    return list(numbers(variables, count)), list(array.array("d", weights))
+    return list(numbers(variables, count)), list(traced.reals(weights, count))
 
 
 def list_draws(db, round_, drawn, weights):
     db.execute("UPDATE draws SET count = ?, variables = ?, weights = ? WHERE round = ?",
-               (len(drawn), array.array("i", drawn).tobytes(), array.array("d", weights).tobytes(), round_))
+               (len(drawn), traced.whole(drawn, False), traced.doubles(weights), round_))
 
 
 class Draws(Checked):

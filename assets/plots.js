@@ -16,7 +16,7 @@ window.rondoPlots = (() => {
     const { Figure, Lines, Canvas, Bars, colour, recolour, known, make, offer, percent, plain, say, seconds, table, ticks, words } = window.rondoFigure;
     const WORKS = ['push', 'pull', 'push and pull', 'couplings', 'planning'];
     const WORK_COLOUR = ['--plot-1', '--plot-3', '--plot-6', '--plot-2', '--plot-4'];
-    const SHARE_MS = 8;
+    const SHARE_MS = 12;
 
     /* ---- the plots --------------------------------------------------------------------------------------- */
 

@@ -21,6 +21,8 @@ ROOM = "whether there was no room for who was refused for one of its own round i
 class Checked(support.Case):
     """Traces are made once for a class, and copied to be spoilt."""
 
+    compared = set()  # what was said in words too: once of each sort
+
     def check(self, out, *words, expect=0):
         """What is said, by --json, having said the same to people."""
         done = support.call("trace", "check", out, "--json", *words)
@@ -28,6 +30,10 @@ class Checked(support.Case):
         told = json.loads(done.stdout)
         jsonschema.validate(told, SCHEMA)
         self.assertIs(told["clean"], expect == 0)
+        said = (expect, bool(told["incomplete"])) + tuple(sorted({finding["kind"] for finding in told["findings"]}))
+        if said in self.compared:
+            return told
+        self.compared.add(said)
         plain = support.call("trace", "check", out, *words)
         self.assertEqual((plain.returncode, plain.stderr), (expect, ""))
         for line in told["not_proved"] + told["incomplete"] + [finding["words"] for finding in told["findings"]]:

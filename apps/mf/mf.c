@@ -31,7 +31,7 @@ static const struct rondo_param params[] = {
     { "tile_bytes", RONDO_INTEGER, "1048576", 4096, INT64_C(1) << 40, false, NULL, "bytes",
       "sgd: factors of a tile's columns, which are to stay in the second cache" },
     { "method", RONDO_CHOICE, "\"cholesky\"", NAN, NAN, false, "cholesky|cg", "",
-      "als: each row exactly, or by a few steps of conjugate gradient" },
+      "als: each row exactly, or by a few steps of conjugate gradient, which know no nonnegative" },
     { "cg_steps", RONDO_INTEGER, "3", 1, 1000, false, NULL, "steps", "als: of conjugate gradient" },
     { "inner_iterations", RONDO_INTEGER, "1", 1, 100, false, NULL, "", "ccd: how often a rank is solved before the next" },
     { "holdout", RONDO_REAL, "0", 0, 0.9, false, NULL, "", "share of the training ratings that is held out as test" },
@@ -85,6 +85,10 @@ static int check_params(const struct problem *p, struct rondo_error *err)
         return mf_refuse(p, err, "params.solver", "implicit feedback is solved by als alone", NULL);
     if (p->implicit && p->biases)
         return mf_refuse(p, err, "params.biases", "a model of implicit feedback has no biases", NULL);
+    if (p->nonnegative && p->cg && p->solver == &mf_als)
+        return mf_refuse(p, err, "params.method",
+                         "steps of conjugate gradient end below 0 too, and the model is to be nonnegative",
+                         "leave it out: each row is then solved exactly");
     if (p->holdout > 0 && p->host->given(p->job, "data.test"))
         return mf_refuse(p, err, "params.holdout", "test ratings are given, and some are to be held out too", "give one of them");
     if (p->tolerance >= 0 && p->implicit)

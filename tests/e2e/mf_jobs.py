@@ -12,6 +12,7 @@ from support import sha256
 
 SOLVERS = (("sgd", {"solver": "sgd"}), ("als", {"solver": "als"}), ("cg", {"solver": "als", "method": "cg"}),
            ("ccd", {"solver": "ccd"}))
+NONNEGATIVE = [each for each in SOLVERS if each[0] != "cg"] # those that keep factors from falling below 0
 
 
 class Ratings:

@@ -7,7 +7,7 @@ import unittest
 import numpy as np
 
 import mf_jobs
-from mf_jobs import SOLVERS, Model, Ratings, stars
+from mf_jobs import NONNEGATIVE, SOLVERS, Model, Ratings, stars
 from support import SANITIZED, call
 
 GOOD = "a x 3\nb x 4\na y 1\nb y 2\nc x 5\n"
@@ -106,6 +106,8 @@ class Params(Refused):
         for solver in ("sgd", "ccd"):
             self.spec_refused("/params/solver", "implicit", params={"implicit": True, "solver": solver})
         self.spec_refused("/params/biases", "implicit", params={"implicit": True, "biases": True})
+        for more in ({"solver": "als"}, {"implicit": True}):
+            self.spec_refused("/params/method", "nonnegative", params={"method": "cg", "nonnegative": True, **more})
         self.spec_refused("/stop/tolerance", test=GOOD, params={"implicit": True}, stop={"tolerance": 1e-3})
 
     def test_a_lambda_beside_which_ratings_are_nothing(self):
@@ -177,7 +179,7 @@ class Accepted(mf_jobs.Case):
         centred = Ratings(train.user, train.item, train.value - 3)
         self.run_job(self.job(centred, params={"rank": 3}), "old", "--force")
         self.assertLess(Model(self.path("old")).p.min(), 0)
-        for name, params in SOLVERS:
+        for name, params in NONNEGATIVE:
             given = {"rank": 3, "nonnegative": True, "holdout": 0.8, "warm_start": self.path("old"), **params}
             self.run_job(self.job(train, epochs=3, params=given), "out", "--force")
             model = Model(self.path("out"))

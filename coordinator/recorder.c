@@ -523,6 +523,11 @@ int recorder_close(struct recorder *recorder, struct rondo_error *err)
     return code;
 }
 
+struct chore recorder_chore(struct recorder *recorder)
+{
+    return recording_chore(recorder->recording);
+}
+
 struct engine_observer recorder_observer(struct recorder *recorder)
 {
     struct engine_observer observer = { .context = recorder, .round = on_round };

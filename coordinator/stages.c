@@ -226,7 +226,8 @@ static int solve(struct stages *run, struct rondo_error *err)
 {
     const struct rondo_job *job = run->job;
     const struct stages_workers *workers = &run->options->workers;
-    struct stages_view view = { run->app, run->problem, run->ground.fingerprint, run->ground.isa };
+    struct stages_view view = { run->app, run->problem, run->ground.fingerprint, run->ground.isa,
+                                recorder_chore(run->recorder) };
     struct net_hub *hub = NULL;
     int64_t began_ns = clock_now_ns();
     int code = workers->start(workers->context, &view, &run->workers, &hub, err);

@@ -19,6 +19,7 @@
 enum {
     COMMIT_ROWS = 4096,
     COMMIT_NS = 1000000000,
+    ROUND_ROWS = 256, /* a round's are hardly more */
     BUSY_MS = 2000, /* somebody else writes to the file, or reads it where there is no WAL */
 };
 
@@ -240,11 +241,21 @@ static int begin(struct trace_writer *writer, int64_t round)
     return rc;
 }
 
+/* Whether it is time for a commit, with so many rows more. */
+static bool is_due(const struct trace_writer *writer, int64_t rows)
+{
+    return writer->rows.count + rows >= COMMIT_ROWS || clock_now_ns() - writer->committed_ns >= COMMIT_NS;
+}
+
+bool trace_flows(const struct trace_writer *writer)
+{
+    return !writer || (writer->begun && !is_due(writer, ROUND_ROWS));
+}
+
 /* What was put is committed where it is time; keeps the first failure. */
 static int settle(struct trace_writer *writer, int rc, struct rondo_error *err)
 {
-    if (rc == SQLITE_OK &&
-        (writer->rows.count >= COMMIT_ROWS || clock_now_ns() - writer->committed_ns >= COMMIT_NS)) {
+    if (rc == SQLITE_OK && is_due(writer, 0)) {
         rc = commit(writer);
         if ((rc & 0xff) == SQLITE_BUSY)
             rc = SQLITE_OK;

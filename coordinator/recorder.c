@@ -534,6 +534,7 @@ struct engine_observer recorder_observer(struct recorder *recorder)
     if (recorder->recording) {
         observer.reports = true;
         observer.details = recorder->options.level == TRACE_ALL;
+        observer.done_only = recorder->options.level < TRACE_BLOCKS && !recorder->options.digest;
         observer.moment = on_moment;
     }
     if (recorder->options.store)

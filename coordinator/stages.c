@@ -159,7 +159,8 @@ static void on_released(void *context, int32_t worker, const char *why)
 static struct engine_observer observer_of(struct stages *run)
 {
     return (struct engine_observer){
-        .context = run, .reports = run->inner.reports, .details = run->inner.details, .round = on_round,
+        .context = run, .reports = run->inner.reports, .details = run->inner.details,
+        .done_only = run->inner.done_only, .round = on_round,
         .moment = run->inner.moment ? on_moment : NULL,
         .checkpoint = run->inner.checkpoint ? on_checkpoint : NULL, .released = on_released,
     };

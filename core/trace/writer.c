@@ -354,12 +354,12 @@ int64_t trace_meta_number(struct trace_writer *writer, const char *key)
     return value < 0 ? -1 : value;
 }
 
-/* Synced, and one file again; where a reader holds it, its -wal stays beside it and is read too. */
+/* One file again, and synced then, once; where a reader holds it, its -wal stays beside it and is read too. */
 static int settle_file(struct trace_writer *writer, struct rondo_error *err)
 {
     rows_fini(&writer->rows);
     sqlite3_busy_timeout(writer->db, 0);
-    int rc = exec(writer, "PRAGMA synchronous = NORMAL; PRAGMA journal_mode = DELETE;");
+    int rc = exec(writer, "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA synchronous = NORMAL; PRAGMA journal_mode = DELETE;");
     if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY)
         return RONDO_OK;
     return failed(writer, rc, "write", err);

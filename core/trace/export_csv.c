@@ -42,12 +42,24 @@ static void put_text(FILE *out, const char *text)
     putc('"', out);
 }
 
+static bool has_reals(const char *column)
+{
+    return strcmp(column, "weights") == 0 || strcmp(column, "deltas") == 0;
+}
+
+/* A number, or a list of reals that are all the same. */
+static void put_real(FILE *out, const struct query *query, int column, int64_t count)
+{
+    bool list = has_reals(sqlite3_column_name(query->row, column));
+    for (int64_t i = 0; i < (list ? count : 1); i++)
+        fprintf(out, "%s%.17g", i ? " " : "", query_real(query, column));
+}
+
 /* A list, its numbers apart by blanks. */
 static int put_list(FILE *out, const struct query *query, int column, int64_t count, struct rondo_buf *list,
                     struct rondo_error *err)
 {
-    const char *name = sqlite3_column_name(query->row, column);
-    bool real = strcmp(name, "weights") == 0 || strcmp(name, "deltas") == 0;
+    bool real = has_reals(sqlite3_column_name(query->row, column));
     list->size = 0;
     int code = real ? query_reals(query, column, count, list, err) : query_integers(query, column, count, list, err);
     for (int64_t i = 0; i < count && !code; i++)
@@ -74,7 +86,7 @@ static int put_row(FILE *out, const struct query *query, struct rondo_buf *list,
             fprintf(out, "%" PRId64, query_whole(query, c));
             break;
         case SQLITE_FLOAT:
-            fprintf(out, "%.17g", query_real(query, c));
+            put_real(out, query, c, count);
             break;
         case SQLITE_BLOB:
             code = put_list(out, query, c, count, list, err);

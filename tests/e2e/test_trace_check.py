@@ -1,23 +1,19 @@
 """rondo trace check: clean on what was run, and what is planted in a trace is found, in the right words."""
 
-import array
 import json
 import os
 import shutil
-import sqlite3
 import unittest
 
 import jsonschema
 import numpy as np
 
 import support
+import traced
+from traced import numbers
 
 SCHEMA = support.read_json(os.path.join(os.environ["RONDO_SOURCE"], "docs", "formats", "trace-check.schema.json"))
 CUT = {"blocks": 4, "block_size": 16}
-
-
-def numbers(blob, count):
-    return array.array("i" if len(blob) == 4 * count else "q", blob)
 
 
 class Checked(support.Case):
@@ -47,11 +43,9 @@ class Checked(support.Case):
         copy = self.path("spoilt")
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(out, copy)
-        with sqlite3.connect(os.path.join(copy, "trace.db")) as db:
-            db.execute("PRAGMA synchronous = OFF")
+        with traced.edited(os.path.join(copy, "trace.db")) as db:
             for statement in statements:
                 statement(db) if callable(statement) else db.execute(statement)
-        db.close()
         return copy
 
     def found(self, out, kind, words, *statements):
@@ -118,11 +112,11 @@ class Couplings(Checked):
             self.parted = sorted(own[i] for i in pairs[0])
             other = next(row for row in rows if row[0] == round_ and row[1] != block)
             goes = own[pairs[0][0]]
-            left = array.array("i", [j for j in own if j != goes])
-            more = array.array("i", list(numbers(other[3], other[2])) + [goes])
+            left = [j for j in own if j != goes]
+            more = list(numbers(other[3], other[2])) + [goes]
             change = "UPDATE blocks SET count = ?, variables = ? WHERE round = ? AND block = ?"
-            db.execute(change, (len(left), left.tobytes(), round_, block))
-            db.execute(change, (len(more), more.tobytes(), round_, other[1]))
+            db.execute(change, (len(left), traced.whole(left, False), round_, block))
+            db.execute(change, (len(more), traced.whole(more, False), round_, other[1]))
 
         told = self.found(out, "coupled", "above 0.4, and were in flight together", split)
         pairs = {tuple(sorted((f["first"], f["second"]))): f for f in told["findings"] if f["kind"] == "coupled"}
@@ -175,7 +169,7 @@ class Certificates(Checked):
         def spoil(db):
             round_, count, blob = db.execute("SELECT round, count, deltas FROM moves WHERE count > 2 ORDER BY round"
                                              + order + " LIMIT 1").fetchone()
-            delta = np.frombuffer(blob).copy()
+            delta = np.array(traced.reals(blob, count))
             change(delta)
             db.execute("UPDATE moves SET deltas = ? WHERE round = ?", (delta.tobytes(), round_))
         return spoil
@@ -345,11 +339,10 @@ class Parts(Checked):
                 goes = own.pop()
                 change = "UPDATE parts SET count = ?, members = ? WHERE kind = ? AND part = ?"
                 if target is None:
-                    db.execute(change, (len(own), own.tobytes(), kind, source))
+                    db.execute(change, (len(own), traced.whole(own, False), kind, source))
                     return
-                more = numbers(*reversed(db.execute(find, (kind, target)).fetchone()))
-                more.append(goes)
-                db.execute(change, (len(more), more.tobytes(), kind, target))
+                more = list(numbers(*reversed(db.execute(find, (kind, target)).fetchone()))) + [goes]
+                db.execute(change, (len(more), traced.whole(more, False), kind, target))
             return spoil
 
         self.found(out, "part", "word [0-9]+ is in block 0 and in block 1", add("block", 0, 1))

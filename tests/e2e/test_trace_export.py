@@ -1,6 +1,5 @@
 """What `rondo trace export` writes, of a job of each app: against the trace's own rows, read by sqlite3."""
 
-import array
 import base64
 import csv
 import hashlib
@@ -17,6 +16,7 @@ from decimal import Decimal
 
 import support
 from support import call
+from traced import numbers, reals
 
 NAME = 'a </script><b onclick="x()">&amp;'
 TABLES = {"rounds": "round", "reports": "round, place", "blocks": "round, block", "tasks": "round, place",
@@ -147,10 +147,8 @@ class Csv(Jobs):
         if value is None:
             return ""
         if isinstance(value, bytes):
-            real = column in ("weights", "deltas")
-            width = len(value) // count if count else 8
-            return [(float if real else int)(v) for v in array.array("d" if real else "iq"[width == 8], value)]
-        return value
+            return list((reals if column in ("weights", "deltas") else numbers)(value, count))
+        return [value] * count if column in ("weights", "deltas") else value
 
     def read(self, told, like):
         if isinstance(like, list):
@@ -237,7 +235,7 @@ class Html(Jobs):
         self.assertAlmostEqual(digest["seconds"], end_ns / 1e9)
         counts = Counter()
         for blob, count in self.ask("SELECT variables, count FROM blocks WHERE count > 0"):
-            counts.update(array.array("i" if len(blob) == 4 * count else "q", blob))
+            counts.update(numbers(blob, count))
         heat = digest["concentration"]
         self.assertEqual((heat["moved"], heat["updates"]), (len(counts), sum(counts.values())))
         hottest = sum(c for _, c in counts.most_common(3))

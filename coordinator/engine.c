@@ -43,7 +43,7 @@ void engine_told_of(struct engine *engine, enum engine_what what, int64_t round)
 void engine_told_task(struct engine *engine, enum engine_what what, int32_t worker, int64_t ticket,
                       int64_t run_ns)
 {
-    if (!engine->observer.moment)
+    if (!engine->observer.moment || (what == ENGINE_TASK_SENT && engine->observer.done_only))
         return;
     enum work_set set = (enum work_set)(ticket >> 48);
     const struct work *work = dispatch_find(engine, ticket);

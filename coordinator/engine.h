@@ -89,6 +89,7 @@ struct engine_observer {
     void *context;
     bool reports; /* fill engine_round.report on every commit, not only where progress is asked */
     bool details; /* keep what moved for engine_round */
+    bool done_only; /* of tasks tell TASK_DONE alone */
     void (*round)(void *context, const struct engine_round *round);
     void (*moment)(void *context, const struct engine_moment *moment);
     /* A cut that was asked for by engine_checkpoint or a stop that keeps one.  ended: why the job has

@@ -527,12 +527,18 @@ int recorder_close(struct recorder *recorder, struct rondo_error *err)
     return code;
 }
 
+struct chore recorder_chore(struct recorder *recorder)
+{
+    return recording_chore(recorder->recording);
+}
+
 struct engine_observer recorder_observer(struct recorder *recorder)
 {
     struct engine_observer observer = { .context = recorder, .round = on_round };
     if (recorder->recording) {
         observer.reports = true;
         observer.details = recorder->options.level == TRACE_ALL;
+        observer.done_only = recorder->options.level < TRACE_BLOCKS && !recorder->options.digest;
         observer.moment = on_moment;
     }
     if (recorder->options.store)

@@ -43,6 +43,9 @@ void recorder_tell(struct recorder *recorder, const char *state, const struct ro
 /* Closes the trace.  The first error of writing since the beginning is in err. */
 int recorder_close(struct recorder *recorder, struct rondo_error *err);
 
+/* Writing down what was recorded, as recording_chore has it. */
+struct chore recorder_chore(struct recorder *recorder);
+
 struct engine_observer recorder_observer(struct recorder *recorder);
 
 /* Rounds begin now; so many seconds went into getting ready. */

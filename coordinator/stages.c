@@ -159,7 +159,8 @@ static void on_released(void *context, int32_t worker, const char *why)
 static struct engine_observer observer_of(struct stages *run)
 {
     return (struct engine_observer){
-        .context = run, .reports = run->inner.reports, .details = run->inner.details, .round = on_round,
+        .context = run, .reports = run->inner.reports, .details = run->inner.details,
+        .done_only = run->inner.done_only, .round = on_round,
         .moment = run->inner.moment ? on_moment : NULL,
         .checkpoint = run->inner.checkpoint ? on_checkpoint : NULL, .released = on_released,
     };
@@ -226,7 +227,8 @@ static int solve(struct stages *run, struct rondo_error *err)
 {
     const struct rondo_job *job = run->job;
     const struct stages_workers *workers = &run->options->workers;
-    struct stages_view view = { run->app, run->problem, run->ground.fingerprint, run->ground.isa };
+    struct stages_view view = { run->app, run->problem, run->ground.fingerprint, run->ground.isa,
+                                recorder_chore(run->recorder) };
     struct net_hub *hub = NULL;
     int64_t began_ns = clock_now_ns();
     int code = workers->start(workers->context, &view, &run->workers, &hub, err);

@@ -18,6 +18,8 @@
 #include "coordinator/store.h"
 #include "core/net/net.h"
 
+#include "core/base/chore.h"
+
 #include <rondo/rondo.h>
 
 /* What workers must agree on; borrowed until destroy. */
@@ -26,6 +28,7 @@ struct stages_view {
     const void *problem;
     uint64_t fingerprint; /* of the data */
     const char *isa;
+    struct chore chore; /* for idle threads of this process, until workers.stop returns */
 };
 
 /* Where workers come from. */

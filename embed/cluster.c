@@ -70,7 +70,8 @@ static int start_members(struct cluster *cluster, const struct cluster_options *
                                          .job = options->job,
                                          .seed = options->seed, .house = cluster->house,
                                          .link = loop_link(cluster->loop, i),
-                                         .team = options->team };
+                                         .team = options->team,
+                                         .chore = i ? options->chore : (struct chore){ 0 } };
         code = worker_create(&worker, &cluster->member[i].worker, err);
     }
     for (int32_t i = 1; i < options->workers && !code; i++)

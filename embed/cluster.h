@@ -7,6 +7,7 @@
 #ifndef CLUSTER_H
 #define CLUSTER_H
 
+#include "core/base/chore.h"
 #include "core/net/loop.h"
 
 struct cluster;
@@ -17,6 +18,7 @@ struct cluster_options {
     const struct rondo_job *job;
     int32_t workers;
     struct team *team; /* that they join (workers/worker.h); NULL: none */
+    struct chore chore; /* of the workers that have a thread of their own */
     uint64_t seed;
     bool encoded;
 };

@@ -28,7 +28,7 @@ static int start(void *context, const struct stages_view *view, int32_t *workers
     struct cluster_options options = {
         .app = view->app, .problem = view->problem, .job = run->job, .workers = run->options->workers,
         .seed = (uint64_t)job_integer(run->job, "seed"), .encoded = run->options->encoded,
-        .team = host_team(run->job),
+        .team = host_team(run->job), .chore = view->chore,
     };
     int code = cluster_start(&options, &run->cluster, err);
     if (code)

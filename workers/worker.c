@@ -15,6 +15,7 @@ struct worker {
     struct net_link *link;
     struct team *team;
     struct team_member member;
+    struct chore chore;
     uint64_t seed;
     void *scratch;
     struct states states;
@@ -53,6 +54,7 @@ int worker_create(const struct worker_options *options, struct worker **out,
         return rondo_error_set(err, code, NULL, NULL, "a worker cannot begin: %s",
                                rondo_strerror(code));
     }
+    worker->chore = options->chore;
     worker->team = options->team;
     worker->member = (struct team_member){ .wake = wake, .context = worker };
     if (worker->team)
@@ -320,7 +322,8 @@ int worker_step(struct worker *worker)
     struct message message;
     int code = worker->link->ops->receive(worker->link, &message);
     if (code == 0)
-        return worker->team && team_help(worker->team);
+        return (worker->team && team_help(worker->team))
+               || (worker->chore.some && worker->chore.some(worker->chore.context));
     if (code < 0)
         return code;
     struct message_codec codec = { worker->app, worker->problem, &worker->pool };
@@ -331,7 +334,8 @@ int worker_step(struct worker *worker)
 
 bool worker_open(struct worker *worker)
 {
-    return worker->team && team_open(worker->team);
+    return (worker->team && team_open(worker->team))
+           || (worker->chore.open && worker->chore.open(worker->chore.context));
 }
 
 static bool parts_open(void *context)

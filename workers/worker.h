@@ -8,6 +8,7 @@
 #ifndef WORKER_H
 #define WORKER_H
 
+#include "core/base/chore.h"
 #include "core/base/team.h"
 #include "core/net/net.h"
 #include "workers/house.h"
@@ -22,6 +23,7 @@ struct worker_options {
     struct house *house; /* of shards that it shares with others, outlives it; NULL: its own */
     struct net_link *link;
     struct team *team; /* of the job's threads in this process, joined until worker_destroy; NULL: none */
+    struct chore chore; /* done where there is no message and no part; outlives the worker's last step */
 };
 
 int worker_create(const struct worker_options *options, struct worker **worker,
@@ -31,10 +33,10 @@ void worker_destroy(struct worker *worker);
 /* Holds no states any more; of a worker whose loop has ended.  NULL allowed. */
 void worker_forget(struct worker *worker);
 
-/* Does the next message, and where there is none a part of what another of the team shares: 1 done, 0
- * nothing to do, negative: the link is gone. */
+/* Does the next message, and where there is none a part of what another of the team shares, or a little
+ * of the chore: 1 done, 0 nothing to do, negative: the link is gone. */
 int worker_step(struct worker *worker);
-/* Is there such a part? */
+/* Is there such a part, or some of the chore? */
 bool worker_open(struct worker *worker);
 
 /* Steps and rests until the link is gone. */

@@ -414,7 +414,7 @@ void lasso_report(const void *state, struct rondo_report *report)
     const struct lasso_head *head = state;
     bool chosen = head->bundle && lasso_folds_done(head);
     bool between = head->bundle && !chosen && head->solved.lambda > 0;
-    struct point point = chosen ? lasso_chosen(head) : between ? head->solved : lasso_point(head);
+    struct point point = chosen ? lasso_chosen(head) : between ? head->solved : lasso_standing(head);
     int64_t sweeps = 0, steps = 0, critical = 0, reads = 0, errors = 0;
     for (int32_t f = 0; f < (head->bundle ? head->bundle->count : 1); f++) {
         const struct numbers *at = head->bundle ? &head->bundle->head[f]->at : &head->at;

@@ -192,6 +192,8 @@ void lasso_reopen_path(struct lasso_head *head);
 /* Whether so many bytes are so many points that fit the problem. */
 bool lasso_path_fits(const struct lasso *lasso, const unsigned char *bytes, size_t size, int64_t points);
 struct point lasso_point(const struct lasso_head *head);
+/* The same but for its intercept, which is a walk over the support. */
+struct point lasso_standing(const struct lasso_head *head);
 /* The present solution as a point with its columns and b, the null model's part with them, to a buffer. */
 int lasso_put_point(const struct lasso_head *head, struct rondo_buf *out);
 /* The solved points one after the other; at: 0 first.  NULL: no more. */

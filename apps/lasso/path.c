@@ -59,24 +59,33 @@ int64_t lasso_nonzero(const struct lasso_head *head)
 {
     int64_t count = 0;
     double b;
+    if (head->lasso->frame.count == 0) /* asked for every round of a trace */
+        return head->at.nnz;
     for (int64_t i = 0, a = 0; next_entry(head, &i, &a, &b) >= 0;)
         count += b != 0;
     return count;
+}
+
+struct point lasso_standing(const struct lasso_head *head)
+{
+    double gap = lasso_relative_gap(head);
+    return (struct point){ head->at.lambda, head->at.objective, gap, NAN, lasso_nonzero(head),
+                           gap <= head->lasso->gap };
 }
 
 /* b0 = that of the null model + what has moved - m'b */
 struct point lasso_point(const struct lasso_head *head)
 {
     const struct lasso *lasso = head->lasso;
+    struct point point = lasso_standing(head);
     const struct lasso_frame *frame = &lasso->frame;
     double intercept = lasso->y_mean + head->at.b0;
     if (frame->count && frame->column[0] < 0)
         intercept += frame->b[0];
     for (int64_t i = 0; i < head->at.nnz; i++)
         intercept -= lasso->mean[head->support[i]] * head->b[head->support[i]];
-    double gap = lasso_relative_gap(head);
-    return (struct point){ head->at.lambda, head->at.objective, gap, intercept, lasso_nonzero(head),
-                           gap <= lasso->gap };
+    point.intercept = intercept;
+    return point;
 }
 
 int lasso_put_point(const struct lasso_head *head, struct rondo_buf *out)

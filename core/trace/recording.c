@@ -8,6 +8,10 @@
  * nobody else holds; it is woken early where the ring is half full.  It has the least priority, for what it
  * takes of a core is taken from a worker that others wait for; so nobody waits for more of it than the piece
  * that it is about: who wants room, or all written, writes the rest.
+ *
+ * Workers that spin until there is work keep their cores, and the thread gets its turn where it hurts: when they
+ * have some.  So they write themselves (recording_chore), a record between two looks for work; the thread then
+ * opens the file, opens and commits transactions, and takes over where nobody helps or the ring fills all the same.
  */
 #include "core/trace/recording.h"
 
@@ -16,6 +20,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +29,7 @@
 enum {
     ALIGNMENT = 16,
     PIECE_BYTES = 65536,    /* written, at most one record beyond it, before others may write */
+    CHORE_BYTES = 16384,    /* a record up to this is a matter of microseconds */
     LEAST_PRIORITY = 19,
     NAP_NS = 40000000,      /* between two looks at the ring */
     QUIET_NS = 1000000000,  /* a job that is over by then has no thread; rows wait as long for their commit */
@@ -58,6 +64,9 @@ struct recording {
     uint64_t from, to;       /* what is in the ring, in bytes since the beginning */
     bool writing;            /* somebody writes, without the lock */
     bool hurry, closing;     /* whoever puts writes; it puts no more */
+    bool idle;               /* the thread sleeps until something is put */
+    bool alone;              /* nobody helped while it napped */
+    uint64_t helps;          /* records that others wrote */
     struct rondo_error failure; /* the first */
     int64_t dropped, dropped_told;
     int64_t committed_ns;
@@ -66,6 +75,9 @@ struct recording {
     /* Of whoever holds the lock, or is `writing`. */
     struct trace_writer *writer;
     bool made;               /* writer was opened, or there is none to open */
+    bool flows;              /* trace_flows, as of the last write */
+
+    _Atomic bool open;       /* recording_some would find something; written under lock */
 };
 
 /* ---- packing ------------------------------------------------------------------------------- */
@@ -230,18 +242,31 @@ static int repeat(const struct recording *recording, struct rondo_error *err)
     return rondo_error_set(err, failure->code, failure->where, NULL, "%s", failure->what);
 }
 
-/* Writes a part of the ring, without the lock, which is held before and after. */
-static void write_some(struct recording *recording)
+static struct head *head_at(const struct recording *recording, uint64_t at)
 {
-    size_t bytes = recording->options.bytes;
-    uint64_t at = recording->from, end = recording->to;
-    uint64_t enough = at + PIECE_BYTES;
+    return (struct head *)(void *)(recording->ring + at % recording->options.bytes);
+}
+
+/* Behind each change to what there is to write, or to who writes; holds the lock. */
+static void show_open(struct recording *recording)
+{
+    bool free = recording->made && !recording->writing && !recording->hurry && !recording->closing;
+    bool open = free && recording->from != recording->to && recording->flows
+                && head_at(recording, recording->from)->bytes <= CHORE_BYTES;
+    atomic_store_explicit(&recording->open, open, memory_order_relaxed);
+}
+
+/* Writes `enough` bytes of the ring, and what is cut there, without the lock, which is held before and after. */
+static void write_some(struct recording *recording, size_t enough)
+{
+    uint64_t begin = recording->from, at = begin, end = recording->to;
     struct rondo_error err = { 0 };
     recording->writing = recording->uncommitted = true;
+    show_open(recording);
     pthread_mutex_unlock(&recording->lock);
     int code = make_writer(recording, &err);
-    while (at < end && at < enough) {
-        struct head *head = (struct head *)(void *)(recording->ring + at % bytes);
+    while (at < end && at - begin < enough) {
+        struct head *head = head_at(recording, at);
         int failed = write_one(recording, (enum kind)head->kind, head + 1, code ? NULL : &err);
         code = code ? code : failed;
         at += head->bytes;
@@ -249,7 +274,9 @@ static void write_some(struct recording *recording)
     pthread_mutex_lock(&recording->lock);
     recording->writing = false;
     recording->from = at;
+    recording->flows = trace_flows(recording->writer);
     keep_failure(recording, &err);
+    show_open(recording);
     pthread_cond_broadcast(&recording->room);
 }
 
@@ -260,6 +287,7 @@ static void commit(struct recording *recording)
     int64_t dropped = recording->dropped;
     bool tell = dropped != recording->dropped_told;
     recording->writing = true;
+    show_open(recording);
     pthread_mutex_unlock(&recording->lock);
     char text[24];
     snprintf(text, sizeof text, "%lld", (long long)dropped);
@@ -268,38 +296,53 @@ static void commit(struct recording *recording)
     if (!code)
         code = trace_flush(recording->writer, &err);
     pthread_mutex_lock(&recording->lock);
-    recording->writing = recording->uncommitted = false;
+    recording->writing = recording->uncommitted = recording->flows = false;
     recording->dropped_told = code ? recording->dropped_told : dropped;
     recording->committed_ns = clock_now_ns();
     keep_failure(recording, &err);
     pthread_cond_broadcast(&recording->room);
 }
 
-static bool pressed(const struct recording *recording)
+/* By the thread: much waits, or nobody helps. */
+static bool presses(const struct recording *recording)
 {
-    return recording->closing || recording->to - recording->from >= recording->options.bytes / 2;
+    uint64_t waits = recording->to - recording->from;
+    return waits > 0 && (recording->alone || waits >= recording->options.bytes / 4 * 3);
+}
+
+/* Until it is time to look again, or much waits, or there is something after there was nothing. */
+static void nap(struct recording *recording, int64_t now_ns)
+{
+    uint64_t helps = recording->helps;
+    int64_t until_ns = now_ns + NAP_NS, due_ns = recording->committed_ns + QUIET_NS;
+    bool uncommitted = recording->uncommitted;
+    recording->idle = recording->from == recording->to && !uncommitted;
+    if (recording->idle)
+        pthread_cond_wait(&recording->wake, &recording->lock);
+    else
+        clock_cond_wait(&recording->wake, &recording->lock, uncommitted && due_ns < until_ns ? due_ns : until_ns);
+    recording->alone = !recording->idle && recording->helps == helps;
+    recording->idle = false;
 }
 
 /* Holds the lock, except while it sleeps or writes. */
 static void write_on(struct recording *recording)
 {
     while (!recording->closing) {
-        int64_t due_ns = recording->committed_ns + QUIET_NS, now_ns = clock_now_ns();
-        if (recording->writing || recording->hurry) {
+        int64_t now_ns = clock_now_ns();
+        bool stands = recording->from != recording->to && !recording->flows; /* a commit or a transaction first */
+        if (recording->writing || recording->hurry)
             pthread_cond_wait(&recording->room, &recording->lock);
-        } else if (recording->from != recording->to) {
-            while (!pressed(recording)
-                   && clock_cond_wait(&recording->wake, &recording->lock, now_ns + NAP_NS)) {
-            }
-            while (recording->from != recording->to && !recording->hurry && !recording->closing)
-                write_some(recording);
-        } else if (recording->uncommitted && now_ns >= due_ns) {
+        else if (recording->uncommitted && now_ns - recording->committed_ns >= QUIET_NS)
             commit(recording);
-        } else if (recording->uncommitted) {
-            clock_cond_wait(&recording->wake, &recording->lock, due_ns);
-        } else {
-            pthread_cond_wait(&recording->wake, &recording->lock);
-        }
+        else if (presses(recording))
+            write_some(recording, PIECE_BYTES);
+        else if (stands && recording->uncommitted)
+            commit(recording);
+        else if (stands)
+            write_some(recording, 1);
+        else
+            nap(recording, now_ns);
     }
 }
 
@@ -332,8 +375,9 @@ static void write_piece(struct recording *recording)
     if (recording->writing)
         pthread_cond_wait(&recording->room, &recording->lock);
     else
-        write_some(recording);
+        write_some(recording, PIECE_BYTES);
     recording->hurry = false;
+    show_open(recording);
     pthread_cond_broadcast(&recording->room);
 }
 
@@ -369,6 +413,11 @@ static bool find_room(struct recording *recording, size_t bytes, bool waits)
     return find_room(recording, bytes, false);
 }
 
+static bool crosses(uint64_t had, size_t bytes, uint64_t mark)
+{
+    return had < mark && had + bytes >= mark;
+}
+
 static void put_in(struct recording *recording, enum kind kind, const void *record, size_t bytes)
 {
     size_t gap = gap_before(recording, bytes), size = recording->options.bytes;
@@ -378,8 +427,10 @@ static void put_in(struct recording *recording, enum kind kind, const void *reco
         *(struct head *)(void *)(recording->ring + recording->to % size) = (struct head){ gap, GAP };
     pack(recording, &tray, kind, record);
     recording->to += gap + bytes;
-    bool half = had < size / 2 && had + gap + bytes >= size / 2;
-    if (recording->threaded && (had == 0 || half))
+    bool half = crosses(had, gap + bytes, size / 2), much = crosses(had, gap + bytes, size / 4 * 3);
+    if (had == 0)
+        show_open(recording);
+    if (recording->threaded && (recording->idle || half || much))
         pthread_cond_signal(&recording->wake);
     if (!recording->threaded && (half || clock_now_ns() - recording->opened_ns >= QUIET_NS))
         start_thread(recording);
@@ -480,6 +531,37 @@ int recording_meta(struct recording *recording, const char *const *meta, struct 
 int recording_cut(struct recording *recording, int64_t last, struct rondo_error *err)
 {
     return bring_up_to_date(recording, last, NULL, err);
+}
+
+static bool chore_open(void *context)
+{
+    struct recording *recording = context;
+    return atomic_load_explicit(&recording->open, memory_order_relaxed);
+}
+
+/* Whoever helps waits for nobody: not for the lock either. */
+static bool chore_some(void *context)
+{
+    struct recording *recording = context;
+    if (!chore_open(context) || pthread_mutex_trylock(&recording->lock))
+        return false;
+    bool flowed = recording->flows, open = chore_open(context);
+    recording->flows = open ? trace_flows(recording->writer) : flowed; /* a transaction may have grown old */
+    show_open(recording);
+    open = chore_open(context);
+    if (open) {
+        recording->helps++;
+        write_some(recording, 1);
+    }
+    if (recording->threaded && flowed && !recording->flows)
+        pthread_cond_signal(&recording->wake);
+    pthread_mutex_unlock(&recording->lock);
+    return open;
+}
+
+struct chore recording_chore(struct recording *recording)
+{
+    return recording ? (struct chore){ chore_open, chore_some, recording } : (struct chore){ 0 };
 }
 
 bool recording_wants_details(struct recording *recording)

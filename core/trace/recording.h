@@ -3,7 +3,7 @@
  * Place:   core/trace, floor 1; used by the coordinator's recorder.
  * Threads: one thread puts records in (the job's); the writer's thread is the recording's own, and is
  *          started when there is something to write: a job that is over within a second has none, its
- *          records are written when it ends.
+ *          records are written when it ends.  Threads that spin meanwhile may help (recording_chore).
  * Memory:  the ring, RECORDING_BYTES, and what trace.h says of a writer.  What is put in is copied.
  *
  * A ring that is full: at TRACE_ROUNDS a round is dropped and counted (meta "dropped"), so that the solve
@@ -16,6 +16,7 @@
 #ifndef RECORDING_H
 #define RECORDING_H
 
+#include "core/base/chore.h"
 #include "core/trace/digest.h"
 #include "core/trace/trace.h"
 
@@ -47,6 +48,9 @@ int recording_flush(struct recording *recording, struct rondo_error *err);
 int recording_meta(struct recording *recording, const char *const *meta, struct rondo_error *err);
 /* Drops the rounds later than `last` from the file: the job ends without them.  The digest keeps them. */
 int recording_cut(struct recording *recording, int64_t last, struct rondo_error *err);
+/* To write some of what was put: for whoever would spin meanwhile, and until recording_close.  Nobody has to; who
+ * does it waits for nobody and opens and commits nothing. */
+struct chore recording_chore(struct recording *recording);
 /* Whether the next round should bring its details: the level keeps them, or somebody watches the digest
  * and has not been shown any for a while. */
 bool recording_wants_details(struct recording *recording);

@@ -19,6 +19,7 @@
 enum {
     COMMIT_ROWS = 4096,
     COMMIT_NS = 1000000000,
+    ROUND_ROWS = 2, /* of a round, at most */
     BUSY_MS = 2000, /* somebody else writes to the file, or reads it where there is no WAL */
 };
 
@@ -250,11 +251,21 @@ static int begin(struct trace_writer *writer, int64_t round)
     return rc;
 }
 
+/* Whether it is time for a commit, with so many rows more. */
+static bool is_due(const struct trace_writer *writer, int64_t rows)
+{
+    return writer->rows.count + rows >= COMMIT_ROWS || clock_now_ns() - writer->committed_ns >= COMMIT_NS;
+}
+
+bool trace_flows(const struct trace_writer *writer)
+{
+    return !writer || (writer->begun && !is_due(writer, ROUND_ROWS));
+}
+
 /* What was put is committed where it is time; keeps the first failure. */
 static int settle(struct trace_writer *writer, int rc, struct rondo_error *err)
 {
-    if (rc == SQLITE_OK &&
-        (writer->rows.count >= COMMIT_ROWS || clock_now_ns() - writer->committed_ns >= COMMIT_NS)) {
+    if (rc == SQLITE_OK && is_due(writer, 0)) {
         rc = commit(writer);
         if ((rc & 0xff) == SQLITE_BUSY)
             rc = SQLITE_OK;
@@ -353,12 +364,12 @@ int64_t trace_meta_number(struct trace_writer *writer, const char *key)
     return value < 0 ? -1 : value;
 }
 
-/* Synced, and one file again; where a reader holds it, its -wal stays beside it and is read too. */
+/* One file again, and synced then, once; where a reader holds it, its -wal stays beside it and is read too. */
 static int settle_file(struct trace_writer *writer, struct rondo_error *err)
 {
     rows_fini(&writer->rows);
     sqlite3_busy_timeout(writer->db, 0);
-    int rc = exec(writer, "PRAGMA synchronous = NORMAL; PRAGMA journal_mode = DELETE;");
+    int rc = exec(writer, "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA synchronous = NORMAL; PRAGMA journal_mode = DELETE;");
     if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY)
         return RONDO_OK;
     return failed(writer, rc, "write", err);

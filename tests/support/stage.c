@@ -122,6 +122,7 @@ struct stage *stage_create(const struct drive_job *job)
                                         .released = let_go };
     if (job->watch) {
         observer.details = job->watch->details;
+        observer.done_only = job->watch->done_only;
         observer.round = watch_round;
         observer.moment = watch_moment;
     }

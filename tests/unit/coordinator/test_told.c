@@ -312,6 +312,28 @@ Test(told, no_details_where_nobody_wants_them)
     stage_destroy(stage);
 }
 
+static void never_sent(void *context RONDO_UNUSED, const struct engine_moment *moment)
+{
+    static int done;
+    cr_expect_neq(moment->what, ENGINE_TASK_SENT);
+    done += moment->what == ENGINE_TASK_DONE;
+    if (moment->what == ENGINE_PUSH_END)
+        cr_expect_gt(done, 0);
+}
+
+Test(told, of_tasks_that_are_done_alone_where_that_is_enough)
+{
+    int64_t updates = 0;
+    struct engine_observer observer = { .context = &updates, .done_only = true, .round = expect_no_details,
+                                        .moment = never_sent };
+    struct drive_job job = { .app = &app_reduce, .watch = &observer };
+    struct stage *stage = stage_create(&job);
+    stage_join(stage);
+    stage_finish(stage);
+    cr_expect_gt(updates, 0);
+    stage_destroy(stage);
+}
+
 static int count_part(void *context, const struct rondo_part *part)
 {
     int64_t *count = context;

@@ -5,7 +5,9 @@
 #include "tests/unit/core_trace/sample.h"
 
 #include <dirent.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -307,6 +309,69 @@ Test(recording, rows_are_committed_within_a_second_though_nothing_follows)
         pause_ms(50);
     cr_assert_eq(sample_seen().rounds, 10);
     cr_assert_eq(recording_close(recording, NULL), RONDO_OK);
+}
+
+/* ---- those who help -------------------------------------------------------------------------------- */
+
+struct helper {
+    struct chore chore;
+    _Atomic bool over;
+    _Atomic int64_t helped;
+};
+
+static void *help(void *context)
+{
+    struct helper *helper = context;
+    while (!atomic_load(&helper->over))
+        if (helper->chore.open(helper->chore.context) && helper->chore.some(helper->chore.context))
+            atomic_fetch_add(&helper->helped, 1);
+    return NULL;
+}
+
+/* Two, as long as rounds are put; how many those were. */
+static int64_t put_with_help(enum trace_level level, size_t bytes)
+{
+    struct recording *recording = opened(level, -1, bytes);
+    struct helper helper = { .chore = recording_chore(recording) };
+    pthread_t thread[2];
+    int64_t last = 0, until_ns = clock_now_ns() + INT64_C(20000000000);
+    for (int i = 0; i < 2; i++)
+        cr_assert_eq(pthread_create(&thread[i], NULL, help, &helper), 0);
+    while (last < 500 || (atomic_load(&helper.helped) < 100 && clock_now_ns() < until_ns)) {
+        put(recording, last + 1, last + 10);
+        last += 10;
+        pause_ms(last % 100 == 0);
+    }
+    atomic_store(&helper.over, true);
+    for (int i = 0; i < 2; i++)
+        pthread_join(thread[i], NULL);
+    cr_expect_geq(atomic_load(&helper.helped), 100, "nobody helped");
+    cr_expect(level == TRACE_ROUNDS || recording_dropped(recording) == 0);
+    last -= recording_dropped(recording);
+    cr_assert_eq(recording_close(recording, NULL), RONDO_OK);
+    return last;
+}
+
+Test(recording, whoever_helps_writes_what_the_thread_would_have_written)
+{
+    cr_expect_eq(put_with_help(TRACE_ALL, 2 * ROOM_FOR_FEW), whole_rounds());
+    sample_teardown();
+    sample_setup();
+    cr_expect_eq(put_with_help(TRACE_ROUNDS, ROOM_FOR_FEW), sample_seen().rounds);
+}
+
+Test(recording, a_chore_opens_no_file_and_no_transaction_and_commits_nothing)
+{
+    struct recording *recording = opened(TRACE_ALL, -1, 0); /* there is no thread yet */
+    struct chore chore = recording_chore(recording);
+    cr_expect(!chore.open(chore.context) && !chore.some(chore.context));
+    put(recording, 1, 2);
+    cr_expect(!chore.open(chore.context) && !chore.some(chore.context));
+    cr_assert_eq(recording_flush(recording, NULL), RONDO_OK);
+    put(recording, 3, 4);
+    cr_expect(!chore.open(chore.context) && !chore.some(chore.context));
+    cr_assert_eq(recording_close(recording, NULL), RONDO_OK);
+    cr_expect_null(recording_chore(NULL).open);
 }
 
 Test(recording, meta_is_visible_at_once_and_replaces)

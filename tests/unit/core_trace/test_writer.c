@@ -267,6 +267,22 @@ Test(writer, four_thousand_rows_are_committed_unasked)
     cr_assert_eq(trace_close(writer, NULL), RONDO_OK);
 }
 
+Test(writer, rows_flow_between_the_first_of_a_transaction_and_the_last_before_a_commit)
+{
+    struct trace_writer *writer = NULL;
+    cr_assert_eq(trace_create(sample_dir, TRACE_ROUNDS, -1, NULL, &writer, NULL), RONDO_OK);
+    cr_expect(!trace_flows(writer));
+    int64_t number = 0;
+    do
+        cr_assert_eq(trace_write(writer, sample_round(++number), NULL), RONDO_OK);
+    while (trace_flows(writer));
+    cr_expect(number > 1000 && number < 4096 && sample_seen().rounds == 0); /* or it took a second */
+    cr_assert_eq(trace_flush(writer, NULL), RONDO_OK);
+    cr_expect(!trace_flows(writer));
+    cr_assert_eq(trace_close(writer, NULL), RONDO_OK);
+    cr_expect(trace_flows(NULL));
+}
+
 Test(writer, a_second_later_they_are_committed_unasked)
 {
     struct timespec second = { 1, 50000000 };

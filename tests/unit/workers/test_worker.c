@@ -50,20 +50,20 @@ static bool desk_wake(struct net_link *link)
     return true;
 }
 
-static void desk_init_in(struct desk *desk, const struct rondo_app *app, struct team *team)
+static void desk_init_in(struct desk *desk, const struct rondo_app *app, struct team *team, struct chore chore)
 {
     static const struct net_link_ops ops = { desk_receive, desk_send, desk_wait, desk_wake };
     *desk = (struct desk){ .link = { &ops }, .app = app };
     cr_assert_eq(app->open(drive_host(), NULL, &desk->problem, NULL), RONDO_OK);
     parcel_pool_init(&desk->pool);
     struct worker_options options = { .app = app, .problem = desk->problem, .seed = 1,
-                                      .link = &desk->link, .team = team };
+                                      .link = &desk->link, .team = team, .chore = chore };
     cr_assert_eq(worker_create(&options, &desk->worker, NULL), RONDO_OK);
 }
 
 static void desk_init(struct desk *desk, const struct rondo_app *app)
 {
-    desk_init_in(desk, app, NULL);
+    desk_init_in(desk, app, NULL, (struct chore){ 0 });
 }
 
 static void desk_fini(struct desk *desk)
@@ -114,6 +114,31 @@ Test(worker, does_nothing_where_there_is_no_message)
     desk_fini(&desk);
 }
 
+static bool any_left(void *context)
+{
+    return *(int *)context > 0;
+}
+
+static bool one_less(void *context)
+{
+    return any_left(context) && (*(int *)context)--;
+}
+
+Test(worker, does_its_chore_where_there_is_no_message)
+{
+    struct desk desk;
+    int left = 1;
+    desk_init_in(&desk, &app_reduce, NULL, (struct chore){ any_left, one_less, &left });
+    hold(&desk, 0);
+    cr_expect_eq(left, 1);
+    cr_expect(worker_open(desk.worker));
+    cr_expect_eq(worker_step(desk.worker), 1);
+    cr_expect_eq(left, 0);
+    cr_expect(!worker_open(desk.worker));
+    cr_expect_eq(worker_step(desk.worker), 0);
+    desk_fini(&desk);
+}
+
 /* Of a team of two, each on its desk; the second never works. */
 struct two {
     struct team team;
@@ -145,8 +170,8 @@ Test(worker, does_a_part_of_another_where_there_is_no_message)
 {
     static struct two two;
     team_init(&two.team);
-    desk_init_in(&two.one, &app_reduce, &two.team);
-    desk_init_in(&two.other, &app_reduce, &two.team);
+    desk_init_in(&two.one, &app_reduce, &two.team, (struct chore){ 0 });
+    desk_init_in(&two.other, &app_reduce, &two.team, (struct chore){ 0 });
     cr_expect_not(worker_open(two.one.worker));
     cr_expect_eq(worker_step(two.one.worker), 0);
     for (int64_t at = -1; at < 5; at++) {

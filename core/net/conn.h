@@ -1,9 +1,9 @@
-/* conn.h - connections between machines: framed, greeted, leased; over NNG's streams.
+/* conn.h - connections between machines: framed, greeted, leased; over sockets, or NNG's streams where there is TLS.
  *
  * Place:   core/net, floor 2; used by remote.c, by service/ (gate_*) and workers/agent.c (dial_*).
- *          conn.c, gate.c, dial.c and url.c are the only users of NNG.
- * Threads: every function is safe.  Events come on threads of the transport, one at a time for each
- *          connection; they must not wait for anything but a short lock.
+ *          conn.c, gate.c, dial.c and url.c are the only users of NNG, for TLS and as a clock.
+ * Threads: every function is safe.  Events come on threads of the transport, or of who is in
+ *          conn_follow, one at a time for each connection; they must not wait for anything but a short lock.
  * Memory:  a connection is shared by count: who keeps one calls conn_hold, and conn_drop when done.
  *          A body of an event is moved to the receiver.
  *
@@ -91,6 +91,11 @@ int conn_send(struct conn *conn, const struct frame *frame, const struct rondo_b
  * which there must be few. */
 int conn_tell(struct conn *conn, const struct frame *frame, const struct rondo_bytes *parts,
               int count) RONDO_MUST_CHECK;
+/* Rests until one of these connections has been heard, `alarm` (an eventfd, which is read) rings, or the
+ * time is up: events of theirs come inside, on this thread.  False, at once: there are too many, or
+ * others wait for them all; they need none. */
+enum { CONN_FOLLOW = 4 }; /* so many at most: each costs a system call or two */
+bool conn_follow(struct conn *const *conn, int count, int alarm, int64_t timeout_ns);
 /* Bytes that the peer has not taken yet. */
 size_t conn_backlog(struct conn *conn);
 /* It said what no peer of this version says: counted, a line in the log, closed now. */

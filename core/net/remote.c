@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 /* Bodies that one seat may have waiting.  The engine has a few out with a worker at a time; who sends
  * more than this is not one.  A worker may have all its shards' states waiting too, of a few epochs. */
@@ -23,13 +25,17 @@ struct inbox {
     pthread_cond_t change;
     struct item *item; /* guarded by lock, from here ... */
     size_t head, count, room;
-    bool woken; /* ... to here */
+    bool woken;
+    bool follows;      /* who waits reads connections himself, ... */
+    pthread_t waiter;  /* ... he ..., ... to here */
+    int alarm;         /* ... and is woken by this eventfd; -1: there is none, he waits for `change` */
 };
 
 static void inbox_init(struct inbox *inbox)
 {
     pthread_mutex_init(&inbox->lock, NULL);
     clock_cond_init(&inbox->change);
+    inbox->alarm = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }
 
 /* Under the lock.  False: no memory. */
@@ -68,6 +74,8 @@ static void inbox_fini(struct inbox *inbox)
         buf_fini(&item.body);
     }
     mem_free(inbox->item);
+    if (inbox->alarm >= 0)
+        close(inbox->alarm);
     pthread_cond_destroy(&inbox->change);
     pthread_mutex_destroy(&inbox->lock);
 }
@@ -75,15 +83,38 @@ static void inbox_fini(struct inbox *inbox)
 /* Gives the lock back; signalled behind it, so that who wakes does not find it taken. */
 static void inbox_leave(struct inbox *inbox)
 {
+    uint64_t ring = 1;
+    bool far = inbox->follows && !pthread_equal(inbox->waiter, pthread_self());
     pthread_mutex_unlock(&inbox->lock);
-    pthread_cond_signal(&inbox->change);
+    if (!far)
+        pthread_cond_signal(&inbox->change);
+    else if (write(inbox->alarm, &ring, sizeof ring) < 0)
+        return; /* it was rung 2^64 times */
 }
 
-/* With the lock: until there is something, or `news`, or the time is up. */
-static void inbox_rest(struct inbox *inbox, const int32_t *news, int64_t timeout_ns)
+/* With the lock, which it gives back meanwhile: until one of these was heard, or the alarm, or the time is up;
+ * false, at once: others read them all. */
+static bool inbox_follow(struct inbox *inbox, struct conn *const *conn, int count, int64_t timeout_ns)
+{
+    inbox->follows = true;
+    inbox->waiter = pthread_self();
+    pthread_mutex_unlock(&inbox->lock);
+    bool followed = conn_follow(conn, count, inbox->alarm, timeout_ns);
+    pthread_mutex_lock(&inbox->lock);
+    inbox->follows = false;
+    return followed;
+}
+
+/* With the lock: until there is something, or `news`, or the time is up.  What these connections bring is read
+ * here, where no one else waits for it: it passes through no other thread. */
+static void inbox_rest(struct inbox *inbox, const int32_t *news, int64_t timeout_ns,
+                       struct conn *const *conn, int conn_count)
 {
     int64_t until_ns = clock_now_ns() + timeout_ns;
-    while (!inbox->count && !inbox->woken && !*news
+    bool wait = !inbox->count && !inbox->woken && !*news;
+    if (wait && conn_count && inbox->alarm >= 0)
+        wait = !inbox_follow(inbox, conn, conn_count, timeout_ns);
+    while (wait && !inbox->count && !inbox->woken && !*news
            && clock_cond_wait(&inbox->change, &inbox->lock, until_ns))
         ;
     inbox->woken = false;
@@ -229,12 +260,33 @@ static int hub_receive(struct net_hub *net, struct net_event *event)
     }
 }
 
+/* Under the lock: the connections of those who are here, held; 0: they are too many to be followed. */
+static int hub_conns(const struct remote_hub *hub, struct conn *conn[CONN_FOLLOW])
+{
+    int count = 0, at = 0;
+    for (int32_t i = 0; i < hub->seats && count <= CONN_FOLLOW; i++) {
+        struct conn *one = hub->seat[i].conn;
+        for (at = 0; one && at < count && conn[at] != one; at++)
+            ;
+        if (one && at == count && count++ < CONN_FOLLOW)
+            conn[at] = one;
+    }
+    count = count > CONN_FOLLOW ? 0 : count;
+    for (int i = 0; i < count; i++)
+        conn_hold(conn[i]);
+    return count;
+}
+
 static void hub_wait(struct net_hub *net, int64_t timeout_ns)
 {
     struct remote_hub *hub = (struct remote_hub *)net;
+    struct conn *conn[CONN_FOLLOW];
     pthread_mutex_lock(&hub->inbox.lock);
-    inbox_rest(&hub->inbox, &hub->news, timeout_ns);
+    int count = hub_conns(hub, conn);
+    inbox_rest(&hub->inbox, &hub->news, timeout_ns, conn, count);
     pthread_mutex_unlock(&hub->inbox.lock);
+    for (int i = 0; i < count; i++)
+        conn_drop(conn[i]);
 }
 
 static const struct net_hub_ops hub_ops = { hub_send, hub_receive, hub_wait };
@@ -427,7 +479,7 @@ static void link_wait(struct net_link *net, bool (*ready)(void *), void *context
     pthread_mutex_lock(&link->inbox.lock);
     atomic_store(&link->asleep, true);
     if (!ready || !ready(context))
-        inbox_rest(&link->inbox, &link->cut, INT64_C(1000000000));
+        inbox_rest(&link->inbox, &link->cut, INT64_C(1000000000), &link->conn, 1);
     atomic_store(&link->asleep, false);
     pthread_mutex_unlock(&link->inbox.lock);
 }

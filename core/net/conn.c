@@ -13,6 +13,7 @@
 enum {
     SMALL = 1024,        /* a frame up to this size may go ... */
     OVERSHOOT = 1 << 20, /* ... so far over the queue's limit, so that an event seldom waits */
+    GATHER = 1 << 14,    /* and may wait for others, which go with it, to so many bytes */
     TICK_LEAST_MS = 5, TICK_MOST_MS = 250,
 };
 
@@ -275,23 +276,48 @@ static void on_sent(void *context)
     pump(conn);
 }
 
+/* Under the lock: the next frame, its header first; pieces [parts_count + 1]. */
+static void lay_out(const struct conn *conn, const struct frame *frame, const struct rondo_bytes *parts,
+                    int parts_count, size_t size, unsigned char header[FRAME_HEADER],
+                    struct rondo_bytes *pieces)
+{
+    struct frame full = *frame;
+    full.sequence = conn->sequence;
+    full.size = (uint32_t)size;
+    frame_put(&full, header);
+    pieces[0] = (struct rondo_bytes){ header, FRAME_HEADER };
+    for (int i = 0; i < parts_count; i++)
+        pieces[i + 1] = parts[i];
+}
+
+/* Under the lock: behind what is in the outbox; nobody is told to send it. */
+static int enqueue(struct conn *conn, const struct frame *frame, const struct rondo_bytes *parts,
+                   int parts_count, size_t size)
+{
+    unsigned char header[FRAME_HEADER];
+    struct rondo_bytes pieces[CONN_PIECES];
+    lay_out(conn, frame, parts, parts_count, size, header, pieces);
+    if (!conn->outbox.bytes)
+        conn->said_ns = conn->moved_ns = clock_now_ns();
+    if (outbox_put(&conn->outbox, pieces, parts_count + 1))
+        return RONDO_ENOMEM;
+    conn->sequence++;
+    count(&conn->ledger->frames_out, 1);
+    return RONDO_OK;
+}
+
 /* Called with the lock, returns without.  Straight from the caller's memory where nothing else is
  * on its way; what the system does not take is copied. */
 static int speak(struct conn *conn, const struct frame *frame, const struct rondo_bytes *parts,
                  int parts_count, size_t size)
 {
     unsigned char header[FRAME_HEADER];
-    struct rondo_bytes pieces[CONN_PIECES] = { { header, sizeof header } };
-    struct frame full = *frame;
-    full.sequence = conn->sequence;
-    full.size = (uint32_t)size;
-    frame_put(&full, header);
-    for (int i = 0; i < parts_count; i++)
-        pieces[i + 1] = parts[i];
+    struct rondo_bytes pieces[CONN_PIECES];
+    lay_out(conn, frame, parts, parts_count, size, header, pieces);
     bool first = !conn->sending, memory = true;
     size_t sent = 0;
     int result;
-    if (first && !conn->stream) {
+    if (first && !conn->stream && !conn->outbox.bytes) {
         conn->sending = true;
         conn->sequence++;
         pthread_mutex_unlock(&conn->lock);
@@ -382,6 +408,44 @@ int conn_tell(struct conn *conn, const struct frame *frame, const struct rondo_b
     return speak_whole(conn, frame, parts, parts_count, size);
 }
 
+/* Called with the lock, returns with it. */
+static void send_gathered(struct conn *conn)
+{
+    if (conn->sending || !conn->outbox.bytes)
+        return;
+    conn->sending = true;
+    pump(conn);
+    pthread_mutex_lock(&conn->lock);
+}
+
+void conn_flush(struct conn *conn)
+{
+    pthread_mutex_lock(&conn->lock);
+    send_gathered(conn);
+    pthread_mutex_unlock(&conn->lock);
+}
+
+/* Under the lock: may it wait? */
+static bool gathers(const struct conn *conn, size_t size)
+{
+    return size <= SMALL && conn->stage == CONN_OPEN && !conn->sending && !conn->closing && !conn->leaving
+           && conn->outbox.bytes < GATHER;
+}
+
+int conn_gather(struct conn *conn, const struct frame *frame, const struct rondo_bytes *parts,
+                int parts_count)
+{
+    size_t size = size_of(parts, parts_count);
+    pthread_mutex_lock(&conn->lock);
+    if (parts_count >= CONN_PIECES || !gathers(conn, size)) {
+        pthread_mutex_unlock(&conn->lock);
+        return conn_send(conn, frame, parts, parts_count);
+    }
+    int code = enqueue(conn, frame, parts, parts_count, size);
+    pthread_mutex_unlock(&conn->lock);
+    return code;
+}
+
 int conn_send(struct conn *conn, const struct frame *frame, const struct rondo_bytes *parts,
               int parts_count)
 {
@@ -389,6 +453,8 @@ int conn_send(struct conn *conn, const struct frame *frame, const struct rondo_b
     if (size > conn->frame_limit)
         return RONDO_ESTATE;
     pthread_mutex_lock(&conn->lock);
+    if (size > SMALL)
+        send_gathered(conn); /* else it would wait for what waits for it */
     if (conn->outbox.bytes)
         await_room(conn, size);
     if (conn->closing || conn->leaving || conn->stage != CONN_OPEN) {

@@ -2,13 +2,22 @@
 #define _GNU_SOURCE /* ppoll */
 #include "core/net/conn_i.h"
 
+#include "core/base/clock.h"
+
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+enum {
+    LOOK_NS = 40000,   /* who waits looks for so long before he sleeps, ... */
+    QUICK_NS = 80000,  /* ... where he was answered within this, wake-up and all, ... */
+    QUICK_ENOUGH = 4,  /* ... so many times in turn */
+};
 
 /* As NNG numbers what goes wrong. */
 static int result_of(int reason)
@@ -148,11 +157,34 @@ static void cease(struct conn *conn)
     pthread_mutex_unlock(&conn->io);
 }
 
-bool conn_follow(struct conn *const *conn, int count, int alarm, int64_t timeout_ns)
+/* How many of these have something, or the time is up.  To wake a core that sleeps takes as long as a short
+ * round: who was answered quickly of late looks again and again for a little while, and lets others run
+ * between two looks, before he sleeps. */
+static int rest(struct pollfd *wait, nfds_t count, struct conn_pace *pace, int64_t timeout_ns)
+{
+    struct timespec time = { .tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000 };
+    int64_t began_ns = clock_now_ns(), now_ns = began_ns;
+    int ready = 0;
+    while (pace->quick >= QUICK_ENOUGH && !(ready = poll(wait, count, 0)) && now_ns - began_ns < LOOK_NS) {
+        sched_yield();
+        now_ns = clock_now_ns();
+    }
+    if (!ready) {
+        ready = ppoll(wait, count, &time, NULL);
+        now_ns = clock_now_ns();
+    }
+    if (now_ns - began_ns > QUICK_NS)
+        pace->quick = 0;
+    else
+        pace->quick += pace->quick < QUICK_ENOUGH;
+    return ready;
+}
+
+bool conn_follow(struct conn *const *conn, int count, int alarm, struct conn_pace *pace,
+                 int64_t timeout_ns)
 {
     struct pollfd wait[CONN_FOLLOW + 1] = { { .fd = alarm, .events = POLLIN } };
     struct conn *led[CONN_FOLLOW];
-    struct timespec time = { .tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000 };
     uint64_t rings;
     int leads = 0;
     for (int i = 0; i < count && count <= CONN_FOLLOW; i++)
@@ -162,7 +194,7 @@ bool conn_follow(struct conn *const *conn, int count, int alarm, int64_t timeout
         }
     if (leads == 0)
         return false;
-    int ready = ppoll(wait, 1 + (nfds_t)leads, &time, NULL);
+    int ready = rest(wait, 1 + (nfds_t)leads, pace, timeout_ns);
     for (int i = 0; i < leads; i++) {
         if (ready > 0 && wait[1 + i].revents)
             read_here(led[i]);

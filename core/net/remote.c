@@ -28,6 +28,7 @@ struct inbox {
     bool woken;
     bool follows;      /* who waits reads connections himself, ... */
     pthread_t waiter;  /* ... he ..., ... to here */
+    struct conn_pace pace; /* ... his own ..., */
     int alarm;         /* ... and is woken by this eventfd; -1: there is none, he waits for `change` */
 };
 
@@ -99,7 +100,7 @@ static bool inbox_follow(struct inbox *inbox, struct conn *const *conn, int coun
     inbox->follows = true;
     inbox->waiter = pthread_self();
     pthread_mutex_unlock(&inbox->lock);
-    bool followed = conn_follow(conn, count, inbox->alarm, timeout_ns);
+    bool followed = conn_follow(conn, count, inbox->alarm, &inbox->pace, timeout_ns);
     pthread_mutex_lock(&inbox->lock);
     inbox->follows = false;
     return followed;
@@ -132,6 +133,7 @@ struct remote_seat {
     int32_t waiting;   /* bodies in the inbox ... */
     size_t bytes;      /* ... and their size */
     bool recalled;     /* and not told yet */
+    bool gathered;     /* what the hub has said to it may not have gone */
 };
 
 struct remote_hub {
@@ -143,6 +145,7 @@ struct remote_hub {
     struct remote_seat *seat;  /* guarded by the inbox's lock, from here ... */
     int32_t seats, room;
     int32_t news;              /* ... to here: seats that are NEW, GONE or recalled */
+    int32_t gathered;          /* likewise: seats that are */
 };
 
 /* Under the lock: a session's seats are no longer there. */
@@ -189,12 +192,14 @@ static int hub_send(struct net_hub *net, int32_t worker, struct message *message
         conn = conn_hold(hub->seat[worker].conn);
         frame.session = hub->seat[worker].session;
         frame.seat = hub->seat[worker].number;
+        hub->gathered += !hub->seat[worker].gathered;
+        hub->seat[worker].gathered = true;
     }
     pthread_mutex_unlock(&hub->inbox.lock);
     if (conn) {
         code = message_encode_parts(message, &hub->codec, &hub->scratch, parts, &parts_count);
         if (!code)
-            code = conn_send(conn, &frame, parts, parts_count);
+            code = conn_gather(conn, &frame, parts, parts_count);
         if (code == RONDO_EIO) /* it leaves: whoever has the connection is about to say so */
             code = RONDO_OK;
         conn_drop(conn);
@@ -236,9 +241,30 @@ static bool next_body(struct remote_hub *hub, struct item *item)
     return false;
 }
 
+/* What the engine said in one turn goes to each worker in one piece. */
+static void flush(struct remote_hub *hub)
+{
+    pthread_mutex_lock(&hub->inbox.lock);
+    for (int32_t i = 0; hub->gathered && i < hub->seats; i++) {
+        struct remote_seat *seat = &hub->seat[i];
+        if (!seat->gathered)
+            continue;
+        seat->gathered = false;
+        hub->gathered--;
+        struct conn *conn = seat->conn ? conn_hold(seat->conn) : NULL;
+        pthread_mutex_unlock(&hub->inbox.lock);
+        if (conn)
+            conn_flush(conn);
+        conn_drop(conn);
+        pthread_mutex_lock(&hub->inbox.lock);
+    }
+    pthread_mutex_unlock(&hub->inbox.lock);
+}
+
 static int hub_receive(struct net_hub *net, struct net_event *event)
 {
     struct remote_hub *hub = (struct remote_hub *)net;
+    flush(hub);
     struct item item = { 0 };
     for (;;) {
         event->type = NET_NOTHING;
@@ -281,6 +307,7 @@ static void hub_wait(struct net_hub *net, int64_t timeout_ns)
 {
     struct remote_hub *hub = (struct remote_hub *)net;
     struct conn *conn[CONN_FOLLOW];
+    flush(hub);
     pthread_mutex_lock(&hub->inbox.lock);
     int count = hub_conns(hub, conn);
     inbox_rest(&hub->inbox, &hub->news, timeout_ns, conn, count);
@@ -314,6 +341,7 @@ void remote_hub_destroy(struct remote_hub *hub)
 {
     if (!hub)
         return;
+    flush(hub);
     for (int32_t i = 0; i < hub->seats; i++)
         conn_drop(hub->seat[i].conn);
     inbox_fini(&hub->inbox);

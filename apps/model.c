@@ -510,6 +510,7 @@ int model_predict(struct rondo_model *model, const struct model_question *questi
         .size = sizeof what, .cols_open = question->data->info.format == DATA_SVMLIGHT,
         .job = model->job, .model = model, .data = &question->data->x,
         .data_name = question->data_name, .y = question->y, .ids = question->data->ids,
+        .lines = question->data->ids ? &question->data->lines : NULL,
     };
     *report = (struct rondo_report){ 0 };
     model->question = question;

@@ -11,9 +11,9 @@
         /* a trace may be without one */
     }
 
-    const count = (x) => (typeof x === 'number' ? x.toLocaleString('en') : null);
+    const count = (x) => (typeof x === 'number' ? x.toLocaleString('en').replace(/,/g, '\u202f') : null);
     const name = (spec && spec.name) || (digest.app ? 'A job of ' + digest.app : 'A job');
-    const lead = [digest.app, meta.state, count(digest.rounds) + ' rounds', digest.seconds ? Number(digest.seconds.toPrecision(4)) + ' s of solving' : null];
+    const lead = [digest.app, meta.state, count(digest.rounds) + (digest.rounds === 1 ? ' round' : ' rounds'), digest.seconds ? Number(digest.seconds.toPrecision(4)) + ' s of solving' : null];
     document.title = name + ' \u00b7 Rondo';
     document.getElementById('title').textContent = name;
     document.getElementById('lead').textContent = lead.filter(Boolean).join(', ');

@@ -1,6 +1,6 @@
 /* goal.js - how far a job is, and when it will be there, where that can be known. */
 
-import { number, typed } from './words.js';
+import { number, brief } from './words.js';
 
 const column = (table, name) => (table ? table.keys.indexOf(name) : -1);
 
@@ -25,7 +25,7 @@ function gap(table, now, goal) {
     }
     const n = late.length, slope = (n * sty - st * sy) / (n * stt - st * st);
     const eta = n >= 4 && slope < 0 ? Math.log(now / goal) / -slope : NaN;
-    return { what: 'gap ' + number(now) + ' of ' + typed(goal), share: now <= goal ? 1 : share, eta };
+    return { what: 'gap ' + number(now) + ' of ' + brief(goal), share: now <= goal ? 1 : share, eta };
 }
 
 /* So many of so many, at the rate of the later half. */
@@ -35,7 +35,7 @@ function count(table, name, now, goal, word) {
     const all = points(table, name), last = all[all.length - 1];
     const first = last && all.find(([t]) => t >= last[0] / 2);
     const rate = last && last[0] > first[0] ? (last[1] - first[1]) / (last[0] - first[0]) : NaN;
-    return { what: word + ' ' + number(now) + ' of ' + typed(goal), share: now / goal,
+    return { what: word + ' ' + number(now) + ' of ' + brief(goal), share: now / goal,
              eta: rate > 0 ? (goal - now) / rate : NaN };
 }
 

@@ -12,7 +12,7 @@ const NAMES = {
 };
 const DAY_S = 86400;
 
-let shown = null; /* { id, job, digest, plots, stop, timer } of the job that is looked at */
+let shown = null; /* { id, job, digest, plots, stop, timer, and what is drawn } of the job that is looked at */
 
 /* ---- facts -------------------------------------------------------------------------------------------- */
 
@@ -56,10 +56,11 @@ function showGoal(job, digest) {
     $('job-goal').hidden = ended(job);
     bar.firstElementChild.style.transform = 'scaleX(' + (aim ? aim.share : 0) + ')';
     bar.setAttribute('aria-valuenow', percent);
+    const waiting = job.waiting && (job.waiting.startsWith('for ') ? 'waits ' : '') + job.waiting;
     const why = job.state === 'queued' ? 'waits for its turn' : 'begins';
-    say($('goal-what'), aim ? aim.what : job.waiting || why);
+    say($('goal-what'), aim ? aim.what : waiting || why);
     const eta = aim && Number.isFinite(aim.eta) && aim.eta < 30 * DAY_S ? 'about ' + duration(aim.eta) + ' left' : '';
-    say($('goal-eta'), job.waiting && aim ? job.waiting : eta);
+    say($('goal-eta'), aim && waiting || eta);
 }
 
 /* ---- the whole ---------------------------------------------------------------------------------------- */
@@ -79,8 +80,8 @@ function draw() {
     showFacts(job);
     showGoal(job, digest);
     showFiles(job);
-    if (job.spec)
-        say($('spec'), JSON.stringify(job.spec, null, 2));
+    if (job.spec !== shown.specified)
+        say($('spec'), JSON.stringify(shown.specified = job.spec, null, 2));
     showPlots(digest);
 }
 
@@ -94,7 +95,7 @@ function showPlots(digest) {
     if (shown.plots)
         shown.plots.update(digest);
     else
-        shown.plots = window.rondoPlots.render($('plots'), digest);
+        shown.plots = window.rondoPlots.render($('plots'), digest, (draw) => loop.later(draw));
     $('plots').dataset.points = digest.convergence.rows.length;
     shown.drawn = digest;
 }

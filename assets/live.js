@@ -87,7 +87,8 @@ async function parse(body, event) {
             const { value, done } = await reader.read();
             if (done)
                 return;
-            const pieces = (rest + value).split('\n');
+            const pieces = value.split('\n');
+            pieces[0] = rest + pieces[0];
             rest = pieces.pop();
             pieces.forEach((piece) => line(piece.endsWith('\r') ? piece.slice(0, -1) : piece));
         }
@@ -153,59 +154,88 @@ function rest(ms, signal) {
 
 /* ---- how long the page takes ------------------------------------------------------------------ */
 
-/* From an event's arrival to the frame that shows it, painted.  Events of one frame are one sample, its
- * time that of the first.  Frames without an event, and a page that nobody sees, are not measured. */
+/* Milliseconds of one kind. */
+class Times {
+    constructor() {
+        Object.assign(this, { worst: 0, mean: 0, count: 0, samples: [] });
+    }
+
+    add(ms) {
+        this.worst = Math.max(this.worst, ms);
+        this.mean += (ms - this.mean) / ++this.count;
+        this.samples[(this.count - 1) % SAMPLES] = ms;
+    }
+
+    /* The time below which a share of the last samples lie. */
+    quantile(share) {
+        const sorted = [...this.samples].sort((a, b) => a - b);
+        return sorted.length ? sorted[Math.ceil(share * sorted.length) - 1] : 0;
+    }
+}
+
+/* An update goes from an event's arrival to the frame that shows the last of it, painted: what comes meanwhile
+ * belongs to it.  `shown` is that time, most of it waiting for a frame; `held` the longest stretch of it in which
+ * the page answered to nobody: reading an event, or a frame's drawing, style, layout and paint.  Frames without an
+ * event, and a page that nobody sees, are not measured. */
 const loop = {
-    last_ms: 0, worst_ms: 0, mean_ms: 0, count: 0, samples: [],
-    begin: 0, heard: false, draws: new Set(),
+    shown: new Times(), held: new Times(),
+    draws: new Set(),
+    now: null, /* { begin, held, heard } of the update under way */
 
     handle(work) {
-        this.heard = true;
-        this.want();
-        work();
+        const begin = performance.now(), now = this.want();
+        now.heard = true;
+        try {
+            work();
+        } finally {
+            now.held = Math.max(now.held, performance.now() - begin);
+        }
     },
-    /* Does `draw` in the next frame, once however often it is asked. */
+    /* Does `draw` in the next frame, once however often it is asked; one that asks again there goes on in the
+     * frame behind it. */
     later(draw) {
         this.draws.add(draw);
         this.want();
     },
     want() {
-        if (this.begin)
-            return;
-        this.begin = performance.now();
-        requestAnimationFrame(() => this.frame());
+        if (!this.now) {
+            this.now = { begin: performance.now(), held: 0, heard: false };
+            requestAnimationFrame(() => this.frame());
+        }
+        return this.now;
     },
     frame() {
-        const begin = this.heard ? this.begin : NaN, draws = [...this.draws];
-        this.begin = 0;
-        this.heard = false;
+        const { now } = this, begin = performance.now(), draws = [...this.draws];
         this.draws.clear();
-        draws.forEach((draw) => draw());
-        const channel = new MessageChannel(); /* its message comes when the frame has been painted */
-        channel.port1.onmessage = () => this.painted(performance.now() - begin);
-        channel.port2.postMessage(0);
+        try {
+            draws.forEach((draw) => draw());
+        } finally {
+            const over = this.draws.size === 0;
+            if (over)
+                this.now = null;
+            else
+                requestAnimationFrame(() => this.frame());
+            const channel = new MessageChannel(); /* its message comes when the frame has been painted */
+            channel.port1.onmessage = () => this.painted(now, begin, over);
+            channel.port2.postMessage(0);
+        }
     },
-    painted(took) {
-        if (document.hidden || !(took >= 0))
+    painted(now, begin, over) {
+        const end = performance.now();
+        now.held = Math.max(now.held, end - begin);
+        if (!over || !now.heard || document.hidden)
             return;
-        this.last_ms = took;
-        this.worst_ms = Math.max(this.worst_ms, took);
-        this.mean_ms += (took - this.mean_ms) / ++this.count;
-        this.samples[(this.count - 1) % SAMPLES] = took;
-    },
-    /* The time below which a share of the last samples lie. */
-    quantile(share) {
-        const sorted = [...this.samples].sort((a, b) => a - b);
-        return sorted.length ? sorted[Math.ceil(share * sorted.length) - 1] : 0;
+        this.shown.add(end - now.begin);
+        this.held.add(now.held);
     },
     reset() {
-        Object.assign(this, { last_ms: 0, worst_ms: 0, mean_ms: 0, count: 0, samples: [] });
+        Object.assign(this, { shown: new Times(), held: new Times() });
     },
 };
 
 document.addEventListener('visibilitychange', () => {
-    if (loop.begin)
-        loop.begin = performance.now();
+    if (loop.now)
+        loop.now.begin = performance.now();
 });
 
 export { ask, get, follow, token, loop, Refusal };

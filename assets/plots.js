@@ -1,269 +1,22 @@
 /* plots.js - the plots of a job's digest (docs/formats/trace.md), for the dashboard and an export's page.
  *
- *     const plots = rondoPlots.render(element, digest);   fills the element
- *     plots.update(digest);                               draws another state of it: 10 to 25 ms for a full one
+ *     const plots = rondoPlots.render(element, digest, later);   fills the element
+ *     plots.update(digest);                                      draws another state of it
  *     plots.destroy();
  *
- * Wants dygraph.js before it, and the colours of plots.css, which are read anew when the theme changes.  What a
- * digest says becomes text, never markup.  Each plot has a summary in words below it, can be reached by the
+ * Wants figure.js before it, and plots.css.  A frame draws plots for SHARE_MS at most, then the next one goes on:
+ * those in sight, and those that have shown nothing yet; what is out of sight waits until it comes into sight.
+ * later(work) does work in the next frame; requestAnimationFrame where it is not given.
+ * What a digest says becomes text, never markup.  Each plot has a summary in words below it, can be reached by the
  * keyboard (arrows move along it), and says why where it has nothing to show.
  */
 'use strict';
 
 window.rondoPlots = (() => {
+    const { Figure, Lines, Canvas, Bars, colour, recolour, known, make, offer, percent, plain, say, seconds, table, ticks, words } = window.rondoFigure;
     const WORKS = ['push', 'pull', 'push and pull', 'couplings', 'planning'];
     const WORK_COLOUR = ['--plot-1', '--plot-3', '--plot-6', '--plot-2', '--plot-4'];
-
-    /* The rest writes style attributes and markup, which a strict policy of the page forbids. */
-    if (window.Dygraph)
-        window.Dygraph.PLUGINS = [window.Dygraph.Plugins.Axes, window.Dygraph.Plugins.Grid];
-
-    /* ---- words and numbers --------------------------------------------------------------------------- */
-
-    const known = (x) => typeof x === 'number' && Number.isFinite(x);
-
-    function plain(x) {
-        if (!known(x))
-            return '\u2013';
-        const size = Math.abs(x);
-        if (Number.isInteger(x) && size < 1e9)
-            return x.toLocaleString('en').replace('-', '\u2212');
-        if (size !== 0 && (size < 1e-3 || size >= 1e6))
-            return x.toExponential(3).replace(/\.?0+e/, 'e').replace('e+', 'e').replace(/-/g, '\u2212');
-        return x.toLocaleString('en', { maximumSignificantDigits: 4 }).replace('-', '\u2212');
-    }
-
-    const percent = (x) => (!known(x) ? '\u2013' : x > 0 && x < 1e-4 ? '< 0.01\u00a0%' : Number((100 * x).toPrecision(3)) + '\u00a0%');
-
-    function seconds(x) {
-        if (!known(x))
-            return '\u2013';
-        const size = Math.abs(x);
-        if (size >= 1 || size === 0)
-            return Number(x.toPrecision(4)) + '\u00a0s';
-        return size >= 1e-3 ? Number((1e3 * x).toPrecision(3)) + '\u00a0ms' : Number((1e6 * x).toPrecision(3)) + '\u00a0\u00b5s';
-    }
-
-    const power = (e) => '10' + String(e).replace('-', '\u207b').replace(/\d/g, (d) => '\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079'[d]);
-
-    const words = (key) => key.replace(/_/g, ' ');
-
-    function make(tag, name, ...inside) {
-        const node = document.createElement(tag);
-        if (name)
-            node.className = name;
-        node.append(...inside);
-        return node;
-    }
-
-    function say(node, text) {
-        if (node.textContent !== text)
-            node.textContent = text;
-    }
-
-    /* Rows of {keys, rows} as functions of a key. */
-    function table(part) {
-        const keys = part ? part.keys : [], rows = part ? part.rows : [];
-        return { keys, rows, column: (key) => { const k = keys.indexOf(key); return rows.map((row) => (k < 0 ? null : row[k])); } };
-    }
-
-    /* ---- a figure: title, choices, field, summary ------------------------------------------------------- */
-
-    class Figure {
-        constructor(parent, title, wide) {
-            this.head = make('div', 'plot-head', make('h3', '', title));
-            this.keys = make('ul', 'plot-keys');
-            this.unit = make('span');
-            this.at = make('span', 'plot-at');
-            this.at.setAttribute('aria-live', 'polite');
-            this.field = make('div', 'plot-field');
-            this.under = make('p', 'plot-under');
-            this.says = make('p', 'plot-says');
-            this.root = make('figure', 'plot' + (wide ? ' plot-wide' : ''), this.head, this.keys,
-                make('div', 'plot-unit', this.unit, this.at), this.field, this.under, this.says);
-            this.title = title;
-            this.root.setAttribute('aria-label', title);
-            this.field.setAttribute('role', 'img');
-            this.field.tabIndex = 0;
-            parent.append(this.root);
-        }
-
-        colour(name) { return getComputedStyle(this.root).getPropertyValue(name).trim() || '#888888'; }
-
-        /* Nothing to show, and why. */
-        none(why) {
-            this.root.classList.add('plot-none');
-            say(this.says, why);
-        }
-
-        tell(summary) {
-            this.root.classList.remove('plot-none');
-            say(this.says, summary);
-            this.field.setAttribute('aria-label', this.title + '. ' + summary);
-        }
-
-        legend(entries) {
-            const now = JSON.stringify(entries);
-            if (now === this.legendNow)
-                return;
-            this.legendNow = now;
-            this.keys.replaceChildren(...entries.map(([name, colour, value]) => {
-                const mark = make('i');
-                mark.style.background = `var(${colour})`;
-                return make('li', '', mark, name, ...(value === undefined ? [] : [' ', make('b', '', value)]));
-            }));
-        }
-
-        choice(label, change) {
-            const select = make('select'), whole = make('label', '', label, select);
-            select.addEventListener('change', change);
-            this.head.append(whole);
-            return select;
-        }
-    }
-
-    /* The options of a select, keeping what was chosen. */
-    function offer(select, options) {
-        const now = options.map(([value, text]) => value + '\n' + text).join('\n');
-        if (select.rondoOptions !== now) {
-            const chosen = select.value;
-            select.replaceChildren(...options.map(([value, text]) => { const o = make('option', '', text); o.value = value; return o; }));
-            if (options.some(([value]) => value === chosen))
-                select.value = chosen;
-            select.rondoOptions = now;
-        }
-        select.parentNode.hidden = options.length < 2;
-        return select.value;
-    }
-
-    /* Round numbers between low and high, about `count` of them. */
-    function ticks(low, high, count) {
-        const raw = (high - low) / Math.max(1, count), ten = 10 ** Math.floor(Math.log10(raw));
-        const step = [1, 2, 5, 10].map((m) => m * ten).find((s) => s >= raw * 0.999) || raw, out = [];
-        for (let t = Math.ceil(low / step) * step; t <= high + step * 1e-9 && out.length < 100; t += step)
-            out.push(Math.abs(t) < step * 1e-9 ? 0 : t);
-        return out;
-    }
-
-    /* Of a log scale: powers of ten, every one or every few; within two decades round numbers between them too. */
-    function logTicks(low, high) {
-        const from = Math.log10(low), to = Math.log10(high), out = [];
-        if (!(low > 0) || to - from < 0.7)
-            return ticks(low, high, 5).filter((v) => v > 0).map((v) => ({ v, label: plain(v) }));
-        const each = Math.ceil((to - from) / 6);
-        for (let e = Math.floor(from); e <= Math.ceil(to); e++)
-            for (const m of to - from < 2 ? [1, 2, 5] : [1])
-                if (m * 10 ** e >= low * 0.999 && m * 10 ** e <= high * 1.001)
-                    out.push({ v: m * 10 ** e, label: e % each ? '' : m > 1 || (e > -3 && e < 6) ? plain(Number((m * 10 ** e).toPrecision(3))) : power(e) });
-        return out;
-    }
-
-    /* ---- lines, by dygraphs ---------------------------------------------------------------------------- */
-
-    /* what: rows [[x, y, ...]], names, colours [--plot-n], log, range, x and y as words, ticks of x. */
-    class Lines {
-        constructor(figure) {
-            this.figure = figure;
-            this.holder = make('div');
-            figure.field.append(this.holder);
-            figure.field.addEventListener('keydown', (event) => this.key(event));
-        }
-
-        options(what) {
-            const { figure } = this;
-            return {
-                labels: ['x', ...what.names], colors: what.colours.map((c) => figure.colour(c)), legend: 'never',
-                logscale: Boolean(what.log), valueRange: what.range || null, dateWindow: what.window || null,
-                strokeWidth: 1.6, highlightCircleSize: 3.5, connectSeparatedPoints: true, drawPoints: what.rows.length < 3, pointSize: 2.5,
-                includeZero: false, axisLineColor: figure.colour('--plot-axis'), gridLineColor: figure.colour('--plot-line'),
-                gridLineWidth: 1, axisLabelFontSize: 11, xRangePad: 2, yRangePad: 6, animatedZooms: false, rightGap: what.rightGap || 14,
-                series: what.series || {},
-                axes: {
-                    x: { axisLabelFormatter: (x) => what.xText(x), pixelsPerLabel: 62,
-                         ticker: what.ticker || ((from, to, pixels) => ticks(from, to, pixels / 62).map((v) => ({ v, label: what.xText(v) }))) },
-                    y: { axisLabelFormatter: (y) => what.yText(y), axisLabelWidth: 58, pixelsPerLabel: 34,
-                         ticker: what.log ? logTicks : window.Dygraph.numericTicks },
-                },
-                highlightCallback: (event, x, points, row) => this.read(row),
-                unhighlightCallback: () => say(figure.at, ''),
-            };
-        }
-
-        draw(what) {
-            const { figure } = this;
-            this.what = what;
-            say(figure.unit, what.yWord);
-            say(figure.under, what.xWord);
-            if (!window.Dygraph) {
-                figure.none('The plotting library is not there.');
-                return;
-            }
-            const shape = what.names.length + (what.ticker ? 't' : '');
-            if (this.graph && this.shape === shape) {
-                this.graph.updateOptions({ file: what.rows, ...this.options(what) });
-                return;
-            }
-            if (this.graph)
-                this.graph.destroy();
-            this.shape = shape;
-            this.graph = new window.Dygraph(this.holder, what.rows, this.options(what));
-        }
-
-        read(row) {
-            const { what } = this, values = what.rows[row];
-            this.row = row;
-            if (values)
-                say(this.figure.at, what.xText(values[0], true) + ': ' + what.names.map((name, i) => (what.names.length > 1 ? name + ' ' : '')
-                    + (values[i + 1] === null ? '\u2013' : what.yText(values[i + 1], true))).join(', '));
-        }
-
-        key(event) {
-            const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -20, PageDown: 20, Home: -1e9, End: 1e9 }[event.key];
-            if (!step || !this.graph)
-                return;
-            event.preventDefault();
-            const last = this.what.rows.length - 1;
-            const row = Math.max(0, Math.min(last, (this.row === undefined ? last : this.row) + step));
-            this.graph.setSelection(row);
-            this.read(row);
-        }
-
-        resize() { if (this.graph) this.graph.resize(); }
-        destroy() { if (this.graph) this.graph.destroy(); }
-    }
-
-    /* ---- bars, on a canvas of our own ------------------------------------------------------------------- */
-
-    class Canvas {
-        constructor(figure, paint) {
-            this.figure = figure;
-            this.paint = paint;
-            this.canvas = make('canvas');
-            figure.field.append(this.canvas);
-        }
-
-        draw() {
-            const { width, height } = this.figure.field.getBoundingClientRect(), ratio = window.devicePixelRatio || 1;
-            if (width < 1)
-                return;
-            const w = Math.round(width * ratio), h = Math.round(height * ratio);
-            if (this.canvas.width !== w || this.canvas.height !== h) {
-                this.canvas.width = w;
-                this.canvas.height = h;
-                this.canvas.style.width = width + 'px';
-                this.canvas.style.height = height + 'px';
-            }
-            const pen = this.canvas.getContext('2d');
-            pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-            pen.clearRect(0, 0, width, height);
-            pen.font = '11px ' + getComputedStyle(this.figure.root).fontFamily;
-            pen.lineWidth = 1;
-            this.paint(pen, width, height);
-        }
-
-        resize() { this.draw(); }
-        destroy() {}
-    }
+    const SHARE_MS = 12;
 
     /* ---- the plots --------------------------------------------------------------------------------------- */
 
@@ -317,12 +70,13 @@ window.rondoPlots = (() => {
                 rows, names: [chosen[1]], colours: ['--plot-1'], log: isLog, xWord: x === 'seconds' ? 'seconds of solving' : x + (x === 'round' ? 's' : ''),
                 yWord: (key === 'excess' ? 'distance of the objective to the best one' : chosen[1]) + (isLog ? ', log scale' : ''), xText: x === 'seconds' ? (v, long) => (long ? seconds(v) : plain(v)) : plain, yText: plain,
             });
-            const end = seconds(digest.seconds) + ', ' + plain(digest.rounds) + ' rounds';
-            figure.tell(key === 'excess'
+            const end = seconds(digest.seconds) + ', ' + plain(digest.rounds) + (digest.rounds === 1 ? ' round' : ' rounds');
+            const name = chosen[1][0].toUpperCase() + chosen[1].slice(1);
+            figure.tell(values.length === 1 ? `${name} is ${plain(last)} after ${end}.` : key === 'excess'
                 ? `The objective came to ${plain(digest.objective)} in ${end}; it began ${plain(first)} away.`
-                : `${chosen[1][0].toUpperCase() + chosen[1].slice(1)} went from ${plain(first)} to ${plain(last)} in ${end}.`);
+                : `${name} went from ${plain(first)} to ${plain(last)} in ${end}.`);
         }
-        return { draw, parts: [lines] };
+        return { figure, draw };
     }
 
     function timeline(parent) {
@@ -358,8 +112,8 @@ window.rondoPlots = (() => {
 
         function paint(pen, width, height) {
             const x = place(width), tall = (height - BOTTOM - 4) / lanes.length;
-            const line = figure.colour('--plot-line'), muted = figure.colour('--plot-muted'), ink = figure.colour('--plot-ink');
-            const colours = WORK_COLOUR.map((c) => figure.colour(c)), each = Math.ceil(14 / tall);
+            const line = colour('--plot-line'), muted = colour('--plot-muted'), ink = colour('--plot-ink');
+            const colours = WORK_COLOUR.map((c) => colour(c)), each = Math.ceil(14 / tall);
             pen.fillStyle = muted;
             pen.strokeStyle = line;
             pen.textBaseline = 'middle';
@@ -457,13 +211,13 @@ window.rondoPlots = (() => {
                 + (hands ? `${plain(hands)} worker${hands > 1 ? 's' : ''} computed ${percent(Math.min(1, busy / hands / (high - low)))} of the time.` : 'planning alone.'));
             canvas.draw();
         }
-        return { draw, parts: [canvas] };
+        return { figure, draw };
     }
 
     function imbalance(parent) {
         const figure = new Figure(parent, 'Block imbalance'), lines = new Lines(figure);
         return {
-            parts: [lines],
+            figure,
             draw(digest) {
                 const data = table(digest.series), t = data.column('seconds'), y = data.column('imbalance');
                 const rows = t.map((s, i) => [s, y[i]]).filter((r) => known(r[1])), many = data.column('rounds');
@@ -492,7 +246,7 @@ window.rondoPlots = (() => {
         const figure = new Figure(parent, 'How rounds are filled'), lines = new Lines(figure);
         const shown = [['fill', 'taken of wanted', '--plot-1'], ['hits', 'couplings known', '--plot-3'], ['weight', 'priority taken', '--plot-4']];
         return {
-            parts: [lines],
+            figure,
             draw(digest) {
                 const data = table(digest.series), t = data.column('seconds');
                 const used = shown.map(([key, name, colour]) => ({ name, colour, column: smooth(data.column(key), Math.floor(data.rows.length / 100)) })).filter((s) => s.column.some(known));
@@ -515,7 +269,7 @@ window.rondoPlots = (() => {
         const back = (x) => Number((100 * 10 ** x).toPrecision(3)) + '\u00a0%';
         const ticker = (from, to) => [-4, -3, -2, -1, 0].filter((v) => v >= from - 0.01 && v <= to + 0.01).map((v) => ({ v, label: back(v) }));
         return {
-            parts: [lines],
+            figure,
             draw(digest) {
                 const c = digest.concentration;
                 if (!c || !c.updates) {
@@ -541,9 +295,9 @@ window.rondoPlots = (() => {
         const canvas = new Canvas(figure, (pen, width, height) => {
             const most = Math.max(...bins.map((b) => b.refused + b.joined)), marks = ticks(0, most, 4), top = Math.max(most, marks[marks.length - 1]);
             const y = (v) => height - BOTTOM - (v / top) * (height - BOTTOM - TOP), wide = (width - LEFT - 12) / bins.length;
-            const [joined, refused] = ['--plot-1', '--plot-2'].map((c) => figure.colour(c));
-            pen.strokeStyle = figure.colour('--plot-line');
-            pen.fillStyle = figure.colour('--plot-muted');
+            const [joined, refused] = ['--plot-1', '--plot-2'].map((c) => colour(c));
+            pen.strokeStyle = colour('--plot-line');
+            pen.fillStyle = colour('--plot-muted');
             pen.textBaseline = 'middle';
             pen.textAlign = 'right';
             for (const t of marks) {
@@ -584,7 +338,7 @@ window.rondoPlots = (() => {
             }
         });
         return {
-            parts: [canvas],
+            figure,
             draw(digest) {
                 const c = digest.couplings, sum = (list) => list.reduce((a, b) => a + b, 0);
                 const refused = c ? sum(c.refused) : 0, joined = c ? sum(c.joined) : 0;
@@ -605,30 +359,12 @@ window.rondoPlots = (() => {
         };
     }
 
-    /* Rows of a name, numbers, and a bar as long as the last number, a share. */
-    class Bars {
-        constructor(figure, heads) {
-            this.body = make('tbody');
-            const row = make('tr', '', ...heads.map((head) => { const th = make('th', '', head); th.scope = 'col'; return th; }), make('td'));
-            figure.field.replaceWith(make('div', 'plot-scroll plot-part', make('table', '', make('thead', '', row), this.body)));
-        }
-
-        draw(rows) {
-            this.body.replaceChildren(...rows.map(({ cells, share, colour }) => {
-                const fill = make('i');
-                fill.style.width = 100 * (share || 0) + '%';
-                fill.style.background = `var(${colour})`;
-                return make('tr', '', ...cells.map((cell) => make('td', '', cell)), make('td', 'plot-bar', fill));
-            }));
-        }
-    }
-
     function shares(parent) {
         const figure = new Figure(parent, 'Where the time goes'), bars = new Bars(figure, ['part of a round', 'share']);
         const shown = [['plan', 'planning', '--plot-4'], ['run', 'push: computing', '--plot-1'], ['pull', 'pull: computing', '--plot-3'],
                        ['network', 'travel and waiting', '--plot-5'], ['commit', 'commit', '--plot-2']];
         return {
-            parts: [],
+            figure,
             draw(digest) {
                 const s = digest.shares || {};
                 if (!shown.some(([key]) => known(s[key]))) {
@@ -646,7 +382,7 @@ window.rondoPlots = (() => {
     function workers(parent) {
         const figure = new Figure(parent, 'Workers'), bars = new Bars(figure, ['worker', 'tasks', 'computed', 'share']), MOST = 64;
         return {
-            parts: [],
+            figure,
             draw(digest) {
                 const all = digest.workers || [];
                 if (!all.length) {
@@ -664,53 +400,69 @@ window.rondoPlots = (() => {
 
     /* ---- all of them ------------------------------------------------------------------------------------- */
 
-    /* Plots out of sight wait until they come into sight: what is seen is drawn in a frame's time. */
-    function render(element, digest) {
+    function render(element, digest, later = requestAnimationFrame) {
         const root = make('div', 'plots');
+        const all = [convergence, timeline, imbalance, rounds, concentration, couplings, shares, workers].map((plot) => plot(root));
+        let last = digest, asked = false, gone = false;
+        for (const plot of all)
+            Object.assign(plot, { stale: true, seen: false });
         element.replaceChildren(root);
-        const plots = [convergence, timeline, imbalance, rounds, concentration, couplings, shares, workers].map((plot) => plot(root));
-        const figures = [...root.children], parts = plots.flatMap((plot) => plot.parts), stale = new Set();
-        let last = digest, width = 0;
-        const inSight = (figure) => { const box = figure.getBoundingClientRect(); return box.bottom > -100 && box.top < innerHeight + 100; };
-        function draw(which) {
-            for (const i of which) {
-                stale.delete(i);
-                plots[i].draw(last);
+
+        /* One that showed nothing stands behind the others, and is to come to its place when it has something. */
+        const next = () => all.find((plot) => plot.stale && plot.seen) || all.find((plot) => plot.stale && plot.figure.empty);
+        function draw(plot) {
+            plot.stale = false;
+            plot.draw(last);
+        }
+        function frame() {
+            const until = performance.now() + SHARE_MS;
+            asked = false;
+            for (let plot; !gone && (plot = next()); ) {
+                draw(plot);
+                if (performance.now() >= until)
+                    break;
             }
+            ask();
         }
-        function update(next) {
-            last = next;
-            plots.forEach((plot, i) => stale.add(i));
-            draw([...stale].filter((i) => inSight(figures[i])));
+        function ask() {
+            if (asked || gone || !next())
+                return;
+            asked = true;
+            later(frame);
         }
-        const again = () => draw(plots.keys());
-        const sizes = new ResizeObserver(() => {
-            const now = root.clientWidth;
-            if (now > 0 && now !== width)
-                for (const part of parts)
-                    part.resize();
-            width = now;
-        });
-        const sights = new IntersectionObserver((entries) => draw(entries.filter((e) => e.isIntersecting).map((e) => figures.indexOf(e.target))
-            .filter((i) => stale.has(i))), { rootMargin: '100px' });
-        const dark = matchMedia('(prefers-color-scheme: dark)');
-        const theme = new MutationObserver(again);
-        again();
-        width = root.clientWidth;
-        sizes.observe(root);
-        figures.forEach((figure) => sights.observe(figure));
+        function update(digest) {
+            last = digest;
+            for (const plot of all)
+                plot.stale = true;
+            frame();
+        }
+        const again = () => {
+            recolour();
+            for (const plot of all)
+                plot.stale = true;
+            ask();
+        };
+        const print = () => all.filter((plot) => plot.stale).forEach(draw);
+        const sights = new IntersectionObserver((entries) => {
+            for (const { target, isIntersecting } of entries)
+                all.find((plot) => plot.figure.root === target).seen = isIntersecting;
+            ask();
+        }, { rootMargin: '100px' });
+        const dark = matchMedia('(prefers-color-scheme: dark)'), theme = new MutationObserver(again);
+        all.forEach((plot) => sights.observe(plot.figure.root));
         dark.addEventListener('change', again);
-        addEventListener('beforeprint', again);
+        addEventListener('beforeprint', print);
         theme.observe(document.documentElement, { attributes: true, attributeFilter: ['data-theme'] });
+        ask();
         return {
             update,
             destroy() {
-                for (const watcher of [sizes, sights, theme])
-                    watcher.disconnect();
+                gone = true;
+                sights.disconnect();
+                theme.disconnect();
                 dark.removeEventListener('change', again);
-                removeEventListener('beforeprint', again);
-                for (const part of parts)
-                    part.destroy();
+                removeEventListener('beforeprint', print);
+                all.forEach((plot) => plot.figure.destroy());
                 element.replaceChildren();
             },
         };

@@ -2,10 +2,14 @@
 
 const THIN = '\u202f';
 
-/* 1234567 -> 1 234 567; 0.5 -> 0.5000; 0.000123456 -> 1.23e-4; what is not known is a dash. */
+/* 1234567 -> 1 234 567; 0.5 -> 0.5000; 0.000123456 -> 1.23e−4; what is not known is a dash. */
 export function number(value) {
     if (typeof value !== 'number' || !Number.isFinite(value))
         return '–';
+    return digits(value).replace(/-/g, '\u2212');
+}
+
+function digits(value) {
     if (Number.isInteger(value) && Math.abs(value) < 1e12)
         return String(value).replace(/\B(?=(\d{3})+$)/g, THIN);
     const size = Math.abs(value);
@@ -16,8 +20,8 @@ export function number(value) {
 /* To three digits. */
 export const rough = (value) => Number(value.toPrecision(3));
 
-/* The same as it would be typed: 1e-6, not 1.00e-6. */
-export const typed = (value) => number(value).replace(/\.?0+(?=e|$)/, (zeros, at, all) => (all.includes('.') ? '' : zeros));
+/* The same without zeros behind: 1e−6, not 1.00e−6. */
+export const brief = (value) => number(value).replace(/\.?0+(?=e|$)/, (zeros, at, all) => (all.includes('.') ? '' : zeros));
 
 export function duration(seconds) {
     if (!Number.isFinite(seconds))

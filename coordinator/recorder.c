@@ -41,6 +41,7 @@ struct recorder {
     struct rondo_error error;
     int64_t begin_ns, solved_ns;
     int64_t told;            /* the last round that was told of in this run; 0: none */
+    int64_t kept;            /* the round of the last checkpoint; 0: none */
     struct under_way *under_way; /* [pipeline + 1], by round */
     struct trace_block *block;
     int64_t blocks_capacity;
@@ -368,6 +369,8 @@ static void on_checkpoint(void *context, int64_t round, const char *ended, struc
     struct store_moment moment = { round, recorder_seconds(recorder), ended };
     if (store_checkpoint(recorder->options.store, &recorder->options.ground, &moment, cut, &err))
         keep_error(recorder, &err);
+    else
+        recorder->kept = round;
 }
 
 /* ---- what is fixed --------------------------------------------------------------------------------------- */
@@ -436,7 +439,7 @@ static int open_recording(struct recorder *recorder, struct rondo_error *err)
 {
     const struct recorder_options *options = &recorder->options;
     bool kept = options->store && options->level != TRACE_OFF;
-    char folder[PATH_MAX], variables[24], pipeline[24];
+    char folder[PATH_MAX], variables[24], pipeline[24], data[24];
     char *spec = kept ? job_canonical(options->job) : NULL;
     if (kept && !spec)
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory");
@@ -444,12 +447,13 @@ static int open_recording(struct recorder *recorder, struct rondo_error *err)
         spec_folder(options->job, folder);
     snprintf(variables, sizeof variables, "%" PRId64, options->variables);
     snprintf(pipeline, sizeof pipeline, "%" PRId64, options->pipeline);
+    snprintf(data, sizeof data, "%016" PRIx64, options->ground.fingerprint);
     const char *const meta[] = {
-        "state", "running", "isa", options->ground.isa, "version", RONDO_VERSION,
+        "state", "running", "isa", options->ground.isa, "data", data, "version", RONDO_VERSION,
         "variables", variables, "pipeline", pipeline, "job", kept ? store_id(options->store) : "",
         "app", kept ? job_app(options->job)->name : "", "spec", spec, "spec_dir", folder, NULL,
     };
-    int64_t round = options->store ? store_round(options->store) : 0;
+    int64_t round = recorder->kept = options->store ? store_round(options->store) : 0;
     struct recording_options recording = {
         .dir = kept ? store_dir(options->store) : NULL, .level = options->level,
         .after = round > 0 ? round : -1, .meta = kept ? meta : NULL, .digest = options->digest,
@@ -495,9 +499,9 @@ void recorder_tell(struct recorder *recorder, const char *state, const struct ro
         meta[2 * i + 7] = text[i + 1];
         meta[2 * i + 8] = NULL;
     }
-    /* One that failed may not know how far it was; its checkpoint may be behind `rounds`. */
-    bool back = recorder->told > rounds && strcmp(state, "failed") != 0;
-    if ((back && recording_cut(recorder->recording, rounds, &err))
+    /* One that failed may not know how far it was; a run that resumes it wants all up to its checkpoint. */
+    int64_t end = strcmp(state, "failed") == 0 && recorder->kept > rounds ? recorder->kept : rounds;
+    if ((recorder->told > end && recording_cut(recorder->recording, end, &err))
         || recording_meta(recorder->recording, meta, &err))
         keep_error(recorder, &err);
 }

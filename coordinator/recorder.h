@@ -37,7 +37,7 @@ int recorder_layout(struct recorder *recorder, const struct engine *engine,
 void recorder_conclude(struct recorder *recorder, int64_t round, int64_t updates,
                        const struct rondo_report *report);
 /* What the job came to, into the trace: its state, updates and the report's metrics.  Rounds later than
- * `rounds`, which a job that did not fail was told of and ends without, go. */
+ * `rounds`, which a job that went back was told of and ends without, go. */
 void recorder_tell(struct recorder *recorder, const char *state, const struct rondo_report *report,
                    int64_t rounds, int64_t updates);
 /* Closes the trace.  The first error of writing since the beginning is in err. */

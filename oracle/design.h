@@ -16,7 +16,7 @@
 
 #include "oracle/subject.h"
 
-enum { DESIGN_CACHE = 1 << 20 };
+enum { DESIGN_CACHE = 1 << 20, DESIGN_SHORT = 1024 };
 
 struct design_pair {
     uint64_t key; /* 1 + j p + k, j < k; 0: none */

@@ -1,7 +1,8 @@
 #include "oracle/oracle.h"
 
-#include "oracle/flights.h"
+#include "oracle/draws.h"
 #include "oracle/plans.h"
+#include "oracle/relay.h"
 #include "oracle/replay.h"
 #include "oracle/whole.h"
 
@@ -14,14 +15,25 @@ struct checks {
     const struct oracle_request *request;
     struct subject subject;
     struct verdict *verdict;
+    struct verdict beside; /* what flights and draws find, by the relay's thread */
+    struct relay relay;
     bool lasso, plans;
     struct whole whole;
     struct design design;
     struct flights flights;
+    struct draws draws;
     struct replay replay;
     struct plans plan;
     int64_t last_round;
 };
+
+/* Couplings take as long as all else: they have a thread of their own. */
+static int each_beside(void *context, const struct trace_round *round)
+{
+    struct checks *checks = context;
+    int code = flights_round(&checks->flights, round);
+    return code ? code : draws_round(&checks->draws, round);
+}
 
 static int each_round(void *context, const struct trace_round *round)
 {
@@ -29,7 +41,7 @@ static int each_round(void *context, const struct trace_round *round)
     int code = RONDO_OK;
     whole_round(&checks->whole, round);
     if (checks->lasso)
-        code = flights_round(&checks->flights, round);
+        code = relay_give(&checks->relay, round);
     if (!code && checks->lasso)
         code = replay_round(&checks->replay, round);
     if (!code && checks->plans)
@@ -63,11 +75,12 @@ static int open_checks(struct checks *checks, struct rondo_error *err)
     int code = RONDO_OK;
     checks->lasso = strcmp(app, "lasso") == 0;
     checks->plans = strcmp(app, "lda") == 0 || strcmp(app, "mf") == 0;
-    whole_open(&checks->whole, &checks->subject, checks->verdict);
+    whole_open(&checks->whole, &checks->subject, checks->lasso || checks->plans, checks->verdict);
     if (checks->lasso) {
         code = design_open(&checks->design, &checks->subject, err);
         code = code ? code : check_shape(checks, err);
-        code = code ? code : flights_open(&checks->flights, &checks->subject, &checks->design, checks->verdict, err);
+        code = code ? code : flights_open(&checks->flights, &checks->subject, &checks->design, &checks->beside, err);
+        code = code ? code : draws_open(&checks->draws, &checks->subject, &checks->flights, &checks->beside, err);
         code = code ? code : replay_open(&checks->replay, &checks->subject, &checks->design, checks->verdict, err);
     }
     if (!code && checks->plans)
@@ -78,9 +91,12 @@ static int open_checks(struct checks *checks, struct rondo_error *err)
 static void end_checks(struct checks *checks)
 {
     struct verdict *verdict = checks->verdict;
+    verdict_merge(verdict, &checks->beside);
+    checks->flights.verdict = checks->draws.verdict = verdict;
     whole_end(&checks->whole, checks->plans ? TRACE_BLOCKS : TRACE_ALL);
     if (checks->lasso) {
         flights_end(&checks->flights);
+        draws_end(&checks->draws);
         replay_end(&checks->replay, strcmp(checks->subject.state, "completed") == 0);
     }
     if (checks->plans)
@@ -95,6 +111,7 @@ int oracle_check(const struct oracle_request *request, struct verdict *verdict, 
     struct checks checks = { .request = request, .verdict = verdict };
     struct reader_window window, last;
     *verdict = (struct verdict){ 0 };
+    relay_open(&checks.relay, each_beside, &checks);
     int code = subject_open(&checks.subject, request->path, request->overrides, request->count, request->apps, err);
     if (!code)
         code = open_checks(&checks, err);
@@ -106,12 +123,17 @@ int oracle_check(const struct oracle_request *request, struct verdict *verdict, 
         code = reader_rounds(checks.subject.reader, last, find_last, &checks.last_round, err);
     if (!code)
         code = reader_scan(checks.subject.reader, window, each_round, &checks, err);
+    const int ended = relay_end(&checks.relay);
+    code = code ? code : ended;
     if (!code)
         end_checks(&checks);
+    relay_close(&checks.relay);
     plans_close(&checks.plan);
     replay_close(&checks.replay);
+    draws_close(&checks.draws);
     flights_close(&checks.flights);
     design_close(&checks.design);
+    whole_close(&checks.whole);
     subject_close(&checks.subject);
     if (!code && verdict->failed)
         code = RONDO_ENOMEM;

@@ -1,13 +1,13 @@
 /* oracle.h - holds a trace against the data of its job.  START HERE.
  *
  * Place:   oracle, floor 3: above apps (a job's data) and core/trace; used by tools/trace_check.c.
- * Threads: one.
+ * Threads: the caller's, and for the lasso's couplings one that lives for the call (relay.h).
  * Memory:  the job's data, and what design.h, replay.h and plans.h say.
  *
  * Nothing that the scheduler or an app has computed is believed, and none of their code is used: couplings,
  * objectives and counts come from the data anew, in plain loops.  Which checks there are follows from the app:
  *
- *     lasso      flights.h (couplings), replay.h (certificates)
+ *     lasso      flights.h (couplings), draws.h (who was refused), replay.h (certificates)
  *     lda, mf    plans.h (nobody owned by two)
  *     others     whole.h alone, which is asked of every trace
  */

@@ -13,7 +13,8 @@
  *     shard have those of its documents beside, which is checked by shard
  *     the tasks of one phase of a round have different blocks and different shards, or different chunks of one
  *     side and all of these; a part is not with a task before the task that had it is done
- *     what the cells of committed rounds cost is what the job counts as updates (lda, sgd)
+ *     the updates of a round are what its cells cost (lda, sgd), the rows of its chunks that have entries (als), or all
+ *     rows and columns (ccd; of a column that is a bias those of one axis)
  *
  * A task owns the parts whose tag is its own, or -1; one without parts only reads.
  */
@@ -34,6 +35,7 @@ struct plans_owner {
     int64_t size;        /* rows or columns of the data */
     int32_t *part_of;    /* [size] -1: none */
     struct rondo_buf last;  /* struct plans_last [parts] */
+    int64_t *filled;        /* [parts] rows or columns that have entries */
 };
 
 /* Who had a part last. */
@@ -46,6 +48,7 @@ struct plans {
     struct verdict *verdict;
     const struct rondo_matrix *x;
     bool is_lda, counts_cells; /* cells' costs are the updates */
+    bool counts_axes, biases;  /* ccd: rows and columns are; some columns of factors are biases */
     double holdout, entries; /* entries: in all, tokens or ratings that train */
     uint64_t seed;
     struct plans_owner owner[PLANS_OWNERS];
@@ -55,8 +58,9 @@ struct plans {
     bool has_cells;
     double *loose;          /* [shards] lda: entries of words in no block, from the data */
     int64_t free_words, free_tokens;
-    int64_t rounds, tasks, owned, bare; /* bare: rounds without tasks */
-    double updates, cost;   /* of all rounds; of their cells */
+    int64_t rounds, tasks, owned;
+    int64_t counted_rounds; /* whose updates were counted */
+    double cost;            /* of a round: what its tasks count */
 };
 
 /* RONDO_EINPUT: the data are not the job's; RONDO_ENOMEM.  Cost: a pass over the entries. */

@@ -276,6 +276,30 @@ static void follow(struct replay *replay, int64_t round)
     replay->least = objective_of(replay);
 }
 
+static void add_up(struct replay *replay)
+{
+    const int64_t *touched = (const int64_t *)(const void *)replay->touched.data;
+    replay->norm = replay->square = 0;
+    for (size_t i = 0; i < replay->touched.size / sizeof *touched; i++) {
+        const double b = replay->b[touched[i]];
+        replay->norm += replay->l1[touched[i]] * fabs(b);
+        replay->square += replay->l2[touched[i]] * b * b;
+    }
+}
+
+/* b_j moves by d, and the penalty's sums with it. */
+static void step(struct replay *replay, int64_t j, double d)
+{
+    const double from = replay->b[j], to = from + d;
+    replay->b[j] = to;
+    replay->norm += replay->l1[j] * (fabs(to) - fabs(from));
+    replay->square += replay->l2[j] * (to * to - from * from);
+    replay->most = fmax(replay->most, fabs(to) * replay->design->scale[j]);
+    design_add(replay->design, d, j, replay->eta);
+    if (++replay->steps % REPLAY_RENEW == 0)
+        add_up(replay);
+}
+
 static int apply(struct replay *replay, const struct trace_round *round)
 {
     const double root = sqrt((double)replay->design->n);
@@ -289,12 +313,10 @@ static int apply(struct replay *replay, const struct trace_round *round)
             continue;
         }
         const double d = round->delta[i] * root / replay->design->scale[j];
-        replay->b[j] += d;
-        replay->most = fmax(replay->most, fabs(replay->b[j]) * replay->design->scale[j]);
-        design_add(replay->design, d, j, replay->eta);
         if (!replay->is_touched[j] && buf_append(&replay->touched, &j, sizeof j))
             return RONDO_ENOMEM;
         replay->is_touched[j] = 1;
+        step(replay, j, d);
     }
     return RONDO_OK;
 }

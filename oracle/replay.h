@@ -29,6 +29,8 @@
 #include "oracle/design.h"
 #include "oracle/verdict.h"
 
+enum { REPLAY_RENEW = 1024 };
+
 enum replay_loss { REPLAY_SQUARED, REPLAY_LOGISTIC, REPLAY_HUBER, REPLAY_POISSON };
 
 struct replay {
@@ -41,7 +43,9 @@ struct replay {
     double *y, *weight, *eta;  /* [n]; weight NULL: all 1 */
     double *b, *l1, *l2;       /* [p]; l1, l2: the factors c_j s_j and c_j s_j^2 */
     struct rondo_buf lambdas;  /* struct replay_lambda, by round */
+    double norm, square;       /* sum_j l1_j |b_j| and sum_j l2_j b_j^2: added up anew every REPLAY_RENEW moves */
     struct rondo_buf touched;  /* int64_t: variables that have moved */
+    int64_t steps;             /* of variables */
     unsigned char *is_touched; /* [p] */
     size_t next;               /* in lambdas */
     double lambda;             /* in force; NAN: nothing says one */

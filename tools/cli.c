@@ -5,6 +5,8 @@
 #include "core/base/mem.h"
 #include "core/job/nearest.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -66,6 +68,15 @@ int cli_fail(const struct rondo_error *err)
     }
 }
 
+int cli_flush(struct rondo_error *err)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return RONDO_OK;
+    return rondo_error_set(err, RONDO_EIO, "standard output", NULL, "cannot write%s%s", errno ? ": " : "",
+                           errno ? strerror(errno) : "");
+}
+
 int cli_print_json(struct jsonout *out)
 {
     const struct rondo_error none = { .code = RONDO_ENOMEM };
@@ -115,6 +126,17 @@ int cli_log(const char *command, const char *level, bool quiet)
     log_set_level(wanted);
     log_set_form(LOG_LOGFMT);
     return 0;
+}
+
+void cli_serve(void (*on_signal)(int number))
+{
+    struct sigaction action = { .sa_handler = on_signal };
+    registry_warn(NULL);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    mem_give_back();
+    registry_load();
 }
 
 void cli_put_word(const char *word)

@@ -50,6 +50,8 @@ int cli_unknown(const char *name);
 /* Prints `rondo: WHERE: WHAT (HINT)`, without the parts that are empty, and returns the exit
  * status that the error's code asks for. */
 int cli_fail(const struct rondo_error *err);
+/* Flushes stdout.  RONDO_EIO: it cannot be written, or could not. */
+int cli_flush(struct rondo_error *err);
 /* Prints the JSON that was written, a line, frees its buffer and returns 0, or what no memory for it is. */
 int cli_print_json(struct jsonout *out);
 /* Prints `rondo: COMMAND: WHAT (rondo help COMMAND says more)` and returns 2. */
@@ -63,6 +65,10 @@ int cli_option(const char *command, const char *name, int argc, char **argv, int
 /* A service's log: logfmt from now on, at that level; level NULL: info, or warning where quiet.  What ends the
  * process stays cli_fail's line.  0, or 2 when it was said that there is no such level. */
 int cli_log(const char *command, const char *level, bool quiet);
+
+/* A process that serves begins: plug-ins are loaded, while there is one thread; SIGINT and SIGTERM are handled, a
+ * connection that is gone is no signal, and freed memory goes back to the system. */
+void cli_serve(void (*on_signal)(int number));
 
 /* Prints a blank and a word on stderr, quoted so that a shell reads it back. */
 void cli_put_word(const char *word);

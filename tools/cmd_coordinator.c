@@ -1,9 +1,7 @@
 /* cmd_coordinator.c - rondo coordinator: the service. */
-#include "apps/registry.h"
 #include "client/endpoint.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
-#include "core/base/mem.h"
 #include "service/listen.h"
 #include "service/service.h"
 #include "tools/cli.h"
@@ -185,13 +183,7 @@ int cmd_coordinator(int argc, char **argv)
     struct rondo_error err = { 0 };
     int status = parse(&args, &words, argc, argv, &err);
     if (!status) {
-        registry_warn(NULL); /* plug-ins are loaded while there is one thread */
-        struct sigaction action = { .sa_handler = on_signal };
-        sigaction(SIGINT, &action, NULL);
-        sigaction(SIGTERM, &action, NULL);
-        signal(SIGPIPE, SIG_IGN);
-        mem_give_back();
-        registry_load();
+        cli_serve(on_signal);
         struct service_options options = {
             .listen = args.listen, .http = args.http, .state = args.state, .token = args.token,
             .tls = args.tls_cert ? &args.tls : NULL, .insecure = args.insecure,
@@ -207,8 +199,8 @@ int cmd_coordinator(int argc, char **argv)
         else
             status = unfinished ? EXIT_AGAIN : stopped_by == SIGINT ? EXIT_INTERRUPTED : 0;
         if (unfinished)
-            log_line(LOG_INFO, "%lld jobs go on where they are when a coordinator is started with "
-                               "--state %s again", (long long)unfinished, args.state);
+            log_line(LOG_INFO, "started again with --state %s it goes on with %lld job%s",
+                     args.state, (long long)unfinished, unfinished > 1 ? "s" : "");
     }
     words_fini(&words);
     return status;

@@ -326,13 +326,9 @@ static int print_json(const struct rondo_job *job, const struct sight *sight)
     jsonout_key(&out, "spec");
     jsonout_raw(&out, spec ? spec : "null");
     jsonout_close(&out, '}');
-    struct rondo_error err = { .code = RONDO_ENOMEM };
-    int status = out.failed || !spec ? cli_fail(&err) : 0;
-    if (!status)
-        printf("%.*s\n", (int)buf.size, (const char *)buf.data);
+    out.failed = out.failed || !spec;
     mem_free(spec);
-    buf_fini(&buf);
-    return status;
+    return cli_print_json(&out);
 }
 
 /* ---- the command ------------------------------------------------------------------------ */

@@ -5,7 +5,6 @@
 #include "apps/registry.h"
 #include "client/endpoint.h"
 #include "core/base/log.h"
-#include "core/base/mem.h"
 #include "tools/cli.h"
 #include "tools/larder.h"
 #include "tools/words.h"
@@ -59,8 +58,9 @@ static int check(struct worker_words *args, struct rondo_error *err)
         return cli_usage("worker", "which coordinator? give --coordinator tcp://HOST:PORT, as it "
                                    "prints it");
     if (strncmp(url, "http", 4) == 0 || !strstr(url, "://"))
-        return cli_usage("worker", "%.100s is where clients ask; workers dial tcp://, tls+tcp:// or "
-                                   "ipc://, the first line that rondo coordinator prints", url);
+        return cli_usage("worker", "%.100s is %s; workers dial tcp://, tls+tcp:// or "
+                                   "ipc://, the first line that rondo coordinator prints", url,
+                         strncmp(url, "http", 4) == 0 ? "where clients ask" : "no URL");
     if (args->name && (!*args->name || strlen(args->name) > 63 || !printable(args->name)))
         return cli_usage("worker", "--name has 1 to 63 printable ASCII characters");
     if (args->device && strcmp(args->device, "cpu") != 0)
@@ -127,12 +127,7 @@ static void remove_cache(const struct worker_words *args)
 static int serve(struct worker_words *args)
 {
     struct rondo_error err = { 0 };
-    struct sigaction action = { .sa_handler = on_signal };
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    mem_give_back();
-    registry_load();
+    cli_serve(on_signal);
     struct frame_who who = introduce(args);
     log_set_worker(who.name);
     struct agent_options options = {
@@ -173,10 +168,8 @@ int cmd_worker(int argc, char **argv)
         status = check(&args, &err);
     if (!status)
         status = make_cache(&args, &err);
-    if (!status) {
-        registry_warn(NULL); /* plug-ins are loaded while there is one thread */
+    if (!status)
         status = serve(&args);
-    }
     remove_cache(&args);
     return status;
 }

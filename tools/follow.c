@@ -5,7 +5,6 @@
 #include "tools/cli.h"
 #include "tools/live.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -268,8 +267,7 @@ static int conclude(struct follow *follow, int code, const struct rondo_error *e
 {
     if (follow->broken) {
         struct rondo_error bad = { 0 };
-        rondo_error_set(&bad, RONDO_EIO, "standard output", NULL, "cannot write: %s",
-                        strerror(errno));
+        (void)cli_flush(&bad);
         return cli_fail(&bad);
     }
     if (interrupted) {

@@ -87,6 +87,12 @@ static void show_objective(char text[32], double value)
         snprintf(text, 32, "-");
 }
 
+/* Counts to the last digit: 12345, not 1.234e+04. */
+static void show_metric(char text[32], double value)
+{
+    snprintf(text, 32, fabs(value) < 1e15 && value == floor(value) ? "%.0f" : "%.4g", value);
+}
+
 /* ---- the line ------------------------------------------------------------------------------------------- */
 
 static void RONDO_PRINTF(3, 4) put(struct parts *parts, enum rank rank, const char *format, ...)
@@ -113,14 +119,16 @@ static void put_bar(struct parts *parts, double share, int width)
 static void put_metrics(struct parts *parts, const struct live *live)
 {
     bool measured = false, counted = false;
+    char text[32], bound[32];
     for (int32_t i = 0; i < live->metrics; i++) {
+        show_metric(text, live->metric[i].value);
         double end = pace_end(&live->pace, live->metric[i].name);
         if (end > 0 && !counted) {
-            put(parts, RANK_COUNT, "%s %.4g/%.4g", live->metric[i].name, live->metric[i].value, end);
+            show_metric(bound, end);
+            put(parts, RANK_COUNT, "%s %s/%s", live->metric[i].name, text, bound);
             counted = true;
         } else {
-            put(parts, measured ? RANK_DETAIL : RANK_MEASURE, "%s %.4g", live->metric[i].name,
-                live->metric[i].value);
+            put(parts, measured ? RANK_DETAIL : RANK_MEASURE, "%s %s", live->metric[i].name, text);
             measured = true;
         }
     }
@@ -343,9 +351,10 @@ static void print(struct live *live, double seconds, int64_t round, const struct
     char line[LINE_MOST], text[32];
     show_objective(text, report->objective);
     int at = snprintf(line, sizeof line, "%8.2f s  round %-7" PRId64 " objective %-14s", seconds, round, text);
-    for (int32_t i = 0; i < report->count && i < FIRST && at < (int)sizeof line; i++)
-        at += snprintf(line + at, sizeof line - (size_t)at, " %s %.4g", report->metric[i].name,
-                       report->metric[i].value);
+    for (int32_t i = 0; i < report->count && i < FIRST && at < (int)sizeof line; i++) {
+        show_metric(text, report->metric[i].value);
+        at += snprintf(line + at, sizeof line - (size_t)at, " %s %s", report->metric[i].name, text);
+    }
     log_plain(line);
     if (strcmp(line, live->last) != 0)
         fprintf(stderr, "%s\n", line);

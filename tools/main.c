@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -106,7 +107,8 @@ const struct cli_command cli_commands[] = {
     { "trace", cmd_trace, "see what the scheduler did",
       "usage: rondo trace summary|rounds|blocks|priority|conflicts|workers TRACE-or-OUT-DIR\n"
       "                   [--first N | --last N | --all] [--json]\n"
-      "       rondo trace export --format perfetto|csv|html [--table NAME] [--out FILE] TRACE-or-OUT-DIR\n"
+      "       rondo trace export --format perfetto|csv|html [--table NAME] [--out FILE]\n"
+      "                   [--first N | --last N | --all] TRACE-or-OUT-DIR\n"
       "       rondo trace check TRACE-or-OUT-DIR [--set KEY=VALUE]... [--json]\n\n"
       "  summary    the run in a screen, and whether anything is missing\n"
       "  rounds     a line a round: what was drawn, refused and updated, how even its blocks were\n"
@@ -118,7 +120,7 @@ const struct cli_command cli_commands[] = {
       "             ...); html: one page with plots, readable without a network\n"
       "  check      is it true of the job's own data? of a trace at level all (lda, mf: blocks)\n\n"
       "  --first N, --last N  so many rounds alone\n"
-      "  --all                every round; else rounds, blocks and conflicts show the last 10,000\n"
+      "  --all                every round; else rounds, blocks, conflicts and perfetto have the last 10,000\n"
       "  --json               for programs\n"
       "  --set data.x=FILE    check: where the data are now\n\n"
       "example: rondo trace summary out\n" },
@@ -256,12 +258,13 @@ static int dispatch(int argc, char **argv)
 int main(int argc, char **argv)
 {
     hold_standard_files();
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk, not an end */
     if (argc < 2)
         fprintf(stderr, "rondo: which command? (rondo help lists them)\n");
     int status = argc < 2 ? 2 : dispatch(argc, argv);
     bool bad = ferror(stdout) != 0;
     if ((fclose(stdout) != 0 || bad) && status == 0) {
-        fprintf(stderr, "rondo: stdout: cannot write%s%s\n", errno ? ": " : "",
+        fprintf(stderr, "rondo: standard output: cannot write%s%s\n", errno ? ": " : "",
                 errno ? strerror(errno) : "");
         return 1;
     }

@@ -90,7 +90,8 @@ static int learn(void *context, const char *key, const char *value)
 static bool is_quiet(const char *key)
 {
     static const char *const keys[] = { "lambdas", "folds", "fold_lambdas", "dropped", "state", "rounds", "updates",
-                                        "job", "spec", "spec_dir", "version", "variables", "pipeline", "isa" };
+                                        "job", "spec", "spec_dir", "version", "variables", "pipeline", "isa",
+                                        "data" };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (strcmp(key, keys[i]) == 0)
             return true;

@@ -8,28 +8,16 @@
  */
 #include "genotype.h"
 
+#include "lanes.h"
+
 #include <immintrin.h>
 #include <math.h>
 #include <string.h>
 
-#define PASTE_(a, b) a##b
-#define PASTE(a, b) PASTE_(a, b)
-#define TEXT_(a) #a
-#define TEXT(a) TEXT_(a)
 #define INLINE static inline __attribute__((always_inline))
 
 static const uint64_t even_bits = UINT64_C(0x5555555555555555);
 enum { PLANES = 3, QUARTER = GENOTYPE_BLOCK / 4 };
-
-/* c + a b, in one rounding where a level has it (kernel.c). */
-static inline double multiply_add(double a, double b, double c)
-{
-#ifdef __FMA__
-    return __builtin_fma(a, b, c);
-#else
-    return c + a * b;
-#endif
-}
 
 static inline int64_t bytes_of(int64_t n)
 {

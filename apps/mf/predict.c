@@ -41,17 +41,16 @@ static void count(struct tally *tally, double error, bool known)
 static int pairs(const struct saved *saved, const struct rondo_predict *what, struct tally *tally,
                  struct rondo_error *err)
 {
-    const struct rondo_matrix *data = what->data;
-    const double *user = data->dense, *item = user + data->ld, *rating = data->cols > 2 ? item + data->ld : NULL;
+    const struct rondo_lines *lines = what->lines;
     double score[BLOCK];
     int code = RONDO_OK;
-    for (int64_t first = 0; first < data->rows && !code; first += BLOCK) {
-        const int64_t left = data->rows - first, here = left < BLOCK ? left : BLOCK;
+    for (int64_t first = 0; first < lines->count && !code; first += BLOCK) {
+        const int64_t left = lines->count - first, here = left < BLOCK ? left : BLOCK;
         for (int64_t i = 0; i < here; i++) {
-            const int64_t u = (int64_t)user[first + i], v = (int64_t)item[first + i];
+            const int64_t u = lines->user[first + i], v = lines->item[first + i];
             score[i] = foretell(saved, u, v);
-            if (rating)
-                count(tally, rating[first + i] - score[i], u < saved->factors.users && v < saved->factors.items);
+            if (lines->rating)
+                count(tally, (double)lines->rating[first + i] - score[i], u < saved->factors.users && v < saved->factors.items);
         }
         code = saved->host->put(what->model, score, here, 1, err);
     }

@@ -4,18 +4,24 @@
 #include "normal.h"
 #include "top.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { WIDTH = 3 /* user, item, score */, LANES = 16 };
 
-/* What the file says, by users: items of the model alone, ascending, each once. */
+/* What the file says, by users, of items of the model alone: as their lines come, and of who has been settled
+ * ascending, each item once. */
 struct history {
     int64_t users;       /* of which the file has a line */
     int32_t *order;      /* [users] as they first appear */
     int64_t *first;      /* [ids + 1] */
-    int32_t *item;       /* [lines] from first[u] on, `count[u]` of them */
-    float *rating;       /* [lines] */
-    int32_t *count;      /* [ids] */
+    int32_t *item;       /* [first[ids]] */
+    float *rating;       /* [first[ids]] less the model's users', who need none; NULL: lines say none */
+    int32_t *count;      /* [ids] from first[u] on */
+    struct line {
+        int32_t item, at; /* a line's item, and which of the user's lines it is */
+        float rating;
+    } *line;             /* [the most of a user] */
 };
 
 struct folding {
@@ -43,100 +49,95 @@ static int no_memory(struct recommending *r)
     return rondo_error_set(r->err, RONDO_ENOMEM, NULL, NULL, "no memory for recommendations");
 }
 
-static int64_t id_at(const struct rondo_matrix *data, int64_t line, int column)
-{
-    return (int64_t)data->dense[line + column * data->ld];
-}
-
-/* A line that says no number: of implicit feedback, that it was there. */
-static float rating_at(const struct rondo_matrix *data, int64_t line)
-{
-    return data->cols > 2 ? (float)data->dense[line + 2 * data->ld] : 1;
-}
-
 /* ---- what the file says ----------------------------------------------------------------------------------------- */
 
-/* at [bins + 1]: counts become where each bin begins. */
-static void begin_bins(int64_t *at, int64_t bins)
+/* The ratings from a user's first line on, who is none of the model's; NULL: the lines say no number. */
+static float *ratings_of(const struct recommending *r, int64_t user)
 {
-    int64_t sum = 0;
-    for (int64_t i = 0; i <= bins; i++) {
-        const int64_t count = at[i];
-        at[i] = sum;
-        sum += count;
-    }
+    const struct history *h = &r->history;
+    return h->rating ? h->rating + (h->first[user] - h->first[r->saved->factors.users]) : NULL;
 }
 
-/* Lines whose item the model has, by items; lines of one item in their order. */
-static int by_items(struct recommending *r, int64_t *line)
-{
-    const struct rondo_matrix *data = r->what->data;
-    const int64_t items = r->saved->factors.items;
-    int64_t *at = r->host->zalloc((size_t)items + 1, sizeof *at);
-    if (!at)
-        return no_memory(r);
-    for (int64_t i = 0; i < data->rows; i++)
-        if (id_at(data, i, 1) < items)
-            at[id_at(data, i, 1)]++;
-    begin_bins(at, items);
-    for (int64_t i = 0; i < data->rows; i++)
-        if (id_at(data, i, 1) < items)
-            line[at[id_at(data, i, 1)]++] = i;
-    r->host->free(at);
-    return RONDO_OK;
-}
-
-/* Then by users, so that each one's come by items; of one pair the last stays. */
-static void by_users(struct recommending *r, const int64_t *line)
-{
-    struct history *h = &r->history;
-    const struct rondo_matrix *data = r->what->data;
-    const int64_t known = h->first[r->what->ids->user.count];
-    for (int64_t i = 0; i < known; i++) {
-        const int64_t user = id_at(data, line[i], 0);
-        const int32_t item = (int32_t)id_at(data, line[i], 1);
-        int64_t at = h->first[user] + h->count[user];
-        if (h->count[user] && h->item[at - 1] == item)
-            at--;
-        else
-            h->count[user]++;
-        h->item[at] = item;
-        h->rating[at] = rating_at(data, line[i]);
-    }
-}
-
+/* Who appears, and how many lines each has: from there on where they begin. */
 static void first_appearances(struct recommending *r)
 {
     struct history *h = &r->history;
-    const struct rondo_matrix *data = r->what->data;
-    for (int64_t i = 0; i < data->rows; i++) {
-        const int64_t user = id_at(data, i, 0);
+    const struct rondo_lines *lines = r->what->lines;
+    const int64_t ids = r->what->ids->user.count;
+    for (int64_t i = 0; i < lines->count; i++) {
+        const int64_t user = lines->user[i];
         if (h->count[user]++ == 0)
             h->order[h->users++] = (int32_t)user;
-        h->first[user] += id_at(data, i, 1) < r->saved->factors.items;
+        h->first[user + 1] += lines->item[i] < r->saved->factors.items;
     }
-    memset(h->count, 0, (size_t)r->what->ids->user.count * sizeof *h->count);
-    begin_bins(h->first, r->what->ids->user.count);
+    for (int64_t user = 0; user < ids; user++)
+        h->first[user + 1] += h->first[user];
+    memset(h->count, 0, (size_t)ids * sizeof *h->count);
+}
+
+static void fill_history(struct recommending *r)
+{
+    struct history *h = &r->history;
+    const struct rondo_lines *lines = r->what->lines;
+    for (int64_t i = 0; i < lines->count; i++) {
+        const int64_t user = lines->user[i];
+        if (lines->item[i] >= r->saved->factors.items)
+            continue;
+        if (h->rating && user >= r->saved->factors.users)
+            ratings_of(r, user)[h->count[user]] = lines->rating[i];
+        h->item[h->first[user] + h->count[user]++] = (int32_t)lines->item[i];
+    }
 }
 
 static int read_history(struct recommending *r)
 {
     struct history *h = &r->history;
-    const size_t lines = (size_t)r->what->data->rows, ids = (size_t)r->what->ids->user.count;
-    int64_t *line = r->host->alloc((lines + 1) * sizeof *line);
-    h->order = r->host->alloc((ids + 1) * sizeof *h->order);
-    h->first = r->host->zalloc(ids + 1, sizeof *h->first);
-    h->count = r->host->zalloc(ids + 1, sizeof *h->count);
-    h->item = r->host->alloc((lines + 1) * sizeof *h->item);
-    h->rating = r->host->alloc((lines + 1) * sizeof *h->rating);
-    const bool there = line && h->order && h->first && h->count && h->item && h->rating;
-    int code = there ? by_items(r, line) : no_memory(r);
-    if (!code) {
-        first_appearances(r);
-        by_users(r, line);
+    const struct rondo_host *host = r->host;
+    const size_t ids = (size_t)r->what->ids->user.count;
+    int64_t most = 0;
+    h->order = host->alloc((ids + 1) * sizeof *h->order);
+    h->first = host->zalloc(ids + 1, sizeof *h->first);
+    h->count = host->zalloc(ids + 1, sizeof *h->count);
+    if (!h->order || !h->first || !h->count)
+        return no_memory(r);
+    first_appearances(r);
+    for (size_t user = 0; user < ids; user++)
+        most = h->first[user + 1] - h->first[user] > most ? h->first[user + 1] - h->first[user] : most;
+    const int64_t news = h->first[ids] - h->first[r->saved->factors.users];
+    h->item = host->alloc((size_t)(h->first[ids] + 1) * sizeof *h->item);
+    h->line = host->alloc((size_t)(most + 1) * sizeof *h->line);
+    if (r->what->lines->rating)
+        h->rating = host->alloc((size_t)(news + 1) * sizeof *h->rating);
+    if (!h->item || !h->line || (r->what->lines->rating && !h->rating))
+        return no_memory(r);
+    fill_history(r);
+    return RONDO_OK;
+}
+
+static int by_item(const void *a, const void *b)
+{
+    const struct line *x = a, *y = b;
+    return x->item != y->item ? (x->item > y->item) - (x->item < y->item) : (x->at > y->at) - (x->at < y->at);
+}
+
+/* A user's items ascending; of one that comes again the last line stays. */
+static void settle(struct recommending *r, int64_t user)
+{
+    struct history *h = &r->history;
+    int32_t *item = h->item + h->first[user], kept = 0;
+    float *rating = user >= r->saved->factors.users ? ratings_of(r, user) : NULL;
+    const int32_t count = h->count[user];
+    for (int32_t i = 0; i < count; i++)
+        h->line[i] = (struct line){ item[i], i, rating ? rating[i] : 0 };
+    qsort(h->line, (size_t)count, sizeof *h->line, by_item);
+    for (int32_t i = 0; i < count; i++) {
+        if (i + 1 < count && h->line[i + 1].item == h->line[i].item)
+            continue;
+        if (rating)
+            rating[kept] = h->line[i].rating;
+        item[kept++] = h->line[i].item;
     }
-    r->host->free(line);
-    return code;
+    h->count[user] = kept;
 }
 
 /* ---- fold-in ------------------------------------------------------------------------------------------------------ */
@@ -144,7 +145,7 @@ static int read_history(struct recommending *r)
 /* Ratings that say something of a user's taste: none where lines are pairs alone, but of implicit feedback. */
 static int64_t told(const struct recommending *r, int64_t user)
 {
-    return r->saved->implicit || r->what->data->cols > 2 ? r->history.count[user] : 0;
+    return r->saved->implicit || r->what->lines->rating ? r->history.count[user] : 0;
 }
 
 /* The items' rows with zeros behind, and 1 where the user's bias is. */
@@ -189,10 +190,10 @@ static const float *fold(struct recommending *r, int64_t user, int32_t seat)
     struct folding *g = &r->folding;
     const int64_t count = told(r, user);
     const int32_t *item = r->history.item + r->history.first[user];
-    const float *rating = r->history.rating + r->history.first[user], *bias = s->factors.item_bias;
+    const float *rating = ratings_of(r, user), *bias = s->factors.item_bias; /* of pairs: that they were there */
     float *row = g->row + seat * g->normal.stride;
     for (int64_t i = 0; i < count; i++)
-        g->value[i] = (float)((double)rating[i] - (bias ? s->mean + (double)bias[item[i]] : 0));
+        g->value[i] = (float)((rating ? (double)rating[i] : 1) - (bias ? s->mean + (double)bias[item[i]] : 0));
     memset(row, 0, (size_t)g->normal.stride * sizeof *row);
     if (count) {
         g->kernel->solve(&g->normal, item, g->value, count, s->lambda * (s->weighted ? (double)count : 1), row,
@@ -223,6 +224,7 @@ static int seat_user(struct recommending *r, int64_t user)
     const float *row = f->user + user * f->rank;
     double base = f->mean;
     int code = RONDO_OK;
+    settle(r, user);
     if (user >= f->users)
         code = new_user(r, user, &row, &base);
     else if (f->user_bias)
@@ -264,7 +266,7 @@ static int put_all(struct recommending *r)
 static void close_all(struct recommending *r)
 {
     void *owned[] = { r->history.order, r->history.first, r->history.item, r->history.rating, r->history.count,
-                      r->folding.other, r->folding.gram, r->folding.value, r->folding.row, r->folding.workspace,
+                      r->history.line,                      r->folding.other, r->folding.gram, r->folding.value, r->folding.row, r->folding.workspace,
                       r->rows };
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
         r->host->free(owned[i]);

@@ -2,7 +2,7 @@
  *
  * Place:   apps/mf, private to it; predict.c has it for --top N.
  * Threads: one.
- * Memory:  16 bytes a line of the file and 16 an id; 16 x N scores; for new users the items' rows once more.
+ * Memory:  4 bytes a line of the file and 16 an id; 16 x N scores; for new users the items' rows once more.
  *
  * A new user's row is the minimum of F over it, the items fixed, of the ratings that the file has of it (fold-in;
  * normal.h); with ratings of no item that the model has, the mean and the items' biases are all that is known.

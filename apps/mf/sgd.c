@@ -20,10 +20,14 @@ enum { VISIT, PENALTY = 1, TEST = 2, TRAIN = 4 }; /* of a task: visit, or look a
 
 enum { HALVINGS_MOST = 64, MORE_MOST = 10 }; /* more: epochs than asked for */
 
-/* Of the rate: learning_rate / min(SLOWEST, 1 + t / SLOWING) in epoch t = 0, 1, ...; it falls while large steps are
- * due, and stays where it can still end what has no noise. */
-#define SLOWING 8.0
+/* Of the rate: learning_rate / min(SLOWEST, 1 + t / slowing) in epoch t = 0, 1, ...; it falls while large steps are
+ * due, sooner where rows have more numbers to fit to noise, and stays where it can still end what has no noise. */
 #define SLOWEST 3.0
+
+static double slowing_of(int32_t rank)
+{
+    return rank > 32 ? 6 : 8;
+}
 
 /* What all tasks read. */
 struct common {
@@ -94,7 +98,7 @@ static struct sgd_rule rule_of(const struct problem *p, int64_t halvings, int64_
 {
     const struct grid *grid = grid_of(p);
     return (struct sgd_rule){ .rank = p->rank, .stride = grid->stride,
-                              .rate = (float)(ldexp(p->rate, (int)-halvings) / fmin(SLOWEST, 1 + (double)epoch / SLOWING)),
+                              .rate = (float)(ldexp(p->rate, (int)-halvings) / fmin(SLOWEST, 1 + (double)epoch / slowing_of(p->rank))),
                               .lambda = (float)(p->lambda / (double)grid->scale), .lambda_bias = (float)p->lambda,
                               .mean = p->biases ? grid->mean : 0, .biases = p->biases,
                               .nonnegative = p->nonnegative };

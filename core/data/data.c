@@ -383,6 +383,9 @@ void data_free(struct data_set *set)
     if (set->info.mapped)
         matrix_unmap(&set->x);
     mem_free(set->ids);
+    mem_free((void *)(uintptr_t)set->lines.user);
+    mem_free((void *)(uintptr_t)set->lines.item);
+    mem_free((void *)(uintptr_t)set->lines.rating);
     mapping_destroy(set->map);
     mem_free(set);
 }

@@ -4,8 +4,9 @@
  * Threads: loading is one thread's, who takes others for ratings; what was loaded is immutable and shared.
  * Memory:  data_load gives owned data, freed by data_free.  Peak memory while loading is at most
  *          1.1 times the matrix as stored plus 16 MiB: text is read twice (count, then fill).  Of a
- *          docword that is as it was before entries were summed; of ratings 12 bytes a rating and the
- *          ids more.
+ *          docword that is as it was before entries were summed; of ratings 12 bytes a rating, 16 or
+ *          20 where there are times, and the ids more; of a row in coordinates that is wanted as a
+ *          vector twice that.
  *
  * Formats, told by content first and by name second, plain or gzip or zstd:
  *   svmlight (.svm .libsvm .txt)   "label index:value ... # comment", indices ascending
@@ -43,8 +44,8 @@ struct data_options {
                          * all are */
     bool ratings;     /* lines of user, item, rating and perhaps time: users by items, sparse, of two equal cells the
                        * latest, else the last line */
-    bool pairs;       /* with ratings: every line for itself, in the file's order; dense, [lines x 3] of the numbers
-                       * of user and item and the rating, or [lines x 2] where the first line has none */
+    bool pairs;       /* with ratings: every line for itself, in the file's order: data_set.lines, without ratings
+                       * where the first line has none; x is empty */
     bool told;        /* ratings may be told by content and name where they are not asked for */
     const struct rondo_ids *known; /* with ratings: ids that have these numbers already; NULL: none */
     int64_t resident; /* bytes of a mapped file that may be resident; 0: all */
@@ -71,6 +72,7 @@ struct data_set {
     struct rondo_matrix x;
     struct rondo_matrix labels; /* rows x 1 where info.labels; else rows = 0 */
     struct rondo_ids *ids;      /* ratings: who they are, in one block; else NULL */
+    struct rondo_lines lines;   /* of pairs; else none */
     uint64_t digest;            /* of all: fingerprint.h; 0: nobody has asked */
     /* Both lie in it: shelf.h; of a data file x alone.  NULL: in memory of their own. */
     struct mapping *map;

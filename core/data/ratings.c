@@ -7,6 +7,7 @@
 #include "core/base/mem.h"
 #include "core/data/matrix.h"
 
+#include <stddef.h>
 #include <string.h>
 
 static const char mark[] = "\xef\xbb\xbf"; /* with which some begin a text in UTF-8 */
@@ -260,22 +261,32 @@ static int know(struct ids *ids, const struct rondo_words *words)
     return code;
 }
 
+/* One column of the records, which are gone piece by piece; `at` is where a record has it. */
+static void *join_column(struct reading *r, size_t at, size_t size)
+{
+    mem_trim();
+    unsigned char *out = mem_alloc((size_t)r->count * size), *to = out;
+    for (int64_t p = 0; p < r->pieces && out; p++) {
+        void **from = (void **)(void *)((char *)&r->records[p] + at);
+        const size_t bytes = (size_t)r->records[p].count * size;
+        memcpy(to, *from, bytes);
+        to += bytes;
+        mem_free(*from);
+        *from = NULL;
+    }
+    return out;
+}
+
 /* Line by line, in the file's order. */
 static int fill_pairs(struct reading *r, struct data_set *set)
 {
-    double *to;
-    int64_t cols = r->form.fields < 3 ? 2 : 3, at = 0;
-    int code = matrix_dense(&set->x, r->count, cols, &to, r->s->path, r->err);
-    for (int64_t p = 0; p < r->pieces && !code; p++) {
-        const struct ratings_records *from = &r->records[p];
-        for (int64_t i = 0; i < from->count; i++, at++) {
-            to[at] = (double)from->user[i];
-            to[at + set->x.ld] = (double)from->item[i];
-            if (cols > 2)
-                to[at + 2 * set->x.ld] = (double)from->value[i];
-        }
-    }
-    return code;
+    const bool rated = r->form.fields > 2;
+    struct rondo_lines *lines = &set->lines;
+    lines->count = r->count;
+    lines->user = join_column(r, offsetof(struct ratings_records, user), sizeof *lines->user);
+    lines->item = join_column(r, offsetof(struct ratings_records, item), sizeof *lines->item);
+    lines->rating = rated ? join_column(r, offsetof(struct ratings_records, value), sizeof *lines->rating) : NULL;
+    return lines->user && lines->item && (lines->rating || !rated) ? RONDO_OK : no_memory(r);
 }
 
 static int say(struct reading *r, struct data_set *set)

@@ -2,7 +2,8 @@
  *
  * Place:   core/data, private to these three and to tests.
  * Threads: a piece belongs to the thread that reads it; the ids that it looks up do not change meanwhile.
- * Memory:  12 bytes a rating, 20 where there are times, of which the arrays go one by one as the matrix comes.
+ * Memory:  12 bytes a rating, 16 where there are times, 20 where those are no whole numbers of 32 bits, of which
+ *          the arrays go one by one as the matrix, or the lines, come.
  *
  * The text is read in batches, a batch is cut at ends of lines into as many pieces as there are threads.  A
  * piece looks its ids up among those of the batches before; those that are new get numbers of the piece's own,
@@ -30,7 +31,8 @@ struct ratings_records {
     int64_t count;
     uint32_t *user, *item; /* [count] */
     float *value;          /* [count]; NULL where lines have 2 fields */
-    double *time;          /* [count], or NULL */
+    uint32_t *second;      /* [count]: times that are whole numbers of 32 bits, all of them; else NULL, */
+    double *time;          /* [count], or where there are none NULL */
 };
 
 struct ratings_piece {
@@ -38,6 +40,7 @@ struct ratings_piece {
     const struct ratings_form *form;
     const struct ids *user, *item; /* those that are known */
     struct ratings_records records;
+    size_t room;                   /* of each array of them */
     struct ids new_user, new_item;
     int64_t lines;                 /* passed: behind an error, those before it */
     int64_t negative;              /* the first line whose rating is below 0, from 1; 0: none */

@@ -33,6 +33,7 @@ void ratings_records_fini(struct ratings_records *records)
     mem_free(records->user);
     mem_free(records->item);
     mem_free(records->value);
+    mem_free(records->second);
     mem_free(records->time);
     *records = (struct ratings_records){ 0 };
 }
@@ -138,7 +139,9 @@ static double time_of(const struct fill *f, uint32_t record)
         else
             high = middle;
     }
-    return f->piece[low].time[record - f->begin[low]];
+    const struct ratings_records *piece = &f->piece[low];
+    const int64_t at = record - f->begin[low];
+    return piece->second ? (double)piece->second[at] : piece->time[at];
 }
 
 /* Is the second rating of a cell, which comes later in the file, the one to keep? */
@@ -247,7 +250,7 @@ static int begin(struct fill *f)
     for (int64_t p = 0; p < f->pieces; p++) {
         f->begin[p] = f->count;
         f->count += f->piece[p].count;
-        f->times |= f->piece[p].time != NULL;
+        f->times |= f->piece[p].second || f->piece[p].time;
     }
     return RONDO_OK;
 }

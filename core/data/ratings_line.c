@@ -38,17 +38,46 @@ static int number_of(const struct ids *known, struct ids *fresh, const struct id
     return RONDO_OK;
 }
 
+/* From now on they are no whole seconds. */
+static int widen_times(struct ratings_piece *piece)
+{
+    struct ratings_records *to = &piece->records;
+    to->time = mem_alloc(piece->room * sizeof *to->time);
+    if (!to->time)
+        return RONDO_ENOMEM;
+    for (int64_t i = 0; i < to->count; i++)
+        to->time[i] = (double)to->second[i];
+    mem_free(to->second);
+    to->second = NULL;
+    return RONDO_OK;
+}
+
+/* The next record's. */
+static inline int put_time(struct ratings_piece *piece, double time)
+{
+    struct ratings_records *to = &piece->records;
+    if (to->second) {
+        const uint32_t second = time >= 0 && time <= (double)UINT32_MAX ? (uint32_t)time : 0;
+        to->second[to->count] = second;
+        if ((double)second == time)
+            return RONDO_OK;
+        if (widen_times(piece))
+            return RONDO_ENOMEM;
+    }
+    if (to->time)
+        to->time[to->count] = time;
+    return RONDO_OK;
+}
+
 static inline int put(struct ratings_piece *piece, const struct rating *rating)
 {
     struct ratings_records *to = &piece->records;
     int64_t at = to->count;
     if (number_of(piece->user, &piece->new_user, &rating->user, &to->user[at])
-        || number_of(piece->item, &piece->new_item, &rating->item, &to->item[at]))
+        || number_of(piece->item, &piece->new_item, &rating->item, &to->item[at]) || put_time(piece, rating->time))
         return RONDO_ENOMEM;
     if (to->value)
         to->value[at] = (float)rating->value;
-    if (to->time)
-        to->time[at] = rating->time;
     to->count++;
     return RONDO_OK;
 }
@@ -336,15 +365,16 @@ static int64_t count_lines(const char *at, const char *end)
 
 static int make_records(struct ratings_piece *piece)
 {
-    size_t most = (size_t)count_lines(piece->at, piece->end) + 1; /* the last may lack its end */
+    const size_t most = (size_t)count_lines(piece->at, piece->end) + 1; /* the last may lack its end */
+    const bool times = piece->form->fields > 3 && !piece->form->pairs;
     struct ratings_records *to = &piece->records;
+    piece->room = most;
     to->user = mem_alloc(most * sizeof *to->user);
     to->item = mem_alloc(most * sizeof *to->item);
     to->value = piece->form->fields > 2 ? mem_alloc(most * sizeof *to->value) : NULL;
-    to->time = piece->form->fields > 3 && !piece->form->pairs ? mem_alloc(most * sizeof *to->time) : NULL;
-    bool times = piece->form->fields > 3 && !piece->form->pairs;
-    return to->user && to->item && (to->value || piece->form->fields < 3) && (to->time || !times) ? RONDO_OK
-                                                                                                  : RONDO_ENOMEM;
+    to->second = times ? mem_alloc(most * sizeof *to->second) : NULL;
+    return to->user && to->item && (to->value || piece->form->fields < 3) && (to->second || !times) ? RONDO_OK
+                                                                                                    : RONDO_ENOMEM;
 }
 
 int ratings_read_piece(struct ratings_piece *piece)

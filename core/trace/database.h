@@ -18,7 +18,7 @@
 
 enum {
     DATABASE_ID = 0x526E6454, /* application_id: "RndT" */
-    DATABASE_VERSION = 3,     /* user_version */
+    DATABASE_VERSION = 4,     /* user_version */
     DATABASE_WORDS = 256,     /* room for a reason */
 };
 

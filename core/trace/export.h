@@ -14,12 +14,15 @@
 
 #include <stdio.h>
 
-/* Chrome's trace events as JSON, for ui.perfetto.dev: a track for the planner and one for each worker. */
-int export_perfetto(struct trace_reader *reader, FILE *out, struct rondo_error *err) RONDO_MUST_CHECK;
+/* Chrome's trace events of a window's rounds as JSON, for ui.perfetto.dev: a track for the planner and one for each
+ * worker. */
+int export_perfetto(struct trace_reader *reader, struct reader_window window, FILE *out,
+                    struct rondo_error *err) RONDO_MUST_CHECK;
 
-/* One table as RFC 4180 has it, a line of names first.  table: "rounds", ... as export_csv_tables lists them; of
- * another name RONDO_EINPUT. */
-int export_csv(struct trace_reader *reader, const char *table, FILE *out, struct rondo_error *err) RONDO_MUST_CHECK;
+/* One table as RFC 4180 has it, a line of names first; of what rounds have, a window's.  table: "rounds", ... as
+ * export_csv_tables lists them; of another name RONDO_EINPUT. */
+int export_csv(struct trace_reader *reader, const char *table, struct reader_window window, FILE *out,
+               struct rondo_error *err) RONDO_MUST_CHECK;
 extern const char export_csv_tables[]; /* "rounds, blocks, ..." */
 
 /* One page with everything in it: the digest, the plots and their script. */

@@ -5,6 +5,7 @@
 #include "assets/assets.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
+#include "core/trace/details.h"
 #include "core/trace/digest.h"
 #include "core/trace/listing.h"
 
@@ -75,6 +76,7 @@ static int read_meta(struct page *page, struct facts *facts, struct rondo_error 
 
 static int read_digest(struct page *page, struct rondo_error *err)
 {
+    const int kinds = 1 << DETAILS_BLOCKS | 1 << DETAILS_TASKS | 1 << DETAILS_CONFLICTS; /* that a digest looks at */
     struct digest *digest = NULL;
     struct facts facts = { 0 };
     int code = read_meta(page, &facts, err);
@@ -83,7 +85,7 @@ static int read_digest(struct page *page, struct rondo_error *err)
     if (code)
         return code;
     digest_job(digest, facts.app, reader_level(page->reader), facts.variables);
-    code = reader_scan(page->reader, everything, each_round, digest, err);
+    code = details_scan(page->reader, everything, kinds, each_round, digest, err);
     if (!code)
         code = reader_reports(page->reader, everything, each_report, digest, err);
     if (!code && digest_json(digest, &page->digest))
@@ -149,21 +151,24 @@ static void put_hash(FILE *out, struct rondo_bytes text)
     putc('\'', out);
 }
 
+/* As they stand in the page, and their hashes in its policy. */
+static const struct {
+    const char *word, *asset;
+} scripts[] = {
+    { "dygraph", "dygraph.js" }, { "figure", "figure.js" }, { "plots", "plots.js" }, { "page", "export.js" }
+};
+
 static void put_policy(FILE *out, const struct page *page)
 {
     fputs("default-src 'none'; base-uri 'none'; form-action 'none'; style-src", out);
     put_hash(out, (struct rondo_bytes){ page->style.data, page->style.size });
     fputs("; script-src", out);
-    put_hash(out, asset("dygraph.js"));
-    put_hash(out, asset("plots.js"));
-    put_hash(out, asset("export.js"));
+    for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++)
+        put_hash(out, asset(scripts[i].asset));
 }
 
 static void put_word(const struct page *page, const char *word, size_t length)
 {
-    static const struct {
-        const char *word, *asset;
-    } scripts[] = { { "dygraph", "dygraph.js" }, { "plots", "plots.js" }, { "page", "export.js" } };
     FILE *out = page->out;
     for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++)
         if (strncmp(word, scripts[i].word, length) == 0) {

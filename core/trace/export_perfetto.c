@@ -1,4 +1,5 @@
-/* export_perfetto.c - Chrome's trace events: a track for the planner, one for each worker, and counters.
+/* export_perfetto.c - Chrome's trace events: a track for the planner, one for each worker, arrows from plans to the
+ * pushes that they sent, and counters.
  *
  * On a track one thing happens at a time: of two that overlap the later one begins where the first ends.  Times
  * come out in order although rounds in a pipeline overlap: bars wait in a heap, ordered by their ends, until the
@@ -6,6 +7,8 @@
 #include "core/trace/export.h"
 
 #include "core/base/mem.h"
+#include "core/base/scribe.h"
+#include "core/trace/details.h"
 #include "core/trace/listing.h"
 
 #include <errno.h>
@@ -19,6 +22,8 @@ struct bar {
     int64_t begin_ns, end_ns;
     int64_t inner_begin_ns, inner_end_ns; /* couplings within planning */
     int64_t round, order;                 /* order: as it came, for ends that are the same */
+    int64_t flow;  /* the first arrow that begins here, or of a task the one that ends here */
+    int32_t flows; /* arrows */
     int32_t lane;
     enum { BAR_PLAN, BAR_COMMIT, BAR_PUSH, BAR_TASK } what;
     struct trace_task task;
@@ -32,9 +37,9 @@ struct lane {
 };
 
 struct perfetto {
-    FILE *out;
+    struct scribe out;
     bool begun;
-    int64_t bars; /* ever */
+    int64_t bars, flows; /* ever */
     struct rondo_buf heap, lanes; /* struct bar, struct lane */
     struct rondo_error *err;
 };
@@ -78,20 +83,59 @@ static struct bar heap_take(struct perfetto *p)
 
 /* ---- events ------------------------------------------------------------------------------------------ */
 
-/* Up to the time stamp, in microseconds. */
-static void put_event(struct perfetto *p, const char *phase, int32_t lane, int64_t at_ns)
+static void put_text(struct perfetto *p, const char *text)
 {
-    fprintf(p->out, "%s\n{\"ph\":\"%s\",\"pid\":1,\"tid\":%" PRId32 ",\"ts\":%" PRId64 ".%03" PRId64,
-            p->begun ? "," : "", phase, lane, at_ns / 1000, at_ns % 1000);
+    scribe_text(&p->out, text);
+}
+
+/* Text, and a number behind it. */
+static void put_whole(struct perfetto *p, const char *text, int64_t value)
+{
+    scribe_text(&p->out, text);
+    scribe_whole(&p->out, value);
+}
+
+/* A string of JSON, of any bytes. */
+static void put_word(struct perfetto *p, const char *text)
+{
+    if (!text[strspn(text, "abcdefghijklmnopqrstuvwxyz ")]) { /* notes are */
+        scribe_char(&p->out, '"');
+        scribe_text(&p->out, text);
+        scribe_char(&p->out, '"');
+        return;
+    }
+    scribe_flush(&p->out);
+    listing_json_text(p->out.out, text);
+}
+
+/* Microseconds, with nanoseconds as decimals. */
+static void put_time(struct perfetto *p, int64_t at_ns)
+{
+    const int64_t rest = at_ns % 1000;
+    const char decimals[] = { '.', (char)('0' + rest / 100), (char)('0' + rest / 10 % 10), (char)('0' + rest % 10) };
+    put_whole(p, ",\"ts\":", at_ns / 1000);
+    scribe_bytes(&p->out, decimals, sizeof decimals);
+}
+
+/* Up to the time stamp. */
+static void put_event(struct perfetto *p, char phase, int32_t lane, int64_t at_ns)
+{
+    put_text(p, p->begun ? ",\n{\"ph\":\"" : "\n{\"ph\":\"");
+    scribe_char(&p->out, phase);
+    put_whole(p, "\",\"pid\":1,\"tid\":", lane);
+    put_time(p, at_ns);
     p->begun = true;
 }
 
 static void put_name(struct perfetto *p, const char *what, int32_t lane, const char *name)
 {
-    fprintf(p->out, "%s\n{\"ph\":\"M\",\"pid\":1,\"tid\":%" PRId32 ",\"name\":\"%s\",\"args\":{\"name\":",
-            p->begun ? "," : "", lane, what);
-    listing_json_text(p->out, name);
-    fputs("}}", p->out);
+    put_text(p, p->begun ? ",\n{\"ph\":\"M\"" : "\n{\"ph\":\"M\"");
+    put_whole(p, ",\"pid\":1,\"tid\":", lane);
+    put_text(p, ",\"name\":\"");
+    put_text(p, what);
+    put_text(p, "\",\"args\":{\"name\":");
+    put_word(p, name);
+    put_text(p, "}}");
     p->begun = true;
 }
 
@@ -111,35 +155,56 @@ static int find_lane(struct perfetto *p, int32_t at, struct lane **lane)
         char name[32];
         snprintf(name, sizeof name, "worker %" PRId32, at - LANE_WORKER);
         put_name(p, "thread_name", at, at == LANE_PLANNER ? "planner" : at == LANE_PUSH ? "rounds pushed" : name);
-        fprintf(p->out, ",\n{\"ph\":\"M\",\"pid\":1,\"tid\":%" PRId32 ",\"name\":\"thread_sort_index\",\"args\":"
-                        "{\"sort_index\":%" PRId32 "}}", at, at);
+        put_whole(p, ",\n{\"ph\":\"M\",\"pid\":1,\"tid\":", at);
+        put_whole(p, ",\"name\":\"thread_sort_index\",\"args\":{\"sort_index\":", at);
+        put_text(p, "}}");
         (*lane)->named = true;
     }
     return RONDO_OK;
 }
 
+static void put_task_args(struct perfetto *p, const struct bar *bar)
+{
+    static const char *const names[] = { ",\"name\":\"push\"", ",\"name\":\"pull\"", ",\"name\":\"fused\"",
+                                         ",\"name\":\"couple\"" };
+    const struct trace_task *task = &bar->task;
+    put_text(p, task->work <= TRACE_COUPLE ? names[task->work] : ",\"name\":\"task\"");
+    put_whole(p, ",\"cat\":\"task\",\"args\":{\"round\":", bar->round);
+    put_whole(p, ",\"block\":", task->block);
+    put_whole(p, ",\"shard\":", task->shard);
+    put_whole(p, ",\"phase\":", task->phase);
+    put_whole(p, ",\"tag\":", task->tag);
+    put_whole(p, ",\"run_ns\":", task->run_ns);
+    put_whole(p, ",\"sent_ns\":", task->sent_ns);
+    put_whole(p, ",\"done_ns\":", task->done_ns);
+    put_text(p, "}}");
+}
+
 static void put_args(struct perfetto *p, const struct bar *bar)
 {
-    static const char *const works[] = { "push", "pull", "fused", "couple" };
-    const struct trace_task *task = &bar->task;
-    if (bar->what == BAR_TASK) {
-        fprintf(p->out, ",\"name\":\"%s\",\"cat\":\"task\",\"args\":{\"round\":%" PRId64 ",\"block\":%" PRId32
-                        ",\"shard\":%" PRId32 ",\"phase\":%" PRId32 ",\"tag\":%" PRIu32 ",\"run_ns\":%" PRId64
-                        ",\"sent_ns\":%" PRId64 ",\"done_ns\":%" PRId64 "}}",
-                task->work <= TRACE_COUPLE ? works[task->work] : "task", bar->round, task->block, task->shard, task->phase, task->tag, task->run_ns,
-                task->sent_ns, task->done_ns);
-        return;
+    static const char *const names[] = { [BAR_PLAN] = ",\"name\":\"plan\"", [BAR_COMMIT] = ",\"name\":\"commit\"",
+                                         [BAR_PUSH] = ",\"name\":\"push\"" };
+    put_text(p, names[bar->what]);
+    put_whole(p, ",\"cat\":\"round\",\"args\":{\"round\":", bar->round);
+    if (bar->what == BAR_PLAN) {
+        put_whole(p, ",\"drawn\":", bar->drawn);
+        put_whole(p, ",\"refused\":", bar->refused);
+        put_whole(p, ",\"joined\":", bar->joined);
+        put_whole(p, ",\"taken\":", bar->taken);
     }
-    static const char *const names[] = { [BAR_PLAN] = "plan", [BAR_COMMIT] = "commit", [BAR_PUSH] = "push" };
-    fprintf(p->out, ",\"name\":\"%s\",\"cat\":\"round\",\"args\":{\"round\":%" PRId64, names[bar->what], bar->round);
-    if (bar->what == BAR_PLAN)
-        fprintf(p->out, ",\"drawn\":%" PRId64 ",\"refused\":%" PRId64 ",\"joined\":%" PRId64 ",\"taken\":%" PRId64,
-                bar->drawn, bar->refused, bar->joined, bar->taken);
     if (bar->note[0]) {
-        fputs(",\"note\":", p->out);
-        listing_json_text(p->out, bar->note);
+        put_text(p, ",\"note\":");
+        put_word(p, bar->note);
     }
-    fputs("}}", p->out);
+    put_text(p, "}}");
+}
+
+/* An end of an arrow, within the bar that has just begun.  A flow is known by its id, its category and its name. */
+static void put_flow(struct perfetto *p, char phase, int32_t lane, int64_t at_ns, int64_t flow)
+{
+    put_event(p, phase, lane, at_ns);
+    put_whole(p, phase == 'f' ? ",\"bp\":\"e\",\"id\":" : ",\"id\":", flow);
+    put_text(p, ",\"name\":\"sent\",\"cat\":\"flow\"}");
 }
 
 static int64_t clamp(int64_t at, int64_t low, int64_t high)
@@ -155,17 +220,23 @@ static int put_bar(struct perfetto *p, const struct bar *bar)
         return code;
     int64_t begin = bar->begin_ns < lane->last_ns ? lane->last_ns : bar->begin_ns;
     int64_t end = bar->end_ns < begin ? begin : bar->end_ns;
-    put_event(p, "B", bar->lane, begin);
-    put_args(p, bar);
+    put_event(p, 'B', bar->lane, begin);
+    if (bar->what == BAR_TASK)
+        put_task_args(p, bar);
+    else
+        put_args(p, bar);
+    for (int32_t i = 0; i < bar->flows; i++)
+        put_flow(p, bar->what == BAR_TASK ? 'f' : 's', bar->lane, begin, bar->flow + i);
     int64_t inner_begin = clamp(bar->inner_begin_ns, begin, end), inner_end = clamp(bar->inner_end_ns, begin, end);
     if (inner_begin < inner_end) {
-        put_event(p, "B", bar->lane, inner_begin);
-        fprintf(p->out, ",\"name\":\"couplings\",\"cat\":\"round\",\"args\":{\"round\":%" PRId64 "}}", bar->round);
-        put_event(p, "E", bar->lane, inner_end);
-        fputs("}", p->out);
+        put_event(p, 'B', bar->lane, inner_begin);
+        put_whole(p, ",\"name\":\"couplings\",\"cat\":\"round\",\"args\":{\"round\":", bar->round);
+        put_text(p, "}}");
+        put_event(p, 'E', bar->lane, inner_end);
+        put_text(p, "}");
     }
-    put_event(p, "E", bar->lane, end);
-    fputs("}", p->out);
+    put_event(p, 'E', bar->lane, end);
+    put_text(p, "}");
     lane->last_ns = end;
     return RONDO_OK;
 }
@@ -174,8 +245,14 @@ static void put_counter(struct perfetto *p, const char *name, int64_t at_ns, dou
 {
     if (!isfinite(value))
         return;
-    put_event(p, "C", LANE_PLANNER, at_ns < 0 ? 0 : at_ns);
-    fprintf(p->out, ",\"name\":\"%s\",\"args\":{\"%s\":%.9g}}", name, name, value);
+    put_event(p, 'C', LANE_PLANNER, at_ns < 0 ? 0 : at_ns);
+    put_text(p, ",\"name\":\"");
+    put_text(p, name);
+    put_text(p, "\",\"args\":{\"");
+    put_text(p, name);
+    put_text(p, "\":");
+    scribe_real(&p->out, value, 9);
+    put_text(p, "}}");
 }
 
 /* ---- rounds ------------------------------------------------------------------------------------------ */
@@ -219,14 +296,35 @@ static void find_couplings(const struct trace_round *round, struct bar *plan)
 
 /* A worker computed for the last run_ns before the result was there; where nobody said how long, since it was
  * sent. */
-static int put_tasks(struct perfetto *p, const struct trace_round *round)
+static struct bar bar_of(int64_t round, const struct trace_task *task)
 {
-    int code = RONDO_OK;
+    struct bar bar = { .what = BAR_TASK, .round = round, .task = *task, .end_ns = within(task->done_ns) };
+    bar.begin_ns = task->run_ns > 0 ? bar.end_ns - within(task->run_ns) : within(task->sent_ns);
+    bar.lane = task->worker < 0 || task->worker >= LANES_MOST ? -1 : LANE_WORKER + task->worker;
+    return bar;
+}
+
+/* A plan sends the pushes of its first phase.  Each has an arrow of its own, since of several with one id each would
+ * go on where the last one ended.  What began before the plan's end is damage: an arrow points to what is later. */
+static bool is_sent_by(const struct bar *plan, const struct bar *bar)
+{
+    bool push = bar->task.work == TRACE_PUSH || bar->task.work == TRACE_FUSED;
+    return push && bar->task.phase == 0 && bar->begin_ns >= plan->end_ns;
+}
+
+/* The plan, and the tasks that there are. */
+static int put_plan(struct perfetto *p, const struct trace_round *round, struct bar *plan)
+{
+    plan->flow = p->flows + 1;
+    for (int32_t i = 0; i < round->tasks; i++) {
+        struct bar bar = bar_of(round->round, &round->task[i]);
+        plan->flows += is_sent_by(plan, &bar);
+    }
+    int code = heap_put(p, plan);
     for (int32_t i = 0; i < round->tasks && !code; i++) {
-        const struct trace_task *task = &round->task[i];
-        struct bar bar = { .what = BAR_TASK, .round = round->round, .task = *task, .end_ns = within(task->done_ns) };
-        bar.begin_ns = task->run_ns > 0 ? bar.end_ns - within(task->run_ns) : within(task->sent_ns);
-        bar.lane = task->worker < 0 || task->worker >= LANES_MOST ? -1 : LANE_WORKER + task->worker;
+        struct bar bar = bar_of(round->round, &round->task[i]);
+        bar.flows = is_sent_by(plan, &bar);
+        bar.flow = bar.flows ? ++p->flows : 0;
         code = heap_put(p, &bar);
     }
     return code;
@@ -247,14 +345,14 @@ static int each_round(void *context, const struct trace_round *round)
     snprintf(commit.note, sizeof commit.note, "%s", round->note);
     find_couplings(round, &plan);
     if (!code)
-        code = heap_put(p, &plan);
-    if (!code)
-        code = round->tasks ? put_tasks(p, round) : heap_put(p, &push);
+        code = put_plan(p, round, &plan);
+    if (!code && round->tasks == 0)
+        code = heap_put(p, &push);
     if (!code)
         code = heap_put(p, &commit);
     put_counter(p, "objective", round->end_ns, round->objective);
     put_counter(p, "imbalance", round->end_ns, round->cost_mean > 0.0 ? round->cost_max / round->cost_mean : (double)NAN);
-    return !code && ferror(p->out) ? RONDO_EIO : code; /* what is said of it is said at the end */
+    return !code && ferror(p->out.out) ? RONDO_EIO : code; /* what is said of it is said at the end */
 }
 
 static int each_meta(void *context, const char *key, const char *value)
@@ -264,23 +362,24 @@ static int each_meta(void *context, const char *key, const char *value)
     return RONDO_OK;
 }
 
-int export_perfetto(struct trace_reader *reader, FILE *out, struct rondo_error *err)
+int export_perfetto(struct trace_reader *reader, struct reader_window window, FILE *out, struct rondo_error *err)
 {
-    const struct reader_window all = { INT64_MIN, INT64_MAX };
-    struct perfetto p = { .out = out, .err = err };
+    struct perfetto p = { .err = err };
     char name[80] = "rondo";
     struct lane *planner;
     int code = reader_meta(reader, each_meta, name, err);
-    fputs("{\"displayTimeUnit\":\"ms\",\"traceEvents\":[", out);
+    scribe_init(&p.out, out);
+    put_text(&p, "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[");
     if (!code) {
         put_name(&p, "process_name", LANE_PLANNER, name);
         code = find_lane(&p, LANE_PLANNER, &planner);
     }
     if (!code)
-        code = reader_scan(reader, all, each_round, &p, err);
+        code = details_scan(reader, window, 1 << DETAILS_TASKS, each_round, &p, err);
     if (!code)
         code = settle(&p, INT64_MAX);
-    fputs("\n]}\n", out);
+    put_text(&p, "\n]}\n");
+    scribe_flush(&p.out);
     buf_fini(&p.heap);
     buf_fini(&p.lanes);
     if ((!code || code == RONDO_EIO) && ferror(out))

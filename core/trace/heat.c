@@ -1,7 +1,7 @@
 #include "core/trace/heat.h"
 
 #include "core/base/mem.h"
-#include "core/trace/query.h"
+#include "core/trace/details.h"
 #include "core/trace/roll.h"
 
 #include <math.h>
@@ -61,43 +61,44 @@ static int touch(struct thermometer *meter, int64_t variable, int64_t round)
     return RONDO_OK;
 }
 
-static int count_block(struct thermometer *meter, const struct query *query, struct rondo_error *err)
+static int count_blocks(struct thermometer *meter, const struct trace_reader *reader, const struct trace_round *round,
+                        struct rondo_error *err)
 {
-    const int64_t round = query_whole(query, 0), count = query_whole(query, 1);
-    struct rondo_buf *list = &query->reader->variables;
-    if (query_is_null(query, 2))
-        return RONDO_OK;
-    list->size = 0;
-    int code = query_integers(query, 2, count, list, err);
-    const int64_t *variable = (const void *)list->data;
-    for (int64_t i = 0; i < count && !code; i++) {
-        bool known = variable[i] >= 0 && variable[i] < variables_most;
-        if (!known || touch(meter, variable[i], round))
-            code = query_refuse(query->reader, known ? SQLITE_NOMEM : SQLITE_CORRUPT, err);
+    for (int32_t b = 0; b < round->blocks; b++) {
+        const struct trace_block *block = &round->block[b];
+        for (int64_t i = 0; block->variables && i < block->count; i++) {
+            bool known = block->variables[i] >= 0 && block->variables[i] < variables_most;
+            if (!known || touch(meter, block->variables[i], round->round))
+                return query_refuse(reader, known ? SQLITE_NOMEM : SQLITE_CORRUPT, err);
+        }
     }
-    return code;
+    return RONDO_OK;
 }
 
-static int count_pair(struct thermometer *meter, const struct query *query, struct rondo_error *err)
+static int count_pairs(struct thermometer *meter, const struct trace_reader *reader, const struct trace_round *round,
+                       struct rondo_error *err)
 {
-    int64_t pair = roll_number(&meter->pairs, query_whole(query, 1), query_whole(query, 2));
-    if (pair < 0 || touch(meter, pair, query_whole(query, 0)))
-        return query_refuse(query->reader, SQLITE_NOMEM, err);
+    for (int32_t i = 0; i < round->tasks; i++) {
+        const struct trace_task *task = &round->task[i];
+        if (task->phase != 0 || (task->work != TRACE_PUSH && task->work != TRACE_FUSED))
+            continue;
+        int64_t pair = roll_number(&meter->pairs, task->block, task->shard);
+        if (pair < 0 || touch(meter, pair, round->round))
+            return query_refuse(reader, SQLITE_NOMEM, err);
+    }
     return RONDO_OK;
 }
 
 static int count_updates(struct thermometer *meter, struct trace_reader *reader, struct reader_window window,
                          struct rondo_error *err)
 {
-    static const char of_blocks[] = "SELECT round, count, variables FROM blocks WHERE round BETWEEN ?1 AND ?2"
-                                    " ORDER BY round, block";
-    static const char of_pairs[] = "SELECT round, block, shard FROM tasks WHERE round BETWEEN ?1 AND ?2"
-                                   " AND phase = 0 AND work IN (0, 2) ORDER BY round, place";
-    struct query query;
-    int code = query_ask(&query, reader, meter->out->sampled ? of_blocks : of_pairs, window, err);
-    while (query_next(&query, &code, err))
-        code = meter->out->sampled ? count_block(meter, &query, err) : count_pair(meter, &query, err);
-    query_done(&query);
+    struct details details;
+    struct trace_round round;
+    bool sampled = meter->out->sampled;
+    int code = details_open(&details, reader, window, 1 << (sampled ? DETAILS_BLOCKS : DETAILS_TASKS), err);
+    while (details_next(&details, &round, &code, err))
+        code = sampled ? count_blocks(meter, reader, &round, err) : count_pairs(meter, reader, &round, err);
+    details_close(&details);
     return code;
 }
 
@@ -288,7 +289,7 @@ int heat_read(struct trace_reader *reader, struct reader_window window, struct h
     if (!code)
         code = read_stretches(heat, reader, window, err);
     if (!code)
-        code = query_has(reader, "tasks", &heat->counted, err);
+        code = query_has(reader, TRACE_BLOCKS, &heat->counted, err);
     if (!code && heat->counted)
         code = count_updates(&meter, reader, window, err);
     if (!code && heat->counted && measure(&meter))

@@ -1,7 +1,7 @@
 #include "core/trace/pace.h"
 
 #include "core/base/mem.h"
-#include "core/trace/query.h"
+#include "core/trace/details.h"
 #include "core/trace/roll.h"
 
 #include <math.h>
@@ -230,19 +230,18 @@ static struct pace_round round_of(struct pace *pace, const struct query *query)
     };
 }
 
-static int walk(struct pace *pace, struct query *rounds, struct query *tasks,
+static int walk(struct pace *pace, struct query *rounds, struct details *details,
                 int (*each)(void *context, const struct pace_round *round), void *context,
                 struct rondo_error *err)
 {
     int code = RONDO_OK;
-    bool task = query_next(tasks, &code, err);
     while (query_next(rounds, &code, err)) {
         struct pace_round round = round_of(pace, rounds);
-        for (; task && query_whole(tasks, 0) <= round.round; task = query_next(tasks, &code, err)) {
-            struct trace_task row = query_task(tasks);
-            if (query_whole(tasks, 0) == round.round && take_task(pace, round.round, &row))
-                return query_refuse(tasks->reader, SQLITE_NOMEM, err);
-        }
+        struct trace_round tasks = { .round = round.round };
+        code = details_take(details, &tasks, err);
+        for (int32_t i = 0; i < tasks.tasks && !code; i++)
+            if (take_task(pace, round.round, &tasks.task[i]))
+                code = query_refuse(rounds->reader, SQLITE_NOMEM, err);
         end_round(pace, &round);
         if (!code && each)
             code = each(context, &round);
@@ -284,19 +283,20 @@ int pace_read(struct trace_reader *reader, struct reader_window window,
               struct rondo_error *err)
 {
     struct pace pace = { .last_place = -1 };
-    struct query rounds = { 0 }, tasks = { 0 };
-    int code = query_ask(&rounds, reader,
+    struct query rounds = { 0 };
+    struct details details;
+    int code = details_open(&details, reader, window, 1 << DETAILS_TASKS, err);
+    if (!code)
+        code = query_ask(&rounds, reader,
                          "SELECT round, kind, blocks, cost_max, cost_mean, plan_ns, push_ns, commit_ns,"
                          " begin_ns, end_ns FROM rounds WHERE round BETWEEN ?1 AND ?2 ORDER BY round",
                          window, err);
     if (!code)
-        code = query_ask(&tasks, reader, query_tasks, window, err);
-    if (!code)
-        code = walk(&pace, &rounds, &tasks, each, context, err);
+        code = walk(&pace, &rounds, &details, each, context, err);
     if (!code && totals)
         code = tell_totals(&pace, reader, totals, context, err);
     query_done(&rounds);
-    query_done(&tasks);
+    details_close(&details);
     for (int64_t i = 0; i < pace.numbers.count && i < pace.room; i++)
         mem_free(pace.member[i].busy);
     mem_free(pace.member);

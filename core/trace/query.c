@@ -2,6 +2,7 @@
 
 #include "core/base/mem.h"
 #include "core/trace/database.h"
+#include "core/trace/lists.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -60,14 +61,17 @@ void query_done(struct query *query)
     sqlite3_finalize(query->row);
 }
 
-int query_has(struct trace_reader *reader, const char *table, bool *has, struct rondo_error *err)
+int query_has(struct trace_reader *reader, enum trace_level level, bool *has, struct rondo_error *err)
 {
     struct query query;
-    char sql[80];
-    snprintf(sql, sizeof sql, "SELECT 1 FROM %s LIMIT 1", table);
-    int code = query_ask(&query, reader, sql, (struct reader_window){ 0 }, err);
-    bool all = strcmp(table, "conflicts") == 0; /* the others are filled from TRACE_BLOCKS on */
-    *has = query_next(&query, &code, err) || reader->level >= (all ? TRACE_ALL : TRACE_BLOCKS);
+    *has = reader->level >= level;
+    if (*has)
+        return RONDO_OK;
+    int code = query_ask(&query, reader,
+                         level == TRACE_ALL ? "SELECT 1 FROM details WHERE conflicts + draws + moves > 0 LIMIT 1"
+                                            : "SELECT 1 FROM details LIMIT 1",
+                         (struct reader_window){ 0 }, err);
+    *has = query_next(&query, &code, err);
     query_done(&query);
     return code;
 }
@@ -77,17 +81,25 @@ int64_t query_whole(const struct query *query, int column)
     return sqlite3_column_int64(query->row, column);
 }
 
+int32_t query_int32(int64_t value)
+{
+    return value > INT32_MAX ? INT32_MAX : value < INT32_MIN ? INT32_MIN : (int32_t)value;
+}
+
+int64_t query_bound_ns(int64_t ns)
+{
+    const int64_t most = (int64_t)1 << 53;
+    return ns > most ? most : ns < -most ? -most : ns;
+}
+
 int32_t query_small(const struct query *query, int column)
 {
-    int64_t value = sqlite3_column_int64(query->row, column);
-    return value > INT32_MAX ? INT32_MAX : value < INT32_MIN ? INT32_MIN : (int32_t)value;
+    return query_int32(sqlite3_column_int64(query->row, column));
 }
 
 int64_t query_ns(const struct query *query, int column)
 {
-    const int64_t most = (int64_t)1 << 53;
-    int64_t value = sqlite3_column_int64(query->row, column);
-    return value > most ? most : value < -most ? -most : value;
+    return query_bound_ns(sqlite3_column_int64(query->row, column));
 }
 
 double query_real(const struct query *query, int column)
@@ -108,55 +120,79 @@ bool query_is_null(const struct query *query, int column)
     return sqlite3_column_type(query->row, column) == SQLITE_NULL;
 }
 
-static uint64_t little(const unsigned char *in, int64_t width)
+static int damaged(const struct query *query, struct rondo_error *err)
 {
-    uint64_t value = 0;
-    for (int64_t at = 0; at < width; at++)
-        value |= (uint64_t)in[at] << (8 * at);
-    return value;
+    return query_refuse(query->reader, SQLITE_CORRUPT, err);
 }
 
-/* Room for `count` values of 8 bytes behind what is in `out`; NULL: none. */
-static unsigned char *room(struct rondo_buf *out, int64_t count)
+int query_list(const struct query *query, int column, int64_t count, bool even, int64_t *out,
+               struct rondo_error *err)
 {
-    size_t bytes = (size_t)count * 8;
-    if (buf_reserve(out, out->size + bytes + 1))
-        return NULL;
-    unsigned char *at = (unsigned char *)out->data + out->size;
-    out->size += bytes;
-    return at;
+    int type = sqlite3_column_type(query->row, column);
+    if (type == SQLITE_INTEGER && even) {
+        int64_t value = sqlite3_column_int64(query->row, column);
+        for (int64_t i = 0; out && i < count; i++)
+            out[i] = value;
+        return RONDO_OK;
+    }
+    const void *in = type == SQLITE_BLOB ? sqlite3_column_blob(query->row, column) : NULL;
+    int width = in ? lists_width_of(count, sqlite3_column_bytes(query->row, column)) : 0;
+    if (!width)
+        return damaged(query, err);
+    if (out)
+        lists_unpack(in, count, width, out);
+    return RONDO_OK;
+}
+
+int query_list_reals(const struct query *query, int column, int64_t count, double *out, struct rondo_error *err)
+{
+    int type = sqlite3_column_type(query->row, column);
+    if (type != SQLITE_BLOB && type != SQLITE_TEXT) {
+        double value = query_real(query, column);
+        for (int64_t i = 0; i < count; i++)
+            out[i] = value;
+        return RONDO_OK;
+    }
+    const void *in = type == SQLITE_BLOB ? sqlite3_column_blob(query->row, column) : NULL;
+    if (!in || sqlite3_column_bytes(query->row, column) != count * 8)
+        return damaged(query, err);
+    memcpy(out, in, (size_t)count * 8);
+    return RONDO_OK;
+}
+
+/* Room for `count` values of 8 bytes behind what is in `out`, where the blob has a byte or more for each. */
+static int room(const struct query *query, int column, int64_t count, struct rondo_buf *out, void **at,
+                struct rondo_error *err)
+{
+    bool blob = sqlite3_column_type(query->row, column) == SQLITE_BLOB;
+    if (count < 0 || (count > 0 && !blob) || count > sqlite3_column_bytes(query->row, column))
+        return damaged(query, err);
+    if (buf_reserve(out, out->size + (size_t)count * 8 + 1))
+        return query_refuse(query->reader, SQLITE_NOMEM, err);
+    *at = out->data + out->size;
+    return RONDO_OK;
 }
 
 int query_integers(const struct query *query, int column, int64_t count, struct rondo_buf *out,
                    struct rondo_error *err)
 {
-    const unsigned char *in = sqlite3_column_blob(query->row, column);
-    int64_t bytes = sqlite3_column_bytes(query->row, column);
-    int64_t width = count > 0 ? bytes / count : 4;
-    if (count < 0 || (width != 4 && width != 8) || bytes != count * width)
-        return query_refuse(query->reader, SQLITE_CORRUPT, err);
-    unsigned char *to = room(out, count);
-    if (!to)
-        return query_refuse(query->reader, SQLITE_NOMEM, err);
-    for (int64_t i = 0; i < count; i++) {
-        int64_t value = (int64_t)little(in + i * width, width);
-        memcpy(to + i * 8, &value, 8);
-    }
-    return RONDO_OK;
+    void *to;
+    int code = room(query, column, count, out, &to, err);
+    if (!code && count > 0)
+        code = query_list(query, column, count, false, to, err);
+    if (!code)
+        out->size += (size_t)count * 8;
+    return code;
 }
 
 int query_reals(const struct query *query, int column, int64_t count, struct rondo_buf *out,
                 struct rondo_error *err)
 {
-    const unsigned char *in = sqlite3_column_blob(query->row, column);
-    if (count < 0 || sqlite3_column_bytes(query->row, column) != count * 8)
-        return query_refuse(query->reader, SQLITE_CORRUPT, err);
-    unsigned char *to = room(out, count);
-    if (!to)
-        return query_refuse(query->reader, SQLITE_NOMEM, err);
-    for (int64_t i = 0; i < count; i++) {
-        uint64_t bits = little(in + i * 8, 8);
-        memcpy(to + i * 8, &bits, 8);
-    }
-    return RONDO_OK;
+    void *to;
+    int code = room(query, column, count, out, &to, err);
+    if (!code && count > 0)
+        code = query_list_reals(query, column, count, to, err);
+    if (!code)
+        out->size += (size_t)count * 8;
+    return code;
 }

@@ -16,7 +16,6 @@ struct trace_reader {
     enum trace_level level;
     bool (*over)(void *context); /* NULL: nobody watches */
     void *context;
-    struct rondo_buf variables; /* one block's, decoded */
     char path[4096];
 };
 
@@ -36,8 +35,8 @@ int query_ask(struct query *query, struct trace_reader *reader, const char *sql,
 bool query_next(struct query *query, int *code, struct rondo_error *err);
 void query_done(struct query *query);
 
-/* Whether the level of the trace, now or in an earlier run, fills that table: it has rows, or would have. */
-int query_has(struct trace_reader *reader, const char *table, bool *has, struct rondo_error *err) RONDO_MUST_CHECK;
+/* Whether the trace was kept at that level or above, now or in an earlier run of which details are there. */
+int query_has(struct trace_reader *reader, enum trace_level level, bool *has, struct rondo_error *err) RONDO_MUST_CHECK;
 
 /* A column of the row, counted from 0.  NULL reads as 0, NAN and "". */
 int64_t query_whole(const struct query *query, int column);
@@ -47,8 +46,17 @@ double query_real(const struct query *query, int column);
 const char *query_text(const struct query *query, int column);
 bool query_is_null(const struct query *query, int column);
 
-/* A blob of `count` integers of 4 or 8 bytes, or of doubles, appended to `out` as int64 or double; one of
- * another size is damage. */
+int64_t query_bound_ns(int64_t ns);                         /* what these two do to a number */
+int32_t query_int32(int64_t value);
+
+/* A list of `count` > 0 numbers (lists.h) into out, which has room for them or is NULL: then it is looked at alone.
+ * `even`: a plain number may stand for it, as for one of reals it always may, and NULL for what are no numbers.  All else
+ * is damage. */
+int query_list(const struct query *query, int column, int64_t count, bool even, int64_t *out,
+               struct rondo_error *err) RONDO_MUST_CHECK;
+int query_list_reals(const struct query *query, int column, int64_t count, double *out,
+                     struct rondo_error *err) RONDO_MUST_CHECK;
+/* Likewise `count` >= 0 of a blob, appended to `out` as int64 or double. */
 int query_integers(const struct query *query, int column, int64_t count, struct rondo_buf *out,
                    struct rondo_error *err) RONDO_MUST_CHECK;
 int query_reals(const struct query *query, int column, int64_t count, struct rondo_buf *out,
@@ -57,9 +65,5 @@ int query_reals(const struct query *query, int column, int64_t count, struct ron
 /* The question for a window's rounds, ascending, and its row; texts are borrowed until the next. */
 extern const char *const query_rounds;
 struct trace_round query_round(const struct query *query);
-/* Rows whose columns are those of walks over the tables (scan.c), the round first. */
-extern const char *const query_tasks;
-struct trace_task query_task(const struct query *query);
-struct trace_conflict query_conflict(const struct query *query);
 
 #endif

@@ -2,10 +2,11 @@
 
 #include "core/base/mem.h"
 #include "core/trace/database.h"
-#include "core/trace/query.h"
+#include "core/trace/details.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -140,7 +141,6 @@ void reader_close(struct trace_reader *reader)
     if (!reader)
         return;
     sqlite3_close(reader->db);
-    buf_fini(&reader->variables);
     mem_free(reader);
 }
 
@@ -272,67 +272,95 @@ int reader_rounds(struct trace_reader *reader, struct reader_window window,
     return code;
 }
 
-/* In the order of query_task. */
-const char *const query_tasks =
-    "SELECT round, phase, block, shard, worker, sent_ns, done_ns, tag, work, run_ns"
-    " FROM tasks WHERE round BETWEEN ?1 AND ?2 ORDER BY round, place";
+/* ---- details ------------------------------------------------------------------------------- */
 
-struct trace_task query_task(const struct query *query)
+/* The blocks of rounds, and what cells say of those of plans. */
+struct blocks {
+    struct rondo_buf cells; /* of struct trace_cell, by block and shard */
+    struct rondo_buf list;  /* of struct reader_block: one plan's */
+};
+
+static int keep_cell(void *context, const struct trace_cell *cell)
 {
-    return (struct trace_task){
-        .phase = query_small(query, 1),
-        .block = query_small(query, 2),
-        .shard = query_small(query, 3),
-        .worker = query_small(query, 4),
-        .sent_ns = query_ns(query, 5),
-        .done_ns = query_ns(query, 6),
-        .tag = (uint32_t)query_whole(query, 7),
-        .work = (enum trace_work)query_small(query, 8),
-        .run_ns = query_ns(query, 9),
-    };
+    return buf_append(context, cell, sizeof *cell);
 }
 
-struct trace_conflict query_conflict(const struct query *query)
+static int by_cell(const void *a, const void *b)
 {
-    return (struct trace_conflict){
-        .candidate = query_whole(query, 1),
-        .other = query_whole(query, 2),
-        .coupling = query_real(query, 3),
-        .other_round = query_whole(query, 4),
-        .joined = query_whole(query, 5) != 0,
-    };
+    const struct trace_cell *x = a, *y = b;
+    return x->block != y->block ? (x->block > y->block) - (x->block < y->block)
+                                : (x->shard > y->shard) - (x->shard < y->shard);
+}
+
+static int by_block(const void *a, const void *b)
+{
+    const struct reader_block *x = a, *y = b;
+    return x->block.block != y->block.block ? (x->block.block > y->block.block) - (x->block.block < y->block.block)
+                                            : (x->shard > y->shard) - (x->shard < y->shard);
+}
+
+/* The blocks of a plan: the pairs that tasks of its first phase visit. */
+static int list_plan(struct blocks *blocks, const struct trace_round *round)
+{
+    int code = RONDO_OK;
+    blocks->list.size = 0;
+    for (int32_t i = 0; i < round->tasks && !code; i++) {
+        const struct trace_task *task = &round->task[i];
+        if (task->phase != 0 || (task->work != TRACE_PUSH && task->work != TRACE_FUSED))
+            continue;
+        const struct trace_cell wanted = { task->block, task->shard, 0 };
+        const struct trace_cell *cell = blocks->cells.size == 0
+                                            ? NULL
+                                            : bsearch(&wanted, blocks->cells.data, blocks->cells.size / sizeof *cell,
+                                                      sizeof *cell, by_cell);
+        const struct reader_block found = { .round = round->round, .cost_mean = round->cost_mean, .shard = task->shard,
+                                            .block = { .block = task->block, .cost = cell ? cell->cost : 0 } };
+        code = buf_append(&blocks->list, &found, sizeof found);
+    }
+    if (blocks->list.size)
+        qsort(blocks->list.data, blocks->list.size / sizeof(struct reader_block), sizeof(struct reader_block), by_block);
+    return code;
+}
+
+static int tell_blocks(struct blocks *blocks, const struct trace_round *round,
+                       int (*each)(void *context, const struct reader_block *block), void *context)
+{
+    int code = RONDO_OK;
+    for (int32_t i = 0; round->block && i < round->blocks && !code; i++) {
+        const struct reader_block found = { round->round, round->block[i], round->cost_mean, -1 };
+        code = each(context, &found);
+    }
+    const struct reader_block *list = (const void *)blocks->list.data;
+    for (size_t i = 0; i < blocks->list.size / sizeof *list && !code; i++)
+        code = each(context, &list[i]);
+    return code;
 }
 
 int reader_blocks(struct trace_reader *reader, struct reader_window window,
                   int (*each)(void *context, const struct reader_block *block), void *context,
                   struct rondo_error *err)
 {
-    struct query query;
-    const char *sql = "SELECT b.round, b.block, b.count, b.cost, b.variables, r.cost_mean, -1"
-                      " FROM blocks b LEFT JOIN rounds r ON r.round = b.round"
-                      " WHERE b.round BETWEEN ?1 AND ?2"
-                      " UNION ALL SELECT t.round, t.block, 0, coalesce(c.cost, 0), NULL, r.cost_mean, t.shard"
-                      " FROM tasks t JOIN rounds r ON r.round = t.round"
-                      " LEFT JOIN cells c ON c.block = t.block AND c.shard = t.shard"
-                      " WHERE t.round BETWEEN ?1 AND ?2 AND r.kind = 'plan' AND t.phase = 0"
-                      " AND t.work IN (0, 2) ORDER BY 1, 2";
-    int code = query_ask(&query, reader, sql, window, err);
+    struct details details;
+    struct query query = { 0 };
+    struct blocks blocks = { 0 };
+    int code = details_open(&details, reader, window, 1 << DETAILS_BLOCKS | 1 << DETAILS_TASKS, err);
+    if (!code && reader_cells(reader, keep_cell, &blocks.cells, err))
+        code = err && err->code ? err->code : query_refuse(reader, SQLITE_NOMEM, err);
+    if (!code)
+        code = query_ask(&query, reader, query_rounds, window, err);
     while (query_next(&query, &code, err)) {
-        struct reader_block found = { .round = query_whole(&query, 0),
-                                      .cost_mean = query_real(&query, 5),
-                                      .shard = query_small(&query, 6) };
-        found.block.block = query_small(&query, 1);
-        found.block.count = query_whole(&query, 2);
-        found.block.cost = query_real(&query, 3);
-        reader->variables.size = 0;
-        if (query_is_null(&query, 4))
-            code = RONDO_OK;
-        else if (!(code = query_integers(&query, 4, found.block.count, &reader->variables, err)))
-            found.block.variables = (const int64_t *)(const void *)reader->variables.data;
+        struct trace_round round = query_round(&query);
+        code = details_take(&details, &round, err);
+        blocks.list.size = 0;
+        if (!code && strcmp(round.kind, "plan") == 0 && list_plan(&blocks, &round))
+            code = query_refuse(reader, SQLITE_NOMEM, err);
         if (!code)
-            code = each(context, &found);
+            code = tell_blocks(&blocks, &round, each, context);
     }
     query_done(&query);
+    details_close(&details);
+    buf_fini(&blocks.cells);
+    buf_fini(&blocks.list);
     return code;
 }
 
@@ -340,13 +368,13 @@ int reader_tasks(struct trace_reader *reader, struct reader_window window,
                  int (*each)(void *context, int64_t round, const struct trace_task *task),
                  void *context, struct rondo_error *err)
 {
-    struct query query;
-    int code = query_ask(&query, reader, query_tasks, window, err);
-    while (query_next(&query, &code, err)) {
-        struct trace_task task = query_task(&query);
-        code = each(context, query_whole(&query, 0), &task);
-    }
-    query_done(&query);
+    struct details details;
+    struct trace_round round;
+    int code = details_open(&details, reader, window, 1 << DETAILS_TASKS, err);
+    while (details_next(&details, &round, &code, err))
+        for (int32_t i = 0; i < round.tasks && !code; i++)
+            code = each(context, round.round, &round.task[i]);
+    details_close(&details);
     return code;
 }
 
@@ -355,14 +383,12 @@ int reader_conflicts(struct trace_reader *reader, struct reader_window window,
                                  const struct trace_conflict *conflict),
                      void *context, struct rondo_error *err)
 {
-    struct query query;
-    const char *sql = "SELECT round, candidate, other, coupling, other_round, joined FROM conflicts"
-                      " WHERE round BETWEEN ?1 AND ?2 ORDER BY round, place";
-    int code = query_ask(&query, reader, sql, window, err);
-    while (query_next(&query, &code, err)) {
-        struct trace_conflict conflict = query_conflict(&query);
-        code = each(context, query_whole(&query, 0), &conflict);
-    }
-    query_done(&query);
+    struct details details;
+    struct trace_round round;
+    int code = details_open(&details, reader, window, 1 << DETAILS_CONFLICTS, err);
+    while (details_next(&details, &round, &code, err))
+        for (int32_t i = 0; i < round.conflicts && !code; i++)
+            code = each(context, round.round, &round.conflict[i]);
+    details_close(&details);
     return code;
 }

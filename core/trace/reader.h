@@ -79,7 +79,7 @@ int reader_conflicts(struct trace_reader *reader, struct reader_window window,
                                  const struct trace_conflict *conflict),
                      void *context, struct rondo_error *err) RONDO_MUST_CHECK;
 
-/* Whole rounds, ascending, with every detail that the trace has.  Cost: one pass over all tables. */
+/* Whole rounds, ascending, with every detail that the trace has.  Cost: one pass over rounds and details. */
 int reader_scan(struct trace_reader *reader, struct reader_window window,
                 int (*each)(void *context, const struct trace_round *round), void *context,
                 struct rondo_error *err) RONDO_MUST_CHECK;

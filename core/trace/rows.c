@@ -1,40 +1,39 @@
 #include "core/trace/rows.h"
 
 #include "core/base/mem.h"
+#include "core/trace/details.h"
 
 #include <assert.h>
 #include <string.h>
 
-enum { BLOB_BYTES = 64 * 1024 };
-
-/* Rows of a table that a round has many of go in by eight, which costs two thirds.  FAIL spares SQLite the
- * means to undo a statement: one that fails is the end of the transaction. */
-#define EIGHT(row) row "," row "," row "," row "," row "," row "," row "," row
-#define TASK_ROW "(?,?,?,?,?,?,?,?,?,?,?)"
-#define CONFLICT_ROW "(?,?,?,?,?,?,?)"
-
-enum { TOGETHER = 8 };
+enum { FIRST_BYTES = 64 * 1024 };
 
 static const char *const insert_sql[ROWS_INSERTS] = {
     [ROWS_ROUND] = "INSERT INTO rounds VALUES"
                    " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-    [ROWS_BLOCK] = "INSERT INTO blocks VALUES (?,?,?,?,?)",
-    [ROWS_TASK] = "INSERT INTO tasks VALUES " TASK_ROW,
-    [ROWS_TASKS] = "INSERT OR FAIL INTO tasks VALUES " EIGHT(TASK_ROW),
-    [ROWS_CONFLICT] = "INSERT INTO conflicts VALUES " CONFLICT_ROW,
-    [ROWS_CONFLICTS] = "INSERT OR FAIL INTO conflicts VALUES " EIGHT(CONFLICT_ROW),
-    [ROWS_DRAWS] = "INSERT INTO draws VALUES (?,?,?,?)",
-    [ROWS_MOVES] = "INSERT INTO moves VALUES (?,?,?,?)",
+    [ROWS_DETAILS] = "INSERT INTO details VALUES"
+                     " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [ROWS_REPORT] = "REPLACE INTO reports VALUES (?,?,?,?,?)",
     [ROWS_PART] = "REPLACE INTO parts VALUES (?,?,?,?,?,?)",
     [ROWS_CELL] = "REPLACE INTO cells VALUES (?,?,?)",
+};
+
+/* Where the columns of `details` begin. */
+enum {
+    AT_ROUND = 1, AT_BEGIN, AT_BLOCKS, AT_VARIABLES, AT_TASKS, AT_CONFLICTS, AT_DRAWS, AT_MOVES,
+    AT_BLOCK_LISTS,
+    AT_BLOCK_COST = AT_BLOCK_LISTS + BLOCK_LISTS, AT_VARIABLE,
+    AT_TASK_LISTS,
+    AT_CONFLICT_LISTS = AT_TASK_LISTS + TASK_LISTS,
+    AT_COUPLING = AT_CONFLICT_LISTS + CONFLICT_LISTS,
+    AT_DRAW, AT_WEIGHT, AT_MOVE, AT_DELTA,
 };
 
 int rows_init(struct rows *rows, sqlite3 *db, enum trace_level level)
 {
     int rc = SQLITE_OK;
     *rows = (struct rows){ .level = level };
-    if (level >= TRACE_BLOCKS && buf_reserve(&rows->blob, BLOB_BYTES))
+    if (level >= TRACE_BLOCKS && buf_reserve(&rows->bytes, FIRST_BYTES))
         return SQLITE_NOMEM;
     for (int i = 0; i < ROWS_INSERTS && rc == SQLITE_OK; i++)
         rc = sqlite3_prepare_v3(db, insert_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
@@ -46,8 +45,8 @@ void rows_fini(struct rows *rows)
 {
     for (int i = 0; i < ROWS_INSERTS; i++)
         sqlite3_finalize(rows->insert[i]);
-    buf_fini(&rows->blob);
-    buf_fini(&rows->reals);
+    buf_fini(&rows->lists);
+    buf_fini(&rows->bytes);
     *rows = (struct rows){ 0 };
 }
 
@@ -94,153 +93,187 @@ static int insert_round(struct rows *rows, const struct trace_round *round)
     return run(rows, ROWS_ROUND);
 }
 
-/* Little-endian integers of 4 bytes where every one fits in an int32, else of 8, bound to a place. */
-static int bind_integers(struct rows *rows, sqlite3_stmt *row, int place, const int64_t *values,
-                         int64_t count)
+/* ---- lists: packed behind each other in rows->bytes, which has room for a row's, and bound from there --------------- */
+
+/* `even`: numbers that are all the same are bound as one. */
+static void bind_list(struct rows *rows, sqlite3_stmt *row, int place, const int64_t *values, int64_t count, bool even)
 {
-    struct rondo_buf *blob = &rows->blob;
-    uint64_t all = 0;
-    for (int64_t i = 0; i < count; i++)
-        all |= (uint64_t)values[i];
-    int width = all <= INT32_MAX ? 4 : 8;
-    if (buf_reserve(blob, (size_t)count * (size_t)width + 1))
-        return SQLITE_NOMEM;
-    unsigned char *out = blob->data;
+    bool same;
+    int width = lists_width(values, count, &same);
+    if (same && even) {
+        sqlite3_bind_int64(row, place, values[0]);
+        return;
+    }
+    unsigned char *out = rows->bytes.data + rows->bytes.size;
+    lists_pack(values, count, width, out);
+    rows->bytes.size += (size_t)(count * width);
+    sqlite3_bind_blob64(row, place, out, (sqlite3_uint64)(count * width), SQLITE_STATIC);
+}
+
+/* Likewise doubles: the same are those of the same bits. */
+static void bind_reals(struct rows *rows, sqlite3_stmt *row, int place, const double *values, int64_t count)
+{
+    unsigned char *out = rows->bytes.data + rows->bytes.size;
+    size_t size = (size_t)count * sizeof *values;
+    memcpy(out, values, size);
+    if (memcmp(out, out + sizeof *values, size - sizeof *values) == 0) {
+        sqlite3_bind_double(row, place, values[0]);
+        return;
+    }
+    rows->bytes.size += size;
+    sqlite3_bind_blob64(row, place, out, size, SQLITE_STATIC);
+}
+
+static int64_t *lists(const struct rows *rows)
+{
+    return (int64_t *)(void *)rows->lists.data;
+}
+
+/* The lists of one kind, `many` of them behind each other; the first is never a number (docs/formats/trace.md). */
+static void bind_lists(struct rows *rows, sqlite3_stmt *row, int place, int many, int64_t count)
+{
+    for (int k = 0; k < many; k++)
+        bind_list(rows, row, place + k, lists(rows) + k * count, count, k > 0);
+}
+
+/* ---- the details of a round ---------------------------------------------------------------------------------------- */
+
+static void bind_blocks(struct rows *rows, sqlite3_stmt *row, const struct trace_round *round, int64_t variables)
+{
+    int64_t *list = lists(rows), count = round->blocks, first = 0;
+    double *cost = (double *)(list + BLOCK_LISTS * count);
     for (int64_t i = 0; i < count; i++) {
-        for (int shift = 0; shift < 8 * width; shift += 8)
-            *out++ = (unsigned char)((uint64_t)values[i] >> shift);
+        const struct trace_block *block = &round->block[i];
+        list[BLOCK_NUMBER * count + i] = block->block;
+        list[BLOCK_COUNT * count + i] = block->count;
+        list[BLOCK_FIRST * count + i] = block->variables ? first : -1;
+        cost[i] = block->cost;
+        first += block->variables ? block->count : 0;
     }
-    return sqlite3_bind_blob64(row, place, blob->data, (size_t)count * (size_t)width, SQLITE_STATIC);
+    bind_lists(rows, row, AT_BLOCK_LISTS, BLOCK_LISTS, count);
+    bind_reals(rows, row, AT_BLOCK_COST, cost, count);
+    sqlite3_bind_int64(row, AT_VARIABLES, variables);
+    if (variables == 0)
+        return;
+    for (int64_t i = 0, at = 0; i < count; i++) {
+        const struct trace_block *block = &round->block[i];
+        if (block->variables && block->count)
+            memcpy(list + at, block->variables, (size_t)block->count * sizeof *list);
+        at += block->variables ? block->count : 0;
+    }
+    bind_list(rows, row, AT_VARIABLE, list, variables, false);
 }
 
-/* Likewise doubles, 8 bytes each. */
-static int bind_reals(struct rows *rows, sqlite3_stmt *row, int place, const double *values,
-                      int64_t count)
+static void bind_tasks(struct rows *rows, sqlite3_stmt *row, const struct trace_round *round)
 {
-    if (buf_reserve(&rows->reals, (size_t)count * 8 + 1))
-        return SQLITE_NOMEM;
-    unsigned char *out = rows->reals.data;
+    int64_t *list = lists(rows), count = round->tasks;
     for (int64_t i = 0; i < count; i++) {
-        uint64_t bits;
-        memcpy(&bits, &values[i], sizeof bits);
-        for (int shift = 0; shift < 64; shift += 8)
-            *out++ = (unsigned char)(bits >> shift);
+        const struct trace_task *task = &round->task[i];
+        list[TASK_SENT * count + i] = task->sent_ns - round->begin_ns;
+        list[TASK_TOOK * count + i] = task->done_ns - task->sent_ns;
+        list[TASK_RUN * count + i] = task->run_ns;
+        list[TASK_PHASE * count + i] = task->phase;
+        list[TASK_TAG * count + i] = task->tag;
+        list[TASK_WORK * count + i] = (int64_t)task->work;
+        list[TASK_BLOCK * count + i] = task->block;
+        list[TASK_SHARD * count + i] = task->shard;
+        list[TASK_WORKER * count + i] = task->worker;
     }
-    return sqlite3_bind_blob64(row, place, rows->reals.data, (size_t)count * 8, SQLITE_STATIC);
+    bind_lists(rows, row, AT_TASK_LISTS, TASK_LISTS, count);
 }
 
-static int insert_block(struct rows *rows, int64_t round, const struct trace_block *block)
+static void bind_conflicts(struct rows *rows, sqlite3_stmt *row, const struct trace_round *round)
 {
-    sqlite3_stmt *row = rows->insert[ROWS_BLOCK];
-    sqlite3_bind_int64(row, 1, round);
-    sqlite3_bind_int(row, 2, block->block);
-    sqlite3_bind_int64(row, 3, block->count);
-    sqlite3_bind_double(row, 4, block->cost);
-    int rc = block->variables ? bind_integers(rows, row, 5, block->variables, block->count)
-                              : sqlite3_bind_null(row, 5);
-    return rc == SQLITE_OK ? run(rows, ROWS_BLOCK) : rc;
-}
-
-/* The place-th of a round; `at`: the parameters before it. */
-static int bind_task(sqlite3_stmt *row, int at, int64_t round, int32_t place, const struct trace_task *task)
-{
-    sqlite3_bind_int64(row, at + 1, round);
-    sqlite3_bind_int(row, at + 2, place);
-    sqlite3_bind_int(row, at + 3, task->phase);
-    sqlite3_bind_int64(row, at + 4, task->tag);
-    sqlite3_bind_int(row, at + 5, (int)task->work);
-    sqlite3_bind_int(row, at + 6, task->block);
-    sqlite3_bind_int(row, at + 7, task->shard);
-    sqlite3_bind_int(row, at + 8, task->worker);
-    sqlite3_bind_int64(row, at + 9, task->sent_ns);
-    sqlite3_bind_int64(row, at + 10, task->done_ns);
-    sqlite3_bind_int64(row, at + 11, task->run_ns);
-    return at + 11;
-}
-
-static int bind_conflict(sqlite3_stmt *row, int at, int64_t round, int32_t place,
-                         const struct trace_conflict *conflict)
-{
-    sqlite3_bind_int64(row, at + 1, round);
-    sqlite3_bind_int(row, at + 2, place);
-    sqlite3_bind_int64(row, at + 3, conflict->candidate);
-    sqlite3_bind_int64(row, at + 4, conflict->other);
-    sqlite3_bind_double(row, at + 5, conflict->coupling);
-    sqlite3_bind_int64(row, at + 6, conflict->other_round);
-    sqlite3_bind_int(row, at + 7, conflict->joined);
-    return at + 7;
-}
-
-/* How many rows go in next, and by which statement: `one`, or the one behind it. */
-static int32_t together(int32_t left, enum rows_insert one, enum rows_insert *which)
-{
-    *which = left >= TOGETHER ? one + 1 : one;
-    return left >= TOGETHER ? TOGETHER : 1;
-}
-
-static int insert_tasks(struct rows *rows, const struct trace_round *round)
-{
-    enum rows_insert which;
-    int rc = SQLITE_OK;
-    for (int32_t i = 0, end; round->task && i < round->tasks && rc == SQLITE_OK; i = end) {
-        end = i + together(round->tasks - i, ROWS_TASK, &which);
-        for (int32_t k = i, at = 0; k < end; k++)
-            at = bind_task(rows->insert[which], at, round->round, k, &round->task[k]);
-        rc = run(rows, which);
-        rows->count += end - i - 1;
+    int64_t *list = lists(rows), count = round->conflicts;
+    double *coupling = (double *)(list + CONFLICT_LISTS * count);
+    for (int64_t i = 0; i < count; i++) {
+        const struct trace_conflict *conflict = &round->conflict[i];
+        list[CONFLICT_CANDIDATE * count + i] = conflict->candidate;
+        list[CONFLICT_OTHER * count + i] = conflict->other;
+        list[CONFLICT_BACK * count + i] = round->round - conflict->other_round;
+        list[CONFLICT_JOINED * count + i] = conflict->joined;
+        coupling[i] = conflict->coupling;
     }
-    return rc;
+    bind_lists(rows, row, AT_CONFLICT_LISTS, CONFLICT_LISTS, count);
+    bind_reals(rows, row, AT_COUPLING, coupling, count);
 }
 
-static int insert_conflicts(struct rows *rows, const struct trace_round *round)
+/* What the level keeps of a round's details. */
+static struct trace_round kept(const struct trace_round *round, enum trace_level level)
 {
-    enum rows_insert which;
-    int rc = SQLITE_OK;
-    for (int32_t i = 0, end; round->conflict && i < round->conflicts && rc == SQLITE_OK; i = end) {
-        end = i + together(round->conflicts - i, ROWS_CONFLICT, &which);
-        for (int32_t k = i, at = 0; k < end; k++)
-            at = bind_conflict(rows->insert[which], at, round->round, k, &round->conflict[k]);
-        rc = run(rows, which);
-        rows->count += end - i - 1;
+    struct trace_round it = *round;
+    bool all = level >= TRACE_ALL;
+    it.blocks = it.block ? it.blocks : 0;
+    it.tasks = it.task ? it.tasks : 0;
+    it.conflicts = all && it.conflict ? it.conflicts : 0;
+    it.draws = all ? it.draws : 0;
+    it.moves = all ? it.moves : 0;
+    return it;
+}
+
+static int64_t most(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Room for all that bind_... put into `lists` and `bytes`. */
+static int make_room(struct rows *rows, const struct trace_round *round, int64_t variables)
+{
+    int64_t of_blocks = (BLOCK_LISTS + 1) * (int64_t)round->blocks, of_tasks = TASK_LISTS * (int64_t)round->tasks;
+    int64_t of_conflicts = (CONFLICT_LISTS + 1) * (int64_t)round->conflicts;
+    int64_t longest = most(most(of_blocks, variables), most(of_tasks, of_conflicts));
+    int64_t all = of_blocks + variables + of_tasks + of_conflicts + 2 * (round->draws + round->moves);
+    rows->bytes.size = 0;
+    return buf_reserve(&rows->lists, (size_t)longest * 8) || buf_reserve(&rows->bytes, (size_t)all * 8 + 8)
+               ? SQLITE_NOMEM
+               : SQLITE_OK;
+}
+
+static int insert_details(struct rows *rows, const struct trace_round *round)
+{
+    sqlite3_stmt *row = rows->insert[ROWS_DETAILS];
+    int64_t variables = 0;
+    for (int32_t i = 0; i < round->blocks; i++)
+        variables += round->block[i].variables ? round->block[i].count : 0;
+    int rc = make_room(rows, round, variables);
+    if (rc != SQLITE_OK)
+        return rc;
+    sqlite3_clear_bindings(row);
+    sqlite3_bind_int64(row, AT_ROUND, round->round);
+    sqlite3_bind_int64(row, AT_BEGIN, round->begin_ns);
+    sqlite3_bind_int(row, AT_BLOCKS, round->blocks);
+    sqlite3_bind_int64(row, AT_VARIABLES, variables);
+    sqlite3_bind_int(row, AT_TASKS, round->tasks);
+    sqlite3_bind_int(row, AT_CONFLICTS, round->conflicts);
+    sqlite3_bind_int64(row, AT_DRAWS, round->draws);
+    sqlite3_bind_int64(row, AT_MOVES, round->moves);
+    if (round->blocks)
+        bind_blocks(rows, row, round, variables);
+    if (round->tasks)
+        bind_tasks(rows, row, round);
+    if (round->conflicts)
+        bind_conflicts(rows, row, round);
+    if (round->draws) {
+        bind_list(rows, row, AT_DRAW, round->draw, round->draws, false);
+        bind_reals(rows, row, AT_WEIGHT, round->weight, round->draws);
     }
-    return rc;
-}
-
-/* Variables and a number for each: what was drawn, what moved. */
-static int insert_numbers(struct rows *rows, enum rows_insert which, int64_t round, int64_t count,
-                          const int64_t *variables, const double *numbers)
-{
-    sqlite3_stmt *row = rows->insert[which];
-    sqlite3_bind_int64(row, 1, round);
-    sqlite3_bind_int64(row, 2, count);
-    int rc = bind_integers(rows, row, 3, variables, count);
-    if (rc == SQLITE_OK)
-        rc = bind_reals(rows, row, 4, numbers, count);
-    return rc == SQLITE_OK ? run(rows, which) : rc;
-}
-
-/* What TRACE_ALL adds. */
-static int insert_why(struct rows *rows, const struct trace_round *round)
-{
-    int rc = insert_conflicts(rows, round);
-    if (rc == SQLITE_OK && round->draws > 0)
-        rc = insert_numbers(rows, ROWS_DRAWS, round->round, round->draws, round->draw, round->weight);
-    if (rc == SQLITE_OK && round->moves > 0)
-        rc = insert_numbers(rows, ROWS_MOVES, round->round, round->moves, round->move, round->delta);
-    return rc;
+    if (round->moves) {
+        bind_list(rows, row, AT_MOVE, round->move, round->moves, false);
+        bind_reals(rows, row, AT_DELTA, round->delta, round->moves);
+    }
+    rows->count += round->blocks + round->tasks + round->conflicts;
+    return run(rows, ROWS_DETAILS);
 }
 
 int rows_put(struct rows *rows, const struct trace_round *round)
 {
     assert(round->kind && round->note);
     int rc = insert_round(rows, round);
-    if (rows->level < TRACE_BLOCKS)
+    if (rows->level < TRACE_BLOCKS || rc != SQLITE_OK)
         return rc;
-    for (int32_t i = 0; round->block && i < round->blocks && rc == SQLITE_OK; i++)
-        rc = insert_block(rows, round->round, &round->block[i]);
-    if (rc == SQLITE_OK)
-        rc = insert_tasks(rows, round);
-    return rc == SQLITE_OK && rows->level >= TRACE_ALL ? insert_why(rows, round) : rc;
+    const struct trace_round it = kept(round, rows->level);
+    bool some = it.blocks || it.tasks || it.conflicts || it.draws || it.moves;
+    return some ? insert_details(rows, &it) : rc;
 }
 
 int rows_put_part(struct rows *rows, const struct trace_part *part)
@@ -252,8 +285,14 @@ int rows_put_part(struct rows *rows, const struct trace_part *part)
     sqlite3_bind_int(row, 3, part->part);
     sqlite3_bind_text(row, 4, part->columns ? "column" : "row", -1, SQLITE_STATIC);
     sqlite3_bind_int64(row, 5, part->count);
-    int rc = bind_integers(rows, row, 6, part->members, part->count);
-    return rc == SQLITE_OK ? run(rows, ROWS_PART) : rc;
+    rows->bytes.size = 0;
+    if (buf_reserve(&rows->bytes, (size_t)part->count * 8 + 1))
+        return SQLITE_NOMEM;
+    if (part->count)
+        bind_list(rows, row, 6, part->members, part->count, false);
+    else
+        sqlite3_bind_zeroblob(row, 6, 0);
+    return run(rows, ROWS_PART);
 }
 
 int rows_put_cell(struct rows *rows, const struct trace_cell *cell)

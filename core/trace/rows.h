@@ -1,8 +1,8 @@
-/* rows.h - one round becomes rows, by one prepared statement for each table.
+/* rows.h - one round becomes two rows, by one prepared statement for each table.
  *
  * Place:   core/trace only, used by the writer.
  * Threads: one.
- * Memory:  embedded; two buffers that grow to the largest list.  Records are borrowed.
+ * Memory:  embedded; two buffers that grow to the largest round.  Records are borrowed.
  */
 #ifndef ROWS_H
 #define ROWS_H
@@ -11,17 +11,16 @@
 #include "core/trace/trace.h"
 
 enum rows_insert {
-    ROWS_ROUND, ROWS_BLOCK, ROWS_TASK, ROWS_TASKS, ROWS_CONFLICT, ROWS_CONFLICTS, ROWS_DRAWS, ROWS_MOVES,
-    ROWS_REPORT, ROWS_PART, ROWS_CELL,
+    ROWS_ROUND, ROWS_DETAILS, ROWS_REPORT, ROWS_PART, ROWS_CELL,
     ROWS_INSERTS,
 };
 
 struct rows {
     enum trace_level level;
     sqlite3_stmt *insert[ROWS_INSERTS];
-    int64_t count;         /* rows put; the owner resets it */
-    struct rondo_buf blob;  /* one list of variables as it is stored */
-    struct rondo_buf reals; /* and of numbers */
+    int64_t count;          /* rows put, a block, task or conflict as one; the owner resets it */
+    struct rondo_buf lists; /* of one kind of detail, as they were told, one after another */
+    struct rondo_buf bytes; /* of one row, as they are stored */
 };
 
 /* Both give an SQLite code: SQLITE_NOMEM too where our own buffer cannot grow. */

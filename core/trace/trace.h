@@ -3,15 +3,15 @@
  * Place:   core/trace, floor 1; SQLite is included here (and later in the job store) alone.
  * Threads: a writer belongs to one thread.
  * Memory:  a writer keeps SQLite's page cache (2 MiB) and, from TRACE_BLOCKS on, two buffers that
- *          grow to the longest list; records are borrowed while they are written.
+ *          grow to the largest round; records are borrowed while they are written.
  *
  * Tables are documented in docs/formats/trace.md; the file is an SQLite database that a user's own
  * tools open, while the job runs too.  Times are nanoseconds since the job began solving and change
  * no result.
  *
- * Rows are committed every 4096 rows, a second after the last commit (as seen at a write), and when
- * asked.  A killed job's trace is readable to its last commit; flush before a checkpoint is kept,
- * so that a resumed job has no gap.  A round's rows are committed together or not at all.
+ * Rounds are committed every 4096 rows (a block, task or conflict counts as one), a second after the
+ * last commit (as seen at a write), and when asked.  A killed job's trace is readable to its last
+ * commit; flush before a checkpoint is kept, so that a resumed job has no gap.  A round's rows are committed together or not at all.
  *
  * Failures: RONDO_EIO with the path and the system's reason, RONDO_ENOMEM.  The first one stays:
  * rows not yet committed are given up, and every later write or flush repeats it.
@@ -122,8 +122,8 @@ struct trace_writer;
 int trace_create(const char *dir, enum trace_level level, int64_t after, const char *const *meta,
                  struct trace_writer **writer, struct rondo_error *err) RONDO_MUST_CHECK;
 /* Rounds come in ascending order.  One that is not later than the last was rolled back: the rounds
- * from it on are dropped first.  Cost: 2 us for the round, 1 to 2 us for a task or conflict;
- * a block takes longer with its variables. */
+ * from it on are dropped first.  Cost: 1.5 us for the round and 3 us for its details, some
+ * 0.2 us more for 100 bytes of them. */
 int trace_write(struct trace_writer *writer, const struct trace_round *round,
                 struct rondo_error *err) RONDO_MUST_CHECK;
 int trace_part(struct trace_writer *writer, const struct trace_part *part, struct rondo_error *err) RONDO_MUST_CHECK;

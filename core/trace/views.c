@@ -131,12 +131,13 @@ static int view_rounds(struct view *view, struct rondo_error *err)
 /* ---- all ---------------------------------------------------------------------------------------------------- */
 
 static const struct {
-    const char *name, *table; /* without rows in the table there is nothing to show; NULL: there always is */
+    const char *name;
+    enum trace_level level; /* that has something to show */
     int (*show)(struct view *view, struct rondo_error *err);
 } views[] = {
-    { "rounds", NULL, view_rounds },        { "blocks", "tasks", view_blocks },
-    { "priority", NULL, view_priority },    { "conflicts", "conflicts", view_conflicts },
-    { "workers", "tasks", view_workers },
+    { "rounds", TRACE_ROUNDS, view_rounds },     { "blocks", TRACE_BLOCKS, view_blocks },
+    { "priority", TRACE_ROUNDS, view_priority }, { "conflicts", TRACE_ALL, view_conflicts },
+    { "workers", TRACE_BLOCKS, view_workers },
 };
 
 static size_t find(const char *name)
@@ -152,16 +153,16 @@ bool views_known(const char *name)
     return find(name) < sizeof views / sizeof *views;
 }
 
-static int check_level(struct view *view, const char *name, const char *table, struct rondo_error *err)
+static int check_level(struct view *view, size_t at, struct rondo_error *err)
 {
-    bool has = true;
-    int code = table ? query_has(view->reader, table, &has, err) : RONDO_OK;
+    bool has;
+    int code = query_has(view->reader, views[at].level, &has, err);
     if (code || has)
         return code;
-    bool all = strcmp(table, "conflicts") == 0;
     return rondo_error_set(err, RONDO_EINPUT, reader_path(view->reader),
-                           all ? "run the job with --trace all" : "run the job with --trace blocks",
-                           "this trace was kept without %s", name);
+                           views[at].level == TRACE_ALL ? "run the job with --trace all"
+                                                        : "run the job with --trace blocks",
+                           "this trace was kept without %s", views[at].name);
 }
 
 #define AT(member) offsetof(struct reader_extent, member)
@@ -180,7 +181,7 @@ int views_list(struct trace_reader *reader, const char *name, struct reader_wind
     assert(at < sizeof views / sizeof *views);
     struct view view = { reader, window, json, out };
     struct reader_extent extent = { 0 };
-    int code = check_level(&view, name, views[at].table, err);
+    int code = check_level(&view, at, err);
     if (!code && json)
         code = reader_extent(reader, window, &extent, err);
     if (code)

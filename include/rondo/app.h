@@ -237,12 +237,11 @@ struct rondo_predict {
                                         stands beside `data` of a role that is a matrix with labels_of */
     struct rondo_model *model;
     const struct rondo_matrix *data; /* a row for each thing to predict; packed only where one of the
-                                        app's roles may be */
+                                        app's roles may be; of an app of ratings (model_ids) empty */
     const char *data_name;           /* its file, for errors */
     const double *y;                 /* [data->rows] what is true of them; NULL: not known */
-    const struct rondo_ids *ids;     /* of an app of ratings (model_ids): who is in data, which is then dense, a row
-                                      * for each of the file's lines in their order: the numbers of user and item,
-                                      * and where lines have ratings the rating; else NULL */
+    const struct rondo_ids *ids;     /* of an app of ratings: who is in lines; else NULL */
+    const struct rondo_lines *lines; /* of an app of ratings: the file's, in their order; else NULL */
 };
 
 /* ---- upcalls ------------------------------------------------------------------------------ */

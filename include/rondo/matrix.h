@@ -63,6 +63,13 @@ struct rondo_ids {
     int64_t negative_line;             /* the first line of the file whose rating is below 0; 0: none */
 };
 
+/* Lines of ratings as they stand in a file, one behind the other; users and items by their numbers. */
+struct rondo_lines {
+    int64_t count;
+    const uint32_t *user, *item; /* [count] */
+    const float *rating;         /* [count]; NULL where lines are pairs alone */
+};
+
 /* The code of row i in a packed column. */
 static inline enum rondo_genotype rondo_genotype_at(const uint8_t *column, int64_t i)
 {

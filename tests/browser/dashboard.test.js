@@ -96,6 +96,7 @@ page('a job is submitted, its curve moves, it is cancelled', {}, async (sheet, u
     await state(sheet, 'running');
     await sheet.getByRole('heading', { name: 'moves' }).waitFor();
     await sheet.waitForFunction(() => document.getElementById('plots').dataset.points > 2);
+    await sheet.locator('.plot:not(.plot-none)').filter({ hasText: 'Who works on what' }).waitFor();
     const canvas = sheet.locator('#plots canvas').first();
     const image = () => canvas.evaluate((element) => element.toDataURL());
     const [before, picture] = [await points(sheet), await image()];
@@ -236,25 +237,35 @@ test('a lost connection is said, and found again', { skip: Boolean(RONDO_SHOTS),
     }
 });
 
-/* The bar is 50 ms from an event to the frame that shows it.  It is held to the mean of some seconds: events come
- * once a second, so that their 95th percentile is the worst of them, and on a machine that does something else
- * beside one sample can lie anywhere.  What is busy elsewhere only ever adds, hence the best of five.  The
- * percentile and the worst are told. */
-async function measure(sheet, what, seconds) {
-    let mean;
-    for (let i = 0; i < 5 && !(mean < 50); i++) {
+/* The longest task of the page's own thread, in ms of a processor: what waits for one is not in it. */
+async function longest(sheet, act) {
+    await browser.startTracing(sheet, { categories: ['toplevel', '__metadata'] });
+    await act();
+    const { traceEvents: all } = JSON.parse(await browser.stopTracing());
+    const main = new Set(all.filter((one) => one.name === 'thread_name' && one.args.name === 'CrRendererMain')
+        .map((one) => one.pid + ' ' + one.tid));
+    const tasks = all.filter((one) => one.ph === 'X' && one.name.endsWith('RunTask') && main.has(one.pid + ' ' + one.tid));
+    assert.ok(tasks.some((one) => one.tdur > 0), 'the trace tells of tasks');
+    return Math.max(...tasks.map((one) => one.tdur || 0)) / 1000;
+}
+
+/* The bar is 50 ms: for the mean from an event to the frame that shows it (`wait`: how long that may be), and for the
+ * worst task of the page, in time of a processor.  What is busy elsewhere adds to the first and has a small part in the
+ * second, hence the best of five.  Of the clock the worst is told, and how long the page answered to nobody. */
+async function measure(sheet, what, { wait = 50, least }, act) {
+    let good = false, told = '';
+    for (let i = 0; i < 5 && !good; i++) {
         await sheet.evaluate(() => window.rondo.loop.reset());
-        await sheet.waitForTimeout(seconds * 1000);
-        const loop = await sheet.evaluate(() => {
-            const { mean_ms, worst_ms, count } = window.rondo.loop;
-            return { mean_ms, worst_ms, count, p95_ms: window.rondo.loop.quantile(0.95) };
-        });
-        mean = loop.mean_ms;
-        console.log('%s: %d updates, mean %s ms, 95th percentile %s ms, worst %s ms', what, loop.count,
-                    loop.mean_ms.toFixed(1), loop.p95_ms.toFixed(1), loop.worst_ms.toFixed(1));
-        assert.ok(loop.count >= seconds / 2, 'it is told what happens');
+        const task = await longest(sheet, act);
+        const { shown, held } = await sheet.evaluate(() => ({ ...window.rondo.loop }));
+        assert.ok(shown.count >= least, 'it is told what happens');
+        good = shown.mean < wait && task < 50;
+        const ms = [task, shown.mean, shown.worst, held.mean, held.worst].map((one) => one.toFixed(1));
+        told = `the longest task ${ms[0]} ms of a processor; ${shown.count} updates, shown in ${ms[1]} ms `
+            + `(worst ${ms[2]}), the page held for ${ms[3]} ms (worst ${ms[4]})`;
+        console.log('%s: %s', what, told);
     }
-    assert.ok(mean < 50, 'an update takes ' + mean + ' ms');
+    assert.ok(good, told);
 }
 
 /* What moved since window.settled without being asked to. */
@@ -274,7 +285,8 @@ page('1,000 jobs and a fast one do not slow it', { url: RONDO_MANY_URL }, async 
     await sheet.waitForFunction(() => document.querySelectorAll('#jobs tbody tr').length === 100);
     await sheet.waitForTimeout(500);
     await sheet.evaluate(() => { window.settled = performance.now(); });
-    await measure(sheet, 'the list', 4);
+    const look = () => sheet.waitForTimeout(4000);
+    await measure(sheet, 'the list', { least: 2 }, look);
     assert.deepEqual(await shifts(sheet), [], 'nothing moves');
     await sheet.getByRole('link', { name: 'Older' }).click();
     await sheet.waitForFunction((id) => !document.querySelector('tr[data-key="' + id + '"]')
@@ -284,9 +296,18 @@ page('1,000 jobs and a fast one do not slow it', { url: RONDO_MANY_URL }, async 
     await sheet.waitForFunction(() => document.querySelectorAll('#jobs tbody tr').length === 1);
     await rows.first().getByRole('link').click();
     await sheet.locator('#plots canvas').first().waitFor();
+    await measure(sheet, 'opening it', { wait: Infinity, least: 1 }, async () => {
+        for (let i = 0; i < 4; i++) {
+            await sheet.goBack();
+            await rows.first().waitFor();
+            await sheet.goForward();
+            await sheet.locator('#plots canvas').first().waitFor();
+            await sheet.waitForTimeout(100);
+        }
+    });
     await sheet.waitForTimeout(1500);
     await sheet.evaluate(() => { window.settled = performance.now(); });
-    await measure(sheet, 'the job', 4);
+    await measure(sheet, 'the job', { least: 2 }, look);
     assert.deepEqual(await shifts(sheet), [], 'nothing moves');
     console.log('the job: %d rounds/s', Math.round((await job(url, fast)).glance.rounds_s));
 });

@@ -144,6 +144,20 @@ class FullDisk(support.Case):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertFalse([name for name in os.listdir(out) if "trace" in name])
 
+    def test_a_file_that_may_not_grow_is_an_error_and_no_end_by_a_signal(self):
+        large, little = self.specs()
+        self.run_job(little, "done", "--trace", "all")
+        most = 16384
+        for words, name in ((["run", large, "--out", self.path("out"), "--quiet"], "trace.db"),
+                            (["data", "generate", "lasso", "--out", self.path("new")], "x.npy"),
+                            (["trace", "export", self.path("done"), "--format", "html", "--out",
+                              self.path("page")], "page")):
+            done = subprocess.run(["prlimit", "--fsize=%d" % most, support.RONDO, *words],
+                                  capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, 1, (words, done.stderr))
+            self.assertRegex(done.stderr, r"^rondo: [^\n]*%s: cannot write[^\n]*\n\Z" % name)
+            self.no_leavings(self.dir)
+
     def test_rondo_run_where_there_is_no_room_at_all(self):
         _, little = self.specs()
         disk = self.disk()

@@ -159,7 +159,7 @@ class Files(Outputs):
     def test_trace_as_a_database(self):
         (mark,), (version,) = (self.query("out", "PRAGMA " + name)[0]
                                for name in ("application_id", "user_version"))
-        self.assertEqual((mark, version), (APPLICATION_ID, 3))
+        self.assertEqual((mark, version), (APPLICATION_ID, 4))
         self.assertEqual(self.query("out", "PRAGMA integrity_check"), [("ok",)])
         self.assertEqual(self.query("out", "PRAGMA journal_mode"), [("delete",)])
         self.assertEqual([row[0] for row in self.query("out", "SELECT round FROM rounds ORDER BY 1")],
@@ -186,7 +186,7 @@ class Files(Outputs):
         with open(self.path("out", "progress.jsonl")) as lines:
             said = {line["round"]: line["objective"] for line in map(strict, lines)}
         self.assertEqual(dict(self.query("out", "SELECT round, value FROM reports WHERE key = 'objective'")), said)
-        for view in ("round_ratios", "kind_totals", "note_totals", "worker_totals",
+        for view in ("round_ratios", "kind_totals", "note_totals", "worker_totals", "round_blocks",
                      "conflict_pairs", "block_variables"):
             self.query("out", "SELECT * FROM " + view)
 

@@ -14,6 +14,11 @@ FIGURES = re.compile(r"(?P<name>[a-z_]+) (?P<value>-?[\d.e+-]+|-)(?:/(?P<end>\d+
 ITERATIONS = 600 if SLOW == 1 else 40  # some seconds of topics
 
 
+def figure(value):
+    """As it is shown: a count to its last digit."""
+    return "%.0f" % value if value == math.floor(value) else "%.4g" % value
+
+
 def figures(line):
     """{name: text} of a live line: its bar, share and rates too; None where it is none."""
     shown = re.match(r"(?:\[(=*)(>?)( *)\]  )?(?: *(\d+)%)?", line)
@@ -78,7 +83,7 @@ class Case(support.Case):
 
     def agrees(self, found, reports, measure):
         """The figures of a frame are those of one line of progress.jsonl; that line."""
-        same = [r for r in reports if "%.4g" % r[measure] == found[measure]
+        same = [r for r in reports if figure(r[measure]) == found[measure]
                 and ("objective" not in found or "%.8g" % r["objective"] == found["objective"])]
         self.assertTrue(same, "%r is in no report" % found)
         return same
@@ -127,6 +132,14 @@ class Run(Case):
         self.assertRegex(terminal.screen.shown()[0], "^rondo: completed by iterations: objective .* s; see %s$"
                          % re.escape(self.path("out")))
 
+    def test_a_count_has_all_its_digits(self):
+        terminal = self.terminal("run", self.topics(123456), "--out", self.path("out"), columns=200)
+        terminal.until(lambda: "iterations" in terminal.line())
+        terminal.type("\x03")
+        self.assertEqual(terminal.wait(), 130)
+        seen = [f for f in self.drawn(terminal) if "iterations" in f]
+        self.assertEqual(seen[0]["ends"], {"iterations": 123456})
+
     def test_a_path_by_its_lambdas(self):
         spec = self.spec(self.x, self.y, params={"path": {"count": 40, "min_ratio": 0.001}},
                          schedule={"priority": {"rule": "cyclic"}, "blocks": 1, "block_size": 4})
@@ -149,7 +162,8 @@ class Run(Case):
             terminal.resize(columns, 0.4 * SLOW)
             self.assertLessEqual(len(terminal.screen.shown()), 1, terminal.screen.lines)
             self.assertLess(len(terminal.line()), columns)
-            for what, none, there in (("%", 4, 12), ("gap", 12, 45), ("eta", 12, 45), ("[", 12, 80),
+            # "eta -", as long as nobody knows, is short.
+            for what, none, there in (("%", 4, 12), ("gap", 12, 45), ("eta", 4, 45), ("[", 12, 80),
                                       ("objective", 12, 80), ("updates/s", 80, 160), ("worker", 80, 160)):
                 if columns <= none or columns >= there:
                     self.assertEqual(what in terminal.line(), columns >= there, (columns, terminal.line()))
@@ -182,7 +196,7 @@ class Run(Case):
         for report in self.progress(out):
             names = [k for k in report if k not in ("t", "round", "updates", "objective")][:2]
             line = "%8.2f s  round %-7d objective %-14.8g" % (report["t"], report["round"], report["objective"])
-            line += "".join(" %s %.4g" % (name, report[name]) for name in names)
+            line += "".join(" %s %s" % (name, figure(report[name])) for name in names)
             lines += [line] if lines[-1:] != [line] else []
         return lines
 

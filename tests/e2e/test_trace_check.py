@@ -1,23 +1,21 @@
 """rondo trace check: clean on what was run, and what is planted in a trace is found, in the right words."""
 
-import array
 import json
 import os
 import shutil
-import sqlite3
 import unittest
 
 import jsonschema
 import numpy as np
 
 import support
+import traced
+from traced import numbers
 
 SCHEMA = support.read_json(os.path.join(os.environ["RONDO_SOURCE"], "docs", "formats", "trace-check.schema.json"))
 CUT = {"blocks": 4, "block_size": 16}
-
-
-def numbers(blob, count):
-    return array.array("i" if len(blob) == 4 * count else "q", blob)
+TAKEN = "which candidates were drawn, by which weights, and in which order where that decides nothing, is taken from the trace"
+ROOM = "whether there was no room for who was refused for one of its own round is taken from the trace"
 
 
 class Checked(support.Case):
@@ -47,11 +45,9 @@ class Checked(support.Case):
         copy = self.path("spoilt")
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(out, copy)
-        with sqlite3.connect(os.path.join(copy, "trace.db")) as db:
-            db.execute("PRAGMA synchronous = OFF")
+        with traced.edited(os.path.join(copy, "trace.db")) as db:
             for statement in statements:
                 statement(db) if callable(statement) else db.execute(statement)
-        db.close()
         return copy
 
     def found(self, out, kind, words, *statements):
@@ -81,7 +77,8 @@ class Couplings(Checked):
                 out = self.trace_of("%s%d" % (coupled, pipeline), schedule=self.schedule(coupled, pipeline),
                                     params={"lambda_ratio": 0.05})
                 told = self.check(out)
-                self.assertEqual(told["not_proved"], [])
+                self.assertEqual([line for line in told["not_proved"] if "where they were cut" not in line],
+                                 [TAKEN] + [ROOM] * (coupled == "group"))
                 self.assertIn("no commit raised the objective", " ".join(told["proved"]))
                 self.assertIn("the moves come to coef.mtx: 1 column", told["proved"])
 
@@ -92,7 +89,7 @@ class Couplings(Checked):
         self.run_job(spec, "out", "--resume", "--set", "stop.rounds=50")
         self.run_job(spec, "out", "--resume")
         told = self.check(self.path("out"))
-        self.assertEqual((told["not_proved"], told["incomplete"]), ([], []))
+        self.assertEqual((told["not_proved"], told["incomplete"]), ([TAKEN], []))
 
     def test_a_job_that_went_on_at_another_level(self):
         """What was kept without details is not held against moves that nobody knows."""
@@ -100,7 +97,7 @@ class Couplings(Checked):
         self.run_job(self.spec(*self.data, trace="all"), "out", "--resume")
         told = self.check(self.path("out"), expect=1)
         self.assertEqual(told["violations"], 0)
-        self.assertIn("fewer tasks than blocks", " ".join(told["incomplete"]))
+        self.assertIn("other tasks than their blocks", " ".join(told["incomplete"]))
 
     def test_a_coupled_pair_in_two_blocks(self):
         """A variable moves to another block of its round, where it parts from one that it is coupled to."""
@@ -118,11 +115,11 @@ class Couplings(Checked):
             self.parted = sorted(own[i] for i in pairs[0])
             other = next(row for row in rows if row[0] == round_ and row[1] != block)
             goes = own[pairs[0][0]]
-            left = array.array("i", [j for j in own if j != goes])
-            more = array.array("i", list(numbers(other[3], other[2])) + [goes])
+            left = [j for j in own if j != goes]
+            more = list(numbers(other[3], other[2])) + [goes]
             change = "UPDATE blocks SET count = ?, variables = ? WHERE round = ? AND block = ?"
-            db.execute(change, (len(left), left.tobytes(), round_, block))
-            db.execute(change, (len(more), more.tobytes(), round_, other[1]))
+            db.execute(change, (len(left), traced.whole(left, False), round_, block))
+            db.execute(change, (len(more), traced.whole(more, False), round_, other[1]))
 
         told = self.found(out, "coupled", "above 0.4, and were in flight together", split)
         pairs = {tuple(sorted((f["first"], f["second"]))): f for f in told["findings"] if f["kind"] == "coupled"}
@@ -141,6 +138,8 @@ class Couplings(Checked):
             told = self.found(out, "coupled", "above 0.2", lower)
             truth = self.correlation()
             for finding in told["findings"]:
+                if finding["kind"] != "coupled":
+                    continue
                 self.assertAlmostEqual(finding["value"], truth[finding["first"], finding["second"]], delta=1e-9)
                 if pipeline > 1:
                     self.assertTrue(0 < finding["round"] - finding["other_round"] < pipeline)
@@ -166,6 +165,119 @@ class Couplings(Checked):
                    " (SELECT min(round) FROM tasks WHERE round > 2 AND work <> 3)")
 
 
+def listed(db, round_):
+    """What was drawn in a round, and by which weights."""
+    count, variables, weights = db.execute("SELECT count, variables, weights FROM draws WHERE round = ?", (round_,)).fetchone()
+    return list(numbers(variables, count)), list(traced.reals(weights, count))
+
+
+def list_draws(db, round_, drawn, weights):
+    db.execute("UPDATE draws SET count = ?, variables = ?, weights = ? WHERE round = ?",
+               (len(drawn), traced.whole(drawn, False), traced.doubles(weights), round_))
+
+
+class Draws(Checked):
+    """What is refused, joined and taken follows from what was drawn: each plant leaves all counts as they should be."""
+
+    def setUp(self):
+        super().setUp()
+        self.data = self.generate("data", rows=60, cols=120, rho=0.9, block=10, seed=1)
+        self.outs = {coupled: self.trace_of(coupled, params={"lambda_ratio": 0.05}, schedule=dict(
+            CUT, pipeline=2, dependency={"coupled": coupled, "threshold": 0.4})) for coupled in ("drop", "group", "solve")}
+
+    def planted(self, coupled, kind, words, *statements):
+        """A violation, and nothing that lacks."""
+        told = self.found(self.outs[coupled], kind, words, *statements)
+        self.assertEqual(told["incomplete"], [])
+
+    @staticmethod
+    def conflict(where):
+        """Of the last round that has one of these, the last."""
+        return "SELECT round, place, candidate, other FROM conflicts WHERE %s ORDER BY round DESC, place DESC LIMIT 1" % where
+
+    def forget(self, where, column):
+        """A conflict goes, and its round does not count it."""
+        def spoil(db):
+            round_, place, _, _ = db.execute(self.conflict(where)).fetchone()
+            db.execute("DELETE FROM conflicts WHERE round = ? AND place = ?", (round_, place))
+            db.execute("UPDATE rounds SET %s = %s - 1 WHERE round = ?" % (column, column), (round_,))
+        return spoil
+
+    def test_a_conflict_that_is_not_told(self):
+        for coupled in self.outs:
+            self.planted(coupled, "draw", "was drawn, and neither taken nor refused", self.forget("joined = 0", "refused"))
+        self.planted("group", "conflict", "which was taken before, and has not joined it", self.forget("joined = 1", "joined"))
+        whole = ("joined = 1 AND NOT EXISTS (SELECT 1 FROM block_variables AS a, block_variables AS b WHERE a.round ="
+                 " conflicts.round AND b.round = a.round AND a.block < b.block AND a.variable / 10 = b.variable / 10)")
+        self.planted("solve", "conflict", "no joined pairs hold them together", self.forget(whole, "joined"))
+
+    def test_who_was_not_the_first(self):
+        """Of two that it is coupled to the later one is told, with its coupling."""
+        truth = np.corrcoef(np.load(self.data[0]).T)
+
+        def second(joined):
+            def spoil(db):
+                for round_, place, candidate, other in db.execute(
+                        "SELECT round, place, candidate, other FROM conflicts WHERE joined = ? AND other_round = round", (joined,)):
+                    drawn, _ = listed(db, round_)
+                    taken = {j for j, in db.execute("SELECT variable FROM block_variables WHERE round = ?", (round_,))}
+                    later = [j for j in drawn[drawn.index(other) + 1:drawn.index(candidate)]
+                             if j in taken and abs(truth[j, candidate]) > 0.41]
+                    if later:
+                        db.execute("UPDATE conflicts SET other = ?, coupling = ? WHERE round = ? AND place = ?",
+                                   (later[0], truth[later[0], candidate], round_, place))
+                        return
+                self.fail("no candidate met two")
+            return spoil
+
+        self.planted("drop", "conflict", "was refused .* and met variable [0-9]+ of round [0-9]+ before", second(0))
+        self.planted("group", "conflict", "was joined .* and met variable [0-9]+ of round [0-9]+ before", second(1))
+
+    def test_draws_in_another_order(self):
+        """Of two draws the one decides about the other: the order in which they stand is that in which they were drawn."""
+        def swap(db):
+            round_, _, candidate, other = db.execute(self.conflict("other_round = round")).fetchone()
+            drawn, weights = listed(db, round_)
+            i, k = drawn.index(candidate), drawn.index(other)
+            for row in (drawn, weights):
+                row[i], row[k] = row[k], row[i]
+            list_draws(db, round_, drawn, weights)
+
+        for coupled in ("drop", "group"):
+            self.planted(coupled, "conflict", "which was drawn later", swap)
+
+    def test_what_was_drawn(self):
+        def change(number, weight):
+            def spoil(db):
+                round_ = db.execute("SELECT max(round) FROM draws WHERE count > 3").fetchone()[0]
+                drawn, weights = listed(db, round_)
+                drawn[0] = drawn[1] if number else drawn[0]
+                weights[0] *= weight
+                list_draws(db, round_, drawn, weights)
+            return spoil
+
+        def short(db):
+            """A draw and its refusal go from a round that had no more to draw."""
+            round_, place, candidate, _ = db.execute(self.conflict(
+                "joined = 0 AND (SELECT taken < wanted FROM rounds WHERE rounds.round = conflicts.round)")).fetchone()
+            drawn, weights = listed(db, round_)
+            del weights[drawn.index(candidate)]
+            drawn.remove(candidate)
+            list_draws(db, round_, drawn, weights)
+            db.execute("DELETE FROM conflicts WHERE round = ? AND place = ?", (round_, place))
+            db.execute("UPDATE rounds SET refused = refused - 1, drawn = drawn - 1 WHERE round = ?", (round_,))
+
+        for coupled in self.outs:
+            self.planted(coupled, "draw", "was drawn twice", change(True, 1))
+            self.planted(coupled, "count", "the weights of those", change(False, 2))
+            self.planted(coupled, "count", "no more had a weight", short)
+        self.planted("drop", "draw", "is in a block and was not drawn", change(True, 1))
+        self.planted("group", "count", "the coupled pairs of those taken are",
+                     "UPDATE rounds SET coupled_pairs = coupled_pairs + 1 WHERE round = 3")
+        self.planted("solve", "updates", "round 3: it has [0-9]+ update", "UPDATE rounds SET updates = updates + 1 WHERE round = 3",
+                     "UPDATE rounds SET updates = updates - 1 WHERE round = 2")
+
+
 class Certificates(Checked):
     def setUp(self):
         super().setUp()
@@ -175,7 +287,7 @@ class Certificates(Checked):
         def spoil(db):
             round_, count, blob = db.execute("SELECT round, count, deltas FROM moves WHERE count > 2 ORDER BY round"
                                              + order + " LIMIT 1").fetchone()
-            delta = np.frombuffer(blob).copy()
+            delta = np.array(traced.reals(blob, count))
             change(delta)
             db.execute("UPDATE moves SET deltas = ? WHERE round = ?", (delta.tobytes(), round_))
         return spoil
@@ -192,7 +304,7 @@ class Certificates(Checked):
                  {"penalty_factor": factors, "nonnegative": True, "row_shards": 3})
         for number, params in enumerate(exact):
             told = self.check(self.trace_of("exact%d" % number, params=params))
-            self.assertEqual(told["not_proved"], [])
+            self.assertEqual(told["not_proved"], [TAKEN])
             self.assertIn("no commit raised the objective", " ".join(told["proved"]))
             self.assertIn("with the intercept of path.json", " ".join(told["proved"]))
         for number, params in enumerate(({"loss": "logistic"}, {"loss": "huber", "weights": weights})):
@@ -257,7 +369,8 @@ class Certificates(Checked):
         for words, statement in (("gap", "DELETE FROM rounds WHERE round = 3"),
                                  ("last round is", "DELETE FROM rounds WHERE round = (SELECT max(round) FROM rounds)"),
                                  ("updates come to", "UPDATE rounds SET updates = updates + 1 WHERE round = 2"),
-                                 ("fewer tasks than blocks", "DELETE FROM tasks WHERE round = 2"),
+                                 ("other tasks than their blocks", "DELETE FROM tasks WHERE round = 2"),
+                                 ("other tasks than their blocks", "DELETE FROM tasks WHERE round = 2 AND phase = 1"),
                                  ("have other lists", "DELETE FROM draws"),
                                  ("have other lists", "UPDATE rounds SET refused = refused + 1 WHERE kind = 'sampled'"),
                                  ("dropped", "UPDATE meta SET value = '2' WHERE key = 'dropped'"),
@@ -318,7 +431,15 @@ class Parts(Checked):
         if not os.path.exists(train):
             cells = np.argwhere(np.random.default_rng(2).random((700, 400)) < 0.85)
             np.savetxt(train, np.c_[cells, 1 + cells.sum(axis=1) % 5], "%d")
-        return self.run_app("mf", {"train": train}, dict({"rank": 4, "solver": solver}, **params), {"epochs": 2}, solver)
+        return self.run_app("mf", {"train": train}, dict({"rank": 4, "solver": solver}, **params), {"epochs": 2},
+                            solver + "".join(params))
+
+    def moved_updates(self, out):
+        """The job's sum stays what it is."""
+        told = self.found(out, "updates", "round 2: by the data its tasks have [0-9]+, and the updates come to",
+                          "UPDATE rounds SET updates = updates + 1 WHERE round = 2",
+                          "UPDATE rounds SET updates = updates - 1 WHERE round = 1")
+        self.assertEqual((told["violations"], told["incomplete"]), (2, []))
 
     def test_topics(self):
         out = self.topics()
@@ -333,7 +454,11 @@ class Parts(Checked):
                    " WHERE %s" % (tasks, tasks))
         self.found(out, "task", "was with a task of round", "UPDATE tasks SET done_ns = done_ns + 1000000000 WHERE round = 3")
         self.found(out, "cell", "and the data have", "UPDATE cells SET cost = cost - 1 WHERE block = 0 AND shard = 1")
-        self.found(out, "updates", "the updates come to", "UPDATE rounds SET updates = updates + 1 WHERE round = 2")
+        self.moved_updates(out)
+        counts = "FROM tasks WHERE phase > 0"
+        told = self.check(self.spoil(out, "DELETE FROM tasks WHERE (round, place) = (SELECT round, max(place) %s AND round ="
+                                     " (SELECT min(round) %s))" % (counts, counts)), expect=1)
+        self.assertRegex(" ".join(told["incomplete"]), "of [0-9]+ phases of tag [0-9]+ 1 have fewer tasks than others")
         told = self.check(self.spoil(out, "DELETE FROM parts"), expect=1)
         self.assertIn("does not say what blocks", " ".join(told["incomplete"]))
 
@@ -345,11 +470,10 @@ class Parts(Checked):
                 goes = own.pop()
                 change = "UPDATE parts SET count = ?, members = ? WHERE kind = ? AND part = ?"
                 if target is None:
-                    db.execute(change, (len(own), own.tobytes(), kind, source))
+                    db.execute(change, (len(own), traced.whole(own, False), kind, source))
                     return
-                more = numbers(*reversed(db.execute(find, (kind, target)).fetchone()))
-                more.append(goes)
-                db.execute(change, (len(more), more.tobytes(), kind, target))
+                more = list(numbers(*reversed(db.execute(find, (kind, target)).fetchone()))) + [goes]
+                db.execute(change, (len(more), traced.whole(more, False), kind, target))
             return spoil
 
         self.found(out, "part", "word [0-9]+ is in block 0 and in block 1", add("block", 0, 1))
@@ -363,13 +487,21 @@ class Parts(Checked):
         self.found(sgd, "task", "two tasks own shard", "UPDATE tasks SET shard = 0 WHERE round = 1 AND phase = 0")
         told = self.check(self.spoil(sgd, "DELETE FROM tasks WHERE (round, place) = (SELECT round, place FROM tasks"
                                      " WHERE phase > 0 ORDER BY round, place DESC LIMIT 1)"), expect=1)
-        self.assertIn("1 rounds have fewer tasks than blocks", told["incomplete"])
+        self.assertIn("1 rounds have other tasks than their blocks and phases want", told["incomplete"])
+        self.moved_updates(sgd)
         als = self.ratings("als")
         self.check(als)
+        self.moved_updates(als)
         self.found(als, "chunk", "while those that they have in common",
                    "UPDATE tasks SET done_ns = done_ns + 1000000000 WHERE round = 1")
         ccd = self.ratings("ccd")
         self.check(ccd)
+        self.moved_updates(ccd)
+        shards = "DELETE FROM tasks WHERE shard = (SELECT max(shard) FROM tasks) AND round "
+        for which, fewer in (("= 2", "1"), ("> 1", "[0-9]+")):
+            told = self.check(self.spoil(ccd, shards + which), expect=1)
+            self.assertRegex(" ".join(told["incomplete"]), "of [0-9]+ phases of tag 0 %s have fewer tasks than others" % fewer)
+        self.check(self.ratings("ccd", biases=True, inner_iterations=2))
         self.found(ccd, "part", "user 0 is in no shard", "UPDATE parts SET count = 1, members = x'01000000' WHERE part = 0")
 
 

@@ -1,6 +1,5 @@
 """What `rondo trace export` writes, of a job of each app: against the trace's own rows, read by sqlite3."""
 
-import array
 import base64
 import csv
 import hashlib
@@ -17,6 +16,7 @@ from decimal import Decimal
 
 import support
 from support import call
+from traced import numbers, reals
 
 NAME = 'a </script><b onclick="x()">&amp;'
 TABLES = {"rounds": "round", "reports": "round, place", "blocks": "round, block", "tasks": "round, place",
@@ -60,7 +60,7 @@ class Perfetto(Jobs):
         whole = json.loads(text, parse_float=Decimal)
         self.assertEqual(whole["displayTimeUnit"], "ms")
         for event in whole["traceEvents"]:
-            self.assertIn(event["ph"], "MBEC")
+            self.assertIn(event["ph"], "MBECsf")
             self.assertIsInstance(event["pid"], int)
             self.assertIsInstance(event["tid"], int)
             if event["ph"] != "E":
@@ -90,10 +90,39 @@ class Perfetto(Jobs):
         self.assertFalse(any(open_bars.values()), "every B has its E")
         return found
 
+    def arrows(self, events):
+        """(begin event of the bar that it leaves, of that which it reaches), by what holds an arrow's end: the innermost
+        bar that is open on its track.  Each id is one arrow, which is not back in time."""
+        open_bars, begun, found = {}, {}, []
+        for e in events:
+            stack = open_bars.setdefault(e["tid"], [])
+            if e["ph"] == "B":
+                stack.append(e)
+            elif e["ph"] == "E":
+                stack.pop()
+            elif e["ph"] == "s":
+                self.assertNotIn(e["id"], begun, "an id is of one arrow")
+                begun[e["id"]] = e, stack[-1]
+            elif e["ph"] == "f":
+                start, source = begun[e["id"]]
+                self.assertEqual((start["name"], start["cat"], e["bp"]), (e["name"], e["cat"], "e"))
+                self.assertLessEqual(start["ts"], e["ts"])
+                for end, bar in ((start, source), (e, stack[-1])):
+                    self.assertEqual(end["ts"], bar["ts"], "no other bar can hold it")
+                found.append((source, stack[-1]))
+        self.assertEqual(len(found), len(begun), "every arrow ends")
+        return found
+
     def well_formed(self, app):
         self.solved(app)
         events = self.events()
         bars = self.bars(events)
+        arrows = self.arrows(events)
+        self.assertEqual({(plan["name"], plan["args"]["round"] - push["args"]["round"]) for plan, push in arrows},
+                         {("plan", 0)})
+        self.assertEqual(Counter((push["name"], push["args"]["round"], push["args"]["block"]) for _, push in arrows),
+                         Counter((("push", "", "fused")[work], r, b) for work, r, b in self.ask(
+                             "SELECT work, round, block FROM tasks WHERE phase = 0 AND work IN (0, 2)")))
         rounds = self.ask("SELECT count(*) FROM rounds")[0][0]
         names = Counter(begun["name"] for track, begun, _ in bars if track == "planner")
         self.assertEqual((names["plan"], names["commit"]), (rounds, rounds))
@@ -136,10 +165,26 @@ class Perfetto(Jobs):
 
     def test_rounds_alone_have_a_track_of_pushes(self):
         self.solved("mf", "rounds")
-        bars = self.bars(self.events())
+        events = self.events()
+        self.assertEqual(self.arrows(events), [])
+        bars = self.bars(events)
         self.assertEqual(Counter(begun["name"] for _, begun, _ in bars)["push"],
                          self.ask("SELECT count(*) FROM rounds")[0][0])
         self.assertFalse([track for track, _, _ in bars if track.startswith("worker")])
+
+
+    def rounds_of(self, *words):
+        events = json.loads(self.export("--format", "perfetto", *words))["traceEvents"]
+        return sorted({e["args"]["round"] for e in events if e.get("args", {}).get("round")})
+
+    def test_some_rounds_alone(self):
+        self.solved("mf")
+        rounds = [r for r, in self.ask("SELECT round FROM rounds ORDER BY round")]
+        self.assertEqual(self.rounds_of(), rounds)
+        self.assertEqual(self.rounds_of("--first", "2"), rounds[:2])
+        self.assertEqual(self.rounds_of("--last=3"), rounds[-3:])
+        rows = self.export("--format", "csv", "--table", "tasks", "--last", "1").splitlines()
+        self.assertEqual({row.split(",")[0] for row in rows[1:]}, {str(rounds[-1])})
 
 
 class Csv(Jobs):
@@ -147,10 +192,8 @@ class Csv(Jobs):
         if value is None:
             return ""
         if isinstance(value, bytes):
-            real = column in ("weights", "deltas")
-            width = len(value) // count if count else 8
-            return [(float if real else int)(v) for v in array.array("d" if real else "iq"[width == 8], value)]
-        return value
+            return list((reals if column in ("weights", "deltas") else numbers)(value, count))
+        return [value] * count if column in ("weights", "deltas") else value
 
     def read(self, told, like):
         if isinstance(like, list):
@@ -237,7 +280,7 @@ class Html(Jobs):
         self.assertAlmostEqual(digest["seconds"], end_ns / 1e9)
         counts = Counter()
         for blob, count in self.ask("SELECT variables, count FROM blocks WHERE count > 0"):
-            counts.update(array.array("i" if len(blob) == 4 * count else "q", blob))
+            counts.update(numbers(blob, count))
         heat = digest["concentration"]
         self.assertEqual((heat["moved"], heat["updates"]), (len(counts), sum(counts.values())))
         hottest = sum(c for _, c in counts.most_common(3))
@@ -283,6 +326,9 @@ class Refusals(Jobs):
         self.refused(2, "none of perfetto, csv, html", "--format", "pdf", out)
         self.refused(2, "name a trace", "--format", "csv")
         self.refused(2, "--table", "--format", "html", "--table", "rounds", out)
+        self.refused(2, "html sums up", "--format", "html", "--last", "2", out)
+        self.refused(2, "give one of", "--format", "csv", "--last", "2", "--all", out)
+        self.refused(2, "1 or more", "--format", "csv", "--first", "0", out)
         self.refused(2, "none of rounds", "--format", "csv", "--table", "sqlite_master", out)
         self.refused(2, "--trace blocks", "--format", "csv", "--table", "tasks", out)
         self.refused(2, "none", "--format", "html", none)
@@ -297,6 +343,7 @@ class Refusals(Jobs):
                 done = subprocess.run([support.RONDO, "trace", "export", "--format", form, out], stdout=full,
                                       stderr=subprocess.PIPE)
             self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertRegex(done.stderr, b"^rondo: standard output: cannot write")
             written = call("trace", "export", "--format", form, "--out", none, out)
             self.assertEqual((written.returncode, written.stdout), (0, ""), written.stderr)
             with open(none, encoding="utf-8", newline="") as stream:

@@ -1,6 +1,7 @@
 #include "tests/fuzz/datafile.h"
 
 #include "core/data/data.h"
+#include "core/data/stream.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <math.h>
@@ -10,11 +11,12 @@
 #include <zstd.h>
 
 /* What a reader may take.  USUAL: window, decoder, strip, first page of counts.  WIDE: 2^24 columns
- * are believed without an entry, 12 bytes each, and 256 columns with each entry. */
+ * are believed without an entry, 12 bytes each, or 16 of a row that shall be a vector, and 256 columns with
+ * each entry. */
 #define USUAL_BYTES ((size_t)16 << 20)
-#define WIDE_BYTES ((size_t)208 << 20)
+#define WIDE_BYTES ((size_t)272 << 20)
 enum { BYTES_PER_BYTE = 1024, LARGE_SELDOM = 64 };
-enum { HEAD_MOST = 1 << 20 }; /* a file that is compressed itself may hold so much more */
+enum { TEXT_MOST = 1 << 20 };
 
 /* ---- what was loaded -------------------------------------------------------------------------- */
 
@@ -130,17 +132,35 @@ static size_t zstd(const uint8_t *data, size_t size, uint8_t *out, size_t room)
 
 /* ---- one file ---------------------------------------------------------------------------------- */
 
+bool datafile_compressed(const uint8_t *data, size_t size)
+{
+    return size >= 4 && (memcmp(data, "\x1f\x8b", 2) == 0 || memcmp(data, "\x28\xb5\x2f\xfd", 4) == 0);
+}
+
+size_t datafile_text(const char *path, size_t most, char head[DATAFILE_HEAD + 1])
+{
+    struct stream s;
+    size_t size = 0;
+    memset(head, 0, DATAFILE_HEAD + 1);
+    int code = stream_open(&s, path, NULL);
+    if (code)
+        return 0;
+    memcpy(head, s.at, s.end - s.at < DATAFILE_HEAD ? (size_t)(s.end - s.at) : DATAFILE_HEAD);
+    while (!code && size <= most && !stream_at_end(&s)) {
+        size += (size_t)(s.end - s.at);
+        s.at = s.end;
+        code = stream_fill(&s, NULL);
+    }
+    stream_close(&s);
+    return size <= most ? size : DATAFILE_MUCH;
+}
+
 /* The whole of a first look, and of a load where the look told of `bytes`. */
 static size_t bound(size_t text, size_t bytes)
 {
     size_t most = USUAL_BYTES + WIDE_BYTES + BYTES_PER_BYTE * text;
     size_t fair = bytes < most ? USUAL_BYTES + bytes * 2 + 8 * text : most;
     return fair < most ? fair : most;
-}
-
-static bool is_compressed(const uint8_t *data, size_t size)
-{
-    return size >= 4 && (memcmp(data, "\x1f\x8b", 2) == 0 || memcmp(data, "\x28\xb5\x2f\xfd", 4) == 0);
 }
 
 /* Inspects and loads; returns the code of the load. */
@@ -188,7 +208,8 @@ static void try_compressed(const uint8_t *file, size_t size, bool by_zstd, bool 
 
 void datafile_try(const uint8_t *data, size_t size)
 {
-    if (size < 2 || size > HEAD_MOST)
+    char head[DATAFILE_HEAD + 1];
+    if (size < 2 || size > TEXT_MOST)
         return;
     struct data_set *set = NULL;
     struct data_options options = { .index_base = !(data[0] & 1), .vector = data[0] & 2, .counts = data[0] & 64 };
@@ -200,9 +221,12 @@ void datafile_try(const uint8_t *data, size_t size)
         mix = mix * 31 + file[i];
     bool seldom = mix % LARGE_SELDOM == 0;
     const char *path = fuzz_file(0, file, size);
+    size_t text = datafile_text(path, TEXT_MOST, head);
+    if (text == DATAFILE_MUCH || memcmp(head, "RONDOMTX", 8) == 0) /* .rdm has a target of its own, and is never compressed */
+        return;
     fuzz_begin(0);
-    int code = try_path(path, is_compressed(file, size) ? HEAD_MOST : size, &options, seldom, &set);
-    if (coding >= 2 && !is_compressed(file, size))
+    int code = try_path(path, text, &options, seldom, &set);
+    if (coding >= 2 && !datafile_compressed(file, size))
         try_compressed(file, size, coding == 3, seldom, &options, code, set);
     data_free(set);
     fuzz_end();

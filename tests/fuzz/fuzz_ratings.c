@@ -3,12 +3,13 @@
 #include "core/base/mem.h"
 #include "core/data/fingerprint.h"
 #include "core/data/ratings.h"
+#include "tests/fuzz/datafile.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { USUAL_BYTES = 24 << 20, BYTES_PER_BYTE = 256, SIZE_MOST = 1 << 16 };
+enum { USUAL_BYTES = 24 << 20, BYTES_PER_BYTE = 256, SIZE_MOST = 1 << 16, TEXT_MOST = 1 << 20 };
 
 static size_t longest_line(const uint8_t *text, size_t size)
 {
@@ -38,10 +39,10 @@ static void check_set(const struct data_set *set, const struct data_options *opt
     check_words(&set->ids->item, items);
     fuzz_check(set->info.lines >= 1, "no line");
     if (options->pairs) {
-        fuzz_check(x->rows == set->info.lines && (x->cols == 2 || x->cols == 3), "%lld", (long long)x->rows);
-        for (int64_t i = 0; i < x->rows; i++)
-            fuzz_check(x->dense[i] >= 0 && x->dense[i] < (double)users && x->dense[i + x->ld] >= 0
-                           && x->dense[i + x->ld] < (double)items && (x->cols < 3 || isfinite(x->dense[i + 2 * x->ld])),
+        const struct rondo_lines *lines = &set->lines;
+        fuzz_check(lines->count == set->info.lines, "%lld", (long long)lines->count);
+        for (int64_t i = 0; i < lines->count; i++)
+            fuzz_check(lines->user[i] < users && lines->item[i] < items && (!lines->rating || isfinite(lines->rating[i])),
                        "line %lld", (long long)i);
         return;
     }
@@ -89,14 +90,12 @@ static void try_text(const uint8_t *text, size_t size, const struct data_options
     data_free(cut);
 }
 
-/* The usual way in; what is Matrix Market claims as much as a few bytes can. */
-static void try_file(const uint8_t *text, size_t size, const struct data_options *options)
+/* The usual way in. */
+static void try_file(const char *path, const struct data_options *options)
 {
     struct data_set *set = NULL;
     struct rondo_error err = { 0 };
-    if (size >= 14 && memcmp(text, "%%", 2) == 0)
-        return;
-    int code = data_load(fuzz_file(0, text, size), options, &set, &err);
+    int code = data_load(path, options, &set, &err);
     fuzz_says(code, &err);
     if (!code)
         check_set(set, options);
@@ -111,12 +110,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     struct data_options options = { .index_base = 1, .ratings = true, .pairs = data[0] & 1,
                                     .known = data[0] & 2 ? &known : NULL };
-    bool compressed = size >= 5 && (memcmp(data + 1, "\x1f\x8b", 2) == 0 || memcmp(data + 1, "\x28\xb5\x2f\xfd", 4) == 0);
-    fuzz_begin(USUAL_BYTES + BYTES_PER_BYTE * (compressed ? 1 << 20 : size));
-    if (data[0] & 4 || compressed)
-        try_file(data + 1, size - 1, &options);
-    else
+    char head[DATAFILE_HEAD + 1];
+    const char *path = fuzz_file(0, data + 1, size - 1);
+    size_t text = datafile_text(path, TEXT_MOST, head);
+    if (text == DATAFILE_MUCH)
+        return 0;
+    fuzz_begin(USUAL_BYTES + BYTES_PER_BYTE * text);
+    if (!(data[0] & 4) && !datafile_compressed(data + 1, size - 1))
         try_text(data + 1, size - 1, &options);
+    else if (memcmp(head, "%%", 2) != 0) /* Matrix Market claims as much as a few bytes can */
+        try_file(path, &options);
     fuzz_end();
     return 0;
 }

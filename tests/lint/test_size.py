@@ -1,5 +1,6 @@
-"""How long things may be, and the form of headers and folder READMEs."""
+"""How long things may be, the form of headers, and what folder READMEs name."""
 
+import fnmatch
 import os
 import re
 import tempfile
@@ -84,8 +85,16 @@ def complaints(root):
     return found
 
 
+def unnamed(root, folder, text):
+    """Stems of the folder's C files that its README does not name; it may say loss_* of several, and foo of foo_i.h."""
+    stems = {re.sub(r"(_i)?\.[a-z]+$", "", name) for name in os.listdir(os.path.join(root, folder))
+             if name.endswith(house.C_FILES)}
+    named = re.findall(r"\w+\*?", text)
+    return sorted(s for s in stems if not any(fnmatch.fnmatchcase(s, word) for word in named))
+
+
 def complaints_of_readmes(root):
-    """Every folder on a floor, and the public headers' own, is introduced."""
+    """Every folder on a floor, and the public headers' own, is introduced, and each of its files is."""
     found = []
     for folder in sorted(house.Layers(root).floor) + ["include/rondo", "docs"]:
         path = os.path.join(folder, "README.md")
@@ -93,8 +102,11 @@ def complaints_of_readmes(root):
             continue
         if not os.path.isfile(os.path.join(root, path)):
             found.append("%s: is missing" % path)
-        elif house.read(root, path).count("\n") > README_LINES:
+            continue
+        text = house.read(root, path)
+        if text.count("\n") > README_LINES:
             found.append("%s: more than %d lines" % (path, README_LINES))
+        found += ["%s: does not name %s" % (path, stem) for stem in unnamed(root, folder, text)]
     return found
 
 
@@ -141,14 +153,17 @@ class Size(unittest.TestCase):
             house.plant(root, "workers/planted.h", HEADER)
             self.assertEqual(complaints(root), [])
 
-    def test_a_readme_that_is_missing_or_long_is_found(self):
+    def test_a_readme_that_is_missing_or_long_or_does_not_name_a_file_is_found(self):
         with tempfile.TemporaryDirectory() as root:
             house.plant(root, "LAYERS", "0 one\n1 two\n2 three\n3 absent\n")
             house.plant(root, "one/README.md", "one\n" * 41)
-            house.plant(root, "two/README.md", "two\n" * 40)
+            house.plant(root, "two/README.md", "`two.c`, `loss_*.c`\n" * 40)
+            for name in ("two.c", "loss_flat.c", "two_i.h", "other.h"):
+                house.plant(root, "two/" + name, "")
             house.plant(root, "three/three.c", "")
             self.assertEqual(complaints_of_readmes(root),
-                             ["one/README.md: more than 40 lines", "three/README.md: is missing"])
+                             ["one/README.md: more than 40 lines", "three/README.md: is missing",
+                              "two/README.md: does not name other"])
 
 
 if __name__ == "__main__":

@@ -17,11 +17,11 @@ static int64_t words_column;
 static int predict(const struct rondo_host *host, const struct rondo_predict *what,
                    struct rondo_report *report RONDO_UNUSED, struct rondo_error *err)
 {
-    cr_assert_not_null(what->ids);
-    const struct rondo_matrix *x = what->data;
+    cr_assert(what->ids && what->lines);
+    const struct rondo_lines *lines = what->lines;
     int code = host->put_words(what->model, words_column, &what->ids->item, err);
-    for (int64_t i = 0; i < x->rows && !code; i++) {
-        double row[] = { x->dense[i + x->ld], put_user };
+    for (int64_t i = 0; i < lines->count && !code; i++) {
+        double row[] = { (double)lines->item[i], put_user };
         code = host->put(what->model, row, 1, 2, err);
     }
     return code;

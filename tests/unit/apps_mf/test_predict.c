@@ -86,8 +86,9 @@ struct fixture {
     struct small small;
     struct rondo_model model;
     struct rondo_ids ids;
-    struct rondo_matrix data;
-    double *user, *item, *rating; /* [LINES_MOST] columns of data */
+    struct rondo_lines lines;
+    uint32_t *user, *item; /* [LINES_MOST] of lines */
+    float *rating;
 };
 
 static void make(struct fixture *f, bool biases, bool implicit, bool weighted)
@@ -113,24 +114,23 @@ static void make(struct fixture *f, bool biases, bool implicit, bool weighted)
     f->model.out = small_keep(small, (size_t)LINES_MOST * 30, sizeof *f->model.out);
     f->ids = (struct rondo_ids){ .user.count = SMALL_USERS + NEW_USERS, .item.count = SMALL_ITEMS + NEW_ITEMS,
                                  .known_users = SMALL_USERS, .known_items = SMALL_ITEMS };
-    f->data = by_columns(small, NULL, LINES_MOST, 3);
-    f->user = small->owned[small->count - 1];
-    f->item = f->user + f->data.ld;
-    f->rating = f->item + f->data.ld;
-    f->data.rows = 0;
+    f->user = small_keep(small, LINES_MOST, sizeof *f->user);
+    f->item = small_keep(small, LINES_MOST, sizeof *f->item);
+    f->rating = small_keep(small, LINES_MOST, sizeof *f->rating);
+    f->lines = (struct rondo_lines){ 0, f->user, f->item, f->rating };
 }
 
 static void line(struct fixture *f, int64_t user, int64_t item, double rating)
 {
-    cr_assert(f->data.rows < LINES_MOST);
-    f->user[f->data.rows] = (double)user;
-    f->item[f->data.rows] = (double)item;
-    f->rating[f->data.rows++] = rating;
+    cr_assert(f->lines.count < LINES_MOST);
+    f->user[f->lines.count] = (uint32_t)user;
+    f->item[f->lines.count] = (uint32_t)item;
+    f->rating[f->lines.count++] = (float)rating;
 }
 
 static int predict(struct fixture *f, int64_t top, struct rondo_report *report, struct rondo_error *err)
 {
-    const struct rondo_predict what = { .size = sizeof what, .model = &f->model, .data = &f->data,
+    const struct rondo_predict what = { .size = sizeof what, .model = &f->model, .lines = &f->lines,
                                         .data_name = "new.txt", .ids = &f->ids };
     f->model.rows = f->model.width = f->model.calls = 0;
     f->model.value = (struct rondo_value){ .given = top > 0, .integer = top, .text = "" };
@@ -180,9 +180,9 @@ Test(predict, a_pair_has_its_score_and_a_stranger_what_is_known_of_it)
         make(&f, biases, implicit, true);
         random_lines(&f, LINES_MOST - 3);
         cr_assert_eq(predict(&f, 0, &report, NULL), RONDO_OK);
-        cr_assert(f.model.rows == f.data.rows && f.model.width == 1);
-        for (int64_t i = 0; i < f.data.rows; i++) {
-            const double wanted = foretold(&f, (int64_t)f.user[i], (int64_t)f.item[i]), error = wanted - f.rating[i];
+        cr_assert(f.model.rows == f.lines.count && f.model.width == 1);
+        for (int64_t i = 0; i < f.lines.count; i++) {
+            const double wanted = foretold(&f, (int64_t)f.user[i], (int64_t)f.item[i]), error = wanted - (double)f.rating[i];
             cr_assert_float_eq(f.model.out[i], wanted, 1e-12);
             all += error * error;
             if (f.user[i] < SMALL_USERS && f.item[i] < SMALL_ITEMS)
@@ -191,7 +191,7 @@ Test(predict, a_pair_has_its_score_and_a_stranger_what_is_known_of_it)
         if (implicit) {
             cr_expect(isnan(metric(&report, "rmse")));
         } else {
-            cr_expect_float_eq(metric(&report, "rmse"), sqrt(all / (double)f.data.rows), 1e-12);
+            cr_expect_float_eq(metric(&report, "rmse"), sqrt(all / (double)f.lines.count), 1e-12);
             cr_expect_float_eq(metric(&report, "known_rmse"), sqrt(known / count), 1e-12);
             cr_expect_eq(metric(&report, "known_pairs"), count);
         }
@@ -207,11 +207,11 @@ Test(predict, pairs_without_ratings_have_no_rmse)
     struct rondo_report report;
     make(&f, true, false, true);
     random_lines(&f, 50);
-    f.data.cols = 2;
+    f.lines.rating = NULL;
     cr_assert_eq(predict(&f, 0, &report, NULL), RONDO_OK);
     cr_expect_eq(f.model.rows, 53);
     cr_expect(isnan(metric(&report, "rmse")));
-    f.data.rows = 0;
+    f.lines.count = 0;
     cr_assert_eq(predict(&f, 0, &report, NULL), RONDO_OK);
     cr_expect_eq(f.model.rows, 0);
     small_fini(&f.small);
@@ -224,9 +224,9 @@ static void rated(const struct fixture *f, int64_t user, double *out)
 {
     for (int64_t j = 0; j < SMALL_ITEMS; j++)
         out[j] = (double)NAN;
-    for (int64_t i = 0; i < f->data.rows; i++)
+    for (int64_t i = 0; i < f->lines.count; i++)
         if ((int64_t)f->user[i] == user && f->item[i] < SMALL_ITEMS)
-            out[(int64_t)f->item[i]] = f->data.cols > 2 ? f->rating[i] : 1;
+            out[(int64_t)f->item[i]] = f->lines.rating ? (double)f->rating[i] : 1;
 }
 
 /* The minimum over a new user's row by Gauss elimination on its normal equations. */
@@ -282,7 +282,7 @@ static int64_t expect_user(const struct fixture *f, int64_t user, int64_t at, in
     bool taken[SMALL_ITEMS] = { false };
     int64_t unseen = 0, n = 0;
     rated(f, user, rating);
-    bool told = user >= SMALL_USERS && (f->data.cols > 2 || f->small.problem.implicit) && fold(f, rating, p);
+    bool told = user >= SMALL_USERS && (f->lines.rating || f->small.problem.implicit) && fold(f, rating, p);
     for (int64_t j = 0; j < SMALL_ITEMS; j++) {
         score[j] = score_of(f, user, j, p, told);
         unseen += isnan(rating[j]);
@@ -309,7 +309,7 @@ static void expect_best(struct fixture *f, int64_t most)
     struct rondo_error err = { 0 };
     int64_t at = 0, users = 0;
     cr_assert_eq(predict(f, most, &report, &err), RONDO_OK, "%s", err.what);
-    for (int64_t i = 0; i < f->data.rows; i++) {
+    for (int64_t i = 0; i < f->lines.count; i++) {
         const int64_t user = (int64_t)f->user[i];
         if (done[user])
             continue;
@@ -347,7 +347,7 @@ Test(predict, the_best_are_those_of_all_scores_and_new_users_are_folded_in)
         some_lines(&f);
         expect_best(&f, 1);
         expect_best(&f, 10);
-        f.data.cols = 2;
+        f.lines.rating = NULL;
         expect_best(&f, 10);
         small_fini(&f.small);
     }
@@ -375,9 +375,9 @@ Test(predict, a_user_does_not_depend_on_who_else_is_in_the_file)
     line(&f, SMALL_USERS + 1, 5, 2);
     cr_assert_eq(predict(&f, 10, &report, NULL), RONDO_OK);
     memcpy(alone, f.model.out, sizeof alone);
-    f.data.rows = 0;
+    f.lines.count = 0;
     some_lines(&f);
-    for (int64_t i = 0; i < f.data.rows; i++)
+    for (int64_t i = 0; i < f.lines.count; i++)
         if ((int64_t)f.user[i] == SMALL_USERS + 1)
             f.user[i] = 17;
     line(&f, SMALL_USERS + 1, 5, 2);

@@ -49,7 +49,7 @@ TestSuite(recorder, .init = setup, .fini = teardown);
 static struct recorder *created(enum trace_level level, int64_t pipeline)
 {
     const struct recorder_options options = { .store = store, .job = job, .level = level, .pipeline = pipeline,
-                                              .variables = 7, .ground = { .isa = "x86-64-v2" } };
+                                              .variables = 7, .ground = { "x86-64-v2", 0xbeef } };
     struct recorder *recorder = NULL;
     cr_assert_eq(recorder_create(&options, &recorder, NULL), RONDO_OK);
     recorder_start(recorder, 0);
@@ -143,7 +143,7 @@ static int check_round(void *context, const struct trace_round *round)
 }
 
 struct words {
-    char state[32], spec[2048], spec_dir[256], variables[32], pipeline[32], gap[32], app[32];
+    char state[32], spec[2048], spec_dir[256], variables[32], pipeline[32], gap[32], app[32], data[32];
 };
 
 static int keep_word(void *context, const char *key, const char *value)
@@ -152,7 +152,7 @@ static int keep_word(void *context, const char *key, const char *value)
     const struct { const char *key; char *to; size_t size; } table[] = {
         { "state", words->state, 32 }, { "spec", words->spec, 2048 }, { "spec_dir", words->spec_dir, 256 },
         { "variables", words->variables, 32 }, { "pipeline", words->pipeline, 32 }, { "gap", words->gap, 32 },
-        { "app", words->app, 32 },
+        { "app", words->app, 32 }, { "data", words->data, 32 },
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strcmp(table[i].key, key) == 0)
@@ -188,6 +188,7 @@ static void check_trace(enum trace_level level, const char *state)
     reader_close(reader);
     cr_assert_str_eq(words.state, state);
     cr_assert_str_eq(words.app, "lasso");
+    cr_assert_str_eq(words.data, "000000000000beef");
     cr_assert_str_eq(words.variables, "7");
     cr_assert_str_eq(words.pipeline, "2");
     cr_assert(strstr(words.spec, "\"x\":\"/x.npy\""), "%s", words.spec);
@@ -264,19 +265,23 @@ static int count_round(void *context, const struct trace_round *round)
     return 0;
 }
 
-/* All workers are lost, the job goes back to its last cut and waits there, and is cancelled; one that fails, and one
- * that was resumed and did not begin, keep what they have. */
+/* All workers are lost, the job goes back to its last cut and waits there, and is cancelled, or fails on the way from
+ * there; what a checkpoint stands on is kept. */
 Test(recorder, a_job_that_ends_at_an_earlier_cut_has_no_round_behind_it)
 {
     const struct rondo_report report = { .objective = 5 };
-    const struct { int64_t rounds; const char *state; int64_t sum; } table[] = {
-        { 2, "cancelled", 3 }, { 1, "cancelled", 1 }, { 1, "failed", 3 }, { 0, "interrupted", 0 },
+    const struct { int64_t rounds; const char *state; int64_t checkpoint, sum; } table[] = {
+        { 2, "cancelled", 0, 3 }, { 1, "cancelled", 0, 1 }, { 1, "failed", 0, 1 }, { 0, "failed", 1, 1 },
+        { 0, "failed", 2, 3 }, { 2, "failed", 1, 3 }, { 0, "interrupted", 0, 0 },
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct recorder *recorder = created(TRACE_ALL, 2);
         struct trace_reader *reader = NULL;
         int64_t sum = 0;
+        struct engine_observer observer = recorder_observer(recorder);
         play(recorder);
+        if (table[i].checkpoint)
+            observer.checkpoint(observer.context, table[i].checkpoint, NULL, (struct rondo_bytes){ "cut", 3 });
         recorder_tell(recorder, table[i].state, &report, table[i].rounds, 11 * table[i].rounds);
         cr_assert_eq(recorder_close(recorder, NULL), RONDO_OK);
         cr_assert_eq(reader_open(folder, &reader, NULL), RONDO_OK);

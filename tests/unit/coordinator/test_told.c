@@ -197,6 +197,23 @@ Test(told, rounds_that_are_done_again_are_told_once)
         }
 }
 
+/* Stops a job of one worker behind its sixth round: `end` has its checkpoint, and the job goes on from there. */
+static void interrupt(struct drive_job *job, struct ledger *ledger, struct drive_end *end)
+{
+    struct stage *stage = stage_create(job);
+    *ledger = (struct ledger){ .last = 0 };
+    stage_join(stage);
+    while (stage_playing(stage) && engine_rounds(stage_engine(stage)) < 6)
+        cr_assert(stage_step(stage, 3));
+    engine_stop(stage_engine(stage), "interrupted", true);
+    stage_finish(stage);
+    stage_look(stage, end);
+    cr_assert(end->cut.size > 0 && end->cut_round == ledger->last);
+    cr_assert_eq(ledger->updates, engine_updates(stage_engine(stage)));
+    stage_destroy(stage);
+    job->restore = (struct rondo_bytes){ end->cut.data, end->cut.size };
+}
+
 Test(told, a_resumed_job_tells_of_what_is_left)
 {
     static struct ledger first, rest;
@@ -205,21 +222,10 @@ Test(told, a_resumed_job_tells_of_what_is_left)
             struct drive_end end;
             struct engine_observer observer = watch_of(&first), again = watch_of(&rest);
             struct drive_job job = { .app = pattern[a], .rounds = ROUNDS, .pipeline = pipeline, .watch = &observer };
-            struct stage *stage = stage_create(&job);
-            first = (struct ledger){ .last = 0 };
-            stage_join(stage);
-            while (stage_playing(stage) && engine_rounds(stage_engine(stage)) < 6)
-                cr_assert(stage_step(stage, 3));
-            engine_stop(stage_engine(stage), "interrupted", true);
-            stage_finish(stage);
-            stage_look(stage, &end);
-            cr_assert(end.cut.size > 0 && end.cut_round == first.last);
-            stage_destroy(stage);
-
+            interrupt(&job, &first, &end);
             job.watch = &again;
-            job.restore = (struct rondo_bytes){ end.cut.data, end.cut.size };
             rest = (struct ledger){ .last = end.cut_round, .disturbed = true }; /* planned before */
-            stage = stage_create(&job);
+            struct stage *stage = stage_create(&job);
             stage_join(stage);
             stage_finish(stage);
             cr_expect_eq(rest.last, ROUNDS);
@@ -270,20 +276,10 @@ Test(told, a_resumed_job_that_is_stopped_before_it_begins_is_where_it_was)
         struct drive_end end;
         struct engine_observer observer = watch_of(&ledger);
         struct drive_job job = { .app = pattern[a], .rounds = ROUNDS, .pipeline = 2, .watch = &observer };
-        struct stage *stage = stage_create(&job);
-        ledger = (struct ledger){ .last = 0 };
-        stage_join(stage);
-        while (stage_playing(stage) && engine_rounds(stage_engine(stage)) < 6)
-            cr_assert(stage_step(stage, 3));
-        engine_stop(stage_engine(stage), "interrupted", true);
-        stage_finish(stage);
-        stage_look(stage, &end);
-        int64_t updates = engine_updates(stage_engine(stage));
-        stage_destroy(stage);
-
-        job.restore = (struct rondo_bytes){ end.cut.data, end.cut.size };
+        interrupt(&job, &ledger, &end);
+        int64_t updates = ledger.updates;
         ledger = (struct ledger){ .last = end.cut_round, .disturbed = true };
-        stage = stage_create(&job);
+        struct stage *stage = stage_create(&job);
         engine_stop(stage_engine(stage), "interrupted", true);
         cr_assert_eq(engine_state(stage_engine(stage)), ENGINE_DONE);
         cr_assert_eq(engine_rounds(stage_engine(stage)), end.cut_round);

@@ -221,21 +221,24 @@ Test(ratings, those_who_are_known_keep_their_numbers)
 Test(ratings, pairs_stay_as_they_are_in_the_file)
 {
     struct data_set *set = scratch_load(scratch_text("p", "b y 2.5\na x 1\nb y 3\na y -1\n"), &pairs);
-    static const double want[] = { 0, 1, 0, 1, 0, 1, 0, 0, 2.5, 1, 3, -1 };
-    cr_assert(!set->x.sparse && set->x.rows == 4 && set->x.cols == 3);
-    cr_expect(memcmp(set->x.dense, want, sizeof want) == 0);
+    const struct rondo_lines *lines = &set->lines;
+    static const uint32_t user[] = { 0, 1, 0, 1 }, item[] = { 0, 1, 0, 0 };
+    static const float rating[] = { 2.5, 1, 3, -1 };
+    cr_assert(set->x.rows == 0 && lines->count == 4 && lines->rating);
+    cr_expect(memcmp(lines->user, user, sizeof user) == 0 && memcmp(lines->item, item, sizeof item) == 0);
+    cr_expect(memcmp(lines->rating, rating, sizeof rating) == 0);
     cr_expect(set->ids->negative_line == 4 && set->info.lines == 4 && set->info.replaced == 0);
     data_free(set);
     set = scratch_load(scratch_text("p", "b,y\na,x\n"), &pairs);
-    cr_assert(set->x.rows == 2 && set->x.cols == 2);
-    cr_expect(set->x.dense[0] == 0 && set->x.dense[1] == 1 && set->x.dense[2] == 0 && set->x.dense[3] == 1);
+    cr_assert(set->lines.count == 2 && !set->lines.rating);
+    cr_expect(set->lines.user[0] == 0 && set->lines.user[1] == 1 && set->lines.item[0] == 0 && set->lines.item[1] == 1);
     cr_expect_not(set->info.header, "names alone are no header");
     data_free(set);
     set = scratch_load(scratch_text("p", "userId,movieId\na,x\n"), &pairs);
-    cr_expect(set->x.rows == 1 && set->info.header);
+    cr_expect(set->lines.count == 1 && set->info.header);
     data_free(set);
     set = scratch_load(scratch_text("p", "1::2::3::4\n1::2::3::4\n"), &pairs);
-    cr_expect(set->x.rows == 2 && set->x.cols == 3);
+    cr_expect(set->lines.count == 2 && set->lines.rating);
     data_free(set);
     scratch_refuses(scratch_text("p", "1\n"), &pairs, 1, "expected user and item, found 1 field", NULL);
     scratch_refuses(scratch_text("p", "1 2\n1 2 3\n"), &pairs, 2, "expected user and item, found 3 fields", NULL);
@@ -244,7 +247,7 @@ Test(ratings, pairs_stay_as_they_are_in_the_file)
 static void pairs_are(const char *text, int64_t lines, const char *user, const char *item)
 {
     struct data_set *set = scratch_load(scratch_text("p", text), &pairs);
-    cr_expect(set->x.rows == lines && set->x.cols == 2, "%s", text);
+    cr_expect(set->lines.count == lines && !set->lines.rating, "%s", text);
     cr_expect(number_of(&set->ids->user, user) >= 0 && number_of(&set->ids->item, item) >= 0, "%s", text);
     data_free(set);
 }
@@ -259,7 +262,7 @@ Test(ratings, ids_of_pairs_may_have_blanks)
     pairs_are("u001::the item 2", 1, "u001", "the item 2");
     pairs_are("\xef\xbb\xbfuser id,the item\nu 1,\"it, em\"\n", 1, "u 1", "it, em");
     struct data_set *set = scratch_load(scratch_text("p", "a,b c 3\nd e 4\n"), &pairs);
-    cr_expect(set->x.cols == 3 && number_of(&set->ids->user, "a,b") == 0, "not of every line: blanks");
+    cr_expect(set->lines.rating && number_of(&set->ids->user, "a,b") == 0, "not of every line: blanks");
     data_free(set);
     /* No line behind the first 256 KiB has a say. */
     for (int i = 0; i < 1 << 18; i += 32)
@@ -375,8 +378,10 @@ static uint64_t next_random(uint64_t *state)
     return *state >> 33;
 }
 
+enum { NO_TIMES, SECONDS, ANY_TIMES /* from some line on, not in each piece, some are no whole seconds */ };
+
 /* New users and items turn up to the end, cells come again. */
-static char *large(size_t *size, int lines, bool times)
+static char *large(size_t *size, int lines, int times)
 {
     char *text = malloc((size_t)lines * 48);
     uint64_t state = 1;
@@ -384,8 +389,11 @@ static char *large(size_t *size, int lines, bool times)
     for (int i = 0; i < lines; i++) {
         uint64_t user = next_random(&state) % (uint64_t)(i / 8 + 9), item = next_random(&state) % (uint64_t)(i / 64 + 3);
         int half = (int)(next_random(&state) % 10), time = (int)(next_random(&state) % 1000);
-        *size += (size_t)sprintf(text + *size, times ? "u%llu %llu 1%d.%d %d\n" : "u%llu,%llu,1%d.%d\n",
-                                 (unsigned long long)user, (unsigned long long)item, half / 2, half % 2 * 5, time);
+        static const char *const odd[] = { "", ".25", "e9", ".5" };
+        const char *rest = times == ANY_TIMES && i > lines / 3 && i % 5000 > 4000 ? odd[time % 4] : "";
+        *size += (size_t)sprintf(text + *size, times ? "u%llu %llu 1%d.%d %d%s\n" : "u%llu,%llu,1%d.%d\n",
+                                 (unsigned long long)user, (unsigned long long)item, half / 2, half % 2 * 5,
+                                 *rest && time % 3 == 0 ? -time : time, rest);
     }
     return text;
 }
@@ -408,6 +416,11 @@ static void expect_same(const struct data_set *a, const struct data_set *b)
     cr_expect(a->info.lines == b->info.lines && a->info.replaced == b->info.replaced
               && a->ids->negative_line == b->ids->negative_line);
     cr_expect_eq(fingerprint_set(FINGERPRINT_BEGIN, a), fingerprint_set(FINGERPRINT_BEGIN, b));
+    const size_t bytes = (size_t)a->lines.count * 4;
+    cr_assert(a->lines.count == b->lines.count && !a->lines.rating == !b->lines.rating);
+    cr_expect(!bytes || memcmp(a->lines.user, b->lines.user, bytes) == 0);
+    cr_expect(!bytes || memcmp(a->lines.item, b->lines.item, bytes) == 0);
+    cr_expect(!bytes || !a->lines.rating || memcmp(a->lines.rating, b->lines.rating, bytes) == 0);
 }
 
 /* Cell by cell, by a table of what was read last. */
@@ -445,12 +458,13 @@ static void expect_right(const struct data_set *set, const char *text, bool time
 
 Test(ratings, any_number_of_threads_reads_the_same, .timeout = 60)
 {
-    for (int times = 0; times < 2; times++) {
+    for (int times = NO_TIMES; times <= ANY_TIMES; times++) {
         size_t size;
         char *text = large(&size, 30000, times);
         text[size] = 0;
         const char *path = scratch_bytes("large", text, size);
         struct data_set *one = load_by(path, 1, size + 1, false), *dense = load_by(path, 1, size + 1, true);
+        cr_expect_eq(dense->lines.count, 30000);
         expect_right(one, text, times);
         cr_expect_gt(one->info.replaced, 0);
         static const int32_t threads[] = { 1, 2, 3, 7 };
@@ -472,7 +486,7 @@ Test(ratings, any_number_of_threads_reads_the_same, .timeout = 60)
 Test(ratings, the_lowest_wrong_line_is_told_whatever_the_threads)
 {
     size_t size;
-    char *text = large(&size, 30000, false);
+    char *text = large(&size, 30000, NO_TIMES);
     for (int which = 0; which < 2; which++) { /* the later one first */
         char *at = text + size * (size_t)(2 - which) / 3;
         at = (char *)memchr(at, '\n', size) + 1;

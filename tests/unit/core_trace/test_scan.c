@@ -101,21 +101,24 @@ Test(scan, details_of_a_round_that_is_not_there_are_passed)
     reader_close(reader);
 }
 
-Test(scan, a_list_of_another_length_is_damage)
+Test(scan, a_list_of_another_length_or_type_is_damage)
 {
     static const char *const wrongs[] = {
-        "UPDATE draws SET count = count + 1 WHERE round = 3",
-        "UPDATE draws SET weights = x'00' WHERE round = 3",
-        "UPDATE moves SET count = -1 WHERE round = 3",
-        "UPDATE moves SET deltas = NULL WHERE round = 3",
-        "UPDATE blocks SET variables = x'0000' WHERE round = 3",
-        "UPDATE blocks SET count = 9223372036854775807 WHERE round = 3",
+        "draws = draws + 1", "draw_weight = x'00'", "draw_variable = 5", "moves = -1", "move_delta = 'text'",
+        "moves = 9223372036854775807", "variable = x'0000'", "variable = NULL", "variables = 9223372036854775807",
+        "block_count = 9223372036854775807", "block_count = -1", "block_first = 0", "block_number = 0",
+        "blocks = 2147483647", "blocks = -1", "tasks = 1099511627776", "tasks = 7", "task_sent = 0",
+        "task_sent = x'000000'", "task_worker = 1.5", "task_phase = NULL", "task_tag = 'text'",
+        "conflicts = 2147483647", "conflict_candidate = zeroblob(6)", "conflict_coupling = zeroblob(4)",
+        "conflict_joined = zeroblob(100)",
     };
     for (size_t i = 0; i < sizeof wrongs / sizeof *wrongs; i++) {
+        char sql[160];
         int64_t rounds = 0;
         struct rondo_error err = { 0 };
         sample_trace(TRACE_ALL, 5);
-        run_sql(wrongs[i]);
+        snprintf(sql, sizeof sql, "UPDATE details SET %s WHERE round = 3", wrongs[i]);
+        run_sql(sql);
         struct trace_reader *reader = sample_reader();
         cr_assert_eq(reader_scan(reader, sample_all, sample_count_round, &rounds, &err), RONDO_EINPUT, "%s", wrongs[i]);
         cr_assert(strstr(err.what, "damaged"), "%s", err.what);

@@ -197,8 +197,8 @@ Test(gallery, a_trace_without_end_holds_up_no_shutdown)
 {
     place_make("jobs/1");
     make_trace("jobs/1/trace.db",
-               "DROP TABLE moves; CREATE VIEW moves(round, count, variables, deltas) AS WITH RECURSIVE"
-               " n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i & 0, 0, '', '' FROM n");
+               "CREATE TABLE old AS SELECT * FROM details; DROP TABLE details; CREATE VIEW details AS WITH RECURSIVE"
+               " n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT old.* FROM n LEFT JOIN old");
     cr_expect_eq(take_ended(1), GALLERY_LATER);
     const struct timespec pause = { 0, 200000000 };
     nanosleep(&pause, NULL);

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""dashboard_load.py [--write] - what it costs a job that somebody looks on.
+"""dashboard_load.py [--turns N] [--write] - what it costs a job that somebody looks on.
 
 A coordinator has 1000 jobs in its store and runs one of as many rounds a second as can be: the Lasso, one
 variable a round, by one worker over a socket of the machine. Watchers follow `/v1/events` and the job's events, with its
 digest, each on two connections of its own, in another process that reads and counts bytes alone. Rounds are counted
 by `rondo_rounds_total` in windows of a second, in pairs: nobody, watchers, watchers, nobody, so that what
-drifts falls out. The loss is that of a pair of pairs; given are the median of all and their quartiles. The same
+drifts falls out. The loss is that of a pair of pairs; given are the median of all (8, or as --turns says) and
+their quartiles. The same
 with no watcher in either window is the noise. All is on one machine: what the watchers' own process takes is part of
 the loss. What the service itself takes for them is the time on a processor of its HTTP threads, as the
 kernel counts it. Last, the digest is asked for, by GET, a new one each time.
@@ -144,10 +145,10 @@ def window(service, number, count):
     return (*rate, watchers.end() / count if watchers else 0)
 
 
-def compare(service, number, count):
+def compare(service, number, count, turns):
     """(rounds a second with nobody, losses, processor time a second, bytes a second for a watcher)"""
     losses, rates, busy, sent = [], [], [], []
-    for _ in range(TURNS):
+    for _ in range(turns):
         turn = [window(service, number, n) for n in (0, count, count, 0)]
         alone, seen = turn[0][0] + turn[3][0], turn[1][0] + turn[2][0]
         losses.append(1 - seen / alone)
@@ -167,11 +168,11 @@ def digests(service, number):
     return seconds, len(content), json.loads(content)
 
 
-def measure(folder):
+def measure(folder, turns):
     service = Service(folder)
     try:
         number = prepare(service, folder)
-        rows = [(count, *compare(service, number, count)) for count in WATCHERS]
+        rows = [(count, *compare(service, number, count, turns)) for count in WATCHERS]
         seconds, size, digest = digests(service, number)
         state = json.loads(service.ask("GET", "/v1/jobs/" + number)[0])["state"]
         assert state == "running" and digest["timeline"]["bars"], state
@@ -181,8 +182,8 @@ def measure(folder):
 
 
 def main():
-    options = common.options()
-    rows, seconds, size = measure(options.folder)
+    options = common.options(turns={"type": int, "default": TURNS})
+    rows, seconds, size = measure(options.folder, options.turns)
     text = "# A job that is watched\n\nMade by `bench/dashboard_load.py` on %s; %s.\n\n" % (
         common.DATE, common.machine())
     text += __doc__.split("\n\n", 1)[1].strip() + "\n\n"

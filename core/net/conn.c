@@ -2,16 +2,18 @@
 
 #include "core/base/clock.h"
 #include "core/base/mem.h"
+#include "core/net/socket.h"
 
 #include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
-    PIECES = 8,          /* NNG takes so many in one operation */
     SMALL = 1024,        /* a frame up to this size may go ... */
     OVERSHOOT = 1 << 20, /* ... so far over the queue's limit, so that an event seldom waits */
+    GATHER = 1 << 14,    /* and may wait for others, which go with it, to so many bytes */
     TICK_LEAST_MS = 5, TICK_MOST_MS = 250,
 };
 
@@ -26,11 +28,13 @@ static void count(_Atomic uint64_t *counter, uint64_t by)
 
 static void destroy(struct conn *conn)
 {
-    nng_stream_free(conn->stream);
+    if (conn->stream)
+        nng_stream_free(conn->stream);
+    if (conn->watch.fd >= 0)
+        close(conn->watch.fd);
     /* Not nng_aio_free: the last hold may go in the clock's own callback. */
     nng_aio_reap(conn->receive);
     nng_aio_reap(conn->send);
-    nng_aio_reap(conn->attempt);
     nng_aio_reap(conn->tick);
     intake_fini(&conn->intake);
     outbox_fini(&conn->outbox);
@@ -61,9 +65,13 @@ static void shut(struct conn *conn)
 {
     pthread_mutex_lock(&conn->io);
     conn->shut = true;
-    nng_stream_close(conn->stream);
-    nng_aio_cancel(conn->receive);
-    nng_aio_cancel(conn->send);
+    if (conn->stream) {
+        nng_stream_close(conn->stream);
+        nng_aio_cancel(conn->receive);
+        nng_aio_cancel(conn->send);
+    } else {
+        plain_shut(conn);
+    }
     pthread_mutex_unlock(&conn->io);
     nng_aio_cancel(conn->tick);
 }
@@ -117,7 +125,10 @@ static void finish(struct conn *conn)
         conn->events.closed(conn->events.context, conn, conn->why);
     if (conn->gate)
         gate_forget(conn->gate, conn);
-    conn_drop(conn);
+    if (conn->stream)
+        conn_drop(conn);
+    else
+        watch_retire(&conn->watch); /* which drops it */
 }
 
 void conn_refuse(struct conn *conn, const char *why)
@@ -143,7 +154,7 @@ void conn_reject(struct conn *conn, const char *why)
     conn_refuse(conn, why);
 }
 
-/* An operation came back with NNG's error. */
+/* An operation came back with an error, numbered as NNG does. */
 static void broken(struct conn *conn, int result)
 {
     if (result == NNG_EPEERAUTH || result == NNG_ECRYPTO)
@@ -156,10 +167,17 @@ static void broken(struct conn *conn, int result)
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
-static size_t set_pieces(nng_aio *aio, const struct rondo_bytes *pieces, int pieces_count)
+static size_t size_of(const struct rondo_bytes *parts, int parts_count)
 {
-    nng_iov iov[PIECES];
     size_t size = 0;
+    for (int i = 0; i < parts_count; i++)
+        size += parts[i].size;
+    return size;
+}
+
+static void set_pieces(nng_aio *aio, const struct rondo_bytes *pieces, int pieces_count)
+{
+    nng_iov iov[CONN_PIECES];
     unsigned used = 0;
     for (int i = 0; i < pieces_count; i++) {
         if (pieces[i].size == 0)
@@ -167,22 +185,18 @@ static size_t set_pieces(nng_aio *aio, const struct rondo_bytes *pieces, int pie
         /* NNG's type is for both directions; it does not write here. */
         memcpy(&iov[used].iov_buf, &pieces[i].data, sizeof iov[used].iov_buf);
         iov[used++].iov_len = pieces[i].size;
-        size += pieces[i].size;
     }
     nng_aio_set_iov(aio, used, iov);
-    return size;
 }
 
-/* Sends what the system takes at once, in this thread, and returns how much that was.  NNG hands a
- * completed operation's callback to another thread; this operation has none, is begun, taken back
- * if it did not go through, and over when nng_aio_wait returns: a thread switch less a message. */
-static size_t attempt(struct conn *conn, const struct rondo_bytes *pieces, int pieces_count)
+/* Sends what the system takes at once, in this thread, and returns how much that was; *result: 0, or
+ * what is wrong with the stream.  TLS takes nothing at once. */
+static size_t attempt(struct conn *conn, const struct rondo_bytes *pieces, int pieces_count, int *result)
 {
-    set_pieces(conn->attempt, pieces, pieces_count);
-    nng_stream_send(conn->stream, conn->attempt);
-    nng_aio_cancel(conn->attempt);
-    nng_aio_wait(conn->attempt);
-    size_t sent = nng_aio_result(conn->attempt) ? 0 : nng_aio_count(conn->attempt);
+    *result = 0;
+    if (conn->stream)
+        return 0;
+    size_t sent = plain_send(conn, pieces, pieces_count, result);
     count(&conn->ledger->bytes_out, sent);
     return sent;
 }
@@ -190,6 +204,8 @@ static size_t attempt(struct conn *conn, const struct rondo_bytes *pieces, int p
 /* False: the stream is shut, nothing will come back. */
 static bool begin_send(struct conn *conn, const struct rondo_bytes *pieces, int pieces_count)
 {
+    if (!conn->stream)
+        return plain_await(conn, false, true);
     pthread_mutex_lock(&conn->io);
     bool may = !conn->shut;
     if (may) {
@@ -216,20 +232,20 @@ static void note_sent(struct conn *conn, size_t size)
  * once, the rest by an operation.  The caller has set `sending`, which says that no one else does. */
 static void pump(struct conn *conn)
 {
-    struct rondo_bytes pieces[PIECES];
+    struct rondo_bytes pieces[CONN_PIECES];
     while (!conn->closing && conn->outbox.bytes) {
-        int pieces_count = outbox_look(&conn->outbox, pieces, PIECES);
-        size_t size = 0, sent = 0;
-        for (int i = 0; i < pieces_count; i++)
-            size += pieces[i].size;
+        int pieces_count = outbox_look(&conn->outbox, pieces, CONN_PIECES);
+        size_t size = size_of(pieces, pieces_count);
+        int result;
         pthread_mutex_unlock(&conn->lock);
-        if (conn->direct)
-            sent = attempt(conn, pieces, pieces_count);
+        size_t sent = attempt(conn, pieces, pieces_count, &result);
+        if (result)
+            broken(conn, result);
         pthread_mutex_lock(&conn->lock);
         note_sent(conn, sent);
-        if (sent == size)
+        if (sent == size || result)
             continue;
-        pieces_count = outbox_look(&conn->outbox, pieces, PIECES);
+        pieces_count = outbox_look(&conn->outbox, pieces, CONN_PIECES);
         pthread_mutex_unlock(&conn->lock);
         if (begin_send(conn, pieces, pieces_count))
             return;
@@ -239,6 +255,12 @@ static void pump(struct conn *conn)
     conn->sending = false;
     settle(conn);
     pthread_mutex_unlock(&conn->lock);
+}
+
+void conn_writable(struct conn *conn)
+{
+    pthread_mutex_lock(&conn->lock);
+    pump(conn);
 }
 
 static void on_sent(void *context)
@@ -254,26 +276,52 @@ static void on_sent(void *context)
     pump(conn);
 }
 
+/* Under the lock: the next frame, its header first; pieces [parts_count + 1]. */
+static void lay_out(const struct conn *conn, const struct frame *frame, const struct rondo_bytes *parts,
+                    int parts_count, size_t size, unsigned char header[FRAME_HEADER],
+                    struct rondo_bytes *pieces)
+{
+    struct frame full = *frame;
+    full.sequence = conn->sequence;
+    full.size = (uint32_t)size;
+    frame_put(&full, header);
+    pieces[0] = (struct rondo_bytes){ header, FRAME_HEADER };
+    for (int i = 0; i < parts_count; i++)
+        pieces[i + 1] = parts[i];
+}
+
+/* Under the lock: behind what is in the outbox; nobody is told to send it. */
+static int enqueue(struct conn *conn, const struct frame *frame, const struct rondo_bytes *parts,
+                   int parts_count, size_t size)
+{
+    unsigned char header[FRAME_HEADER];
+    struct rondo_bytes pieces[CONN_PIECES];
+    lay_out(conn, frame, parts, parts_count, size, header, pieces);
+    if (!conn->outbox.bytes)
+        conn->said_ns = conn->moved_ns = clock_now_ns();
+    if (outbox_put(&conn->outbox, pieces, parts_count + 1))
+        return RONDO_ENOMEM;
+    conn->sequence++;
+    count(&conn->ledger->frames_out, 1);
+    return RONDO_OK;
+}
+
 /* Called with the lock, returns without.  Straight from the caller's memory where nothing else is
  * on its way; what the system does not take is copied. */
 static int speak(struct conn *conn, const struct frame *frame, const struct rondo_bytes *parts,
                  int parts_count, size_t size)
 {
     unsigned char header[FRAME_HEADER];
-    struct rondo_bytes pieces[PIECES] = { { header, sizeof header } };
-    struct frame full = *frame;
-    full.sequence = conn->sequence;
-    full.size = (uint32_t)size;
-    frame_put(&full, header);
-    for (int i = 0; i < parts_count; i++)
-        pieces[i + 1] = parts[i];
+    struct rondo_bytes pieces[CONN_PIECES];
+    lay_out(conn, frame, parts, parts_count, size, header, pieces);
     bool first = !conn->sending, memory = true;
     size_t sent = 0;
-    if (first && conn->direct) {
+    int result;
+    if (first && !conn->stream && !conn->outbox.bytes) {
         conn->sending = true;
         conn->sequence++;
         pthread_mutex_unlock(&conn->lock);
-        sent = attempt(conn, pieces, parts_count + 1);
+        sent = attempt(conn, pieces, parts_count + 1, &result); /* pump comes upon it too */
         pthread_mutex_lock(&conn->lock);
         if (sent)
             conn->moved_ns = clock_now_ns();
@@ -307,7 +355,7 @@ static int speak(struct conn *conn, const struct frame *frame, const struct rond
 static int speak_whole(struct conn *conn, const struct frame *frame,
                        const struct rondo_bytes *parts, int parts_count, size_t size)
 {
-    if (parts_count < PIECES)
+    if (parts_count < CONN_PIECES)
         return speak(conn, frame, parts, parts_count, size);
     pthread_mutex_unlock(&conn->lock);
     struct rondo_buf whole = { 0 };
@@ -332,14 +380,6 @@ static void await_room(struct conn *conn, size_t size)
     while (!conn->closing && conn->outbox.bytes && conn->outbox.bytes + size > limit)
         pthread_cond_wait(&conn->change, &conn->lock);
     conn->waiting--;
-}
-
-static size_t size_of(const struct rondo_bytes *parts, int parts_count)
-{
-    size_t size = 0;
-    for (int i = 0; i < parts_count; i++)
-        size += parts[i].size;
-    return size;
 }
 
 size_t conn_backlog(struct conn *conn)
@@ -368,6 +408,44 @@ int conn_tell(struct conn *conn, const struct frame *frame, const struct rondo_b
     return speak_whole(conn, frame, parts, parts_count, size);
 }
 
+/* Called with the lock, returns with it. */
+static void send_gathered(struct conn *conn)
+{
+    if (conn->sending || !conn->outbox.bytes)
+        return;
+    conn->sending = true;
+    pump(conn);
+    pthread_mutex_lock(&conn->lock);
+}
+
+void conn_flush(struct conn *conn)
+{
+    pthread_mutex_lock(&conn->lock);
+    send_gathered(conn);
+    pthread_mutex_unlock(&conn->lock);
+}
+
+/* Under the lock: may it wait? */
+static bool gathers(const struct conn *conn, size_t size)
+{
+    return size <= SMALL && conn->stage == CONN_OPEN && !conn->sending && !conn->closing && !conn->leaving
+           && conn->outbox.bytes < GATHER;
+}
+
+int conn_gather(struct conn *conn, const struct frame *frame, const struct rondo_bytes *parts,
+                int parts_count)
+{
+    size_t size = size_of(parts, parts_count);
+    pthread_mutex_lock(&conn->lock);
+    if (parts_count >= CONN_PIECES || !gathers(conn, size)) {
+        pthread_mutex_unlock(&conn->lock);
+        return conn_send(conn, frame, parts, parts_count);
+    }
+    int code = enqueue(conn, frame, parts, parts_count, size);
+    pthread_mutex_unlock(&conn->lock);
+    return code;
+}
+
 int conn_send(struct conn *conn, const struct frame *frame, const struct rondo_bytes *parts,
               int parts_count)
 {
@@ -375,6 +453,8 @@ int conn_send(struct conn *conn, const struct frame *frame, const struct rondo_b
     if (size > conn->frame_limit)
         return RONDO_ESTATE;
     pthread_mutex_lock(&conn->lock);
+    if (size > SMALL)
+        send_gathered(conn); /* else it would wait for what waits for it */
     if (conn->outbox.bytes)
         await_room(conn, size);
     if (conn->closing || conn->leaving || conn->stage != CONN_OPEN) {
@@ -403,14 +483,9 @@ static void end_receiving(struct conn *conn)
     pthread_mutex_unlock(&conn->lock);
 }
 
-static void begin_receive(struct conn *conn)
+static bool begin_stream_receive(struct conn *conn)
 {
-    nng_iov iov;
-    if (intake_room(&conn->intake, &iov.iov_buf, &iov.iov_len)) {
-        conn_fail(conn, "no memory");
-        end_receiving(conn);
-        return;
-    }
+    nng_iov iov = { conn->room, conn->room_size };
     pthread_mutex_lock(&conn->io);
     bool may = !conn->shut;
     if (may) {
@@ -418,7 +493,17 @@ static void begin_receive(struct conn *conn)
         nng_stream_recv(conn->stream, conn->receive);
     }
     pthread_mutex_unlock(&conn->io);
-    if (!may)
+    return may;
+}
+
+static void begin_receive(struct conn *conn)
+{
+    if (intake_room(&conn->intake, &conn->room, &conn->room_size)) {
+        conn_fail(conn, "no memory");
+        end_receiving(conn);
+        return;
+    }
+    if (!(conn->stream ? begin_stream_receive(conn) : plain_await(conn, true, false)))
         end_receiving(conn);
 }
 
@@ -467,11 +552,8 @@ static bool read_frames(struct conn *conn)
     return code == 0;
 }
 
-static void on_received(void *context)
+void conn_received(struct conn *conn, int result, size_t size)
 {
-    struct conn *conn = context;
-    int result = nng_aio_result(conn->receive);
-    size_t size = nng_aio_count(conn->receive);
     if (result || size == 0) {
         if (conn->gate && conn->intake.greeting && conn->intake.buffer.size)
             conn_reject(conn, "it was cut off in its greeting");
@@ -486,6 +568,12 @@ static void on_received(void *context)
         begin_receive(conn);
     else
         end_receiving(conn);
+}
+
+static void on_received(void *context)
+{
+    struct conn *conn = context;
+    conn_received(conn, nng_aio_result(conn->receive), nng_aio_count(conn->receive));
 }
 
 /* ---- the clock ------------------------------------------------------------------------------- */
@@ -555,23 +643,19 @@ static void name_peer(struct conn *conn, const char *url)
 {
     nng_sockaddr address;
     char host[INET6_ADDRSTRLEN] = "";
-    uint64_t pid = 0;
     const char *rest = strstr(url, "://");
     snprintf(conn->peer, sizeof conn->peer, "%.120s", rest ? rest + 3 : url);
     if (!conn->gate)
         return;
-    if (nng_stream_get_uint64(conn->stream, NNG_OPT_IPC_PEER_PID, &pid) == 0) {
-        snprintf(conn->peer, sizeof conn->peer, "process %llu", (unsigned long long)pid);
-    } else if (nng_stream_get_addr(conn->stream, NNG_OPT_REMADDR, &address) == 0) {
-        if (address.s_family == NNG_AF_INET
-            && inet_ntop(AF_INET, &address.s_in.sa_addr, host, sizeof host))
-            snprintf(conn->peer, sizeof conn->peer, "%s:%u", host,
-                     ntohs(address.s_in.sa_port));
-        else if (address.s_family == NNG_AF_INET6
-                 && inet_ntop(AF_INET6, address.s_in6.sa_addr, host, sizeof host))
-            snprintf(conn->peer, sizeof conn->peer, "[%s]:%u", host,
-                     ntohs(address.s_in6.sa_port));
-    }
+    if (!conn->stream)
+        socket_peer(conn->watch.fd, conn->peer, sizeof conn->peer);
+    else if (nng_stream_get_addr(conn->stream, NNG_OPT_REMADDR, &address))
+        return;
+    else if (address.s_family == NNG_AF_INET && inet_ntop(AF_INET, &address.s_in.sa_addr, host, sizeof host))
+        snprintf(conn->peer, sizeof conn->peer, "%s:%u", host, ntohs(address.s_in.sa_port));
+    else if (address.s_family == NNG_AF_INET6
+             && inet_ntop(AF_INET6, address.s_in6.sa_addr, host, sizeof host))
+        snprintf(conn->peer, sizeof conn->peer, "[%s]:%u", host, ntohs(address.s_in6.sa_port));
 }
 
 static void set_limits(struct conn *conn, const struct conn_options *options)
@@ -593,25 +677,33 @@ static int equip(struct conn *conn)
     bool failed = intake_init(&conn->intake) != RONDO_OK;
     failed = nng_aio_alloc(&conn->receive, on_received, conn) || failed;
     failed = nng_aio_alloc(&conn->send, on_sent, conn) || failed;
-    failed = nng_aio_alloc(&conn->attempt, NULL, NULL) || failed;
     failed = nng_aio_alloc(&conn->tick, on_tick, conn) || failed;
+    failed = failed || (!conn->stream && plain_open(conn));
     return failed ? RONDO_ENOMEM : RONDO_OK;
 }
 
+void line_drop(struct line line)
+{
+    if (line.stream)
+        nng_stream_free(line.stream);
+    else if (line.fd >= 0)
+        close(line.fd);
+}
+
 struct conn *conn_create(const struct conn_options *options, struct gate *gate,
-                         struct conn_ledger *ledger, nng_stream *stream)
+                         struct conn_ledger *ledger, struct line line)
 {
     struct conn *conn = mem_calloc(1, sizeof *conn);
     if (!conn) {
-        nng_stream_free(stream);
+        line_drop(line);
         return NULL;
     }
     atomic_init(&conn->holders, 2);
     conn->events = options->events;
     conn->gate = gate;
     conn->ledger = ledger ? ledger : &conn->own;
-    conn->stream = stream;
-    conn->direct = options->tls == NULL;
+    conn->stream = line.stream;
+    conn->watch.fd = line.stream ? -1 : line.fd;
     conn->greet.token = options->token;
     conn->greet.build = RONDO_VERSION;
     conn->began_ns = conn->said_ns = conn->moved_ns = clock_now_ns();
@@ -624,7 +716,8 @@ struct conn *conn_create(const struct conn_options *options, struct gate *gate,
         destroy(conn);
         return NULL;
     }
-    nng_stream_set_bool(stream, NNG_OPT_TCP_NODELAY, true); /* IPC has no such thing */
+    if (conn->stream)
+        nng_stream_set_bool(conn->stream, NNG_OPT_TCP_NODELAY, true);
     name_peer(conn, options->url);
     return conn;
 }

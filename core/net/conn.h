@@ -1,9 +1,9 @@
-/* conn.h - connections between machines: framed, greeted, leased; over NNG's streams.
+/* conn.h - connections between machines: framed, greeted, leased; over sockets, or NNG's streams where there is TLS.
  *
  * Place:   core/net, floor 2; used by remote.c, by service/ (gate_*) and workers/agent.c (dial_*).
- *          conn.c, gate.c, dial.c and url.c are the only users of NNG.
- * Threads: every function is safe.  Events come on threads of the transport, one at a time for each
- *          connection; they must not wait for anything but a short lock.
+ *          conn.c, gate.c, dial.c and url.c are the only users of NNG, for TLS and as a clock.
+ * Threads: every function is safe.  Events come on threads of the transport, or of who is in
+ *          conn_follow, one at a time for each connection; they must not wait for anything but a short lock.
  * Memory:  a connection is shared by count: who keeps one calls conn_hold, and conn_drop when done.
  *          A body of an event is moved to the receiver.
  *
@@ -86,11 +86,25 @@ int dial_open(const struct conn_options *options, const struct frame_who *who, d
  * for an event, nor for who holds a lock that an event wants. */
 int conn_send(struct conn *conn, const struct frame *frame, const struct rondo_bytes *parts,
               int count) RONDO_MUST_CHECK;
-/* The same for those, in a few words: it never waits.  A peer that has left more than queue_limit
+/* The same, but a small frame may stay until conn_flush, or whatever else is sent there, takes it along:
+ * several go in one system call.  Whoever gathers, flushes. */
+int conn_gather(struct conn *conn, const struct frame *frame, const struct rondo_bytes *parts,
+                int count) RONDO_MUST_CHECK;
+void conn_flush(struct conn *conn);
+/* The same as conn_send for those, in a few words: it never waits.  A peer that has left more than queue_limit
  * unread, and the frame that went alone, is cut off: RONDO_EIO; but for a frame without a body, of
  * which there must be few. */
 int conn_tell(struct conn *conn, const struct frame *frame, const struct rondo_bytes *parts,
               int count) RONDO_MUST_CHECK;
+/* Whoever waits again and again keeps it, zeroed in the beginning: how many of the last waits were short. */
+struct conn_pace { int32_t quick; };
+
+enum { CONN_FOLLOW = 4 }; /* so many at most: each costs a system call or two */
+/* Rests until one of these connections has been heard, `alarm` (an eventfd, which is read) rings, or the
+ * time is up: events of theirs come inside, on this thread.  False, at once: there are too many, or
+ * others wait for them all; they need none. */
+bool conn_follow(struct conn *const *conn, int count, int alarm, struct conn_pace *pace,
+                 int64_t timeout_ns);
 /* Bytes that the peer has not taken yet. */
 size_t conn_backlog(struct conn *conn);
 /* It said what no peer of this version says: counted, a line in the log, closed now. */

@@ -9,6 +9,10 @@
  * upon which the operations come back and are not begun again.  The clock comes back last, tells
  * `closed`, and drops the transport's hold: after that nothing of NNG's can reach the connection.
  *
+ * A plain socket (TCP, UNIX) is waited for by watch.c's thread, and, while somebody waits in conn_follow for
+ * what it will bring, by him instead: he reads it where he stands, and no thread hands it to another.  Of TLS
+ * the operations are NNG's, and so is the clock of both.
+ *
  * NNG runs callbacks on its own threads, never inside the call that begins an operation, so that
  * beginning one under a lock cannot deadlock; waiting for one (nng_aio_stop, _wait, _free) under a
  * lock could, and is not done.  An operation begun on a stream that is already closed would never
@@ -21,6 +25,7 @@
 #include "core/net/greet.h"
 #include "core/net/intake.h"
 #include "core/net/outbox.h"
+#include "core/net/watch.h"
 
 #include <nng/nng.h>
 #include <pthread.h>
@@ -31,6 +36,7 @@ enum {
     CONN_GREETING_MS = 5000, /* or the lease, where that is shorter */
     CONN_LINGER_MS = 1000,
     CONN_URL = 300,
+    CONN_PIECES = 8, /* that go in one operation; NNG takes no more */
 };
 
 /* Relaxed: counts for people, nothing is ordered by them. */
@@ -54,10 +60,11 @@ struct conn {
     struct conn *next, *before;  /* guarded by the gate's lock, with ... */
     bool asked;                  /* ... to close, when the gate does */
     char peer[128];
-    bool direct;                 /* the stream can be tried without waiting; TLS cannot */
 
-    nng_stream *stream;
-    nng_aio *receive, *send, *attempt, *tick;
+    nng_stream *stream;          /* of TLS; NULL: a plain socket, of plain.c ... */
+    struct watch watch;          /* ... and its descriptor; -1 */
+    nng_aio *receive, *send;     /* of a stream */
+    nng_aio *tick;
 
     pthread_mutex_t lock;
     pthread_cond_t change;       /* room in the outbox, the stage, closing */
@@ -77,21 +84,29 @@ struct conn {
     struct outbox outbox;        /* ... to here.  Its bytes belong to whoever set `sending` */
 
     pthread_mutex_t io;
-    bool shut;                   /* guarded by io: no operation may be begun */
+    bool shut;                   /* guarded by io, as is ...: no operation may be begun */
+    bool wants_in, wants_out;    /* ... plain: which are under way and wait for the socket */
+    bool led;                    /* ... plain: a thread in conn_follow waits for it to be read */
 
     int64_t began_ns, lease_ns, beat_ns; /* lease and beat: written before OPEN, under lock */
     _Atomic int64_t heard_ns;    /* relaxed: a time, nothing is ordered by it */
     size_t frame_limit, queue_limit;
 
     struct intake intake;        /* the receiving operation's */
+    void *room;                  /* likewise: where bytes go */
+    size_t room_size;
     struct greet greet;          /* likewise */
     char *token;                 /* own copy, dialled only */
 };
 
-/* One connection over a stream, which it owns on success and on failure; NULL: no memory.  One hold
+/* What bytes go over: a stream of NNG's, or a socket. */
+struct line { nng_stream *stream; int fd; };
+
+void line_drop(struct line line);
+/* One connection over a line, which it owns on success and on failure; NULL: no memory.  One hold
  * is the caller's, one the transport's. */
 struct conn *conn_create(const struct conn_options *options, struct gate *gate,
-                         struct conn_ledger *ledger, nng_stream *stream) RONDO_MUST_CHECK;
+                         struct conn_ledger *ledger, struct line line) RONDO_MUST_CHECK;
 /* Sends the challenge where it is the gate's; begins to receive and to tick.  After a failure the
  * connection closes by itself. */
 void conn_start(struct conn *conn);
@@ -105,6 +120,18 @@ int conn_post(struct conn *conn, enum frame_type type, uint16_t seat,
 bool conn_await(struct conn *conn, int64_t until_ns) RONDO_MUST_CHECK;
 /* conn_fail, for good: the peer is not to be dialled again. */
 void conn_refuse(struct conn *conn, const char *why);
+
+/* An operation came back: bytes have come, or what is wrong as NNG numbers it; there is room again. */
+void conn_received(struct conn *conn, int result, size_t size);
+void conn_writable(struct conn *conn);
+
+/* plain.c.  plain_await: receiving, sending or both wait for the socket; false: it is shut, nothing will
+ * come back.  plain_send: how much the system takes at once; *result is 0 or what is wrong.  plain_shut:
+ * with io. */
+int plain_open(struct conn *conn) RONDO_MUST_CHECK;
+bool plain_await(struct conn *conn, bool in, bool out);
+size_t plain_send(struct conn *conn, const struct rondo_bytes *pieces, int count, int *result);
+void plain_shut(struct conn *conn);
 
 /* A frame of a greeting, each on its side; of the receiving operation. */
 void gate_greet(struct conn *conn, const struct frame *frame, struct rondo_bytes body);

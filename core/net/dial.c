@@ -1,4 +1,5 @@
 #include "core/net/conn_i.h"
+#include "core/net/socket.h"
 #include "core/net/url.h"
 
 #include "core/base/clock.h"
@@ -62,18 +63,19 @@ int dial_open(const struct conn_options *options, const struct frame_who *who, d
               struct conn **out, struct rondo_error *err)
 {
     int64_t until = clock_now_ns() + (int64_t)(seconds * 1e9);
-    nng_stream *stream = NULL;
+    struct line line = { NULL, -1 };
     int code = url_check(options, err);
     if (!code)
-        code = url_dial(options, seconds, &stream, err);
+        code = socket_takes(options->url) ? socket_dial(options->url, seconds, &line.fd, err)
+                                          : url_dial(options, seconds, &line.stream, err);
     if (code)
         return code;
     char *token = mem_strdup(options->token ? options->token : "");
     struct conn *conn = NULL;
     if (token)
-        conn = conn_create(options, NULL, NULL, stream);
+        conn = conn_create(options, NULL, NULL, line);
     else
-        nng_stream_free(stream);
+        line_drop(line);
     if (!conn) {
         mem_free(token);
         return rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for a connection");

@@ -3,10 +3,14 @@
 
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/net/socket.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum {
     OPEN_MOST = 1024, UNGREETED_MOST = 64,
@@ -17,7 +21,9 @@ struct gate {
     struct conn_options options; /* after gate_open tls says whether, its files are not looked at */
     char *own_url, *own_token;
     char url[CONN_URL];          /* as bound */
-    nng_stream_listener *listener;
+    nng_stream_listener *listener; /* of TLS; NULL: a socket ... */
+    struct watch watch;            /* ... that is watched; -1 */
+    bool gone;                     /* guarded by lock: it is no more */
     nng_aio *accept, *nap;
     struct conn_ledger ledger;
 
@@ -125,16 +131,16 @@ static const char *count_in(struct gate *gate)
     return full;
 }
 
-static void admit(struct gate *gate, nng_stream *stream)
+static void admit(struct gate *gate, struct line line)
 {
     const char *full = count_in(gate);
     if (full) {
-        nng_stream_free(stream);
+        line_drop(line);
         atomic_fetch_add_explicit(&gate->ledger.refused, 1, memory_order_relaxed);
         gate_complain(gate, gate->url, "a connection was closed at once", full);
         return;
     }
-    struct conn *conn = conn_create(&gate->options, gate, &gate->ledger, stream);
+    struct conn *conn = conn_create(&gate->options, gate, &gate->ledger, line);
     pthread_mutex_lock(&gate->lock);
     if (conn) {
         conn->next = gate->list;
@@ -153,6 +159,14 @@ static void admit(struct gate *gate, nng_stream *stream)
     conn_drop(conn); /* the transport's hold remains */
 }
 
+static void await_next(struct gate *gate)
+{
+    if (gate->listener)
+        nng_stream_listener_accept(gate->listener, gate->accept);
+    else
+        watch_arm(&gate->watch, EPOLLIN);
+}
+
 static void on_accepted(void *context)
 {
     struct gate *gate = context;
@@ -163,20 +177,46 @@ static void on_accepted(void *context)
         nng_sleep_aio(NAP_MS, gate->nap);
         return;
     }
-    admit(gate, nng_aio_get_output(gate->accept, 0));
-    nng_stream_listener_accept(gate->listener, gate->accept);
+    admit(gate, (struct line){ nng_aio_get_output(gate->accept, 0), -1 });
+    await_next(gate);
 }
 
 static void on_napped(void *context)
 {
     struct gate *gate = context;
     if (nng_aio_result(gate->nap) == 0)
-        nng_stream_listener_accept(gate->listener, gate->accept);
+        await_next(gate);
+}
+
+static struct gate *gate_of(struct watch *watch)
+{
+    return (struct gate *)(void *)((char *)watch - offsetof(struct gate, watch));
+}
+
+static void on_dialled(struct watch *watch, uint32_t events RONDO_UNUSED)
+{
+    struct gate *gate = gate_of(watch);
+    int fd;
+    while ((fd = socket_accept(watch->fd)) >= 0)
+        admit(gate, (struct line){ NULL, fd });
+    if (errno == EAGAIN)
+        await_next(gate);
+    else /* as above */
+        nng_sleep_aio(NAP_MS, gate->nap);
+}
+
+static void on_gone(struct watch *watch)
+{
+    struct gate *gate = gate_of(watch);
+    pthread_mutex_lock(&gate->lock);
+    gate->gone = true;
+    pthread_cond_broadcast(&gate->change);
+    pthread_mutex_unlock(&gate->lock);
 }
 
 /* ---- opening and closing ----------------------------------------------------------------------- */
 
-/* NNG removes whatever no one listens behind, be it a socket or not. */
+/* What is not a socket is not ours to remove. */
 static int check_path(const char *url, struct rondo_error *err)
 {
     struct stat info;
@@ -186,7 +226,15 @@ static int check_path(const char *url, struct rondo_error *err)
     return rondo_error_set(err, RONDO_EREFUSED, url, NULL, "something that is not a socket is there");
 }
 
-static int listen_at(struct gate *gate, struct rondo_error *err)
+static int listen_plain(struct gate *gate, struct rondo_error *err)
+{
+    int code = socket_listen(gate->options.url, &gate->watch.fd, err);
+    if (!code && watch_open(&gate->watch))
+        code = rondo_error_set(err, RONDO_ENOMEM, gate->options.url, NULL, "no memory to listen");
+    return code;
+}
+
+static int listen_tls(struct gate *gate, struct rondo_error *err)
 {
     const char *url = gate->options.url;
     nng_tls_config *config = NULL;
@@ -199,10 +247,7 @@ static int listen_at(struct gate *gate, struct rondo_error *err)
         code = rondo_error_set(err, failed == NNG_ENOMEM ? RONDO_ENOMEM : RONDO_EINPUT, url, NULL,
                                "not an address to listen at: %s", nng_strerror(failed));
     } else {
-        if (config)
-            failed = nng_stream_listener_set_ptr(gate->listener, NNG_OPT_TLS_CONFIG, config);
-        else if (url_path(url))
-            failed = nng_stream_listener_set_int(gate->listener, NNG_OPT_IPC_PERMISSIONS, 0600);
+        failed = nng_stream_listener_set_ptr(gate->listener, NNG_OPT_TLS_CONFIG, config);
         if (!failed)
             failed = nng_stream_listener_listen(gate->listener);
         if (failed)
@@ -210,17 +255,17 @@ static int listen_at(struct gate *gate, struct rondo_error *err)
                                    failed == NNG_EADDRINUSE ? "does another coordinator run?" : NULL,
                                    "cannot listen there: %s", nng_strerror(failed));
     }
-    if (config)
-        nng_tls_config_free(config);
+    nng_tls_config_free(config);
     return code;
 }
 
 static void name_url(struct gate *gate)
 {
     const char *url = gate->options.url, *colon = strrchr(url, ':');
-    int port = 0;
-    if (!url_path(url)
-        && nng_stream_listener_get_int(gate->listener, NNG_OPT_TCP_BOUND_PORT, &port) == 0)
+    int port = gate->listener ? 0 : socket_port(gate->watch.fd);
+    if (port
+        || (gate->listener
+            && nng_stream_listener_get_int(gate->listener, NNG_OPT_TCP_BOUND_PORT, &port) == 0))
         snprintf(gate->url, sizeof gate->url, "%.*s:%d", (int)(colon - url), url, port);
     else
         snprintf(gate->url, sizeof gate->url, "%s", url);
@@ -230,6 +275,8 @@ static void destroy(struct gate *gate)
 {
     if (gate->listener)
         nng_stream_listener_free(gate->listener);
+    if (gate->watch.fd >= 0)
+        close(gate->watch.fd);
     nng_aio_free(gate->accept);
     nng_aio_free(gate->nap);
     if (gate->own_token)
@@ -264,15 +311,16 @@ int gate_open(const struct conn_options *options, struct gate **out, struct rond
     pthread_mutex_init(&gate->lock, NULL);
     pthread_cond_init(&gate->change, NULL);
     gate->options = *options;
+    gate->watch = (struct watch){ .fd = -1, .ready = on_dialled, .gone = on_gone };
     code = equip(gate);
     if (!code)
-        code = listen_at(gate, err);
+        code = (socket_takes(options->url) ? listen_plain : listen_tls)(gate, err);
     if (code) {
         destroy(gate);
         return rondo_error_set(err, code, options->url, NULL, "%s", rondo_strerror(code));
     }
     name_url(gate);
-    nng_stream_listener_accept(gate->listener, gate->accept);
+    await_next(gate);
     *out = gate;
     return RONDO_OK;
 }
@@ -317,13 +365,29 @@ static struct conn *next_to_ask(struct gate *gate)
     return conn;
 }
 
+static void stop_listening(struct gate *gate)
+{
+    const char *path = url_path(gate->url);
+    if (gate->listener) {
+        nng_stream_listener_close(gate->listener);
+    } else {
+        watch_retire(&gate->watch);
+        pthread_mutex_lock(&gate->lock);
+        while (!gate->gone)
+            pthread_cond_wait(&gate->change, &gate->lock);
+        pthread_mutex_unlock(&gate->lock);
+    }
+    nng_aio_stop(gate->nap);
+    nng_aio_stop(gate->accept);
+    if (path)
+        unlink(path);
+}
+
 void gate_close(struct gate *gate)
 {
     if (!gate)
         return;
-    nng_stream_listener_close(gate->listener);
-    nng_aio_stop(gate->nap);
-    nng_aio_stop(gate->accept); /* no one comes in any more */
+    stop_listening(gate); /* no one comes in any more */
     for (struct conn *conn; (conn = next_to_ask(gate)); conn_drop(conn))
         conn_close(conn);
     pthread_mutex_lock(&gate->lock);

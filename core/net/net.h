@@ -33,7 +33,7 @@ struct net_hub {
 
 struct net_hub_ops {
     /* Queues the message for a worker, or NET_ANYONE, with back-pressure; a message to a worker that has left is
-     * dropped.  RONDO_ENOMEM, or what encoding said. */
+     * dropped.  It may stay here until the next receive or wait.  RONDO_ENOMEM, or what encoding said. */
     int (*send)(struct net_hub *hub, int32_t worker, struct message *message);
     /* The next event, or NET_NOTHING at once. */
     int (*receive)(struct net_hub *hub, struct net_event *event);

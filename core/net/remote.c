@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 /* Bodies that one seat may have waiting.  The engine has a few out with a worker at a time; who sends
  * more than this is not one.  A worker may have all its shards' states waiting too, of a few epochs. */
@@ -23,13 +25,18 @@ struct inbox {
     pthread_cond_t change;
     struct item *item; /* guarded by lock, from here ... */
     size_t head, count, room;
-    bool woken; /* ... to here */
+    bool woken;
+    bool follows;      /* who waits reads connections himself, ... */
+    pthread_t waiter;  /* ... he ..., ... to here */
+    struct conn_pace pace; /* ... his own ..., */
+    int alarm;         /* ... and is woken by this eventfd; -1: there is none, he waits for `change` */
 };
 
 static void inbox_init(struct inbox *inbox)
 {
     pthread_mutex_init(&inbox->lock, NULL);
     clock_cond_init(&inbox->change);
+    inbox->alarm = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }
 
 /* Under the lock.  False: no memory. */
@@ -68,6 +75,8 @@ static void inbox_fini(struct inbox *inbox)
         buf_fini(&item.body);
     }
     mem_free(inbox->item);
+    if (inbox->alarm >= 0)
+        close(inbox->alarm);
     pthread_cond_destroy(&inbox->change);
     pthread_mutex_destroy(&inbox->lock);
 }
@@ -75,15 +84,38 @@ static void inbox_fini(struct inbox *inbox)
 /* Gives the lock back; signalled behind it, so that who wakes does not find it taken. */
 static void inbox_leave(struct inbox *inbox)
 {
+    uint64_t ring = 1;
+    bool far = inbox->follows && !pthread_equal(inbox->waiter, pthread_self());
     pthread_mutex_unlock(&inbox->lock);
-    pthread_cond_signal(&inbox->change);
+    if (!far)
+        pthread_cond_signal(&inbox->change);
+    else if (write(inbox->alarm, &ring, sizeof ring) < 0)
+        return; /* it was rung 2^64 times */
 }
 
-/* With the lock: until there is something, or `news`, or the time is up. */
-static void inbox_rest(struct inbox *inbox, const int32_t *news, int64_t timeout_ns)
+/* With the lock, which it gives back meanwhile: until one of these was heard, or the alarm, or the time is up;
+ * false, at once: others read them all. */
+static bool inbox_follow(struct inbox *inbox, struct conn *const *conn, int count, int64_t timeout_ns)
+{
+    inbox->follows = true;
+    inbox->waiter = pthread_self();
+    pthread_mutex_unlock(&inbox->lock);
+    bool followed = conn_follow(conn, count, inbox->alarm, &inbox->pace, timeout_ns);
+    pthread_mutex_lock(&inbox->lock);
+    inbox->follows = false;
+    return followed;
+}
+
+/* With the lock: until there is something, or `news`, or the time is up.  What these connections bring is read
+ * here, where no one else waits for it: it passes through no other thread. */
+static void inbox_rest(struct inbox *inbox, const int32_t *news, int64_t timeout_ns,
+                       struct conn *const *conn, int conn_count)
 {
     int64_t until_ns = clock_now_ns() + timeout_ns;
-    while (!inbox->count && !inbox->woken && !*news
+    bool wait = !inbox->count && !inbox->woken && !*news;
+    if (wait && conn_count && inbox->alarm >= 0)
+        wait = !inbox_follow(inbox, conn, conn_count, timeout_ns);
+    while (wait && !inbox->count && !inbox->woken && !*news
            && clock_cond_wait(&inbox->change, &inbox->lock, until_ns))
         ;
     inbox->woken = false;
@@ -101,6 +133,7 @@ struct remote_seat {
     int32_t waiting;   /* bodies in the inbox ... */
     size_t bytes;      /* ... and their size */
     bool recalled;     /* and not told yet */
+    bool gathered;     /* what the hub has said to it may not have gone */
 };
 
 struct remote_hub {
@@ -112,6 +145,7 @@ struct remote_hub {
     struct remote_seat *seat;  /* guarded by the inbox's lock, from here ... */
     int32_t seats, room;
     int32_t news;              /* ... to here: seats that are NEW, GONE or recalled */
+    int32_t gathered;          /* likewise: seats that are */
 };
 
 /* Under the lock: a session's seats are no longer there. */
@@ -158,12 +192,14 @@ static int hub_send(struct net_hub *net, int32_t worker, struct message *message
         conn = conn_hold(hub->seat[worker].conn);
         frame.session = hub->seat[worker].session;
         frame.seat = hub->seat[worker].number;
+        hub->gathered += !hub->seat[worker].gathered;
+        hub->seat[worker].gathered = true;
     }
     pthread_mutex_unlock(&hub->inbox.lock);
     if (conn) {
         code = message_encode_parts(message, &hub->codec, &hub->scratch, parts, &parts_count);
         if (!code)
-            code = conn_send(conn, &frame, parts, parts_count);
+            code = conn_gather(conn, &frame, parts, parts_count);
         if (code == RONDO_EIO) /* it leaves: whoever has the connection is about to say so */
             code = RONDO_OK;
         conn_drop(conn);
@@ -205,9 +241,30 @@ static bool next_body(struct remote_hub *hub, struct item *item)
     return false;
 }
 
+/* What the engine said in one turn goes to each worker in one piece. */
+static void flush(struct remote_hub *hub)
+{
+    pthread_mutex_lock(&hub->inbox.lock);
+    for (int32_t i = 0; hub->gathered && i < hub->seats; i++) {
+        struct remote_seat *seat = &hub->seat[i];
+        if (!seat->gathered)
+            continue;
+        seat->gathered = false;
+        hub->gathered--;
+        struct conn *conn = seat->conn ? conn_hold(seat->conn) : NULL;
+        pthread_mutex_unlock(&hub->inbox.lock);
+        if (conn)
+            conn_flush(conn);
+        conn_drop(conn);
+        pthread_mutex_lock(&hub->inbox.lock);
+    }
+    pthread_mutex_unlock(&hub->inbox.lock);
+}
+
 static int hub_receive(struct net_hub *net, struct net_event *event)
 {
     struct remote_hub *hub = (struct remote_hub *)net;
+    flush(hub);
     struct item item = { 0 };
     for (;;) {
         event->type = NET_NOTHING;
@@ -229,12 +286,34 @@ static int hub_receive(struct net_hub *net, struct net_event *event)
     }
 }
 
+/* Under the lock: the connections of those who are here, held; 0: they are too many to be followed. */
+static int hub_conns(const struct remote_hub *hub, struct conn *conn[CONN_FOLLOW])
+{
+    int count = 0, at = 0;
+    for (int32_t i = 0; i < hub->seats && count <= CONN_FOLLOW; i++) {
+        struct conn *one = hub->seat[i].conn;
+        for (at = 0; one && at < count && conn[at] != one; at++)
+            ;
+        if (one && at == count && count++ < CONN_FOLLOW)
+            conn[at] = one;
+    }
+    count = count > CONN_FOLLOW ? 0 : count;
+    for (int i = 0; i < count; i++)
+        conn_hold(conn[i]);
+    return count;
+}
+
 static void hub_wait(struct net_hub *net, int64_t timeout_ns)
 {
     struct remote_hub *hub = (struct remote_hub *)net;
+    struct conn *conn[CONN_FOLLOW];
+    flush(hub);
     pthread_mutex_lock(&hub->inbox.lock);
-    inbox_rest(&hub->inbox, &hub->news, timeout_ns);
+    int count = hub_conns(hub, conn);
+    inbox_rest(&hub->inbox, &hub->news, timeout_ns, conn, count);
     pthread_mutex_unlock(&hub->inbox.lock);
+    for (int i = 0; i < count; i++)
+        conn_drop(conn[i]);
 }
 
 static const struct net_hub_ops hub_ops = { hub_send, hub_receive, hub_wait };
@@ -262,6 +341,7 @@ void remote_hub_destroy(struct remote_hub *hub)
 {
     if (!hub)
         return;
+    flush(hub);
     for (int32_t i = 0; i < hub->seats; i++)
         conn_drop(hub->seat[i].conn);
     inbox_fini(&hub->inbox);
@@ -427,7 +507,7 @@ static void link_wait(struct net_link *net, bool (*ready)(void *), void *context
     pthread_mutex_lock(&link->inbox.lock);
     atomic_store(&link->asleep, true);
     if (!ready || !ready(context))
-        inbox_rest(&link->inbox, &link->cut, INT64_C(1000000000));
+        inbox_rest(&link->inbox, &link->cut, INT64_C(1000000000), &link->conn, 1);
     atomic_store(&link->asleep, false);
     pthread_mutex_unlock(&link->inbox.lock);
 }

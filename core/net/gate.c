@@ -15,6 +15,7 @@
 enum {
     OPEN_MOST = 1024, UNGREETED_MOST = 64,
     NAP_MS = 100, /* where the system has no descriptors or memory for one more */
+    AT_ONCE = 16, /* so many come in, then others are heard */
 };
 
 struct gate {
@@ -196,10 +197,10 @@ static struct gate *gate_of(struct watch *watch)
 static void on_dialled(struct watch *watch, uint32_t events RONDO_UNUSED)
 {
     struct gate *gate = gate_of(watch);
-    int fd;
-    while ((fd = socket_accept(watch->fd)) >= 0)
+    int fd = 0;
+    for (int i = 0; i < AT_ONCE && (fd = socket_accept(watch->fd)) >= 0; i++)
         admit(gate, (struct line){ NULL, fd });
-    if (errno == EAGAIN)
+    if (fd >= 0 || errno == EAGAIN)
         await_next(gate);
     else /* as above */
         nng_sleep_aio(NAP_MS, gate->nap);
@@ -381,6 +382,9 @@ static void stop_listening(struct gate *gate)
     nng_aio_stop(gate->accept);
     if (path)
         unlink(path);
+    if (gate->watch.fd >= 0)
+        close(gate->watch.fd); /* who dials now is told so by the system */
+    gate->watch.fd = -1;
 }
 
 void gate_close(struct gate *gate)

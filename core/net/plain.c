@@ -95,7 +95,7 @@ static void on_ready(struct watch *watch, uint32_t events)
     bool out = conn->wants_out && (events & ~(uint32_t)EPOLLIN);
     conn->wants_in = conn->wants_in && !in;
     conn->wants_out = conn->wants_out && !out;
-    if (conn->wants_in || conn->wants_out)
+    if ((conn->wants_in && !conn->led) || conn->wants_out) /* else an end would come again and again */
         arm(conn);
     pthread_mutex_unlock(&conn->io);
     if (in)
@@ -173,7 +173,7 @@ static int rest(struct pollfd *wait, nfds_t count, struct conn_pace *pace, int64
         ready = ppoll(wait, count, &time, NULL);
         now_ns = clock_now_ns();
     }
-    if (now_ns - began_ns > QUICK_NS)
+    if (ready <= 0 || now_ns - began_ns > QUICK_NS)
         pace->quick = 0;
     else
         pace->quick += pace->quick < QUICK_ENOUGH;

@@ -2,13 +2,17 @@
 #include "core/net/socket.h"
 
 #include "core/base/clock.h"
+#include "core/base/mem.h"
 
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -47,12 +51,13 @@ static bool path_address(const char *path, union any_address *address)
     return true;
 }
 
-/* HOST:PORT, [HOST]:PORT; no host, or "*": any of this machine.  False: it is neither. */
+/* HOST:PORT, [HOST]:PORT; no host, or "*": any of this machine.  False: it is neither.  The system would
+ * take a port above 65535 for another. */
 static bool split(const char *text, char host[HOST], char port[PORT])
 {
     const char *colon = strrchr(text, ':');
     size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
-    if (!digits || digits > 5 || colon[1 + digits])
+    if (!digits || digits > 5 || colon[1 + digits] || atoi(colon + 1) > UINT16_MAX)
         return false;
     bool six = *text == '[';
     const char *from = text + six, *to = colon - six;
@@ -64,15 +69,9 @@ static bool split(const char *text, char host[HOST], char port[PORT])
     return true;
 }
 
-/* What the names of the system make of it; free by freeaddrinfo.  NULL: nothing, and why. */
-static struct addrinfo *look_up(const char *host, const char *port, bool listens, const char **why)
+static bool any(const char *host)
 {
-    bool any = !*host || strcmp(host, "*") == 0;
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = listens ? AI_PASSIVE : 0 };
-    struct addrinfo *found = NULL;
-    int failed = getaddrinfo(any ? NULL : host, port, &hints, &found);
-    *why = failed ? gai_strerror(failed) : "";
-    return failed ? NULL : found;
+    return !*host || strcmp(host, "*") == 0;
 }
 
 static int open_socket(int family)
@@ -130,6 +129,24 @@ static int listen_path(const union any_address *address)
     return fd;
 }
 
+/* At the first address of that name whose family this machine has. */
+static int listen_host(const char *host, const char *port, const char **why)
+{
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE }, *found = NULL;
+    int failed = getaddrinfo(any(host) ? NULL : host, port, &hints, &found), fd = -1;
+    *why = failed ? gai_strerror(failed) : "";
+    if (failed)
+        return -1;
+    errno = EADDRNOTAVAIL;
+    for (struct addrinfo *one = found; one && fd < 0 && (errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT);
+         one = one->ai_next)
+        fd = listen_at(one->ai_addr, one->ai_addrlen);
+    int reason = errno;
+    freeaddrinfo(found);
+    errno = reason;
+    return fd;
+}
+
 int socket_listen(const char *url, int *fd, struct rondo_error *err)
 {
     const char *path = behind(url, "ipc://"), *why = "";
@@ -137,16 +154,12 @@ int socket_listen(const char *url, int *fd, struct rondo_error *err)
     char host[HOST], port[PORT];
     if (path ? !path_address(path, &address) : !split(behind(url, "tcp://"), host, port))
         return wrong(url, "listen at", err);
-    struct addrinfo *found = path ? NULL : look_up(host, port, true, &why);
-    *fd = path ? listen_path(&address) : found ? listen_at(found->ai_addr, found->ai_addrlen) : -1;
-    int reason = errno;
-    if (found)
-        freeaddrinfo(found);
+    *fd = path ? listen_path(&address) : listen_host(host, port, &why);
     if (*fd >= 0)
         return RONDO_OK;
     return rondo_error_set(err, RONDO_EREFUSED, url,
-                           !*why && reason == EADDRINUSE ? "does another coordinator run?" : NULL,
-                           "cannot listen there: %s", *why ? why : strerror(reason));
+                           !*why && errno == EADDRINUSE ? "does another coordinator run?" : NULL,
+                           "cannot listen there: %s", *why ? why : strerror(errno));
 }
 
 int socket_accept(int listening)
@@ -198,24 +211,120 @@ static int dial_at(const struct sockaddr *address, socklen_t size, int64_t until
     return shut(fd);
 }
 
+/* What a name stands for.  The system asks its servers for as long as resolv.conf(5) says, and they may be
+ * silent: a thread asks, so that who dials can give up. */
+struct question {
+    pthread_mutex_t lock;
+    pthread_cond_t change;
+    bool answered, given_up; /* guarded by lock; the later of the two frees it */
+    char host[HOST], port[PORT];
+    struct addrinfo *found;  /* free by freeaddrinfo */
+    int failed;
+};
+
+static void question_free(struct question *question)
+{
+    if (question->found)
+        freeaddrinfo(question->found);
+    pthread_cond_destroy(&question->change);
+    pthread_mutex_destroy(&question->lock);
+    mem_free(question);
+}
+
+static int look_up(const char *host, const char *port, int flags, struct addrinfo **found)
+{
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = flags };
+    return getaddrinfo(host, port, &hints, found);
+}
+
+static void *ask(void *context)
+{
+    struct question *question = context;
+    question->failed = look_up(question->host, question->port, 0, &question->found);
+    pthread_mutex_lock(&question->lock);
+    question->answered = true;
+    bool alone = question->given_up;
+    pthread_cond_signal(&question->change);
+    pthread_mutex_unlock(&question->lock);
+    if (alone)
+        question_free(question);
+    return NULL;
+}
+
+/* A thread of no one's, without signals. */
+static bool start_thread(void *(*run)(void *), void *context)
+{
+    sigset_t all, old;
+    pthread_t thread;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    bool failed = pthread_create(&thread, NULL, run, context) != 0;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (!failed)
+        pthread_detach(thread);
+    return !failed;
+}
+
+/* As getaddrinfo, until then: EAI_AGAIN. */
+static int look_up_until(const char *host, const char *port, int64_t until_ns, struct addrinfo **found)
+{
+    int failed = look_up(host, port, AI_NUMERICHOST, found);
+    if (failed != EAI_NONAME)
+        return failed;
+    struct question *question = mem_calloc(1, sizeof *question);
+    if (!question)
+        return EAI_MEMORY;
+    pthread_mutex_init(&question->lock, NULL);
+    clock_cond_init(&question->change);
+    snprintf(question->host, HOST, "%s", host);
+    snprintf(question->port, PORT, "%s", port);
+    if (!start_thread(ask, question)) {
+        question_free(question);
+        return EAI_MEMORY;
+    }
+    pthread_mutex_lock(&question->lock);
+    while (!question->answered && clock_cond_wait(&question->change, &question->lock, until_ns))
+        ;
+    bool answered = question->answered;
+    question->given_up = !answered;
+    pthread_mutex_unlock(&question->lock);
+    if (!answered)
+        return EAI_AGAIN;
+    *found = question->found;
+    question->found = NULL;
+    failed = question->failed;
+    question_free(question);
+    return failed;
+}
+
+static int dial_host(const char *host, const char *port, int64_t until_ns, const char **why)
+{
+    struct addrinfo *found = NULL;
+    int failed = look_up_until(host, port, until_ns, &found), fd = -1;
+    *why = failed ? gai_strerror(failed) : "";
+    if (failed)
+        return -1;
+    for (struct addrinfo *one = found; one && fd < 0; one = one->ai_next)
+        fd = dial_at(one->ai_addr, one->ai_addrlen, until_ns);
+    int reason = errno;
+    freeaddrinfo(found);
+    errno = reason;
+    return fd;
+}
+
 int socket_dial(const char *url, double seconds, int *fd, struct rondo_error *err)
 {
     int64_t until_ns = clock_now_ns() + (int64_t)(seconds * 1e9);
     const char *path = behind(url, "ipc://"), *why = "";
     union any_address address;
     char host[HOST], port[PORT];
-    if (path ? !path_address(path, &address) : !split(behind(url, "tcp://"), host, port))
+    if (path ? !path_address(path, &address) : !split(behind(url, "tcp://"), host, port) || any(host))
         return wrong(url, "dial", err);
-    struct addrinfo *found = path ? NULL : look_up(host, port, false, &why);
-    *fd = path ? dial_at(&address.plain, sizeof address.path, until_ns) : -1;
-    for (struct addrinfo *one = found; one && *fd < 0; one = one->ai_next)
-        *fd = dial_at(one->ai_addr, one->ai_addrlen, until_ns);
-    int reason = errno;
-    if (found)
-        freeaddrinfo(found);
+    *fd = path ? dial_at(&address.plain, sizeof address.path, until_ns)
+               : dial_host(host, port, until_ns, &why);
     if (*fd >= 0)
         return RONDO_OK;
-    return rondo_error_set(err, RONDO_EIO, url, NULL, "nobody answers: %s", *why ? why : strerror(reason));
+    return rondo_error_set(err, RONDO_EIO, url, NULL, "nobody answers: %s", *why ? why : strerror(errno));
 }
 
 /* ---- the other end ------------------------------------------------------------------------------- */

@@ -49,6 +49,11 @@ class Line:
 
     @classmethod
     def dial(cls, url, **more):
+        if url.startswith("ipc://"):
+            peer = socket.socket(socket.AF_UNIX)
+            peer.settimeout(20)
+            peer.connect(url[len("ipc://"):])
+            return cls(peer, **more)
         host, port = url.rsplit("/", 1)[1].rsplit(":", 1)
         return cls(socket.create_connection((host, int(port)), timeout=20), **more)
 

@@ -1,11 +1,13 @@
 /* Who waits for a connection reads it; what is gathered goes in one piece. */
 #include "core/base/clock.h"
 #include "tests/support/peer.h"
+#include "tests/support/raw.h"
 
 #include <criterion/criterion.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -218,4 +220,80 @@ Test(follow, what_is_gathered_goes_together_and_in_order)
     for (int i = 0; i < 7; i++)
         cr_expect_eq(pair.gate_peer.body[i].size, SIZE[i]);
     close_pair(&pair);
+}
+
+/* A gate with two workers, and the time that the process took while one of them was heard and the other, which
+ * the same thread waits for, was cut off. */
+struct busy {
+    struct peer peer;
+    struct raw raw[2];
+    pthread_t waiter;
+    _Atomic bool heard;
+    double took_s;
+};
+
+static double process_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static void on_long(void *context, struct conn *conn, const struct frame *frame, struct rondo_buf *body)
+{
+    struct busy *busy = context;
+    struct conn_events events = peer_events(&busy->peer);
+    if (pthread_equal(busy->waiter, pthread_self()) && !atomic_load(&busy->heard)) {
+        struct linger now = { .l_onoff = 1 };
+        double before_s = process_s();
+        setsockopt(busy->raw[1].fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+        raw_close(&busy->raw[1]);
+        sleep_ms(300);
+        busy->took_s = process_s() - before_s;
+        atomic_store(&busy->heard, true);
+    }
+    events.frame(events.context, conn, frame, body);
+}
+
+static void on_come(void *context, struct conn *conn, const struct frame_who *who)
+{
+    struct conn_events events = peer_events(&((struct busy *)context)->peer);
+    events.arrived(events.context, conn, who);
+}
+
+static void on_gone(void *context, struct conn *conn, const char *why)
+{
+    struct conn_events events = peer_events(&((struct busy *)context)->peer);
+    events.closed(events.context, conn, why);
+}
+
+Test(follow, an_end_that_nobody_has_read_yet_takes_no_time)
+{
+    struct busy busy = { .waiter = pthread_self() };
+    struct conn_pace pace = { 0 };
+    struct gate *gate;
+    struct rondo_error err = { 0 };
+    int alarm = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    peer_init(&busy.peer);
+    struct conn_options options = peer_options(&busy.peer, "tcp://127.0.0.1:0");
+    options.events = (struct conn_events){ &busy, on_come, on_long, on_gone };
+    options.lease_ms = 60000;
+    cr_assert_eq(gate_open(&options, &gate, &err), RONDO_OK, "%s", err.what);
+    for (int i = 0; i < 2; i++) { /* in this order */
+        busy.raw[i] = raw_dial(gate_url(gate));
+        cr_assert(raw_greet(&busy.raw[i], options.token));
+        cr_assert(peer_await_arrived(&busy.peer, i + 1));
+    }
+    int64_t until_ns = clock_now_ns() + 60 * SECOND_NS;
+    while (!atomic_load(&busy.heard) && clock_now_ns() < until_ns) {
+        raw_frame(&busy.raw[0], (struct frame){ .type = FRAME_MESSAGE, .size = 1 }, "x");
+        conn_follow(busy.peer.conn, 2, alarm, &pace, SECOND_NS / 20);
+    }
+    cr_expect(busy.heard);
+    cr_expect_lt(busy.took_s, 0.1, "%.3f s of 0.3", busy.took_s);
+    raw_close(&busy.raw[0]);
+    gate_close(gate);
+    cr_expect_eq(busy.peer.closed, 2);
+    peer_fini(&busy.peer);
+    close(alarm);
 }

@@ -1,0 +1,133 @@
+/* Addresses, and names that no server answers for. */
+#define _GNU_SOURCE /* RTLD_NEXT */
+#include "core/base/clock.h"
+#include "core/net/socket.h"
+#include "tests/support/peer.h"
+#include "tests/support/raw.h"
+
+#include <criterion/criterion.h>
+#include <dlfcn.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static void sleep_ms(long ms)
+{
+    struct timespec rest = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+    nanosleep(&rest, NULL);
+}
+
+/* The system's, but for names whose servers are silent, or which are of a family that is not here. */
+int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **found)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    if (host && strstr(host, ".invalid") && !(hints->ai_flags & AI_NUMERICHOST)) {
+        if (strcmp(host, "silent.invalid") == 0)
+            sleep_ms(3000);
+        if (strcmp(host, "two.invalid") != 0)
+            return EAI_NONAME;
+        int failed = real("192.0.2.1", port, hints, found); /* of documents: no machine's */
+        return failed ? failed : real("127.0.0.1", port, hints, &(*found)->ai_next);
+    }
+    return real(host, port, hints, found);
+}
+
+static int64_t dial_ms(const char *url, double seconds, int code, const char *what)
+{
+    struct rondo_error err = { 0 };
+    int fd = -1;
+    int64_t began_ns = clock_now_ns();
+    cr_expect_eq(socket_dial(url, seconds, &fd, &err), code, "%s: %s", url, err.what);
+    cr_expect_str_eq(err.where, url);
+    cr_expect_str_eq(err.what, what);
+    return (clock_now_ns() - began_ns) / 1000000;
+}
+
+Test(socket, a_name_without_an_answer_takes_no_longer_than_was_said)
+{
+    int64_t ms = dial_ms("tcp://silent.invalid:7", 0.3, RONDO_EIO,
+                         "nobody answers: Temporary failure in name resolution");
+    cr_expect(ms >= 290 && ms < 2900, "%d ms", (int)ms);
+    dial_ms("tcp://unknown.invalid:7", 5, RONDO_EIO, "nobody answers: Name or service not known");
+    sleep_ms(3000); /* the answer comes when nobody wants it any more */
+}
+
+Test(socket, what_is_no_address_is_said_before_anything_is_done)
+{
+    static const char *const WRONG[] = { "tcp://127.0.0.1", "tcp://127.0.0.1:", "tcp://127.0.0.1:x",
+                                         "tcp://127.0.0.1:-1", "tcp://127.0.0.1:65536",
+                                         "tcp://127.0.0.1:99999", "tcp://127.0.0.1:7/", "tcp://::1:7",
+                                         "tcp://[::1]", "tcp://[::1:7", "tcp://::1]:7", "tcp://[::1]7:7" };
+    int fd;
+    for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
+        struct rondo_error err = { 0 };
+        dial_ms(WRONG[i], 1, RONDO_EINPUT, "not an address to dial");
+        cr_expect_eq(socket_listen(WRONG[i], &fd, &err), RONDO_EINPUT, "%s", WRONG[i]);
+        cr_expect_str_eq(err.what, "not an address to listen at");
+    }
+    dial_ms("tcp://*:7", 1, RONDO_EINPUT, "not an address to dial");
+    dial_ms("tcp://:7", 1, RONDO_EINPUT, "not an address to dial");
+}
+
+Test(socket, of_a_name_it_listens_at_what_is_here)
+{
+    struct rondo_error err = { 0 };
+    int fd = -1;
+    cr_assert_eq(socket_listen("tcp://two.invalid:0", &fd, &err), RONDO_OK, "%s", err.what);
+    cr_expect_gt(socket_port(fd), 0);
+    close(fd);
+}
+
+static void *close_gate(void *context)
+{
+    gate_close(context);
+    return NULL;
+}
+
+static bool closed(struct peer *peer)
+{
+    pthread_mutex_lock(&peer->lock);
+    bool is = peer->closed > 0;
+    pthread_mutex_unlock(&peer->lock);
+    return is;
+}
+
+/* A gate waits for a second for who does not close when he is told to.  True: who dialled meanwhile was told
+ * that no one listens. */
+static bool told_at_once(void)
+{
+    struct peer peer;
+    struct gate *gate;
+    struct rondo_error err = { 0 };
+    char url[128];
+    int fd;
+    pthread_t closer;
+    peer_init(&peer);
+    struct conn_options options = peer_options(&peer, "tcp://127.0.0.1:0");
+    cr_assert_eq(gate_open(&options, &gate, &err), RONDO_OK, "%s", err.what);
+    snprintf(url, sizeof url, "%s", gate_url(gate));
+    struct raw raw = raw_dial(url);
+    cr_assert(raw_greet(&raw, options.token));
+    cr_assert(peer_await_arrived(&peer, 1));
+    cr_assert_eq(pthread_create(&closer, NULL, close_gate, gate), 0);
+    while (!closed(&peer) && socket_dial(url, 5, &fd, &err) == RONDO_OK) {
+        close(fd);
+        sleep_ms(1);
+    }
+    bool told = !closed(&peer);
+    pthread_join(closer, NULL);
+    raw_close(&raw);
+    peer_fini(&peer);
+    return told;
+}
+
+Test(socket, who_dials_a_gate_that_closes_is_told_at_once)
+{
+    bool told = false;
+    for (int i = 0; i < 5 && !told; i++) /* on a machine with much to do a second may be over */
+        told = told_at_once();
+    cr_expect(told);
+}

@@ -36,7 +36,7 @@ static void note(struct agent *agent)
     pthread_mutex_unlock(&agent->mutex);
 }
 
-/* ---- events, on threads of the transport ------------------------------------------------------- */
+/* ---- events, on threads of the transport or a seat's -------------------------------------------- */
 
 static void on_frame(void *context, struct conn *conn RONDO_UNUSED, const struct frame *frame,
                      struct rondo_buf *body)

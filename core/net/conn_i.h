@@ -7,7 +7,8 @@
  * Three operations may be under way: receiving, sending, and a clock that ticks.  Each belongs to who
  * started it, and each may end the connection: conn_fail marks it as closing and shuts the stream,
  * upon which the operations come back and are not begun again.  The clock comes back last, tells
- * `closed`, and drops the transport's hold: after that nothing of NNG's can reach the connection.
+ * `closed`, and drops the transport's hold, of a plain socket by way of the watching thread, which may be about
+ * to look at it: after that nothing of the transport's can reach the connection.
  *
  * A plain socket (TCP, UNIX) is waited for by watch.c's thread, and, while somebody waits in conn_follow for
  * what it will bring, by him instead: he reads it where he stands, and no thread hands it to another.  Of TLS

@@ -2,7 +2,7 @@
  * inherited.
  *
  * Place:   core/net, floor 2; used by gate.c, dial.c and conn.c.
- * Threads: safe, nothing is kept.
+ * Threads: safe.  A name whose servers are silent keeps a thread of its own until the system gives them up.
  * Memory:  a socket is the caller's to close.
  */
 #ifndef SOCKET_H

@@ -7,9 +7,16 @@
 
 #include <criterion/criterion.h>
 #include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -79,6 +86,73 @@ Test(socket, of_a_name_it_listens_at_what_is_here)
     cr_assert_eq(socket_listen("tcp://two.invalid:0", &fd, &err), RONDO_OK, "%s", err.what);
     cr_expect_gt(socket_port(fd), 0);
     close(fd);
+}
+
+static int bound(const char *path, int kind)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    int fd = socket(AF_UNIX, kind, 0);
+    cr_assert_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    return fd;
+}
+
+/* Of who is dead it makes room; who lives, even if he has no time or is of another kind, keeps his. */
+Test(socket, a_path_is_taken_from_the_dead_alone)
+{
+    char url[128];
+    struct rondo_error err = { 0 };
+    struct stat info;
+    int fd = -1, other = -1;
+    peer_url("ipc", url);
+    const char *path = url + strlen("ipc://");
+    close(bound(path, SOCK_STREAM)); /* it was killed */
+    cr_assert_eq(socket_listen(url, &fd, &err), RONDO_OK, "%s", err.what);
+    cr_expect(stat(path, &info) == 0 && (info.st_mode & 0777) == 0600);
+    cr_expect_eq(socket_listen(url, &other, &err), RONDO_EREFUSED);
+    int dialled = 0, fds[1000];
+    while (dialled < 1000 && socket_dial(url, 1, &fds[dialled], &err) == RONDO_OK)
+        dialled++;
+    cr_expect_lt(dialled, 1000, "its backlog is full");
+    cr_expect_eq(socket_listen(url, &other, &err), RONDO_EREFUSED);
+    cr_expect_eq(stat(path, &info), 0);
+    for (int i = 0; i < dialled; i++)
+        close(fds[i]);
+    close(fd);
+    unlink(path);
+    fd = bound(path, SOCK_DGRAM);
+    cr_expect_eq(socket_listen(url, &other, &err), RONDO_EREFUSED);
+    cr_expect_eq(stat(path, &info), 0);
+    close(fd);
+    unlink(path);
+}
+
+/* A program that a thread of ours starts must not keep a connection. */
+Test(socket, none_waits_and_none_is_inherited)
+{
+    struct rondo_error err = { 0 };
+    char url[64];
+    int fd[3] = { -1, -1, -1 };
+    bool six = socket_listen("tcp://[::1]:0", &fd[0], &err) == RONDO_OK; /* not every machine has it */
+    cr_assert(six || socket_listen("tcp://127.0.0.1:0", &fd[0], &err) == RONDO_OK, "%s", err.what);
+    char peer[128] = "";
+    cr_expect_lt(socket_accept(fd[0]), 0);
+    cr_expect_eq(errno, EAGAIN);
+    snprintf(url, sizeof url, six ? "tcp://[::1]:%d" : "tcp://127.0.0.1:%d", socket_port(fd[0]));
+    cr_assert_eq(socket_dial(url, 5, &fd[1], &err), RONDO_OK, "%s", err.what);
+    for (int i = 0; i < 1000 && (fd[2] = socket_accept(fd[0])) < 0; i++)
+        sleep_ms(1);
+    cr_assert_geq(fd[2], 0);
+    socket_peer(fd[1], peer, sizeof peer);
+    cr_expect_str_eq(peer, url + strlen("tcp://"));
+    for (int i = 0; i < 3; i++) {
+        int yes = 0;
+        socklen_t size = sizeof yes;
+        cr_expect(fcntl(fd[i], F_GETFD) & FD_CLOEXEC, "%d", i);
+        cr_expect(fcntl(fd[i], F_GETFL) & O_NONBLOCK, "%d", i);
+        cr_expect(i == 0 || (getsockopt(fd[i], IPPROTO_TCP, TCP_NODELAY, &yes, &size) == 0 && yes), "%d", i);
+        close(fd[i]);
+    }
 }
 
 static void *close_gate(void *context)

@@ -51,13 +51,14 @@ static bool path_address(const char *path, union any_address *address)
     return true;
 }
 
-/* HOST:PORT, [HOST]:PORT; no host, or "*": any of this machine.  False: it is neither.  The system would
- * take a port above 65535 for another. */
+/* HOST:PORT, [HOST]:PORT, with or without a slash behind; no host, or "*": any of this machine.  False: it is
+ * neither.  The system would take a port above 65535 for another. */
 static bool split(const char *text, char host[HOST], char port[PORT])
 {
     const char *colon = strrchr(text, ':');
     size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
-    if (!digits || digits > 5 || colon[1 + digits] || atoi(colon + 1) > UINT16_MAX)
+    const char *rest = colon ? colon + 1 + digits : "";
+    if (!digits || digits > 5 || atoi(colon + 1) > UINT16_MAX || (*rest && strcmp(rest, "/") != 0))
         return false;
     bool six = *text == '[';
     const char *from = text + six, *to = colon - six;
@@ -65,7 +66,7 @@ static bool split(const char *text, char host[HOST], char port[PORT])
         || (!six && memchr(from, ':', (size_t)(to - from))))
         return false;
     snprintf(host, HOST, "%.*s", (int)(to - from), from);
-    snprintf(port, PORT, "%s", colon + 1);
+    snprintf(port, PORT, "%.*s", (int)digits, colon + 1);
     return true;
 }
 

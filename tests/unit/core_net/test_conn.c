@@ -384,9 +384,9 @@ Test(conn, beats_keep_a_quiet_connection)
     struct pair pair;
     peer_url("tcp", url);
     struct conn_options options = peer_options(NULL, url);
-    options.lease_ms = 300;
+    options.lease_ms = 1000;
     open_pair(&pair, &options);
-    sleep_ms(1500);
+    sleep_ms(3000);
     cr_expect_eq(pair.gate_peer.closed + pair.dial_peer.closed, 0);
     cr_expect_eq(say(pair.conn, 1, "x", 1), RONDO_OK);
     cr_expect(peer_await_frames(&pair.gate_peer, 1));

@@ -237,7 +237,7 @@ Test(gate, who_greets_slowly_is_closed_in_time)
         sleep_ms(20);
     }
     cr_expect_geq(raw_await_close(&silent), 0);
-    cr_expect_leq(raw_await_close(&slow), 1000);
+    cr_expect_leq(raw_await_close(&slow), 5000);
     expect_malformed(&post, 2);
     raw_close(&silent);
     raw_close(&slow);
@@ -275,7 +275,7 @@ Test(gate, a_peer_that_is_not_heard_of_is_gone_after_the_lease)
     int64_t began = clock_now_ns();
     cr_assert(peer_await_closed(&post.peer, 1));
     int64_t ms = (clock_now_ns() - began) / 1000000;
-    cr_expect(ms > 200 && ms < 1500, "%d ms", (int)ms);
+    cr_expect(ms > 200 && ms < 4000, "%d ms", (int)ms);
     cr_expect_str_eq(post.peer.why, "nothing heard for 0.3 s");
     raw_close(&raw);
     post_fini(&post);
@@ -286,13 +286,13 @@ Test(gate, a_slow_transfer_counts_as_hearing)
 {
     struct post post;
     unsigned char header[FRAME_HEADER], byte = 'x';
-    post_init(&post, 300);
+    post_init(&post, 1000);
     struct raw raw = raw_dial(gate_url(post.gate));
     cr_assert(raw_greet(&raw, "a token"));
-    struct frame frame = { .type = FRAME_MESSAGE, .sequence = 1, .size = 12 };
+    struct frame frame = { .type = FRAME_MESSAGE, .sequence = 1, .size = 24 };
     frame_put(&frame, header);
     raw_send(&raw, header, sizeof header);
-    for (int i = 0; i < 12; i++) {
+    for (int i = 0; i < 24; i++) {
         sleep_ms(100);
         raw_send(&raw, &byte, 1);
     }
@@ -305,7 +305,7 @@ Test(gate, a_slow_transfer_counts_as_hearing)
 
 static void *beat_on(void *context)
 {
-    for (int i = 0; i < 30; i++) {
+    for (int i = 0; i < 60; i++) {
         raw_frame(context, (struct frame){ .type = FRAME_BEAT }, "");
         sleep_ms(50);
     }
@@ -344,7 +344,7 @@ Test(gate, a_peer_that_stops_reading_is_gone_after_the_lease)
     static const char bytes[1 << 20];
     struct rondo_bytes part = { bytes, sizeof bytes };
     struct frame frame = { .type = FRAME_MESSAGE };
-    post_init(&post, 400);
+    post_init(&post, 1000);
     struct raw raw = raw_dial(gate_url(post.gate));
     cr_assert(raw_greet(&raw, "a token"));
     cr_assert(peer_await_arrived(&post.peer, 1));
@@ -358,9 +358,9 @@ Test(gate, a_peer_that_stops_reading_is_gone_after_the_lease)
     }
     cr_expect_eq(code, RONDO_EIO);
     cr_expect_lt(sent, 100, "what waits is bounded: %d MiB", sent);
-    cr_expect_lt((clock_now_ns() - began) / 1000000, 3000);
+    cr_expect_lt((clock_now_ns() - began) / 1000000, 10000);
     cr_assert(peer_await_closed(&post.peer, 1));
-    cr_expect_str_eq(post.peer.why, "nothing read for 0.4 s");
+    cr_expect_str_eq(post.peer.why, "nothing read for 1.0 s");
     pthread_join(thread, NULL);
     raw_close(&raw);
     post_fini(&post);
@@ -459,8 +459,9 @@ static void expect_dial(void (*play)(struct raw *), int code, const char *what)
     struct conn_options options = peer_options(&peer, gate.url);
     cr_assert_eq(pthread_create(&gate.thread, NULL, play_gate, &gate), 0);
     int64_t began = clock_now_ns();
-    cr_expect_eq(dial_open(&options, &who, 0.5, &conn, &err), code, "%s", err.what);
-    cr_expect_lt((clock_now_ns() - began) / 1000000, 2000);
+    double seconds = play == play_nothing ? 0.5 : 20;
+    cr_expect_eq(dial_open(&options, &who, seconds, &conn, &err), code, "%s", err.what);
+    cr_expect_lt((clock_now_ns() - began) / 1000000, 4000);
     cr_expect_str_eq(err.what, what);
     cr_expect_str_eq(err.where, gate.url);
     pthread_join(gate.thread, NULL);

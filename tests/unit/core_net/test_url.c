@@ -142,6 +142,7 @@ Test(url, who_speaks_no_tls_is_closed, .timeout = 60)
     shop_open(&shop);
     meet(&meeting, &shop.ours, &shop.ours);
     cr_assert_eq(meeting.code, RONDO_OK);
+    cr_assert(peer_await_arrived(&meeting.gate_peer, 1));
     struct raw raw = raw_dial(gate_url(meeting.gate));
     raw_frame(&raw, (struct frame){ .type = FRAME_HELLO, .size = 100 }, shop.path);
     cr_expect_geq(raw_await_close(&raw), 0);

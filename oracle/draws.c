@@ -478,7 +478,7 @@ void draws_end(struct draws *draws)
         verdict_say(verdict, &verdict->proved, "%" PRId64 " rounds are one block each, of all that was drawn, and needed no "
                     "couplings", draws->whole);
     verdict_say(verdict, &verdict->not_proved, "which candidates were drawn, by which weights, and in which order where that "
-                "decides nothing, is taken from the trace");
+                "decides nothing, is taken from the trace; so are times, costs, and pairs needed or computed");
     if (draws->parted)
         verdict_say(verdict, &verdict->not_proved, "%" PRId64 " times variables that are coupled, by others or by themselves, did "
                     "not fit in one block: where they were cut is taken from the trace", draws->parted);

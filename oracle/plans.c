@@ -391,6 +391,7 @@ void plans_end(struct plans *plans)
         return;
     }
     say_owners(plans);
+    verdict_say(verdict, &verdict->not_proved, "objectives, times, and who did a task are taken from the trace");
     if (plans->rounds && !plans->tasks)
         verdict_say(verdict, &verdict->lacks, "it has no tasks");
     else

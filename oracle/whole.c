@@ -108,7 +108,7 @@ static bool is_phase_whole(struct whole *whole, const struct trace_round *round,
     if (plan) {
         if (fellows)
             join_fellows(fellows, phase->pushes, phase->pulls > 0);
-        return phase->pushes >= round->blocks;
+        return first ? phase->pushes == round->blocks : phase->pushes >= round->blocks;
     }
     const int32_t blocks = first ? round->blocks : phase->blocks;
     if (blocks <= 0 || phase->pushes < blocks || phase->pushes % blocks != 0)

@@ -393,10 +393,15 @@ class Certificates(Checked):
     def test_what_cannot_be_checked(self):
         out = self.trace_of("out", params={"lambda_ratio": 0.1})
         other, _ = self.generate("other", rows=50, cols=81, seed=2)
+        changed = self.path("changed.npy")
+        values = np.load(self.data[0])
+        values[3, 5] = np.nextafter(values[3, 5], 9)
+        np.save(changed, values)
         bad = self.write("bad.db", b"nothing")
         with open(os.path.join(out, "trace.db"), "rb") as stream:
             cut = self.write("cut.db", stream.read()[:9000])
         for words, what in (((out, "--set", "data.x=" + other), "not the job's data"),
+                            ((out, "--set", "data.x=" + changed), "not the job's data"),
                             ((out, "--set", "data.x=" + self.path("gone.npy")), "cannot read"),
                             ((bad,), "."), ((cut,), "."), ((self.path("gone"),), "cannot read"),
                             ((self.spoil(out, "DELETE FROM meta WHERE key = 'spec'"),), "does not say the spec"),

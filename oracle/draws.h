@@ -51,6 +51,7 @@ struct draws {
     struct rondo_buf tree;      /* int32_t [2 x taken]: who is coupled, who was joined */
     int64_t candidates;
     int64_t rounds, whole, drawn, refused, joined, updates;
+    int64_t edges;              /* pairs of this round at the threshold */
     int64_t parted;             /* sets of coupled variables that are in several blocks */
 };
 

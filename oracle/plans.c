@@ -374,9 +374,9 @@ static void say_owners(struct plans *plans)
 {
     for (int i = 0; i < plans->owners; i++) {
         const struct plans_owner *owner = &plans->owner[i];
-        verdict_say(plans->verdict, &plans->verdict->proved, "%d %ss are disjoint and have all %ss of the data%s",
-                    owner->parts, kinds[owner->kind], member_name(plans, owner->columns),
-                    owner->kind == TRACE_PART_BLOCK && plans->free_words ? " but those below" : "");
+        verdict_say(plans->verdict, &plans->verdict->proved, "%ss are disjoint and have all %ss of the data%s: %d in all",
+                    kinds[owner->kind], member_name(plans, owner->columns),
+                    owner->kind == TRACE_PART_BLOCK && plans->free_words ? " but those below" : "", owner->parts);
     }
     if (plans->free_words)
         verdict_say(plans->verdict, &plans->verdict->not_proved, "%" PRId64 " words, of %" PRId64 " tokens, are in no block: "
@@ -391,6 +391,7 @@ void plans_end(struct plans *plans)
         return;
     }
     say_owners(plans);
+    verdict_say(verdict, &verdict->not_proved, "objectives, times, and who did a task are taken from the trace");
     if (plans->rounds && !plans->tasks)
         verdict_say(verdict, &verdict->lacks, "it has no tasks");
     else

@@ -3,6 +3,7 @@
 #include "apps/host.h"
 #include "core/base/mem.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,8 @@ static int learn(void *context, const char *key, const char *value)
         snprintf(subject->app, sizeof subject->app, "%s", value);
     if (strcmp(key, "state") == 0)
         snprintf(subject->state, sizeof subject->state, "%s", value);
+    if (strcmp(key, "data") == 0)
+        snprintf(subject->data, sizeof subject->data, "%s", value);
     return RONDO_OK;
 }
 
@@ -58,6 +61,17 @@ static int read_meta(struct subject *subject, const char *path, struct rondo_err
     return code;
 }
 
+static int check_data(const struct subject *subject, struct rondo_error *err)
+{
+    char here[sizeof subject->data];
+    snprintf(here, sizeof here, "%016" PRIx64, host_fingerprint(subject->job));
+    if (!*subject->data || strcmp(here, subject->data) == 0)
+        return RONDO_OK;
+    return rondo_error_set(err, RONDO_EINPUT, reader_path(subject->reader), "--set data.KEY=FILE says where those are",
+                           "these are not the job's data: the fingerprint is %s, and the trace says %s", here,
+                           subject->data);
+}
+
 /* Nothing here depends on the instruction set: one that every machine has. */
 static int read_job(struct subject *subject, const char *const *overrides, int count, const struct job_apps *apps,
                     struct rondo_error *err)
@@ -76,6 +90,8 @@ static int read_job(struct subject *subject, const char *const *overrides, int c
     host_init(&subject->host, &none);
     code = host_load(subject->job, NULL, NULL, err);
     subject->bound = !code;
+    if (!code)
+        code = check_data(subject, err);
     return code == RONDO_EIO ? (err->code = RONDO_EINPUT) : code;
 }
 

@@ -19,6 +19,7 @@ struct subject {
     char dir[4096];         /* the folder of the trace, where the job left its other files */
 
     char app[64], state[32];
+    char data[24];          /* the fingerprint of the job's data; "": the trace does not say */
     int64_t dropped, variables; /* -1: the trace does not say */
     int64_t rounds, updates;    /* -1: likewise */
     int64_t pipeline;
@@ -27,7 +28,7 @@ struct subject {
 };
 
 /* path: a trace, or the output directory that holds it.  RONDO_EINPUT where the trace cannot be read or says
- * no spec, or the data cannot be read; the caller closes in any case. */
+ * no spec, or the data cannot be read or are others; the caller closes in any case. */
 int subject_open(struct subject *subject, const char *path, const char *const *overrides, int count,
                  const struct job_apps *apps, struct rondo_error *err) RONDO_MUST_CHECK;
 void subject_close(struct subject *subject);

@@ -108,7 +108,7 @@ static bool is_phase_whole(struct whole *whole, const struct trace_round *round,
     if (plan) {
         if (fellows)
             join_fellows(fellows, phase->pushes, phase->pulls > 0);
-        return phase->pushes >= round->blocks;
+        return first ? phase->pushes == round->blocks : phase->pushes >= round->blocks;
     }
     const int32_t blocks = first ? round->blocks : phase->blocks;
     if (blocks <= 0 || phase->pushes < blocks || phase->pushes % blocks != 0)
@@ -148,8 +148,23 @@ static bool is_listed(const struct trace_round *round)
            && taken == round->taken;
 }
 
+/* A plan is made behind the commit of the round `pipeline` before: it lacks those in between. */
+static void check_staleness(struct whole *whole, const struct trace_round *round)
+{
+    const int64_t most = whole->subject->pipeline - 1;
+    const int64_t lacks = round->round - 1 < most ? round->round - 1 : most;
+    if (round->round <= 0 || round->staleness == lacks)
+        return;
+    struct finding finding = finding_of("count", round->round);
+    finding.value = (double)lacks;
+    finding.bound = (double)round->staleness;
+    verdict_find(whole->verdict, finding, "round %" PRId64 ": it was planned %" PRId64 " commit%s behind, and the trace says %d",
+                 round->round, lacks, lacks == 1 ? "" : "s", round->staleness);
+}
+
 void whole_round(struct whole *whole, const struct trace_round *round)
 {
+    check_staleness(whole, round);
     int64_t next = whole->last;
     add(&next, 1);
     if (round->round != next && !whole->gaps++)

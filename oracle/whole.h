@@ -11,6 +11,8 @@
  * All tasks: as many phases as the round says.  Of a plan's first phase one task for each of its pairs; of later ones as
  * many as other phases of that tag have.  Else (block, shard), each once: as many shards for each block as other phases of
  * that tag have, and a pull for each block, if they have pulls.  Couplings are asked for in pieces that nothing counts.
+ *
+ * And each round's staleness: the least of round - 1 and pipeline - 1.
  */
 #ifndef WHOLE_H
 #define WHOLE_H

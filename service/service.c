@@ -104,7 +104,8 @@ static void keep_end(struct running *running, enum jobs_state state, const char 
     if (tries)
         atomic_fetch_sub(&service->cramped, 1);
     log_event(state == JOBS_FAILED ? LOG_ERROR : LOG_INFO, &(struct log_about){ .job = running->row.id },
-              "job %lld: %s, %s", (long long)running->row.id, jobs_state_name(state), why);
+              "job %lld: %s%s%s", (long long)running->row.id, jobs_state_name(state),
+              state == JOBS_CANCELLED ? "" : ", ", state == JOBS_CANCELLED ? "" : why);
 }
 
 static void *run(void *context)

@@ -160,39 +160,13 @@ int query_list_reals(const struct query *query, int column, int64_t count, doubl
     return RONDO_OK;
 }
 
-/* Room for `count` values of 8 bytes behind what is in `out`, where the blob has a byte or more for each. */
-static int room(const struct query *query, int column, int64_t count, struct rondo_buf *out, void **at,
-                struct rondo_error *err)
-{
-    bool blob = sqlite3_column_type(query->row, column) == SQLITE_BLOB;
-    if (count < 0 || (count > 0 && !blob) || count > sqlite3_column_bytes(query->row, column))
-        return damaged(query, err);
-    if (buf_reserve(out, out->size + (size_t)count * 8 + 1))
-        return query_refuse(query->reader, SQLITE_NOMEM, err);
-    *at = out->data + out->size;
-    return RONDO_OK;
-}
-
 int query_integers(const struct query *query, int column, int64_t count, struct rondo_buf *out,
                    struct rondo_error *err)
 {
-    void *to;
-    int code = room(query, column, count, out, &to, err);
-    if (!code && count > 0)
-        code = query_list(query, column, count, false, to, err);
-    if (!code)
-        out->size += (size_t)count * 8;
-    return code;
-}
-
-int query_reals(const struct query *query, int column, int64_t count, struct rondo_buf *out,
-                struct rondo_error *err)
-{
-    void *to;
-    int code = room(query, column, count, out, &to, err);
-    if (!code && count > 0)
-        code = query_list_reals(query, column, count, to, err);
-    if (!code)
-        out->size += (size_t)count * 8;
-    return code;
+    int code = count == 0 ? RONDO_OK : query_list(query, column, count, false, NULL, err);
+    if (code || count == 0)
+        return code;
+    if (buf_reserve(out, (size_t)count * sizeof(int64_t)))
+        return query_refuse(query->reader, SQLITE_NOMEM, err);
+    return query_list(query, column, count, false, (int64_t *)(void *)out->data, err);
 }

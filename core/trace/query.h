@@ -56,11 +56,9 @@ int query_list(const struct query *query, int column, int64_t count, bool even, 
                struct rondo_error *err) RONDO_MUST_CHECK;
 int query_list_reals(const struct query *query, int column, int64_t count, double *out,
                      struct rondo_error *err) RONDO_MUST_CHECK;
-/* Likewise `count` >= 0 of a blob, appended to `out` as int64 or double. */
+/* Likewise `count` >= 0 whole numbers of a blob, for which `out` is grown. */
 int query_integers(const struct query *query, int column, int64_t count, struct rondo_buf *out,
                    struct rondo_error *err) RONDO_MUST_CHECK;
-int query_reals(const struct query *query, int column, int64_t count, struct rondo_buf *out,
-                struct rondo_error *err) RONDO_MUST_CHECK;
 
 /* The question for a window's rounds, ascending, and its row; texts are borrowed until the next. */
 extern const char *const query_rounds;

@@ -551,7 +551,9 @@ static bool chore_some(void *context)
     open = chore_open(context);
     if (open) {
         recording->helps++;
+        trace_hold(recording->writer, true);
         write_some(recording, 1);
+        trace_hold(recording->writer, false);
     }
     if (recording->threaded && flowed && !recording->flows)
         pthread_cond_signal(&recording->wake);

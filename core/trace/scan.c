@@ -47,7 +47,6 @@ int reader_parts(struct trace_reader *reader,
         struct trace_part part = { .kind = (enum trace_part_kind)query_small(&query, 0),
                                    .part = query_small(&query, 1), .tag = query_whole(&query, 2),
                                    .columns = query_whole(&query, 3) != 0, .count = query_whole(&query, 4) };
-        members.size = 0;
         code = query_integers(&query, 5, part.count, &members, err);
         part.members = (const void *)members.data;
         if (!code)

@@ -133,8 +133,9 @@ int trace_report(struct trace_writer *writer, const struct trace_report *report,
                  struct rondo_error *err) RONDO_MUST_CHECK;
 /* Drops the rounds later than `last`: they were rolled back, and the job ends without them. */
 int trace_cut(struct trace_writer *writer, int64_t last, struct rondo_error *err) RONDO_MUST_CHECK;
-/* Whether the next trace_write is rows alone: it need not open a transaction, nor would it commit one.  Who must
- * not wait for a disk or for another program leaves others to somebody else. */
+/* Who must not wait for a disk or for another program holds the writer meanwhile: then only trace_flush, trace_meta and
+ * trace_close commit.  NULL allowed, as in trace_flows: whether a transaction is open and no commit is due. */
+void trace_hold(struct trace_writer *writer, bool hold);
 bool trace_flows(const struct trace_writer *writer);
 /* Makes all that was written visible to readers. */
 int trace_flush(struct trace_writer *writer, struct rondo_error *err) RONDO_MUST_CHECK;

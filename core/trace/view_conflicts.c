@@ -134,9 +134,11 @@ static int plain_totals(struct view *view, const struct totals_row *row)
             listing_grouped(row->sum.drawn).text, listing_grouped(row->refused).text);
     fprintf(out, "joined      %s candidates, by %s couplings: into the other's block\n",
             listing_grouped(row->sum.joined).text, listing_grouped(row->joined).text);
-    fprintf(out, "couplings   %s looked at, %s computed: %s %% were in the cache\n",
-            listing_grouped(row->sum.pairs_needed).text, listing_grouped(row->sum.pairs_computed).text,
-            listing_shown(LISTING_PERCENT, row->sum.hit_ratio).text);
+    fprintf(out, "couplings   %s looked at, %s computed", listing_grouped(row->sum.pairs_needed).text,
+            listing_grouped(row->sum.pairs_computed).text);
+    if (row->sum.pairs_needed > 0) /* else there is nothing that could have been in the cache */
+        fprintf(out, ": %s %% were in the cache", listing_shown(LISTING_PERCENT, row->sum.hit_ratio).text);
+    putc('\n', out);
     plain_histogram(out, row->clash);
     if (row->clash->count) {
         fputs("\nthe pairs that met most often\n", out);

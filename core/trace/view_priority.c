@@ -170,8 +170,8 @@ static void plain_wait(FILE *out, const char *head, const struct heat *heat, con
         fprintf(out, "block %" PRId64, wait->block);
     if (wait->shard >= 0)
         fprintf(out, " and shard %" PRId64, wait->shard);
-    fprintf(out, " waited %s rounds %s (%" PRId64 " to %" PRId64 ")\n", listing_grouped(wait->rounds).text, how,
-            wait->from, wait->to);
+    fprintf(out, " waited %s round%s %s (%" PRId64 " to %" PRId64 ")\n", listing_grouped(wait->rounds).text,
+            wait->rounds == 1 ? "" : "s", how, wait->from, wait->to);
 }
 
 static int plain_rows(struct view *view, const char *title, const struct listing_column *column, const void *rows,
@@ -197,7 +197,7 @@ static int plain_priority(struct view *view, const struct priority_row *row)
         plain_variables(out, row);
         plain_shares(out, heat);
         plain_wait(out, "longest", heat, &heat->longest, "between two updates");
-        plain_wait(out, "", heat, &heat->idle, "since its last");
+        plain_wait(out, heat->longest.rounds ? "" : "longest", heat, &heat->idle, "since its last");
         code = plain_rows(view, heat->sampled ? "the hottest variables" : "the pairs visited most",
                           heat->sampled ? variable_columns : pair_columns, heat->hottest, sizeof *heat->hottest,
                           heat->hot);

@@ -19,7 +19,6 @@
 enum {
     COMMIT_ROWS = 4096,
     COMMIT_NS = 1000000000,
-    ROUND_ROWS = 2, /* of a round, at most */
     BUSY_MS = 2000, /* somebody else writes to the file, or reads it where there is no WAL */
 };
 
@@ -29,6 +28,7 @@ struct trace_writer {
     struct rows rows; /* its count: since the last commit */
     enum trace_level level;
     bool begun;   /* a transaction is open */
+    bool held;    /* it stays so */
     int64_t last; /* the last round written */
     int64_t committed_ns;
     struct rondo_error failure; /* the first; later calls repeat it */
@@ -166,8 +166,8 @@ static int set_up(struct trace_writer *writer, enum database_kind kind, int64_t 
         rc = exec(writer, "COMMIT");
     writer->begun = rc != SQLITE_OK;
     if (rc == SQLITE_OK)
-        rc = sqlite3_prepare_v3(writer->db, "BEGIN", -1, SQLITE_PREPARE_PERSISTENT, &writer->begin,
-                                NULL);
+        rc = sqlite3_prepare_v3(writer->db, "BEGIN IMMEDIATE", -1, SQLITE_PREPARE_PERSISTENT,
+                                &writer->begin, NULL);
     return rc == SQLITE_OK ? rows_init(&writer->rows, writer->db, writer->level) : rc;
 }
 
@@ -251,21 +251,27 @@ static int begin(struct trace_writer *writer, int64_t round)
     return rc;
 }
 
-/* Whether it is time for a commit, with so many rows more. */
-static bool is_due(const struct trace_writer *writer, int64_t rows)
+/* Whether it is time for a commit. */
+static bool is_due(const struct trace_writer *writer)
 {
-    return writer->rows.count + rows >= COMMIT_ROWS || clock_now_ns() - writer->committed_ns >= COMMIT_NS;
+    return writer->rows.count >= COMMIT_ROWS || clock_now_ns() - writer->committed_ns >= COMMIT_NS;
+}
+
+void trace_hold(struct trace_writer *writer, bool hold)
+{
+    if (writer)
+        writer->held = hold;
 }
 
 bool trace_flows(const struct trace_writer *writer)
 {
-    return !writer || (writer->begun && !is_due(writer, ROUND_ROWS));
+    return !writer || (writer->begun && !is_due(writer));
 }
 
 /* What was put is committed where it is time; keeps the first failure. */
 static int settle(struct trace_writer *writer, int rc, struct rondo_error *err)
 {
-    if (rc == SQLITE_OK && is_due(writer, 0)) {
+    if (rc == SQLITE_OK && !writer->held && is_due(writer)) {
         rc = commit(writer);
         if ((rc & 0xff) == SQLITE_BUSY)
             rc = SQLITE_OK;

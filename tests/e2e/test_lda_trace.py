@@ -41,6 +41,10 @@ class Trace(support.Case):
 
     def test_it_is_true_of_the_data(self):
         self.assertEqual(self.check_trace("out"), [])
+        parts = max(self.trace.execute("SELECT blocks FROM rounds"))[0]
+        said = json.loads(support.call("trace", "check", self.path("out"), "--json").stdout)["proved"]
+        for kind, members in (("block", "words"), ("shard", "documents")):
+            self.assertIn("%ss are disjoint and have all %s of the data: %d in all" % (kind, members, parts), said)
 
     def test_blocks_and_tasks_name_the_same_blocks(self):
         blocks = self.trace.execute("SELECT round, block FROM round_blocks ORDER BY round, block").fetchall()

@@ -179,6 +179,22 @@ class Stops(Made):
             self.assertEqual(self.result(out)["state"], "interrupted")
         return run.returncode != 0
 
+    def stopped_and_resumed(self, spec, out, number, seconds):
+        """How often it was stopped; sooner and sooner, for where it took `seconds` others may have been at work."""
+        for hurry in (1, 8, 64, 512):
+            chance, stops = random.Random(3), 0
+            for turn in range(2):
+                words = ["--workers", chance.choice((1, 2, 3))] + ["--resume" if turn else "--force"]
+                stops += self.stopped(spec, out, number, chance.uniform(0, 0.4 * seconds) / hurry, *words)
+                if stops <= turn:
+                    break
+            if os.path.exists(self.path(out, "checkpoint.rondo")) and stops:
+                self.run_job(spec, out, "--resume", "--workers", 2)
+            self.assertEqual(self.bits(out), self.bits("whole"))
+            if stops:
+                break
+        return stops
+
     def test_by_a_signal_at_any_moment(self):
         for name, params in FORMS[:-1:2]:
             spec = self.made(params, epochs=80 if name.startswith("sgd") else 25, checkpoint={"seconds": 0.01})
@@ -186,15 +202,7 @@ class Stops(Made):
             seconds, stops = self.result("whole")["seconds"]["solve"], 0
             for number in (signal.SIGINT, signal.SIGKILL):
                 with self.subTest(name, signal=number):
-                    chance, out = random.Random(3), "%s %d" % (name, number)
-                    for turn in range(2):
-                        words = ["--workers", chance.choice((1, 2, 3))] + ["--resume"] * (turn > 0)
-                        if not self.stopped(spec, out, number, chance.uniform(0, 0.4 * seconds), *words):
-                            break
-                        stops += 1
-                    if os.path.exists(self.path(out, "checkpoint.rondo")) and stops:
-                        self.run_job(spec, out, "--resume", "--workers", 2)
-                    self.assertEqual(self.bits(out), self.bits("whole"))
+                    stops += self.stopped_and_resumed(spec, "%s %d" % (name, number), number, seconds)
             self.assertGreater(stops, 0, "none was stopped in time")
 
 

@@ -162,6 +162,8 @@ class Service(support.Case):
         self.assertEqual(coordinator.wait_job("1")["state"], "cancelled")
         self.assertEqual(follower.wait(), 4, follower.said())
         self.assertEqual(coordinator.result("1")["state"], "cancelled")
+        coordinator.end()
+        self.assertIn("job 1: cancelled", [event["msg"] for event in coordinator.events()])
 
     def test_a_job_left_by_a_coordinator_is_cancelled_without_workers(self):
         spec = self.make(stop={"gap": 0, "rounds": 10 ** 9},

@@ -14,7 +14,8 @@ from traced import numbers
 
 SCHEMA = support.read_json(os.path.join(os.environ["RONDO_SOURCE"], "docs", "formats", "trace-check.schema.json"))
 CUT = {"blocks": 4, "block_size": 16}
-TAKEN = "which candidates were drawn, by which weights, and in which order where that decides nothing, is taken from the trace"
+TAKEN = ("which candidates were drawn, by which weights, and in which order where that decides nothing, is taken from the trace;"
+         " so are times, costs, and pairs needed or computed")
 ROOM = "whether there was no room for who was refused for one of its own round is taken from the trace"
 
 
@@ -392,10 +393,15 @@ class Certificates(Checked):
     def test_what_cannot_be_checked(self):
         out = self.trace_of("out", params={"lambda_ratio": 0.1})
         other, _ = self.generate("other", rows=50, cols=81, seed=2)
+        changed = self.path("changed.npy")
+        values = np.load(self.data[0])
+        values[3, 5] = np.nextafter(values[3, 5], 9)
+        np.save(changed, values)
         bad = self.write("bad.db", b"nothing")
         with open(os.path.join(out, "trace.db"), "rb") as stream:
             cut = self.write("cut.db", stream.read()[:9000])
         for words, what in (((out, "--set", "data.x=" + other), "not the job's data"),
+                            ((out, "--set", "data.x=" + changed), "not the job's data"),
                             ((out, "--set", "data.x=" + self.path("gone.npy")), "cannot read"),
                             ((bad,), "."), ((cut,), "."), ((self.path("gone"),), "cannot read"),
                             ((self.spoil(out, "DELETE FROM meta WHERE key = 'spec'"),), "does not say the spec"),
@@ -489,12 +495,14 @@ class Parts(Checked):
 
     def test_ratings(self):
         sgd = self.ratings("sgd", holdout=0.1)
-        self.assertEqual(self.check(sgd)["not_proved"], [])
+        self.assertEqual(self.check(sgd)["not_proved"], ["objectives, times, and who did a task are taken from the trace"])
         self.found(sgd, "task", "two tasks own shard", "UPDATE tasks SET shard = 0 WHERE round = 1 AND phase = 0")
         told = self.check(self.spoil(sgd, "DELETE FROM tasks WHERE (round, place) = (SELECT round, place FROM tasks"
                                      " WHERE phase > 0 ORDER BY round, place DESC LIMIT 1)"), expect=1)
         self.assertIn("1 rounds have other tasks than their blocks and phases want", told["incomplete"])
         self.moved_updates(sgd)
+        told = self.check(self.spoil(sgd, "UPDATE rounds SET blocks = blocks - 1 WHERE round = 2"), expect=1)
+        self.assertIn("1 rounds have other tasks than their blocks and phases want", told["incomplete"])
         als = self.ratings("als")
         self.check(als)
         self.moved_updates(als)

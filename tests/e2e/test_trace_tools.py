@@ -271,6 +271,10 @@ class Apps(Tools):
         self.assertEqual(said["unit"], "pair")
         self.assertGreater(said["updated"], 1)
         self.assertRegex(call("trace", "rounds", self.path("outall")).stdout, r"(?m)^ +2  plan  +-  +-  +\d")
+        self.assertRegex(call("trace", "priority", self.path("outall"), "--first", "2").stdout,
+                         r"(?m)^longest +block \d+ and shard \d+ waited 1 round since its last \(1 to 2\)$")
+        self.assertRegex(call("trace", "conflicts", self.path("outall")).stdout,
+                         r"(?m)^couplings +0 looked at, 0 computed$")
 
     def test_mf(self):
         for solver in ("sgd", "als", "ccd"):

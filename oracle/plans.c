@@ -358,6 +358,9 @@ int plans_round(struct plans *plans, const struct trace_round *round)
 {
     plans->rounds++;
     plans->cost = 0;
+    if (strcmp(round->kind, "sampled") == 0)
+        verdict_find(plans->verdict, finding_of("task", round->round), "round %" PRId64 ": the trace says that it was"
+                     " sampled, and this app samples none", round->round);
     for (int32_t from = 0, to; from < round->tasks; from = to) {
         for (to = from + 1; to < round->tasks && round->task[to].phase == round->task[from].phase;)
             to++;

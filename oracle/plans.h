@@ -15,6 +15,7 @@
  *     side and all of these; a part is not with a task before the task that had it is done
  *     the updates of a round are what its cells cost (lda, sgd), the rows of its chunks that have entries (als), or all
  *     rows and columns (ccd; of a column that is a bias those of one axis)
+ *     no round is sampled
  *
  * A task owns the parts whose tag is its own, or -1; one without parts only reads.
  */

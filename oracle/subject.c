@@ -86,6 +86,10 @@ static int read_job(struct subject *subject, const char *const *overrides, int c
                          subject->spec_dir ? subject->spec_dir : subject->dir, all, count + 1, apps, &subject->job, err);
     if (code)
         return code;
+    const char *app = job_app(subject->job)->name;
+    if (strcmp(app, subject->app) != 0)
+        return rondo_error_set(err, RONDO_EINPUT, reader_path(subject->reader), NULL,
+                               "the trace is said to be of \"%s\", and its spec is of \"%s\"", subject->app, app);
     subject->pipeline = job_integer(subject->job, "schedule.pipeline");
     host_init(&subject->host, &none);
     code = host_load(subject->job, NULL, NULL, err);

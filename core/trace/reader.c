@@ -72,6 +72,16 @@ static int identify(struct trace_reader *reader, struct rondo_error *err)
     }
 }
 
+/* A table that is missing is found out before anything is printed. */
+static int check_tables(struct trace_reader *reader, struct rondo_error *err)
+{
+    struct query query;
+    const char *sql = "SELECT 1 FROM meta, rounds, reports, details, parts, cells LIMIT 0";
+    int code = query_ask(&query, reader, sql, (struct reader_window){ 0 }, err);
+    query_done(&query);
+    return code;
+}
+
 static int read_level(struct trace_reader *reader, struct rondo_error *err)
 {
     struct query query;
@@ -109,6 +119,8 @@ static int open_database(struct trace_reader *reader, struct rondo_error *err)
         rc = sqlite3_exec(reader->db, "PRAGMA cell_size_check = ON; BEGIN", NULL, NULL, NULL);
     }
     int code = rc == SQLITE_OK ? identify(reader, err) : query_refuse(reader, rc, err);
+    if (!code)
+        code = check_tables(reader, err);
     return code ? code : read_level(reader, err);
 }
 

@@ -407,9 +407,9 @@ class Damage(Tools):
             self.refused(self.changed("PRAGMA user_version = %d" % version), "version %d, .* version 4" % version)
 
     def test_a_table_that_is_missing(self):
-        for table, views in (("rounds", VIEWS), ("details", ("blocks", "workers", "priority", "conflicts")), ("meta", VIEWS)):
+        for table in ("rounds", "details", "meta"):
             path = self.changed("DROP TABLE " + table)
-            for view in views:
+            for view in VIEWS:
                 with self.subTest(table=table, view=view):
                     done = call("trace", view, path)
                     self.assertEqual(done.returncode, 2)

@@ -206,7 +206,8 @@ void buf_fini(struct rondo_buf *buf)
 void mem_give_back(void)
 {
 #ifdef __GLIBC__
-    enum { KEPT_MOST = 1 << 22 };
+    enum { KEPT_MOST = 1 << 22, ARENAS_MOST = 4 };
+    mallopt(M_ARENA_MAX, ARENAS_MOST);    /* else 8 a core, each of which keeps as much */
     mallopt(M_TRIM_THRESHOLD, KEPT_MOST); /* else it grows to 64 MiB, for every arena */
     mallopt(M_MMAP_THRESHOLD, KEPT_MOST);
 #endif

@@ -30,8 +30,8 @@ uint64_t mem_count(void);
 
 /* Blocks handed out and not yet freed. */
 int64_t mem_live(void);
-/* For a process that lives long while threads come and go: each may have had an arena of its own in
- * the C library, and what is free in one goes back to the system.  Before there are threads. */
+/* For a process that lives long while threads come and go: they share a few of the C library's arenas, and what is
+ * free in one goes back to the system.  Before there are threads. */
 void mem_give_back(void);
 /* What is free now goes back to the system, whole pages of it: before much is asked for that could not be cut
  * from what was freed.  Costs a look at every free block. */

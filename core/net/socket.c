@@ -1,5 +1,6 @@
 #define _GNU_SOURCE /* accept4, ucred */
 #include "core/net/socket.h"
+#include "core/net/watch.h"
 
 #include "core/base/clock.h"
 #include "core/base/mem.h"
@@ -10,7 +11,6 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -252,20 +252,6 @@ static void *ask(void *context)
     return NULL;
 }
 
-/* A thread of no one's, without signals. */
-static bool start_thread(void *(*run)(void *), void *context)
-{
-    sigset_t all, old;
-    pthread_t thread;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    bool failed = pthread_create(&thread, NULL, run, context) != 0;
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (!failed)
-        pthread_detach(thread);
-    return !failed;
-}
-
 /* As getaddrinfo, until then: EAI_AGAIN. */
 static int look_up_until(const char *host, const char *port, int64_t until_ns, struct addrinfo **found)
 {
@@ -279,7 +265,7 @@ static int look_up_until(const char *host, const char *port, int64_t until_ns, s
     clock_cond_init(&question->change);
     snprintf(question->host, HOST, "%s", host);
     snprintf(question->port, PORT, "%s", port);
-    if (!start_thread(ask, question)) {
+    if (!watch_thread(ask, question)) {
         question_free(question);
         return EAI_MEMORY;
     }

@@ -30,7 +30,7 @@ static void let_go(void)
     }
 }
 
-static void *run(void *context RONDO_UNUSED)
+static void *watch_on(void *context RONDO_UNUSED)
 {
     struct epoll_event event[AT_ONCE];
     for (;;) {
@@ -48,13 +48,13 @@ static void *run(void *context RONDO_UNUSED)
     return NULL;
 }
 
-static bool start_thread(void)
+bool watch_thread(void *(*run)(void *context), void *context)
 {
     sigset_t all, old;
     pthread_t thread;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    bool failed = pthread_create(&thread, NULL, run, NULL) != 0;
+    bool failed = pthread_create(&thread, NULL, run, context) != 0;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (!failed)
         pthread_detach(thread);
@@ -68,7 +68,7 @@ static bool begin(void)
     the.epoll = epoll_create1(EPOLL_CLOEXEC);
     the.alarm = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     the.begun = the.epoll >= 0 && the.alarm >= 0
-                && epoll_ctl(the.epoll, EPOLL_CTL_ADD, the.alarm, &event) == 0 && start_thread();
+                && epoll_ctl(the.epoll, EPOLL_CTL_ADD, the.alarm, &event) == 0 && watch_thread(watch_on, NULL);
     if (!the.begun && the.epoll >= 0)
         close(the.epoll);
     if (!the.begun && the.alarm >= 0)

@@ -1,6 +1,6 @@
 /* watch.h - sockets that are waited for: one thread of the process waits for them all.
  *
- * Place:   core/net, floor 2; used by plain.c and gate.c.
+ * Place:   core/net, floor 2; used by plain.c, gate.c and socket.c.
  * Threads: watch_open, _arm and _retire are safe; `ready` and `gone` come on the watching thread, one
  *          at a time, and must not wait for anything but a short lock.  The thread begins with the
  *          first socket, takes no signals, sleeps where nothing happens and ends with the process.
@@ -10,6 +10,7 @@
 #define WATCH_H
 
 #include <rondo/err.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct watch {
@@ -25,5 +26,8 @@ int watch_open(struct watch *watch) RONDO_MUST_CHECK;
 void watch_arm(struct watch *watch, uint32_t events);
 /* `gone` follows, once, and nothing behind it. */
 void watch_retire(struct watch *watch);
+
+/* A thread of no one's, which takes no signals; false: there is none. */
+bool watch_thread(void *(*run)(void *context), void *context);
 
 #endif

@@ -1,7 +1,7 @@
 /* conn.h - connections between machines: framed, greeted, leased; over sockets, or NNG's streams where there is TLS.
  *
  * Place:   core/net, floor 2; used by remote.c, by service/ (gate_*) and workers/agent.c (dial_*).
- *          conn.c, gate.c and url.c are the only users of NNG, for TLS and as a clock; plain.c has its numbers.
+ *          conn.c, send.c, gate.c and url.c are the only users of NNG, for TLS and as a clock; plain.c has its numbers.
  * Threads: every function is safe.  Events come on threads of the transport, or of who is in
  *          conn_follow, one at a time for each connection; they must not wait for anything but a short lock.
  * Memory:  a connection is shared by count: who keeps one calls conn_hold, and conn_drop when done.

@@ -1,6 +1,6 @@
 /* conn_i.h - a connection from inside, and what gate.c and dial.c share.
  *
- * Place:   core/net, floor 2; conn.c, gate.c and dial.c only.
+ * Place:   core/net, floor 2; conn.c, send.c, plain.c, gate.c and dial.c only.
  * Threads: as each field says.  Locks in order: the gate's, a connection's `lock`, its `io`.
  * Memory:  see conn.h.
  *
@@ -44,6 +44,11 @@ enum {
 struct conn_ledger {
     _Atomic uint64_t arrived, refused, malformed, bytes_in, bytes_out, frames_in, frames_out;
 };
+
+static inline void conn_count(_Atomic uint64_t *counter, uint64_t by)
+{
+    atomic_fetch_add_explicit(counter, by, memory_order_relaxed);
+}
 
 enum conn_stage {
     CONN_GREETING, /* its words are exchanged */
@@ -113,18 +118,25 @@ struct conn *conn_create(const struct conn_options *options, struct gate *gate,
 void conn_start(struct conn *conn);
 /* Closes now; the first reason stays. */
 void conn_fail(struct conn *conn, const char *format, ...) RONDO_PRINTF(2, 3);
-/* Queues a frame of core/net's own, without waiting for room. */
-int conn_post(struct conn *conn, enum frame_type type, uint16_t seat,
-              struct rondo_bytes body) RONDO_MUST_CHECK;
+/* An operation came back with an error, numbered as NNG does. */
+void conn_broken(struct conn *conn, int result);
+/* Under the lock, when an operation has come back: the clock goes last. */
+void conn_settle(struct conn *conn);
 /* Waits for the end of the greeting, no longer than until_ns (clock.h); false: it came to nothing,
  * the connection closes. */
 bool conn_await(struct conn *conn, int64_t until_ns) RONDO_MUST_CHECK;
 /* conn_fail, for good: the peer is not to be dialled again. */
 void conn_refuse(struct conn *conn, const char *why);
 
-/* An operation came back: bytes have come, or what is wrong as NNG numbers it; there is room again. */
+/* An operation came back: bytes have come, or what is wrong as NNG numbers it. */
 void conn_received(struct conn *conn, int result, size_t size);
+
+/* send.c: queues a frame of core/net's own, without waiting for room. */
+int conn_post(struct conn *conn, enum frame_type type, uint16_t seat,
+              struct rondo_bytes body) RONDO_MUST_CHECK;
+/* An operation came back: there is room again; a stream's own (context: the connection). */
 void conn_writable(struct conn *conn);
+void conn_sent(void *context);
 
 /* plain.c.  plain_await: receiving, sending or both wait for the socket; false: it is shut, nothing will
  * come back.  plain_send: how much the system takes at once; *result is 0 or what is wrong.  plain_shut:

@@ -17,13 +17,15 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { LINE_MOST = 512, FIRST = 2, METRICS = FIRST + 1, NAME_MOST = 32, DRAW_NS = 100000000 };
+enum { LINE_MOST = 512, FIRST = 2, METRICS = FIRST + 1, NAME_MOST = 32, DRAW_NS = 100000000, CELLS_LEAST = 6,
+       CELLS_MOST = 30 };
 
 /* Where the terminal is narrow the parts of the highest ranks stay. */
-enum rank { RANK_DETAIL, RANK_WORKERS, RANK_UPDATES, RANK_COUNT, RANK_ROUND, RANK_CLOCK, RANK_RATE, RANK_BAR,
+enum rank { RANK_DETAIL, RANK_CLOCK, RANK_ROUND, RANK_COUNT, RANK_WORKERS, RANK_UPDATES, RANK_BAR, RANK_RATE,
             RANK_OBJECTIVE, RANK_LEFT, RANK_MEASURE, RANK_SHARE, RANKS };
 
 struct parts {
+    double share; /* that the bar shows */
     int count;
     struct { char text[64]; int rank, width; } part[RANKS];
 };
@@ -105,14 +107,13 @@ static void RONDO_PRINTF(3, 4) put(struct parts *parts, enum rank rank, const ch
     parts->part[parts->count++].rank = (int)rank;
 }
 
-static void put_bar(struct parts *parts, double share, int width)
+static void show_bar(char text[64], double share, int cells)
 {
-    int cells = width / 5 < 10 ? 10 : width / 5 > 30 ? 30 : width / 5;
     int full = (int)(share * cells);
-    char bar[32];
+    char bar[CELLS_MOST];
     for (int i = 0; i < cells; i++)
         bar[i] = i < full ? '=' : i == full ? '>' : ' ';
-    put(parts, RANK_BAR, "[%.*s]", cells, bar);
+    snprintf(text, 64, "[%.*s]", cells, bar);
 }
 
 /* What counts towards a bound is a count; the first of the others measures how good the answer is. */
@@ -135,7 +136,7 @@ static void put_metrics(struct parts *parts, const struct live *live)
 }
 
 /* With the mutex. */
-static void compose(struct live *live, int width, struct parts *parts)
+static void compose(struct live *live, struct parts *parts)
 {
     char text[32];
     int64_t round = atomic_load_explicit(&live->round, memory_order_relaxed);
@@ -144,7 +145,8 @@ static void compose(struct live *live, int width, struct parts *parts)
     pace_count(&live->pace, now, round, atomic_load_explicit(&live->updates, memory_order_relaxed));
     double share = pace_share(&live->pace, now);
     if (share >= 0) {
-        put_bar(parts, share, width);
+        parts->share = share;
+        put(parts, RANK_BAR, "[%*s]", CELLS_LEAST, ""); /* or as long as there is room for */
         put(parts, RANK_SHARE, "%3d%%", (int)(share * 100 + 1e-9)); /* 87 of 150 are 58 %, not 57.999 */
     }
     if (live->reported) {
@@ -168,8 +170,8 @@ static void compose(struct live *live, int width, struct parts *parts)
         put(parts, RANK_WORKERS, "%" PRId64 " worker%s", workers, workers > 1 ? "s" : "");
 }
 
-/* Of each rank there is one part: those that are taken, from the highest on, while there is room.  With
- * the mutex. */
+/* Of each rank there is one part: those that are taken, from the highest on, while there is room; the bar
+ * has what is left.  With the mutex. */
 static void fit(struct live *live, int width, struct parts *parts)
 {
     bool taken[RANKS] = { false };
@@ -179,15 +181,21 @@ static void fit(struct live *live, int width, struct parts *parts)
             if (parts->part[i].rank != rank)
                 continue;
             int length = (int)strlen(parts->part[i].text), *room = &live->room[rank];
-            *room = length > *room && rank != RANK_BAR ? length : *room;
-            parts->part[i].width = rank == RANK_BAR ? length : *room;
-            taken[i] = parts->part[i].width + 2 <= left;
-            left -= taken[i] ? parts->part[i].width + 2 : 0;
+            *room = length > *room ? length : *room;
+            parts->part[i].width = *room;
+            taken[i] = *room + 2 <= left;
+            left -= taken[i] ? *room + 2 : 0;
         }
     for (int i = 0; i < parts->count; i++)
         if (taken[i])
             parts->part[count++] = parts->part[i];
     parts->count = count;
+    int cells = CELLS_LEAST + left < CELLS_MOST ? CELLS_LEAST + left : CELLS_MOST;
+    for (int i = 0; i < count; i++)
+        if (parts->part[i].rank == RANK_BAR) {
+            show_bar(parts->part[i].text, parts->share, cells);
+            parts->part[i].width = cells + 2;
+        }
 }
 
 static void join(const struct parts *parts, bool colour, char line[LINE_MOST])
@@ -253,7 +261,7 @@ static void *keep_drawing(void *context)
         struct parts parts = { 0 };
         char line[LINE_MOST];
         int width = width_now();
-        compose(live, width, &parts);
+        compose(live, &parts);
         fit(live, width - 1, &parts); /* the last column would wrap */
         pthread_mutex_unlock(&live->mutex);
         join(&parts, live->colour, line);

@@ -164,7 +164,8 @@ class Run(Case):
             self.assertLess(len(terminal.line()), columns)
             # "eta -", as long as nobody knows, is short.
             for what, none, there in (("%", 4, 12), ("gap", 12, 45), ("eta", 4, 45), ("[", 12, 80),
-                                      ("objective", 12, 80), ("updates/s", 80, 160), ("worker", 80, 160)):
+                                      ("objective", 12, 80), ("rounds/s", 12, 80), ("updates/s", 45, 160),
+                                      ("worker", 80, 160)):
                 if columns <= none or columns >= there:
                     self.assertEqual(what in terminal.line(), columns >= there, (columns, terminal.line()))
         terminal.type("\x03")

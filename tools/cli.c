@@ -1,6 +1,7 @@
 #include "tools/cli.h"
 
 #include "apps/registry.h"
+#include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/job/nearest.h"
@@ -10,6 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Commands of a later version. */
 static const char *const later[] = { "simulate" };
@@ -126,6 +128,22 @@ int cli_log(const char *command, const char *level, bool quiet)
     log_set_level(wanted);
     log_set_form(LOG_LOGFMT);
     return 0;
+}
+
+static void on_interruption(int number)
+{
+    static const char line[] = "rondo: interrupted\n";
+    file_forsake();
+    if (write(STDERR_FILENO, line, sizeof line - 1) < 0)
+        _exit(128 + number);
+    _exit(EXIT_INTERRUPTED);
+}
+
+void cli_writes(void)
+{
+    struct sigaction action = { .sa_handler = on_interruption };
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
 }
 
 void cli_serve(void (*on_signal)(int number))

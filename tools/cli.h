@@ -5,14 +5,17 @@
  * Memory:  none is kept.
  *
  * A command gets its own name as argv[0] and returns the exit status of INTERFACE: 0 done, 1 the
- * job failed, 2 usage, bad spec or bad data, 3 no coordinator, or it refused, 4 cancelled.  Data goes
- * to stdout, the rest to stderr; main() turns a stdout that could not be written into exit 1.
+ * job failed, 2 usage, bad spec or bad data, 3 no coordinator, or it refused, 4 cancelled, and those below.
+ * Data goes to stdout, the rest to stderr; main() turns a stdout that could not be written into exit 1.
  */
 #ifndef CLI_H
 #define CLI_H
 
 #include "core/job/job.h"
 #include "core/job/jsonout.h"
+
+/* Stopped with a checkpoint, run it again; interrupted. */
+enum { EXIT_AGAIN = 75, EXIT_INTERRUPTED = 130 };
 
 struct cli_command {
     const char *name;
@@ -66,6 +69,8 @@ int cli_option(const char *command, const char *name, int argc, char **argv, int
  * process stays cli_fail's line.  0, or 2 when it was said that there is no such level. */
 int cli_log(const char *command, const char *level, bool quiet);
 
+/* From here on SIGINT and SIGTERM take what this command was writing with them: 130, one line. */
+void cli_writes(void);
 /* A process that serves begins: plug-ins are loaded, while there is one thread; SIGINT and SIGTERM are handled, a
  * connection that is gone is no signal, and freed memory goes back to the system. */
 void cli_serve(void (*on_signal)(int number));

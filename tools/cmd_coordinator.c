@@ -13,8 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { EXIT_AGAIN = 75, EXIT_INTERRUPTED = 130 };
-
 struct coordinator {
     const char *config, *listen, *http, *state, *token_file, *cache;
     const char *tls_cert, *tls_key, *tls_ca, *log_level;

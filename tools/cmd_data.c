@@ -209,6 +209,7 @@ int cmd_data(int argc, char **argv)
     const char *name = argc > 1 ? argv[1] : "";
     opterr = 0;
     optind = 1;
+    cli_writes();
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         if (strcmp(name, commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FILES_MAX = 4096, NAME_MAX_BYTES = 200, EXIT_INTERRUPTED = 130 };
+enum { FILES_MAX = 4096, NAME_MAX_BYTES = 200 };
 
 static const char spec_name[] = "spec.json", result_name[] = "result.json";
 

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { OWN_MOST = 32, KEY_MOST = 64, EXIT_INTERRUPTED = 130 };
+enum { OWN_MOST = 32, KEY_MOST = 64 };
 
 static volatile sig_atomic_t interrupted;
 

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SETS_MOST = 256, EXIT_AGAIN = 75, EXIT_INTERRUPTED = 130 };
+enum { SETS_MOST = 256 };
 
 static volatile sig_atomic_t interrupted; /* the signal's number */
 

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { EXIT_INTERRUPTED = 130, PAUSE_FIRST_MS = 250, PAUSE_MOST_MS = 2000 };
+enum { PAUSE_FIRST_MS = 250, PAUSE_MOST_MS = 2000 };
 
 /* A stream that is silent for so long is asked for anew: what was there may be gone. */
 static const double quiet_s = 30;

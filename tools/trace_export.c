@@ -47,6 +47,7 @@ static int say_cut(const struct request *request, struct trace_reader *reader, s
 static int write_out(const struct request *request, struct trace_reader *reader, struct rondo_error *err)
 {
     struct file_atomic file = { .stream = stdout };
+    cli_writes();
     int code = request->out ? file_begin_at(&file, request->out, err) : RONDO_OK;
     if (code)
         return code;

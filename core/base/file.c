@@ -7,12 +7,47 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sha2.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PIECE = 1 << 20 };
+enum { PIECE = 1 << 20, MARKS = 64 };
+
+/* The temporary files under way, for file_forsake: FREE, CLAIMED while the name changes, or MADE. */
+static struct {
+    _Atomic int state;
+    char path[4096];
+} marked[MARKS];
+
+enum { FREE, CLAIMED, MADE };
+
+static void mark(struct file_atomic *file)
+{
+    for (file->mark = 0; file->mark < MARKS; file->mark++) {
+        int expected = FREE;
+        if (atomic_compare_exchange_strong(&marked[file->mark].state, &expected, CLAIMED))
+            break;
+    }
+    if (file->mark == MARKS)
+        return;
+    memcpy(marked[file->mark].path, file->temporary, sizeof file->temporary);
+    atomic_store(&marked[file->mark].state, MADE);
+}
+
+static void unmark(const struct file_atomic *file)
+{
+    if (file->mark < MARKS)
+        atomic_store(&marked[file->mark].state, FREE);
+}
+
+void file_forsake(void)
+{
+    for (int i = 0; i < MARKS; i++)
+        if (atomic_load(&marked[i].state) == MADE)
+            unlink(marked[i].path);
+}
 
 static int failed(struct rondo_error *err, const char *path, const char *doing)
 {
@@ -29,11 +64,13 @@ int file_begin(struct file_atomic *file, const char *dir, const char *name, stru
     snprintf(file->temporary, sizeof file->temporary, "%.4000s.tmp.%ld", file->path,
              (long)getpid());
     unlink(file->temporary); /* of a process that ended here; a link would lead elsewhere */
+    mark(file);
     int made = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (made >= 0)
         file->stream = fdopen(made, "w");
     if (file->stream)
         return RONDO_OK;
+    unmark(file);
     int code = failed(err, file->path, "write");
     if (made >= 0)
         close(made);
@@ -74,6 +111,7 @@ static int place(struct file_atomic *file, bool sync, struct rondo_error *err)
     int reason = errno;
     bad = fclose(stream) != 0 || bad;
     if (!bad && rename(file->temporary, file->path) == 0) {
+        unmark(file);
         if (sync)
             sync_folder(file->path);
         return RONDO_OK;
@@ -82,6 +120,7 @@ static int place(struct file_atomic *file, bool sync, struct rondo_error *err)
         errno = reason;
     int code = failed(err, file->path, "write");
     unlink(file->temporary);
+    unmark(file);
     return code;
 }
 
@@ -112,6 +151,7 @@ void file_abandon(struct file_atomic *file)
     fclose(file->stream);
     file->stream = NULL;
     unlink(file->temporary);
+    unmark(file);
 }
 
 static bool is_left_of(const char *entry, const char *name)

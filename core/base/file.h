@@ -16,6 +16,7 @@ struct file_atomic {
     FILE *stream;
     char path[4096];
     char temporary[4096];
+    int mark; /* file.c's: where file_forsake finds it */
 };
 
 /* Opens DIR/NAME for writing under a temporary name in the same folder. */
@@ -32,6 +33,9 @@ int file_place(struct file_atomic *file, struct rondo_error *err) RONDO_MUST_CHE
 int file_sync(const char *path, struct rondo_error *err) RONDO_MUST_CHECK;
 /* Gives the file up; harmless after a commit. */
 void file_abandon(struct file_atomic *file);
+/* Removes the temporary files of all that this process has begun and not committed, 64 at most: for who
+ * ends it at once.  Async-signal-safe. */
+void file_forsake(void);
 /* Removes what processes that were killed have left of dir/name.  When none is at it. */
 void file_sweep(const char *dir, const char *name);
 

@@ -1,15 +1,18 @@
 """Ratings on their way: .rdm beside the text, an earlier output to begin from, here and on other machines."""
 
+import glob
 import json
 import os
 import shutil
+import signal
+import subprocess
 import unittest
 
 import numpy as np
 
 import support
-from cluster import Coordinator
-from support import call, sha256
+from cluster import Coordinator, wait_for
+from support import RONDO, call, sha256
 
 USERS, ITEMS, COUNT = 300, 200, 9000
 
@@ -167,6 +170,24 @@ class Start(Ratings):
         os.remove(self.path("data/first/users.txt"))
         shutil.copy(self.path("outside/users.txt"), self.path("data/first/users.txt"))
         coordinator.submit(self.job(warm_start="data/link"))
+
+
+class Interrupted(support.Case):
+    def test_data_that_is_half_made_goes(self):
+        size = 200_000
+        for number in (signal.SIGINT, signal.SIGTERM):
+            while True:
+                run = subprocess.Popen([RONDO, "data", "generate", "mf", "--users", "5000", "--items", "2000",
+                                        "--ratings", str(size), "--seed", "1", "--out", self.path("made")],
+                                       stderr=subprocess.PIPE, text=True)
+                wait_for("a file under way", 60, lambda: glob.glob(self.path("made/*.tmp.*")) or run.poll() is not None)
+                run.send_signal(number)
+                _, said = run.communicate(timeout=60)
+                if run.returncode != 0:
+                    break
+                size *= 2  # it was done before
+            self.assertEqual((run.returncode, said), (130, "rondo: interrupted\n"))
+            self.assertEqual(glob.glob(self.path("made/*.tmp.*")), [])
 
 
 if __name__ == "__main__":

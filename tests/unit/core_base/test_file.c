@@ -258,3 +258,24 @@ Test(file, sha256_is_that_of_the_standard)
     cr_assert_str_eq(hex, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     cr_assert_eq(file_sha256(in_dir("none"), hex, &err), RONDO_EIO);
 }
+
+Test(file, what_is_under_way_can_be_forsaken)
+{
+    enum { MANY = 70 }; /* more than are remembered */
+    static struct file_atomic file[MANY];
+    put("whole", "kept");
+    for (int turn = 0; turn < 3; turn++) { /* places are free again behind a commit, a failure and an end */
+        for (int i = 0; i < MANY; i++) {
+            char name[16];
+            snprintf(name, sizeof name, "f%d", i);
+            cr_assert_eq(file_begin(&file[i], dir, name, NULL), RONDO_OK);
+        }
+        cr_expect_neq(file_begin(&(struct file_atomic){ 0 }, in_dir("nowhere"), "x", NULL), RONDO_OK);
+        cr_expect_eq(entries(), 1 + MANY);
+        file_forsake();
+        cr_expect_eq(entries(), 1 + MANY - 64);
+        for (int i = 0; i < MANY; i++)
+            file_abandon(&file[i]);
+        cr_expect_eq(entries(), 1);
+    }
+}

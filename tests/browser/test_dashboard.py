@@ -140,7 +140,7 @@ class Stage(support.Case):
                      **self.open_one(), **self.secret_one(), **self.full_one()}
         where["RONDO_CHROMIUM"] = chromium
         return subprocess.run([node, "--test", "--test-reporter=tap", *words, "dashboard.test.js"], cwd=FOLDER,
-                              capture_output=True, text=True, timeout=280, env=dict(os.environ, **where))
+                              capture_output=True, text=True, timeout=1800, env=dict(os.environ, **where))
 
 
 class Seen(unittest.TestCase):

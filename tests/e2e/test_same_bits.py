@@ -165,7 +165,7 @@ class Made(Bits):
             with open(name, "wb") as file:
                 file.write(bad)
             done = subprocess.run([RONDO, "run", spec, "--out", self.path("cut"), "--resume"],
-                                  capture_output=True, text=True, timeout=60)
+                                  capture_output=True, text=True, timeout=300)
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn("checkpoint.rondo", done.stderr)
 

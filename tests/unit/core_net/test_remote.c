@@ -27,7 +27,7 @@ static void expect_same(const struct drive_end *loop, struct drive_job *job)
     }
 }
 
-Test(remote, a_job_over_connections_ends_in_the_bits_of_the_loop, .timeout = 120)
+Test(remote, a_job_over_connections_ends_in_the_bits_of_the_loop, .timeout = 600)
 {
     for (int app = 0; app < APP_COUNT; app++) {
         struct drive_job job = { .app = APPS[app], .workers = 3 };
@@ -41,7 +41,7 @@ Test(remote, a_job_over_connections_ends_in_the_bits_of_the_loop, .timeout = 120
     }
 }
 
-Test(remote, a_worker_lost_half_way_changes_no_bit, .timeout = 120)
+Test(remote, a_worker_lost_half_way_changes_no_bit, .timeout = 600)
 {
     for (int app = 0; app < APP_COUNT; app++) {
         struct drive_job job = { .app = APPS[app], .workers = 3 };

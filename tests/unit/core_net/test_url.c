@@ -88,7 +88,7 @@ static void part(struct meeting *meeting)
     peer_fini(&meeting->dial_peer);
 }
 
-Test(url, over_tls_frames_go_both_ways, .timeout = 60)
+Test(url, over_tls_frames_go_both_ways, .timeout = 600)
 {
     enum { SIZE = 3000000 };
     struct shop shop;
@@ -119,7 +119,7 @@ Test(url, over_tls_frames_go_both_ways, .timeout = 60)
     shop_close(&shop);
 }
 
-Test(url, certificates_of_another_authority_meet_no_one, .timeout = 60)
+Test(url, certificates_of_another_authority_meet_no_one, .timeout = 600)
 {
     struct shop shop;
     struct meeting meeting;
@@ -134,7 +134,7 @@ Test(url, certificates_of_another_authority_meet_no_one, .timeout = 60)
     shop_close(&shop);
 }
 
-Test(url, who_speaks_no_tls_is_closed, .timeout = 60)
+Test(url, who_speaks_no_tls_is_closed, .timeout = 600)
 {
     struct shop shop;
     struct meeting meeting;
@@ -153,7 +153,7 @@ Test(url, who_speaks_no_tls_is_closed, .timeout = 60)
     shop_close(&shop);
 }
 
-Test(url, files_that_are_no_certificates_are_named, .timeout = 60)
+Test(url, files_that_are_no_certificates_are_named, .timeout = 600)
 {
     struct shop shop;
     struct gate *gate;

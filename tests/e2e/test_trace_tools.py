@@ -481,13 +481,13 @@ class Killed(Tools):
         self.assertEqual(said["last_round"], last)
 
     def wait_for_rounds(self, job):
-        for _ in range(600):
+        for _ in range(6000):
             self.assertIsNone(job.poll())
             done = call("trace", "summary", self.path("out"), "--json")
             if done.returncode == 0 and json.loads(done.stdout)["rounds"] > 0:
                 return json.loads(done.stdout)
             time.sleep(0.1)
-        return self.fail("no round is committed in a minute")
+        return self.fail("no round is committed in ten minutes")
 
 
 if __name__ == "__main__":

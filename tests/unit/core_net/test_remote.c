@@ -81,7 +81,7 @@ static void stage_open(struct stage *stage, int32_t seats)
     struct conn_options options = peer_options(&stage->gate_peer, url);
     cr_assert_eq(gate_open(&options, &stage->gate, &err), RONDO_OK);
     options.events = peer_events(&stage->dial_peer);
-    cr_assert_eq(dial_open(&options, &who, 5, &stage->conn, &err), RONDO_OK);
+    cr_assert_eq(dial_open(&options, &who, 60, &stage->conn, &err), RONDO_OK);
     cr_assert(peer_await_arrived(&stage->gate_peer, 1));
     cr_assert_eq(remote_hub_join(stage->hub, stage->gate_peer.conn[0], 9, seats), RONDO_OK);
 }

@@ -175,7 +175,7 @@ Test(socket, none_waits_and_none_is_inherited)
     cr_expect_lt(socket_accept(fd[0]), 0);
     cr_expect_eq(errno, EAGAIN);
     snprintf(url, sizeof url, six ? "tcp://[::1]:%d" : "tcp://127.0.0.1:%d", socket_port(fd[0]));
-    cr_assert_eq(socket_dial(url, 5, &fd[1], &err), RONDO_OK, "%s", err.what);
+    cr_assert_eq(socket_dial(url, 60, &fd[1], &err), RONDO_OK, "%s", err.what);
     for (int i = 0; i < 60000 && (fd[2] = socket_accept(fd[0])) < 0; i++)
         sleep_ms(1);
     cr_assert_geq(fd[2], 0);

@@ -150,7 +150,7 @@ class Coordinator(Process):
     def wait_workers(self, count, seconds=20):
         wait_for("%d workers" % count, seconds, lambda: len(self.workers()) == count)
 
-    def wait_job(self, number, seconds=120):
+    def wait_job(self, number, seconds=1200):
         def ended():
             job = self.job(number)
             return job if job["state"] in ("completed", "failed", "cancelled") else None

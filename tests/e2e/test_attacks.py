@@ -52,7 +52,7 @@ class Jobs(threading.Thread):
             while not self.enough.is_set():
                 status, body = self.coordinator.ask("/v1/jobs", self.spec)
                 assert status == 201, body
-                self.ended.append(self.coordinator.wait_job(json.loads(body)["id"], 90))
+                self.ended.append(self.coordinator.wait_job(json.loads(body)["id"]))
         except BaseException as error:  # the test's own thread says so
             self.error = error
 

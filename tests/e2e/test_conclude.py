@@ -119,7 +119,7 @@ class Conclude(installed.Case):
         coordinator.wait_workers(3)
         with open(spec, "rb") as stream:
             number = str(json.loads(coordinator.ask("/v1/jobs", stream.read(), "POST")[1])["id"])
-        self.assertEqual(coordinator.wait_job(number, 60)["state"], "completed")
+        self.assertEqual(coordinator.wait_job(number)["state"], "completed")
         self.assertEqual(self.ended(os.path.join("state", "jobs", number)), here)
 
     def test_a_shard_that_cannot_be_read_is_named(self):

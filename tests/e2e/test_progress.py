@@ -121,7 +121,7 @@ class Run(Case):
             self.assertEqual(found["workers?"], 2)
         result = self.result("out")
         self.assertLessEqual(int(seen[-1]["round"]), result["rounds"])
-        rates = self.rates(reports)
+        rates = [result["rounds"] / result["seconds"]["solve"]] + self.rates(reports)
         self.assertTrue(min(rates) / 4 < seen[-1]["rounds/s"] < max(rates) * 4, (rates, seen[-1]))
         # Ctrl-C leaves a clean screen and the way on.
         said = "".join(terminal.screen.shown())

@@ -13,7 +13,7 @@ import { chromium } from 'playwright-core';
 
 const { RONDO_URL, RONDO_TOKEN_URL, RONDO_TOKEN, RONDO_MANY_URL, RONDO_ENDLESS, RONDO_SHORT,
         RONDO_CHROMIUM, RONDO_SHOTS } = process.env;
-const SOON = 10000;
+const SOON = 60000, LONG = 300000; /* what comes at all comes by then, whatever else the machine does */
 
 let browser;
 before(async () => {
@@ -27,7 +27,7 @@ after(() => browser.close());
 /* A test of one page, which must not complain, break the policy or ask anything of another origin.  A
  * refusal that a test provokes is told by Chromium as an error: `refused` are those statuses. */
 function page(name, { url = RONDO_URL, path = '/', refused = [], ...options } = {}, work) {
-    test(name, { skip: Boolean(RONDO_SHOTS), timeout: 60000 }, async () => {
+    test(name, { skip: Boolean(RONDO_SHOTS), timeout: LONG }, async () => {
         const context = await browser.newContext({ viewport: { width: 1400, height: 900 }, ...options });
         const wrong = [];
         const sheet = await context.newPage();
@@ -101,7 +101,8 @@ page('a job is submitted, its curve moves, it is cancelled', {}, async (sheet, u
     const image = () => canvas.evaluate((element) => element.toDataURL());
     const [before, picture] = [await points(sheet), await image()];
     await sheet.waitForFunction((was) => Number(document.getElementById('plots').dataset.points) > was, before);
-    await sheet.waitForTimeout(100);
+    for (const until = Date.now() + SOON; await image() === picture && Date.now() < until;)
+        await sheet.waitForTimeout(100);
     assert.notEqual(await image(), picture, 'the curve is drawn anew');
     await sheet.getByRole('button', { name: 'Cancel…' }).click();
     await sheet.getByRole('button', { name: 'Cancel the job' }).click();
@@ -160,7 +161,7 @@ page('a token is asked for, refused, and taken', { url: RONDO_TOKEN_URL, refused
 
 page('a job that has ended shows its whole course', {}, async (sheet, url) => {
     const id = await submitted(url, named(RONDO_SHORT, 'short'));
-    for (let i = 0; i < 200 && !(await job(url, id)).ended; i++)
+    for (const until = Date.now() + SOON; !(await job(url, id)).ended && Date.now() < until;)
         await sheet.waitForTimeout(50);
     await sheet.goto(url + '/#/jobs/' + id);
     await state(sheet, 'completed');
@@ -219,7 +220,7 @@ async function wire(url) {
              cut: () => new Promise((done) => { server.close(done); open.forEach((one) => one.destroy()); }) };
 }
 
-test('a lost connection is said, and found again', { skip: Boolean(RONDO_SHOTS), timeout: 60000 }, async () => {
+test('a lost connection is said, and found again', { skip: Boolean(RONDO_SHOTS), timeout: LONG }, async () => {
     const between = await wire(RONDO_URL);
     const sheet = await browser.newPage();
     try {
@@ -249,20 +250,39 @@ async function longest(sheet, act) {
     return Math.max(...tasks.map((one) => one.tdur || 0)) / 1000;
 }
 
+/* How much slower than where the bar was set this machine is: the least time of some work that takes WORK_MS there. */
+const WORK_MS = 2;
+const slowness = (sheet) => sheet.evaluate((there) => {
+    const work = () => {
+        const words = Array.from({ length: 2000 }, (_, k) => String(k * 7919 % 2003)).sort();
+        return JSON.parse(JSON.stringify(words)).reduce((sum, word) => sum + word.length, 0);
+    };
+    let least = Infinity;
+    for (let i = 0; i < 60; i++) {
+        const begin = performance.now();
+        window.worked = work() + work() + work() + work();
+        least = Math.min(least, performance.now() - begin);
+    }
+    return Math.max(1, least / there);
+}, WORK_MS);
+
 /* The bar is 50 ms: for the mean from an event to the frame that shows it (`wait`: how long that may be), and for the
  * worst task of the page, in time of a processor.  What is busy elsewhere adds to the first and has a small part in the
  * second, hence the best of five.  Of the clock the worst is told, and how long the page answered to nobody. */
 async function measure(sheet, what, { wait = 50, least }, act) {
+    const slow = await slowness(sheet);
     let good = false, told = '';
     for (let i = 0; i < 5 && !good; i++) {
         await sheet.evaluate(() => window.rondo.loop.reset());
-        const task = await longest(sheet, act);
+        const task = await longest(sheet, async () => {
+            await act();
+            await sheet.waitForFunction((count) => window.rondo.loop.shown.count >= count, least); /* it is told what happens */
+        });
         const { shown, held } = await sheet.evaluate(() => ({ ...window.rondo.loop }));
-        assert.ok(shown.count >= least, 'it is told what happens');
-        good = shown.mean < wait && task < 50;
+        good = shown.mean < wait * slow && task < 50 * slow;
         const ms = [task, shown.mean, shown.worst, held.mean, held.worst].map((one) => one.toFixed(1));
         told = `the longest task ${ms[0]} ms of a processor; ${shown.count} updates, shown in ${ms[1]} ms `
-            + `(worst ${ms[2]}), the page held for ${ms[3]} ms (worst ${ms[4]})`;
+            + `(worst ${ms[2]}), the page held for ${ms[3]} ms (worst ${ms[4]}); the machine ${slow.toFixed(2)} as slow`;
         console.log('%s: %s', what, told);
     }
     assert.ok(good, told);
@@ -278,13 +298,23 @@ const shifts = (sheet) => sheet.evaluate(() => new Promise((done) => {
     setTimeout(() => done([]), 200);
 }));
 
+/* Until what a page does once is done, however long that takes. */
+async function settle(sheet) {
+    for (let i = 0; i < 40; i++) {
+        await sheet.evaluate(() => { window.settled = performance.now(); });
+        await sheet.waitForTimeout(500);
+        if (!(await shifts(sheet)).length)
+            break;
+    }
+    await sheet.evaluate(() => { window.settled = performance.now(); });
+}
+
 page('1,000 jobs and a fast one do not slow it', { url: RONDO_MANY_URL }, async (sheet, url) => {
     const rows = sheet.locator('#jobs tbody tr');
     const fast = await submitted(url, named(RONDO_ENDLESS, 'fast'));
     await sheet.locator('tr[data-key="' + fast + '"] .state[data-state="running"]').waitFor();
     await sheet.waitForFunction(() => document.querySelectorAll('#jobs tbody tr').length === 100);
-    await sheet.waitForTimeout(500);
-    await sheet.evaluate(() => { window.settled = performance.now(); });
+    await settle(sheet);
     const look = () => sheet.waitForTimeout(4000);
     await measure(sheet, 'the list', { least: 2 }, look);
     assert.deepEqual(await shifts(sheet), [], 'nothing moves');
@@ -305,8 +335,8 @@ page('1,000 jobs and a fast one do not slow it', { url: RONDO_MANY_URL }, async 
             await sheet.waitForTimeout(100);
         }
     });
-    await sheet.waitForTimeout(1500);
-    await sheet.evaluate(() => { window.settled = performance.now(); });
+    await sheet.waitForTimeout(1000);
+    await settle(sheet);
     await measure(sheet, 'the job', { least: 2 }, look);
     assert.deepEqual(await shifts(sheet), [], 'nothing moves');
     console.log('the job: %d rounds/s', Math.round((await job(url, fast)).glance.rounds_s));
@@ -369,7 +399,7 @@ page('what was told while the list was on its way stands', {}, async (sheet, url
     await sheet.reload();
     await (await listed).finished();
     await sheet.waitForTimeout(500);
-    await sheet.locator('tr[data-key="' + id + '"] .state[data-state="cancelled"]').waitFor({ timeout: 2000 });
+    await sheet.locator('tr[data-key="' + id + '"] .state[data-state="cancelled"]').waitFor();
     await sheet.unrouteAll({ behavior: 'ignoreErrors' });
 });
 

@@ -23,7 +23,7 @@ class Client:
         begin = time.monotonic()
         try:
             if not self.connection:
-                self.connection = http.client.HTTPConnection(self.place, timeout=60)
+                self.connection = http.client.HTTPConnection(self.place, timeout=1200)
             headers = {} if self.keep else {"Connection": "close"}
             self.connection.request(method, path, body, headers)
             answer = self.connection.getresponse()
@@ -45,12 +45,13 @@ class Storm:
     """`clients` threads submit `jobs` bodies; every second connection is kept.
 
     ids: of each submit that was answered 201, by its number; seconds: how long each took; refused:
-    (number, what happened) of the rest.
+    (number, what happened) of the rest.  amid: (count, what to do when there are so many ids), done by
+    the client that got the last of them while the others wait to keep theirs.
     """
 
-    def __init__(self, address, body, jobs, clients):
+    def __init__(self, address, body, jobs, clients, amid=(0, None)):
         self.ids, self.seconds, self.refused = {}, [], []
-        self.lock = threading.Lock()
+        self.lock, self.amid = threading.Lock(), amid
         self.threads = [threading.Thread(target=self.run, args=(
             Client(address, i % 2 == 0), body, range(i, jobs, clients))) for i in range(clients)]
 
@@ -66,6 +67,8 @@ class Storm:
                 self.seconds.append(seconds)
                 if status == 201:
                     self.ids[number] = json.loads(content)["id"]
+                    if len(self.ids) == self.amid[0]:
+                        self.amid[1]()
                 else:
                     self.refused.append((number, "%d %s" % (status, content)))
         client.close()

@@ -43,7 +43,7 @@ def message(kind, epoch=1, round=1, ticket=0, body=None, **more):
 class Line:
     """A connection, and its frames out and in; `sequence` is the next one's out."""
 
-    def __init__(self, peer, seconds=20):
+    def __init__(self, peer, seconds=300):
         self.peer, self.sequence, self.kept = peer, 0, b""
         peer.settimeout(seconds)
 
@@ -51,11 +51,11 @@ class Line:
     def dial(cls, url, **more):
         if url.startswith("ipc://"):
             peer = socket.socket(socket.AF_UNIX)
-            peer.settimeout(20)
+            peer.settimeout(300)
             peer.connect(url[len("ipc://"):])
             return cls(peer, **more)
         host, port = url.rsplit("/", 1)[1].rsplit(":", 1)
-        return cls(socket.create_connection((host, int(port)), timeout=20), **more)
+        return cls(socket.create_connection((host, int(port)), timeout=1200), **more)
 
     def close(self):
         self.peer.close()
@@ -163,7 +163,7 @@ class Coordinator:
 
     def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.listener.settimeout(30)
+        self.listener.settimeout(300)
         self.url = "tcp://127.0.0.1:%d" % self.listener.getsockname()[1]
 
     def close(self):
@@ -179,7 +179,7 @@ class Coordinator:
         line.say(CHALLENGE, struct.pack("<I", version) + line.nonce + text(build), version=version)
         return line, line.frame()
 
-    def greet(self, build, token=b"", lease=2000):
+    def greet(self, build, token=b"", lease=20000):
         line, (kind, _, body) = self.challenge(build)
         assert kind == HELLO
         texts, at = [], 68

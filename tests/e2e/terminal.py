@@ -14,6 +14,7 @@ import struct
 import termios
 import time
 
+DRAWN = re.compile(r"(?<=\x1b\[[JK]\r)")  # the end of a line that is drawn over
 SEQUENCE = re.compile(r"\x1b\[([\d;]*)([A-Za-z])")
 
 
@@ -22,7 +23,7 @@ class Screen:
 
     def __init__(self, columns):
         self.columns, self.lines, self.row, self.column = columns, [""], 0, 0
-        self.colours = 0
+        self.colours, self.wiped = 0, 0
 
     def put(self, character):
         if self.column == self.columns:
@@ -43,6 +44,7 @@ class Screen:
         elif letter == "J" and parameters in ("", "0"):
             self.lines[self.row] = self.lines[self.row][:self.column]
             del self.lines[self.row + 1:]
+            self.wiped += 1
         elif letter == "m":
             self.colours += 1
         else:
@@ -77,7 +79,8 @@ class Screen:
 
 
 class Terminal:
-    """Runs words; frames: [(seconds, the line of the cursor)] of each thing that it wrote."""
+    """Runs words; frames: [(seconds, line)] of each line that it drew to be drawn over, whole; the seconds are
+    those of the reading, which may come late."""
 
     def __init__(self, case, words, columns=100, env=None):
         self.screen, self.frames, self.status = Screen(columns), [], None
@@ -113,16 +116,20 @@ class Terminal:
         except OSError:
             data = b""
         if not data:
+            self.screen.feed(self.open)
             self.status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
             return False
         text = self.open + data.decode()
-        cut = re.search(r"\x1b(\[[\d;]*)?\Z", text)
+        cut = re.search(r"\x1b(\[[\d;]*[JK]?)?\Z", text)
         self.open = cut.group() if cut else ""
-        self.screen.feed(text[:len(text) - len(self.open)])
-        self.frames.append((time.monotonic() - self.began, self.screen.lines[self.screen.row].rstrip()))
+        *frames, rest = DRAWN.split(text[:len(text) - len(self.open)])
+        for frame in frames:
+            self.screen.feed(frame)
+            self.frames.append((time.monotonic() - self.began, self.line()))
+        self.screen.feed(rest)
         return True
 
-    def until(self, look, seconds=60):
+    def until(self, look, seconds=300):
         """Reads until look() is true, or it has ended; the answer."""
         end = time.monotonic() + seconds
         while not look() and self.read():
@@ -130,7 +137,7 @@ class Terminal:
                 raise AssertionError("not within %d s: %r" % (seconds, self.frames[-5:]))
         return look()
 
-    def wait(self, seconds=60):
+    def wait(self, seconds=300):
         self.until(lambda: self.status is not None, seconds)
         return self.status
 
@@ -140,13 +147,13 @@ class Terminal:
     def type(self, text):
         os.write(self.main, text.encode())
 
-    def resize(self, columns, seconds):
-        """A screen becomes narrow when the program has had so long to see it: what was drawn for the wide one does
-        not wrap by chance."""
+    def resize(self, columns):
+        """A screen becomes narrow when the program has seen it, and has wiped all that may have wrapped: what was
+        drawn for the wide one does not wrap by chance."""
         self.screen.columns = max(columns, self.screen.columns)
+        wiped = self.screen.wiped
         fcntl.ioctl(self.main, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        drawn = time.monotonic() + seconds
-        self.until(lambda: time.monotonic() > drawn)
+        self.until(lambda: self.screen.wiped > wiped)
         self.screen.columns = columns
 
     def end(self):

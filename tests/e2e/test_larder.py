@@ -6,7 +6,7 @@ import signal
 import unittest
 
 import support
-from cluster import Coordinator
+from cluster import Coordinator, wait_for
 
 KEPT = "is parsed, and kept"
 
@@ -54,7 +54,8 @@ class Larder(support.Case):
                             schedule={"blocks": 1, "block_size": 1, "candidates": 1,
                                       "priority": {"rule": "uniform"}})
         number = self.cluster[0].submit(endless)
-        self.cluster[0].wait_progress(number)
+        self.cluster[0].wait_progress(number)  # one worker suffices for it
+        wait_for("both take part", 60, lambda: self.cluster[0].job(number).get("workers") == 2)
         (path,) = self.matrices()
         for process in self.cluster:
             with open("/proc/%d/maps" % process.pid, encoding="utf-8") as maps:
@@ -113,7 +114,7 @@ class Larder(support.Case):
             os.chmod(self.path("open", *name), 0o777)
         for words in (("coordinator", "--http", "127.0.0.1:0", "--state", self.path("s")),
                       ("worker", "--coordinator", "tcp://127.0.0.1:9")):
-            done = support.call(*words, "--cache", self.path("open"), timeout=20)
+            done = support.call(*words, "--cache", self.path("open"), timeout=1200)
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn("others", done.stderr)
         # A volume of everybody's will do, if our part of it is ours.

@@ -13,7 +13,8 @@ from cluster import Coordinator, wait_for
 from lda_jobs import zipf
 from support import RONDO, SANITIZED, read_json
 
-TOKENS = 130000
+TOKENS = 130000  # of which four blocks can be made
+MORE = TOKENS if SANITIZED else 3 * TOKENS
 PARAMS = (
     (20, {}),
     (300, {"sampler": "exact"}),
@@ -26,7 +27,7 @@ class Bits(lda_jobs.Case):
     def test_they_do_not_depend_on_the_workers(self):
         corpus = zipf(400, 300, TOKENS)
         for topics, params in PARAMS:
-            for blocks in (1, 2, 3, 64): # of which there can be 4
+            for blocks in (1, 64) if SANITIZED else (1, 2, 3, 64): # of which there can be 4
                 found = []
                 for workers in (1, 2, 3, 8)[:2 if SANITIZED else 4]:
                     out = "%d%s%d-%d" % (topics, params.get("sampler", ""), blocks, workers)
@@ -39,7 +40,7 @@ class Bits(lda_jobs.Case):
         corpus = zipf(400, 300, TOKENS)
         spec = self.job(corpus, 30, 4, 9)
         self.run_job(spec, "whole", "--workers", 2)
-        for lost in (3, 8, 20):
+        for lost in (8,) if SANITIZED else (3, 8, 20):
             for wire in ({}, {"RONDO_TEST_WIRE": "bytes"}):
                 with self.subTest(lost=lost, wire=wire):
                     out = "lost%d%s" % (lost, len(wire))
@@ -68,7 +69,7 @@ class Stops(lda_jobs.Case):
             self.agrees(name + "whole", corpus)
             last = self.result(name + "whole")["rounds"]
             self.assertEqual(last, 7 + 5 * 4)
-            for rounds in (1, 4, 6, 7, 8, 10, 11, 18, last - 1):
+            for rounds in (1, 6, 8, 18) if SANITIZED else (1, 4, 6, 7, 8, 10, 11, 18, last - 1):
                 with self.subTest(topics=topics, rounds=rounds, params=params):
                     out = "%s-%d" % (name, rounds)
                     self.run_job(spec, out, "--set", "stop.rounds=%d" % rounds, "--workers", 1)
@@ -88,7 +89,7 @@ class Stops(lda_jobs.Case):
             self.assertAlmostEqual(sum(row), 1, places=5)
 
     def test_after_some_seconds(self):
-        corpus = zipf(400, 300, 3 * TOKENS)
+        corpus = zipf(400, 300, MORE)
         spec = self.job(corpus, 200, 8, 40)
         self.run_job(spec, "whole", "--workers", 2)
         whole = self.result("whole")["seconds"]["solve"]
@@ -107,7 +108,7 @@ class Stops(lda_jobs.Case):
             spec = self.job(corpus, topics, 3, 9, params=params)
             name = "%d%s" % (topics, params.get("sampler", ""))
             self.run_job(spec, name + "whole")
-            for sweeps in (1, 2, 4, 8):
+            for sweeps in (2, 8) if SANITIZED else (1, 2, 4, 8):
                 with self.subTest(topics=topics, sweeps=sweeps, params=params):
                     out = "%s-%d" % (name, sweeps)
                     self.run_job(spec, out, "--set", "stop.iterations=%d" % sweeps)
@@ -122,7 +123,7 @@ class Stops(lda_jobs.Case):
         wait_for("the job begins", 30, lambda: self.files_of(out) or run.poll() is not None, 0.001)
         time.sleep(chance.uniform(0, most))
         run.send_signal(signal.SIGINT)
-        said = run.communicate(timeout=120)[1]
+        said = run.communicate(timeout=1200)[1]
         self.assertIn(run.returncode, (0, 130, -signal.SIGINT), said)
         if run.returncode == 130:
             self.assertRegex(said.rstrip("\n").split("\n")[-1], "rondo: interrupted after round .*--resume")
@@ -130,16 +131,18 @@ class Stops(lda_jobs.Case):
         return run.returncode != 0
 
     def test_by_a_signal_at_any_moment(self):
-        corpus = zipf(500, 400, 3 * TOKENS)
+        corpus = zipf(500, 400, MORE)
         for topics, sampler in ((500, "exact"), (40, "exact"), (500, "mh")):
             spec = self.job(corpus, topics, 6, 20, params={"sampler": sampler})
             whole = "whole%d%s" % (topics, sampler)
             self.run_job(spec, whole, "--workers", 2)
             seconds, rounds = self.result(whole)["seconds"]["solve"], []
-            for seed in range(3):
+            for seed in range(20):  # sooner and sooner: others may have been at work when it took `seconds`
+                if seed > 2 and len(set(rounds)) > 3:
+                    break
                 with self.subTest(topics=topics, sampler=sampler, seed=seed):
                     chance, out = random.Random(seed), "out%d%s%d" % (topics, sampler, seed)
-                    most = seconds * (0.05 if seed % 3 == 0 else 0.5)
+                    most = seconds * (0.05 if seed % 3 == 0 else 0.5 / (1 + seed // 3))
                     for turn in range(3):
                         if not self.interrupted(spec, out, chance, most, *["--resume"] * (turn > 0)):
                             break
@@ -168,21 +171,28 @@ class Service(lda_jobs.Case):
                 self.assertEqual(self.bits(there), self.bits(out))
                 self.agrees(there, corpus)
 
-    def test_a_worker_is_killed_in_the_middle(self):
-        corpus = zipf(500, 400, 3 * TOKENS)
-        spec = self.job(corpus, 300, 6, 60, params={"sampler": "exact"}, checkpoint={"snapshot_rounds": 40})
-        self.run_job(spec, "here", "--workers", 2)
-        coordinator = Coordinator(self, "--lease", 2)
-        workers = [coordinator.worker("w%d" % number) for number in range(2)]
+    def killed_in_the_middle(self, corpus, coordinator, iterations):
+        """False: the job was over before a worker was killed."""
+        spec = self.job(corpus, 300, 6, iterations, params={"sampler": "exact"}, checkpoint={"snapshot_rounds": 40})
+        self.run_job(spec, "here", "--force", "--workers", 2)
+        victim = coordinator.worker("victim%d" % iterations)
         coordinator.wait_workers(2)
         number = coordinator.submit(spec)
         coordinator.wait_progress(number)
-        self.assertEqual(coordinator.job(number)["state"], "running")
-        workers[0].kill()
+        running = coordinator.job(number)["state"] == "running"
+        victim.kill()
         self.assertEqual(coordinator.wait_job(number)["state"], "completed")
         there = os.path.join("state", "jobs", number)
         self.assertEqual(self.bits(there), self.bits("here"))
         self.agrees(there, corpus)
+        coordinator.wait_workers(1)
+        return running
+
+    def test_a_worker_is_killed_in_the_middle(self):
+        corpus, coordinator = zipf(500, 400, MORE), Coordinator(self, "--lease", 2)
+        coordinator.worker("other")
+        self.assertTrue(any(self.killed_in_the_middle(corpus, coordinator, iterations)
+                            for iterations in (30, 60, 120, 240, 480)), "it was over each time")
 
 
 if __name__ == "__main__":

@@ -70,21 +70,22 @@ class Load(support.Case):
         self.assertEqual(len(jobs), len(ids))
         begun = re.findall(r"job (\d+): lasso begins", coordinator.said())
         self.assertEqual(sorted(begun), sorted(jobs), "a job was run twice, or never")
-        for what in ("list", "list of 1000", "status"):  # a machine that is shared: see bench
-            self.assertLess(storm.percentile(times[what], 50), 0.5 * cluster.SLOW, what)
+        waits = storm.percentile(times["healthz"], 50)  # whatever it asks for; what it takes alone: see bench
+        for what in ("list", "list of 1000", "status"):
+            self.assertLess(storm.percentile(times[what], 50), 0.5 * cluster.SLOW + 10 * waits, what)
         for was, now in zip(before, after):
             if not support.SANITIZED:
                 self.assertLess(now["rss"] - was["rss"], GROWTH)
-            self.assertLessEqual(now["threads"], was["threads"] + 2)
-            self.assertLessEqual(now["files"], was["files"] + 16)
+        wait_for("threads and files are let go", 60, lambda: all(
+            now["threads"] <= was["threads"] + 2 and now["files"] <= was["files"] + 16 for was, now in zip(
+                before, [storm.weigh(p.pid) for p in (coordinator, *workers)])))
 
     def test_the_coordinator_is_killed_amid_the_storm(self):
         coordinator, workers = self.begin()
         jobs = JOBS // 2
-        clients = storm.Storm(coordinator.http, self.body, jobs, CLIENTS).begin()
-        wait_for("a third is submitted", 60, lambda: len(clients.ids) > jobs // 3, 0.001)
-        coordinator.kill()
-        clients.end()
+        # A fifth, and what is on its way to every client, is less than all.
+        clients = storm.Storm(coordinator.http, self.body, jobs, CLIENTS, (jobs // 5, coordinator.kill))
+        clients.begin().end()
         self.assertTrue(clients.refused, "the storm was over before")
         again = Coordinator(self, name="again", listen=coordinator.listen)
         again.wait_workers(2, 30)

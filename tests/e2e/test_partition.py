@@ -64,14 +64,10 @@ class Partition(support.Case):
         except OSError as error:
             self.skipTest("no network namespaces here: %s" % error)
 
-    def begin(self, seconds):
-        """A job of so many seconds on this machine is under way with both workers."""
+    def begin(self):
+        """Both workers are there; self.rate: rounds a second of a job on this machine, as it is now."""
         x, y = self.generate("data", design="sparse", rows=400, cols=3000, density=0.02, seed=3)
-
-        def job(rounds):
-            return self.spec(x, y, stop={"gap": 0, "rounds": rounds}, schedule={
-                "priority": {"rule": "uniform"}, "blocks": 1, "block_size": 1, "candidates": 1})
-
+        self.data = x, y
         token = self.write("token", "correct-horse-battery-staple\n")
         os.chmod(token, 0o600)
         self.words = ("--token-file", token)
@@ -82,18 +78,31 @@ class Partition(support.Case):
         self.worker = {host: self.coordinator.worker(host, *self.words, prefix=self.net.at(host))
                        for host in HOSTS[1:]}
         wait_for("both workers", 30, lambda: self.workers() == {"one", "two"})
-        self.number = self.ask("submit", job(PROBE_ROUNDS)).strip()
+        self.submit(PROBE_ROUNDS)
         wait_for("the probe", 120, lambda: self.job()["state"] == "completed")
         self.ask("fetch", self.number, "--out", self.path("probe"))
-        rate = PROBE_ROUNDS / self.result("probe")["seconds"]["solve"]
-        self.spec_path = job(int(seconds * rate))
+        self.rate = PROBE_ROUNDS / self.result("probe")["seconds"]["solve"]
+
+    def submit(self, rounds):
+        self.spec_path = self.spec(*self.data, stop={"gap": 0, "rounds": rounds}, schedule={
+            "priority": {"rule": "uniform"}, "blocks": 1, "block_size": 1, "candidates": 1})
         self.number = self.ask("submit", self.spec_path).strip()
-        wait_for("it reports", 60, self.round)
+
+    def suffers(self, seconds, host, lost):
+        """A job of so many seconds, during which host is cut off, ends with the bits of rondo run.  Three times as
+        long where it was over before: what the probe told is not what the machine does later."""
+        self.begin()
+        for tries in (1, 2, 3):
+            self.submit(int(seconds * 3 ** (tries - 1) * self.rate))
+            wait_for("it moves", 60, lambda: self.rounds() or self.job()["state"] == "completed")
+            if self.lose(host, lost):
+                return self.finish(lost, tries)
+        return self.fail("the job was over each time")
 
     def ask(self, *words):
         done = subprocess.run([*self.net.at("coordinator"), support.RONDO, *words, "--coordinator",
                                self.coordinator.http, *self.words], capture_output=True, text=True,
-                              timeout=60)
+                              timeout=1200)
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout
 
@@ -103,22 +112,25 @@ class Partition(support.Case):
     def job(self):
         return json.loads(self.ask("status", self.number, "--json"))
 
-    def round(self):
-        return (self.job().get("progress") or {"round": 0})["round"]
+    def rounds(self):
+        return (self.job().get("glance") or {"rounds": 0})["rounds"]
 
     def lose(self, host, lost):
-        """Ten seconds without host's cable; those that are lost are gone by then, and come back."""
+        """Ten seconds without host's cable; those that are lost are gone by then, and come back.  False: the job
+        was over before they were back."""
         self.net.cut(host)
         end = time.monotonic() + CUT_SECONDS
         wait_for("the loss is seen", CUT_SECONDS, lambda: not self.workers() & lost)
         time.sleep(max(0, end - time.monotonic()))
         self.assertFalse(self.workers() & lost)
-        self.assertEqual(self.job()["state"], "running")
+        if len(lost) == 1:
+            before = self.rounds()
+            wait_for("the other goes on alone", 60, lambda: self.rounds() > before or self.job()["state"] != "running")
         self.net.heal(host)
         wait_for("%s back" % lost, 30, lambda: self.workers() == {"one", "two"})
+        return self.job()["state"] == "running"
 
-    def finish(self, lost):
-        self.assertEqual(self.job()["state"], "running")
+    def finish(self, lost, cuts):
         job = wait_for("the end", 240, lambda: self.job()["state"] != "running" and self.job())
         self.assertEqual(job["state"], "completed", job)
         want = self.solve(self.spec_path, "whole")
@@ -129,22 +141,16 @@ class Partition(support.Case):
         said = self.coordinator.said()
         for host in lost:
             self.assertIn("worker %s is gone: " % host, said)
-            self.assertEqual(said.count("worker %s has come" % host), 2, said)
+            self.assertEqual(said.count("worker %s has come" % host), 1 + cuts, said)
             self.assertIn("dialling again", self.worker[host].said())
 
     def test_one_worker_is_cut_off(self):
         """The other goes on alone meanwhile."""
-        self.begin(4 * CUT_SECONDS)
-        before = self.round()
-        self.lose("one", {"one"})
-        self.assertGreater(self.round(), before)
-        self.finish({"one"})
+        self.suffers(4 * CUT_SECONDS, "one", {"one"})
 
     def test_the_coordinator_is_cut_off(self):
         """Nobody can go on meanwhile."""
-        self.begin(2 * CUT_SECONDS)
-        self.lose("coordinator", {"one", "two"})
-        self.finish({"one", "two"})
+        self.suffers(2 * CUT_SECONDS, "coordinator", {"one", "two"})
 
 
 if __name__ == "__main__":

@@ -324,7 +324,7 @@ class Plugins(installed.Case):
         numbers = [str(json.loads(coordinator.ask("/v1/jobs", text, "POST")[1])["id"])
                    for _ in range(4)]
         for number in numbers:
-            job = coordinator.wait_job(number, 20)
+            job = coordinator.wait_job(number)
             self.assertEqual(job["state"], "failed")
             self.assertIn("no worker can serve this job", json.dumps(job))
 

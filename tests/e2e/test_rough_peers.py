@@ -73,7 +73,7 @@ class RoughPeers(support.Case):
 
     def runs(self):
         number = self.coordinator.submit(self.job)
-        self.assertEqual(self.coordinator.wait_job(number, 60)["state"], "completed")
+        self.assertEqual(self.coordinator.wait_job(number)["state"], "completed")
         self.assertEqual(self.coordinator.result(number)["model_sha256"], self.want)
 
     def ends(self):
@@ -95,7 +95,7 @@ class RoughPeers(support.Case):
             thread.start()
         for thread in storms:
             thread.join()
-        self.assertEqual(self.coordinator.wait_job(number, 60)["state"], "completed")
+        self.assertEqual(self.coordinator.wait_job(number)["state"], "completed")
         self.assertEqual(self.coordinator.result(number)["model_sha256"], self.want)
         wait_for("nothing is kept of them, nor of the job", 10, lambda: all(
             now <= then for now, then in zip(held(*pids), before)))

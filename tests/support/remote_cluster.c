@@ -119,7 +119,7 @@ static int start_process(struct process *process, const char *url, int32_t seats
     if (!process->seat)
         return RONDO_ENOMEM;
     process->seats = seats;
-    int code = dial_open(&dial, &who, 5, &process->conn, err);
+    int code = dial_open(&dial, &who, 60, &process->conn, err);
     for (uint16_t i = 0; i < seats && !code; i++)
         code = start_seat(process, i, options, err);
     for (int32_t i = 0; i < seats && !code; i++) {

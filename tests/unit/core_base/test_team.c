@@ -46,7 +46,7 @@ static struct work work_of(struct team *team)
 static const int sizes[] = { 1, 2, 3, 8 };
 enum { SIZES = sizeof sizes / sizeof *sizes };
 
-Test(team, every_part_is_done_once, .timeout = 60)
+Test(team, every_part_is_done_once, .timeout = 600)
 {
     static struct hands hands;
     static const int64_t parts[] = { 0, 1, 2, 3, 64, PARTS };
@@ -66,7 +66,7 @@ Test(team, every_part_is_done_once, .timeout = 60)
 
 /* Each part waits until as many are under way, which no fewer threads can bring about: also of those
  * that were asleep. */
-Test(team, all_who_are_idle_help, .timeout = 60)
+Test(team, all_who_are_idle_help, .timeout = 600)
 {
     static struct hands hands;
     for (int s = 1; s < SIZES; s++) {
@@ -81,7 +81,7 @@ Test(team, all_who_are_idle_help, .timeout = 60)
     }
 }
 
-Test(team, the_lowest_part_that_failed_answers, .timeout = 60)
+Test(team, the_lowest_part_that_failed_answers, .timeout = 600)
 {
     static struct hands hands;
     for (int s = 0; s < SIZES; s++) {
@@ -108,7 +108,7 @@ static int share_again(void *context, int64_t index)
     return code ? code : count(work, index);
 }
 
-Test(team, a_part_may_share_itself, .timeout = 60)
+Test(team, a_part_may_share_itself, .timeout = 600)
 {
     static struct hands hands;
     for (int s = 0; s < SIZES; s++) {
@@ -136,7 +136,7 @@ static int share_often(struct hand *hand)
     return code;
 }
 
-Test(team, several_share_at_once, .timeout = 120)
+Test(team, several_share_at_once, .timeout = 600)
 {
     static struct hands hands;
     for (int s = 0; s < SIZES; s++) {
@@ -160,7 +160,7 @@ static int lose(void *context, int64_t index)
 }
 
 /* It ends what it has begun, and what it has not begun the others do. */
-Test(team, one_who_leaves_meanwhile_is_not_waited_for, .timeout = 60)
+Test(team, one_who_leaves_meanwhile_is_not_waited_for, .timeout = 600)
 {
     static struct hands hands;
     for (int s = 1; s < SIZES; s++)

@@ -456,7 +456,7 @@ static void expect_right(const struct data_set *set, const char *text, bool time
     free(value), free(time);
 }
 
-Test(ratings, any_number_of_threads_reads_the_same, .timeout = 60)
+Test(ratings, any_number_of_threads_reads_the_same, .timeout = 600)
 {
     for (int times = NO_TIMES; times <= ANY_TIMES; times++) {
         size_t size;

@@ -62,7 +62,7 @@ static void open_pair(struct pair *pair, const char *kind, size_t queue_limit)
     cr_assert_eq(gate_open(&options, &pair->gate, &err), RONDO_OK, "%s", err.what);
     options.url = gate_url(pair->gate);
     options.events = (struct conn_events){ .context = pair, .frame = on_frame, .closed = on_closed };
-    cr_assert_eq(dial_open(&options, &who, 10, &pair->conn, &err), RONDO_OK, "%s", err.what);
+    cr_assert_eq(dial_open(&options, &who, 60, &pair->conn, &err), RONDO_OK, "%s", err.what);
     cr_assert(peer_await_arrived(&pair->gate_peer, 1));
 }
 
@@ -164,7 +164,7 @@ Test(follow, who_waits_long_takes_no_time)
         cr_expect(follow(&pair, &pace, SECOND_NS / 10));
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after);
     int64_t took_ns = (after.tv_sec - before.tv_sec) * SECOND_NS + after.tv_nsec - before.tv_nsec;
-    cr_expect_lt(took_ns, SECOND_NS / 50, "%.3f ms of half a second", (double)took_ns * 1e-6);
+    cr_expect_lt(took_ns, SECOND_NS / 10, "%.3f ms of half a second", (double)took_ns * 1e-6);
     cr_expect_eq(pace.quick, 0);
     close_pair(&pair);
 }

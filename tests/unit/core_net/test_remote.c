@@ -27,7 +27,7 @@ static void expect_same(const struct drive_end *loop, struct drive_job *job)
     }
 }
 
-Test(remote, a_job_over_connections_ends_in_the_bits_of_the_loop, .timeout = 120)
+Test(remote, a_job_over_connections_ends_in_the_bits_of_the_loop, .timeout = 600)
 {
     for (int app = 0; app < APP_COUNT; app++) {
         struct drive_job job = { .app = APPS[app], .workers = 3 };
@@ -41,7 +41,7 @@ Test(remote, a_job_over_connections_ends_in_the_bits_of_the_loop, .timeout = 120
     }
 }
 
-Test(remote, a_worker_lost_half_way_changes_no_bit, .timeout = 120)
+Test(remote, a_worker_lost_half_way_changes_no_bit, .timeout = 600)
 {
     for (int app = 0; app < APP_COUNT; app++) {
         struct drive_job job = { .app = APPS[app], .workers = 3 };
@@ -81,7 +81,7 @@ static void stage_open(struct stage *stage, int32_t seats)
     struct conn_options options = peer_options(&stage->gate_peer, url);
     cr_assert_eq(gate_open(&options, &stage->gate, &err), RONDO_OK);
     options.events = peer_events(&stage->dial_peer);
-    cr_assert_eq(dial_open(&options, &who, 5, &stage->conn, &err), RONDO_OK);
+    cr_assert_eq(dial_open(&options, &who, 60, &stage->conn, &err), RONDO_OK);
     cr_assert(peer_await_arrived(&stage->gate_peer, 1));
     cr_assert_eq(remote_hub_join(stage->hub, stage->gate_peer.conn[0], 9, seats), RONDO_OK);
 }

@@ -62,7 +62,7 @@ struct meeting {
     int code;
 };
 
-static void meet(struct meeting *meeting, const struct conn_tls *gate, const struct conn_tls *dial)
+static void meet(struct meeting *meeting, const struct conn_tls *gate, const struct conn_tls *dial, double seconds)
 {
     struct frame_who who = peer_who();
     *meeting = (struct meeting){ 0 };
@@ -74,7 +74,7 @@ static void meet(struct meeting *meeting, const struct conn_tls *gate, const str
                  meeting->err.where, meeting->err.what);
     options = peer_options(&meeting->dial_peer, gate_url(meeting->gate));
     options.tls = dial;
-    meeting->code = dial_open(&options, &who, 3, &meeting->conn, &meeting->err);
+    meeting->code = dial_open(&options, &who, seconds, &meeting->conn, &meeting->err);
 }
 
 static void part(struct meeting *meeting)
@@ -88,13 +88,13 @@ static void part(struct meeting *meeting)
     peer_fini(&meeting->dial_peer);
 }
 
-Test(url, over_tls_frames_go_both_ways, .timeout = 60)
+Test(url, over_tls_frames_go_both_ways, .timeout = 600)
 {
     enum { SIZE = 3000000 };
     struct shop shop;
     struct meeting meeting;
     shop_open(&shop);
-    meet(&meeting, &shop.ours, &shop.ours);
+    meet(&meeting, &shop.ours, &shop.ours, 60);
     cr_assert_eq(meeting.code, RONDO_OK, "%s", meeting.err.what);
     cr_assert(peer_await_arrived(&meeting.gate_peer, 1));
     unsigned char *bytes = mem_alloc(SIZE);
@@ -119,28 +119,28 @@ Test(url, over_tls_frames_go_both_ways, .timeout = 60)
     shop_close(&shop);
 }
 
-Test(url, certificates_of_another_authority_meet_no_one, .timeout = 60)
+Test(url, certificates_of_another_authority_meet_no_one, .timeout = 600)
 {
     struct shop shop;
     struct meeting meeting;
     shop_open(&shop);
-    meet(&meeting, &shop.ours, &shop.theirs); /* the worker does not trust the coordinator */
+    meet(&meeting, &shop.ours, &shop.theirs, 60); /* the worker does not trust the coordinator */
     cr_expect_eq(meeting.code, RONDO_EREFUSED, "%s", meeting.err.what);
     part(&meeting);
-    meet(&meeting, &shop.ours, &shop.mixed); /* the coordinator does not trust the worker */
+    meet(&meeting, &shop.ours, &shop.mixed, 3); /* the coordinator does not trust the worker */
     cr_expect(meeting.code == RONDO_EREFUSED || meeting.code == RONDO_EIO);
     cr_expect_eq(meeting.gate_peer.arrived, 0);
     part(&meeting);
     shop_close(&shop);
 }
 
-Test(url, who_speaks_no_tls_is_closed, .timeout = 60)
+Test(url, who_speaks_no_tls_is_closed, .timeout = 600)
 {
     struct shop shop;
     struct meeting meeting;
     struct gate_counts counts;
     shop_open(&shop);
-    meet(&meeting, &shop.ours, &shop.ours);
+    meet(&meeting, &shop.ours, &shop.ours, 60);
     cr_assert_eq(meeting.code, RONDO_OK);
     cr_assert(peer_await_arrived(&meeting.gate_peer, 1));
     struct raw raw = raw_dial(gate_url(meeting.gate));
@@ -153,7 +153,7 @@ Test(url, who_speaks_no_tls_is_closed, .timeout = 60)
     shop_close(&shop);
 }
 
-Test(url, files_that_are_no_certificates_are_named, .timeout = 60)
+Test(url, files_that_are_no_certificates_are_named, .timeout = 600)
 {
     struct shop shop;
     struct gate *gate;

@@ -285,8 +285,12 @@ Test(digest, is_hungry_while_somebody_looks)
     cr_expect_not(digest_hungry(digest));
     digest_watch(digest);
     cr_expect(digest_hungry(digest));
-    detailed(digest, 1);
-    cr_expect_not(digest_hungry(digest));
+    bool hungry = true;
+    for (int round = 1; round <= 100 && hungry; round++) { /* the pause may be over where the machine pauses */
+        detailed(digest, round);
+        hungry = digest_hungry(digest);
+    }
+    cr_expect_not(hungry);
     usleep(2 * DIGEST_PAUSE_NS / 1000);
     cr_expect(digest_hungry(digest));
     digest_destroy(digest);

@@ -302,7 +302,7 @@ Test(writer, a_second_later_they_are_committed_unasked)
     nanosleep(&second, NULL);
     sample_put(writer, 4, 4);
     sample_put(writer, 5, 5);
-    cr_assert_eq(sample_seen().rounds, 4);
+    cr_assert_geq(sample_seen().rounds, 4); /* and 5, where a second went by between them */
     cr_assert_eq(trace_close(writer, NULL), RONDO_OK);
 }
 

@@ -136,7 +136,7 @@ static void fill_large(struct cache *cache, enum order order, bool rectangle, st
     request_fini(&request);
 }
 
-Test(request, a_large_answer_is_the_same_whoever_puts_it_in, .timeout = 60)
+Test(request, a_large_answer_is_the_same_whoever_puts_it_in, .timeout = 600)
 {
     static struct hands hands;
     hands_begin(&hands, 4, NULL);

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ROWS = 14, COLUMNS = 10, K_MOST = 100000, SECONDS_MOST = 30 };
+enum { ROWS = 14, COLUMNS = 10, K_MOST = 100000, SECONDS_MOST = 300 };
 
 static char folder[400];
 

@@ -42,7 +42,7 @@ static void check(int64_t count, struct team *team)
     cache_fini(&cache);
 }
 
-Test(square, is_symmetric_and_of_the_blocks_order, .timeout = 60)
+Test(square, is_symmetric_and_of_the_blocks_order, .timeout = 600)
 {
     static const int64_t counts[] = { 1, 2, 31, 32, 33, 100, 511, MOST };
     static struct hands hands;

@@ -164,7 +164,7 @@ RONDO_UNUSED static int ask_raw(const char *bytes, size_t size)
 {
     int line = ask_dial();
     ask_send(line, bytes, size);
-    ask_read(line, 5000);
+    ask_read(line, 60000);
     close(line);
     return ask_status();
 }

@@ -1,5 +1,6 @@
 /* What goes on, as events, and digests of jobs: running, ended, traced or not. */
 #define _GNU_SOURCE /* memmem */
+#include "core/base/clock.h"
 #include "tests/unit/service/ask.h"
 
 #include "core/trace/trace.h"
@@ -16,7 +17,7 @@ static void opened(void)
     ask_open("", &quick);
 }
 
-TestSuite(events, .init = opened, .fini = ask_close, .timeout = 120);
+TestSuite(events, .init = opened, .fini = ask_close, .timeout = 600);
 
 static int64_t submit(const char *name)
 {
@@ -95,19 +96,19 @@ Test(events, who_follows_all_jobs_hears_of_those_that_run_and_those_that_change)
     submit("first");
     ask_reply[0] = 0;
     int line = follow("/v1/events");
-    cr_expect(hears(line, "event: workers\ndata: {\"workers\": [{\"name\": \"w1\"}]}\n\n", 5), "%s", ask_reply);
+    cr_expect(hears(line, "event: workers\ndata: {\"workers\": [{\"name\": \"w1\"}]}\n\n", 60), "%s", ask_reply);
     cr_expect(ask_says("Content-Type: text/event-stream\r\n"), "%s", ask_reply);
     cr_expect(ask_says("event: jobs\ndata: {\"counts\":{\"queued\":1,\"running\":0,\"completed\":0,"
                        "\"failed\":0,\"cancelled\":0},\"total\":1,\"jobs\":[],\"more\":false}\n\n"), "%s", ask_reply);
     feed(begin(), 7);
     submit("second");
-    cr_expect(hears(line, "\"name\":\"second\"", 5), "%s", ask_reply);
+    cr_expect(hears(line, "\"name\":\"second\"", 60), "%s", ask_reply);
     cr_expect(ask_says("\"queued\":1,\"running\":1"), "%s", ask_reply);
     cr_expect(ask_says("\"state\":\"running\"") && ask_says("\"glance\":{\"seconds\":7.9e-06,\"rounds\":7,"
                        "\"updates\":10,\"objective\":0.14285714285714285,"), "%s", ask_reply);
     end(1);
-    cr_expect(hears(line, "\"stop_reason\":\"gap\"", 5), "%s", ask_reply);
-    cr_expect(hears(line, ": nothing new\n\n", 6), "%s", ask_reply);
+    cr_expect(hears(line, "\"stop_reason\":\"gap\"", 60), "%s", ask_reply);
+    cr_expect(hears(line, ": nothing new\n\n", 60), "%s", ask_reply);
     cr_expect_eq(times("event: workers"), 1);
     cr_expect_leq(times("event: jobs"), 4);
     close(line);
@@ -142,17 +143,18 @@ Test(events, who_follows_a_job_hears_of_it_to_its_end)
     submit("followed");
     ask_reply[0] = 0;
     int line = follow("/v1/jobs/1/events");
-    cr_expect(hears(line, "event: job\ndata: {\"id\":\"1\",\"name\":\"followed\"", 5), "%s", ask_reply);
+    cr_expect(hears(line, "event: job\ndata: {\"id\":\"1\",\"name\":\"followed\"", 60), "%s", ask_reply);
     cr_expect(!ask_says("event: digest"), "%s", ask_reply);
     struct digest *digest = begin();
     cr_expect(!digest_hungry(digest), "nobody looks yet");
     place_write("jobs/1/progress.jsonl", "{\"t\": 1, \"round\": 1}\n");
     feed(digest, 1);
     http_progress(ask_http, 1);
-    cr_expect(hears(line, "event: digest\ndata: {\"version\":1,\"app\":\"lasso\",\"level\":\"all\"", 5), "%s", ask_reply);
-    cr_expect(hears(line, "\"progress\":{\"t\": 1, \"round\": 1}", 5), "%s", ask_reply);
+    cr_expect(hears(line, "event: digest\ndata: {\"version\":1,\"app\":\"lasso\",\"level\":\"all\"", 60), "%s", ask_reply);
+    cr_expect(hears(line, "\"progress\":{\"t\": 1, \"round\": 1}", 60), "%s", ask_reply);
     cr_expect(digest_hungry(digest), "details are wanted while somebody looks");
     int before = times("event: digest");
+    int64_t begin_ns = clock_now_ns();
     for (int i = 2; i < 500; i++) { /* for a second, with more wakes than are events */
         feed(digest, i);
         http_progress(ask_http, 1);
@@ -160,8 +162,9 @@ Test(events, who_follows_a_job_hears_of_it_to_its_end)
     }
     feed(digest, 500);
     end(1);
-    cr_expect(hears(line, "event: end\ndata: {}\n\n\r\n0\r\n\r\n", 5), "%s", ask_reply);
-    cr_expect_leq(times("event: digest"), before + 3);
+    cr_expect(hears(line, "event: end\ndata: {}\n\n\r\n0\r\n\r\n", 60), "%s", ask_reply);
+    int64_t seconds = (clock_now_ns() - begin_ns) / 1000000000; /* in each, one */
+    cr_expect_leq(times("event: digest"), before + 2 + seconds);
     const char *last = strstr(ask_reply, "event: end");
     cr_assert_not_null(last);
     cr_expect(ask_says("\"rounds\":500,\"updates\":5000"), "the last digest has all");
@@ -317,12 +320,12 @@ Test(events, a_service_that_ends_breaks_the_streams_off)
     submit("job");
     ask_reply[0] = 0;
     int line = follow("/v1/jobs/1/events"), all = follow("/v1/events");
-    cr_expect(hears(line, "event: job\n", 5));
+    cr_expect(hears(line, "event: job\n", 60));
     gallery_stop(ask_gallery);
     http_close(ask_http);
     ask_http = NULL;
-    cr_expect(ask_read(line, 5000) && !ask_says("event: end") && !ask_says("\r\n0\r\n"), "%s", ask_reply);
-    cr_expect(ask_read(all, 5000));
+    cr_expect(ask_read(line, 60000) && !ask_says("event: end") && !ask_says("\r\n0\r\n"), "%s", ask_reply);
+    cr_expect(ask_read(all, 60000));
     close(line);
     close(all);
 }
@@ -342,7 +345,8 @@ Test(events, what_becomes_of_other_jobs_is_no_news_of_this_one)
     struct digest *digest = begin();
     ask_reply[0] = 0;
     int line = follow("/v1/jobs/1/events");
-    cr_assert(hears(line, "event: digest", 3));
+    cr_assert(hears(line, "event: digest", 60));
+    int64_t begin_ns = clock_now_ns();
     for (int round = 1; round <= 20; round++) { /* for a second */
         feed(digest, round);
         submit("another");
@@ -350,8 +354,9 @@ Test(events, what_becomes_of_other_jobs_is_no_news_of_this_one)
         nanosleep(&pause, NULL);
     }
     hears(line, "nothing like it", 1);
-    cr_expect_leq(count_of("event: job\n"), 4, "%s", ask_reply);
+    int64_t seconds = (clock_now_ns() - begin_ns) / 1000000000; /* in each, it may have been told how far its own job is */
+    cr_expect_leq(count_of("event: job\n"), 2 + seconds, "%s", ask_reply);
     end(id);
-    cr_expect(hears(line, "event: end", 3));
+    cr_expect(hears(line, "event: end", 60));
     close(line);
 }

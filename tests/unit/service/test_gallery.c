@@ -32,7 +32,7 @@ static void closed(void)
     place_teardown();
 }
 
-TestSuite(gallery, .init = opened, .fini = closed, .timeout = 60);
+TestSuite(gallery, .init = opened, .fini = closed, .timeout = 600);
 
 static void feed(struct digest *digest, int64_t round)
 {
@@ -166,7 +166,7 @@ static enum gallery_answer take_ended(int64_t id)
 static void wait_made(int count)
 {
     const struct timespec pause = { 0, 10000000 };
-    for (int i = 0; i < 3000 && atomic_load(&times_made) < count; i++)
+    for (int i = 0; i < 12000 && atomic_load(&times_made) < count; i++)
         nanosleep(&pause, NULL);
     cr_assert_geq(atomic_load(&times_made), count);
 }
@@ -205,7 +205,7 @@ Test(gallery, a_trace_without_end_holds_up_no_shutdown)
     cr_expect_eq(atomic_load(&times_made), 0);
     int64_t begin = clock_now_ns();
     gallery_stop(gallery);
-    cr_expect_lt(clock_now_ns() - begin, INT64_C(2000000000));
+    cr_expect_lt(clock_now_ns() - begin, INT64_C(4500000000)); /* of its own it ends after 5 s */
 }
 
 Test(gallery, a_trace_elsewhere_is_not_followed)

@@ -9,7 +9,7 @@ static void opened(void)
     ask_open("", NULL);
 }
 
-TestSuite(http, .init = opened, .fini = ask_close, .timeout = 120);
+TestSuite(http, .init = opened, .fini = ask_close, .timeout = 600);
 
 static void refused(int status, const char *code)
 {
@@ -230,7 +230,7 @@ Test(http, a_body_that_is_too_large_is_refused_early_or_when_it_has_grown)
     for (int i = 0; i < 20; i++)
         cr_assert(ask_send(line, chunk, (size_t)length));
     cr_assert(ask_send(line, "0\r\n\r\n", 5));
-    ask_read(line, 5000);
+    ask_read(line, 60000);
     refused(413, "too_large");
     close(line);
     line = ask_dial();
@@ -366,7 +366,7 @@ static void opened_with_token(void)
     ask_open("s3cret", NULL);
 }
 
-TestSuite(token, .init = opened_with_token, .fini = ask_close, .timeout = 120);
+TestSuite(token, .init = opened_with_token, .fini = ask_close, .timeout = 600);
 
 Test(token, all_but_the_health_and_the_page_asks_for_it)
 {

@@ -1,8 +1,7 @@
 /* recording.c - records from one thread, rows by another.
  *
- * The ring is bytes.  A record is a head, the struct that was put in, and behind it its lists, to whose
- * copies its pointers point: what comes out is used where it lies.  A record is never cut in two; where one
- * does not fit before the ring's end, what is left there is a gap.
+ * The ring is bytes.  A record (record.h) is never cut in two; where one does not fit before the ring's end,
+ * what is left there is a gap.
  *
  * The writer's thread naps between two looks, so that a round costs the job's thread a copy and a lock that
  * nobody else holds; it is woken early where the ring is half full.  It has the least priority, for what it
@@ -17,6 +16,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/mem.h"
+#include "core/trace/record.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -27,25 +27,11 @@
 #include <sys/resource.h>
 
 enum {
-    ALIGNMENT = 16,
     PIECE_BYTES = 65536,    /* written, at most one record beyond it, before others may write */
     CHORE_BYTES = 16384,    /* a record up to this is a matter of microseconds */
     LEAST_PRIORITY = 19,
     NAP_NS = 40000000,      /* between two looks at the ring */
     QUIET_NS = 1000000000,  /* a job that is over by then has no thread; rows wait as long for their commit */
-};
-
-enum kind { GAP, ROUND, REPORT, PART, CELLS };
-
-struct head {
-    size_t bytes; /* with this head, a multiple of ALIGNMENT */
-    int64_t kind;
-};
-_Static_assert(sizeof(struct head) % ALIGNMENT == 0, "what stands behind it is aligned");
-
-struct cells {
-    int64_t count;
-    const struct trace_cell *cell;
 };
 
 struct recording {
@@ -80,118 +66,6 @@ struct recording {
     _Atomic bool open;       /* recording_some would find something; written under lock */
 };
 
-/* ---- packing ------------------------------------------------------------------------------- */
-
-/* Where copies go; base NULL: only to see how much room they take. */
-struct tray {
-    unsigned char *base;
-    size_t size;
-};
-
-static void *place(struct tray *tray, const void *from, size_t bytes)
-{
-    void *to = tray->base ? tray->base + tray->size : NULL;
-    if (to && bytes)
-        memcpy(to, from, bytes);
-    tray->size += (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    return to;
-}
-
-static void pack_blocks(struct tray *tray, const struct trace_round *round, struct trace_round *to)
-{
-    struct trace_block *block = place(tray, round->block, (size_t)round->blocks * sizeof *block);
-    for (int32_t i = 0; i < round->blocks; i++) {
-        const int64_t *variables = round->block[i].variables;
-        size_t bytes = variables ? (size_t)round->block[i].count * sizeof *variables : 0;
-        const int64_t *copy = place(tray, variables, bytes);
-        if (block)
-            block[i].variables = variables ? copy : NULL;
-    }
-    if (to)
-        to->block = block;
-}
-
-/* What neither the level nor a digest wants stays behind. */
-static void pack_round(struct tray *tray, const struct trace_round *round, enum trace_level keep)
-{
-    struct trace_round less = *round;
-    if (keep < TRACE_BLOCKS || !less.block)
-        less.block = NULL;
-    if (keep < TRACE_BLOCKS || !less.task)
-        less.tasks = 0;
-    if (keep < TRACE_ALL)
-        less.draws = less.moves = less.conflicts = 0;
-    struct trace_round *to = place(tray, &less, sizeof less);
-    if (less.block)
-        pack_blocks(tray, &less, to);
-    void *task = place(tray, less.task, (size_t)less.tasks * sizeof *less.task);
-    void *conflict = place(tray, less.conflict, (size_t)less.conflicts * sizeof *less.conflict);
-    void *draw = place(tray, less.draw, (size_t)less.draws * sizeof *less.draw);
-    void *weight = place(tray, less.weight, (size_t)less.draws * sizeof *less.weight);
-    void *move = place(tray, less.move, (size_t)less.moves * sizeof *less.move);
-    void *delta = place(tray, less.delta, (size_t)less.moves * sizeof *less.delta);
-    if (!to)
-        return;
-    to->task = less.tasks ? task : NULL;
-    to->conflict = less.conflicts ? conflict : NULL;
-    to->draw = less.draws ? draw : NULL;
-    to->weight = less.draws ? weight : NULL;
-    to->move = less.moves ? move : NULL;
-    to->delta = less.moves ? delta : NULL;
-}
-
-static void pack_report(struct tray *tray, const struct trace_report *report)
-{
-    struct trace_report *to = place(tray, report, sizeof *report);
-    const char **key = place(tray, report->key, (size_t)report->count * sizeof *key);
-    void *value = place(tray, report->value, (size_t)report->count * sizeof *report->value);
-    for (int32_t i = 0; i < report->count; i++) {
-        const char *copy = place(tray, report->key[i], strlen(report->key[i]) + 1);
-        if (key)
-            key[i] = copy;
-    }
-    if (to) {
-        to->key = key;
-        to->value = value;
-    }
-}
-
-static void pack_part(struct tray *tray, const struct trace_part *part)
-{
-    struct trace_part *to = place(tray, part, sizeof *part);
-    void *members = place(tray, part->members, (size_t)part->count * sizeof *part->members);
-    if (to)
-        to->members = members;
-}
-
-static void pack_cells(struct tray *tray, const struct cells *cells)
-{
-    struct cells *to = place(tray, cells, sizeof *cells);
-    void *cell = place(tray, cells->cell, (size_t)cells->count * sizeof *cells->cell);
-    if (to)
-        to->cell = cell;
-}
-
-static enum trace_level kept(const struct recording *recording)
-{
-    return recording->options.digest ? TRACE_ALL : recording->options.level;
-}
-
-static void pack(const struct recording *recording, struct tray *tray, enum kind kind, const void *record)
-{
-    struct head head = { 0, kind };
-    struct head *to = place(tray, &head, sizeof head);
-    switch (kind) {
-    case GAP: break;
-    case ROUND: pack_round(tray, record, kept(recording)); break;
-    case REPORT: pack_report(tray, record); break;
-    case PART: pack_part(tray, record); break;
-    case CELLS: pack_cells(tray, record); break;
-    }
-    if (to)
-        to->bytes = tray->size;
-}
-
 /* ---- writing: by the thread, or by whoever puts where there is none ------------------------- */
 
 static int make_writer(struct recording *recording, struct rondo_error *err)
@@ -204,26 +78,26 @@ static int make_writer(struct recording *recording, struct rondo_error *err)
                         (const char *const *)recording->meta, &recording->writer, err);
 }
 
-static void feed_digest(struct digest *digest, enum kind kind, const void *record)
+static void feed_digest(struct digest *digest, enum record_kind kind, const void *record)
 {
-    if (digest && kind == ROUND)
+    if (digest && kind == RECORD_ROUND)
         digest_round(digest, record);
-    else if (digest && kind == REPORT)
+    else if (digest && kind == RECORD_REPORT)
         digest_report(digest, record);
 }
 
 /* One record to the file and to the digest. */
-static int write_one(struct recording *recording, enum kind kind, const void *record, struct rondo_error *err)
+static int write_one(struct recording *recording, enum record_kind kind, const void *record, struct rondo_error *err)
 {
     struct trace_writer *writer = recording->writer;
-    const struct cells *cells = record;
+    const struct record_cells *cells = record;
     feed_digest(recording->options.digest, kind, record);
     switch (kind) {
-    case ROUND: return trace_write(writer, record, err);
-    case REPORT: return trace_report(writer, record, err);
-    case PART: return trace_part(writer, record, err);
-    case CELLS: return trace_cells(writer, cells->cell, cells->count, err);
-    case GAP: break;
+    case RECORD_ROUND: return trace_write(writer, record, err);
+    case RECORD_REPORT: return trace_report(writer, record, err);
+    case RECORD_PART: return trace_part(writer, record, err);
+    case RECORD_CELLS: return trace_cells(writer, cells->cell, cells->count, err);
+    case RECORD_GAP: break;
     }
     return RONDO_OK;
 }
@@ -242,9 +116,9 @@ static int repeat(const struct recording *recording, struct rondo_error *err)
     return rondo_error_set(err, failure->code, failure->where, NULL, "%s", failure->what);
 }
 
-static struct head *head_at(const struct recording *recording, uint64_t at)
+static struct record *head_at(const struct recording *recording, uint64_t at)
 {
-    return (struct head *)(void *)(recording->ring + at % recording->options.bytes);
+    return (struct record *)(void *)(recording->ring + at % recording->options.bytes);
 }
 
 /* Behind each change to what there is to write, or to who writes; holds the lock. */
@@ -266,8 +140,8 @@ static void write_some(struct recording *recording, size_t enough)
     pthread_mutex_unlock(&recording->lock);
     int code = make_writer(recording, &err);
     while (at < end && at - begin < enough) {
-        struct head *head = head_at(recording, at);
-        int failed = write_one(recording, (enum kind)head->kind, head + 1, code ? NULL : &err);
+        struct record *head = head_at(recording, at);
+        int failed = write_one(recording, (enum record_kind)head->kind, head + 1, code ? NULL : &err);
         code = code ? code : failed;
         at += head->bytes;
     }
@@ -368,6 +242,11 @@ static void start_thread(struct recording *recording)
 
 /* ---- putting in: the lock is held ------------------------------------------------------------ */
 
+static enum trace_level kept(const struct recording *recording)
+{
+    return recording->options.digest ? TRACE_ALL : recording->options.level;
+}
+
 /* A piece is written: by the thread where it is about one, else here. */
 static void write_piece(struct recording *recording)
 {
@@ -418,14 +297,13 @@ static bool crosses(uint64_t had, size_t bytes, uint64_t mark)
     return had < mark && had + bytes >= mark;
 }
 
-static void put_in(struct recording *recording, enum kind kind, const void *record, size_t bytes)
+static void put_in(struct recording *recording, enum record_kind kind, const void *record, size_t bytes)
 {
     size_t gap = gap_before(recording, bytes), size = recording->options.bytes;
-    struct tray tray = { recording->ring + (recording->to + gap) % size, 0 };
     uint64_t had = recording->to - recording->from;
     if (gap)
-        *(struct head *)(void *)(recording->ring + recording->to % size) = (struct head){ gap, GAP };
-    pack(recording, &tray, kind, record);
+        *(struct record *)(void *)(recording->ring + recording->to % size) = (struct record){ gap, RECORD_GAP };
+    record_pack(recording->ring + (recording->to + gap) % size, kind, record, kept(recording));
     recording->to += gap + bytes;
     bool half = crosses(had, gap + bytes, size / 2), much = crosses(had, gap + bytes, size / 4 * 3);
     if (had == 0)
@@ -439,7 +317,7 @@ static void put_in(struct recording *recording, enum kind kind, const void *reco
 }
 
 /* Larger than the ring: behind all that was before it, from where it is. */
-static void write_through(struct recording *recording, enum kind kind, const void *record)
+static void write_through(struct recording *recording, enum record_kind kind, const void *record)
 {
     struct rondo_error err = { 0 };
     drain(recording);
@@ -449,20 +327,19 @@ static void write_through(struct recording *recording, enum kind kind, const voi
     keep_failure(recording, &err);
 }
 
-static int put(struct recording *recording, enum kind kind, const void *record, struct rondo_error *err)
+static int put(struct recording *recording, enum record_kind kind, const void *record, struct rondo_error *err)
 {
     if (!recording)
         return RONDO_OK;
-    const struct trace_round *round = kind == ROUND ? record : NULL;
-    struct tray size = { NULL, 0 };
-    pack(recording, &size, kind, record);
+    const struct trace_round *round = kind == RECORD_ROUND ? record : NULL;
+    size_t bytes = record_pack(NULL, kind, record, kept(recording));
     pthread_mutex_lock(&recording->lock);
     /* A round that replaces others is waited for: it is what makes them go. */
     bool waits = recording->options.level >= TRACE_BLOCKS || !round || round->round <= recording->last;
-    if (size.size > recording->options.bytes)
+    if (bytes > recording->options.bytes)
         write_through(recording, kind, record);
-    else if (find_room(recording, size.size, waits))
-        put_in(recording, kind, record, size.size);
+    else if (find_room(recording, bytes, waits))
+        put_in(recording, kind, record, bytes);
     else
         recording->dropped++;
     if (round)
@@ -474,24 +351,24 @@ static int put(struct recording *recording, enum kind kind, const void *record, 
 
 int recording_round(struct recording *recording, const struct trace_round *round, struct rondo_error *err)
 {
-    return put(recording, ROUND, round, err);
+    return put(recording, RECORD_ROUND, round, err);
 }
 
 int recording_report(struct recording *recording, const struct trace_report *report, struct rondo_error *err)
 {
-    return put(recording, REPORT, report, err);
+    return put(recording, RECORD_REPORT, report, err);
 }
 
 int recording_part(struct recording *recording, const struct trace_part *part, struct rondo_error *err)
 {
-    return put(recording, PART, part, err);
+    return put(recording, RECORD_PART, part, err);
 }
 
 int recording_cells(struct recording *recording, const struct trace_cell *cell, int64_t count,
                     struct rondo_error *err)
 {
-    struct cells cells = { count, cell };
-    return put(recording, CELLS, &cells, err);
+    struct record_cells cells = { count, cell };
+    return put(recording, RECORD_CELLS, &cells, err);
 }
 
 /* ---- what is asked now and then --------------------------------------------------------------- */
@@ -609,7 +486,7 @@ static int set_up(struct recording *recording, struct rondo_error *err)
 {
     struct recording_options *options = &recording->options;
     size_t bytes = options->bytes ? options->bytes : RECORDING_BYTES;
-    options->bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    options->bytes = (bytes + RECORD_ALIGNMENT - 1) / RECORD_ALIGNMENT * RECORD_ALIGNMENT;
     recording->ring = mem_calloc(options->bytes, 1); /* untouched where it is not used */
     if (!recording->ring || copy_meta(recording, options->meta))
         return rondo_error_set(err, RONDO_ENOMEM, options->dir, NULL,

@@ -6,7 +6,10 @@
 #include <assert.h>
 #include <string.h>
 
-enum { FIRST_BYTES = 64 * 1024 };
+enum {
+    FIRST_BYTES = 64 * 1024,
+    ROW_BYTES = 512, /* of lists, as dear to commit as a row */
+};
 
 static const char *const insert_sql[ROWS_INSERTS] = {
     [ROWS_ROUND] = "INSERT INTO rounds VALUES"
@@ -261,7 +264,7 @@ static int insert_details(struct rows *rows, const struct trace_round *round)
         bind_list(rows, row, AT_MOVE, round->move, round->moves, false);
         bind_reals(rows, row, AT_DELTA, round->delta, round->moves);
     }
-    rows->count += round->blocks + round->tasks + round->conflicts;
+    rows->count += (int64_t)(rows->bytes.size / ROW_BYTES);
     return run(rows, ROWS_DETAILS);
 }
 

@@ -18,7 +18,7 @@ enum rows_insert {
 struct rows {
     enum trace_level level;
     sqlite3_stmt *insert[ROWS_INSERTS];
-    int64_t count;          /* rows put, a block, task or conflict as one; the owner resets it */
+    int64_t count;          /* rows put, and 512 bytes of lists as one; the owner resets it */
     struct rondo_buf lists; /* of one kind of detail, as they were told, one after another */
     struct rondo_buf bytes; /* of one row, as they are stored */
 };

@@ -9,7 +9,7 @@
  * tools open, while the job runs too.  Times are nanoseconds since the job began solving and change
  * no result.
  *
- * Rounds are committed every 4096 rows (a block, task or conflict counts as one), a second after the
+ * Rounds are committed every 4096 rows (512 bytes of lists count as one), a second after the
  * last commit (as seen at a write), and when asked.  A killed job's trace is readable to its last
  * commit; flush before a checkpoint is kept, so that a resumed job has no gap.  A round's rows are committed together or not at all.
  *

@@ -140,8 +140,8 @@ static int put_meta(struct trace_writer *writer, const char *const *meta)
     return rc;
 }
 
-/* Pages that hold some ten rows of lists, or SQLite's own where there are none; and a -wal of a megabyte, which is still in
- * the cache when it is copied.  The size of pages is the file's for life. */
+/* Pages that hold some ten rows of lists, or SQLite's own where there are none; and a -wal that is copied by the first
+ * commit behind a megabyte, while it is still in the cache.  The size of pages is the file's for life. */
 static int set_pages(struct trace_writer *writer)
 {
     return exec(writer, writer->level >= TRACE_BLOCKS ? "PRAGMA page_size = 16384; PRAGMA wal_autocheckpoint = 64"
@@ -370,12 +370,13 @@ int64_t trace_meta_number(struct trace_writer *writer, const char *key)
     return value < 0 ? -1 : value;
 }
 
-/* One file again, and synced then, once; where a reader holds it, its -wal stays beside it and is read too. */
+/* One file again, and synced then, once: what leaves WAL mode writes the first page alone, so that its journal can be in
+ * memory.  Where a reader holds the file, its -wal stays beside it and is read too. */
 static int settle_file(struct trace_writer *writer, struct rondo_error *err)
 {
     rows_fini(&writer->rows);
     sqlite3_busy_timeout(writer->db, 0);
-    int rc = exec(writer, "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA synchronous = NORMAL; PRAGMA journal_mode = DELETE;");
+    int rc = exec(writer, "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA synchronous = NORMAL; PRAGMA journal_mode = MEMORY;");
     if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY)
         return RONDO_OK;
     return failed(writer, rc, "write", err);

@@ -1,3 +1,4 @@
+#include "core/base/clock.h"
 #include "tests/unit/core_trace/sample.h"
 
 #include <signal.h>
@@ -265,6 +266,33 @@ Test(writer, four_thousand_rows_are_committed_unasked)
     int64_t seen = sample_seen().rounds;
     cr_assert(seen >= 4096 && seen < 5000, "%lld", (long long)seen);
     cr_assert_eq(trace_close(writer, NULL), RONDO_OK);
+}
+
+/* So many rounds of `conflicts` each, which are a row's list of couplings and numbers: what readers see of them. */
+static int64_t seen_of(int64_t rounds, int32_t conflicts)
+{
+    struct trace_conflict *conflict = mem_calloc((size_t)conflicts, sizeof *conflict);
+    struct trace_writer *writer = NULL;
+    cr_assert_eq(trace_create(sample_dir, TRACE_ALL, -1, NULL, &writer, NULL), RONDO_OK);
+    for (int32_t i = 0; i < conflicts; i++)
+        conflict[i] = (struct trace_conflict){ .candidate = i % 100, .coupling = i };
+    for (int64_t number = 1; number <= rounds; number++) {
+        struct trace_round round = { .round = number, .kind = "sampled", .note = "", .conflict = conflict,
+                                     .conflicts = conflicts };
+        cr_assert_eq(trace_write(writer, &round, NULL), RONDO_OK);
+    }
+    int64_t seen = sample_seen().rounds;
+    cr_assert_eq(trace_close(writer, NULL), RONDO_OK);
+    mem_free(conflict);
+    return seen;
+}
+
+Test(writer, lists_are_committed_by_their_bytes_not_by_their_numbers)
+{
+    int64_t begin_ns = clock_now_ns(), few = seen_of(300, 40);
+    cr_expect(few == 0 || clock_now_ns() - begin_ns >= 1000000000, "of 600 rows %lld rounds", (long long)few);
+    int64_t many = seen_of(40, 8000); /* 72 kB a round, of 2 MiB */
+    cr_expect(many > 0 && many < 40, "%lld", (long long)many);
 }
 
 static void check_flow(enum trace_level level)

@@ -2,7 +2,8 @@
  *
  * Place:   core/trace only, used by rows.c, which writes them, and what reads.
  * Threads: one.
- * Memory:  embedded; buffers that grow to the longest lists.  What a round points to is borrowed until the next.
+ * Memory:  embedded, and not moved while it is open; buffers that grow to the longest lists.  What a round points to is
+ *          borrowed until the next.
  */
 #ifndef DETAILS_H
 #define DETAILS_H
@@ -22,7 +23,8 @@ enum { DETAILS_ALL = (1 << DETAILS_KINDS) - 1 };
 
 struct details {
     struct query query;
-    bool there;                /* at a row */
+    struct trace_round round;  /* the row at hand: its number, and the lists of these kinds */
+    bool there, told;          /* whether there is one; it was filled in */
     int column[DETAILS_KINDS]; /* where its columns begin; 0: that kind is not read */
     struct rondo_buf list, reals; /* of one kind, unpacked */
     struct rondo_buf blocks, variables, tasks, conflicts, draw, weight, move, delta;

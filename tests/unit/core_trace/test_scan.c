@@ -127,6 +127,26 @@ Test(scan, a_list_of_another_length_or_type_is_damage)
     }
 }
 
+/* SQLite sorts them, and takes all of them before it gives one. */
+Test(scan, rows_without_their_key_are_damage)
+{
+    static const char *const tables[] = { "rounds", "details" };
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        char sql[160];
+        int64_t rounds = 0;
+        struct rondo_error err = { 0 };
+        sample_trace(TRACE_ALL, 5);
+        snprintf(sql, sizeof sql, "CREATE TABLE other AS SELECT * FROM %s; DROP TABLE %s; CREATE TABLE %s AS SELECT * FROM other",
+                 tables[i], tables[i], tables[i]);
+        run_sql(sql);
+        struct trace_reader *reader = sample_reader();
+        cr_assert_eq(reader_scan(reader, sample_all, sample_count_round, &rounds, &err), RONDO_EINPUT, "%s", tables[i]);
+        cr_assert(strstr(err.what, "damaged"), "%s", err.what);
+        cr_assert_eq(rounds, 0);
+        reader_close(reader);
+    }
+}
+
 static int stop_at_two(void *context, const struct trace_round *round)
 {
     (void)context;

@@ -15,8 +15,9 @@ struct rounds {
     struct rondo_buf words;   /* its kind and its note */
 };
 
-/* Ascending.  Failed or not, it wants rounds_close. */
-int rounds_open(struct rounds *rounds, struct trace_reader *reader, struct reader_window window,
+/* Ascending.  bare: without what was measured, which saves a third: times and costs are 0.  Failed or not, it wants
+ * rounds_close. */
+int rounds_open(struct rounds *rounds, struct trace_reader *reader, struct reader_window window, bool bare,
                 struct rondo_error *err) RONDO_MUST_CHECK;
 /* Whether there is another; false too where *code is set, or is set here. */
 bool rounds_next(struct rounds *rounds, int *code, struct rondo_error *err);

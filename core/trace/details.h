@@ -2,7 +2,8 @@
  *
  * Place:   core/trace only, used by rows.c, which writes them, and what reads.
  * Threads: one.
- * Memory:  embedded; buffers that grow to the longest lists.  What a round points to is borrowed until the next.
+ * Memory:  embedded, and not moved while it is open; buffers that grow to the longest lists.  What a round points to is
+ *          borrowed until the next.
  */
 #ifndef DETAILS_H
 #define DETAILS_H
@@ -18,11 +19,12 @@ enum {
 enum { CONFLICT_CANDIDATE, CONFLICT_OTHER, CONFLICT_BACK, CONFLICT_JOINED, CONFLICT_LISTS };
 
 enum details_kind { DETAILS_BLOCKS, DETAILS_TASKS, DETAILS_CONFLICTS, DETAILS_DRAWS, DETAILS_MOVES, DETAILS_KINDS };
-enum { DETAILS_ALL = (1 << DETAILS_KINDS) - 1 };
+enum { DETAILS_ALL = (1 << DETAILS_KINDS) - 1, DETAILS_BARE = 1 << DETAILS_KINDS };
 
 struct details {
     struct query query;
-    bool there;                /* at a row */
+    struct trace_round round;  /* the row at hand: its number, and the lists of these kinds */
+    bool there, told;          /* whether there is one; it was filled in */
     int column[DETAILS_KINDS]; /* where its columns begin; 0: that kind is not read */
     struct rondo_buf list, reals; /* of one kind, unpacked */
     struct rondo_buf blocks, variables, tasks, conflicts, draw, weight, move, delta;
@@ -37,7 +39,7 @@ bool details_next(struct details *details, struct trace_round *round, int *code,
 int details_take(struct details *details, struct trace_round *round, struct rondo_error *err) RONDO_MUST_CHECK;
 void details_close(struct details *details);
 
-/* reader_scan with these kinds alone.  In scan.c. */
+/* reader_scan with these kinds alone, and with DETAILS_BARE reader_scan_bare.  In scan.c. */
 int details_scan(struct trace_reader *reader, struct reader_window window, int kinds,
                  int (*each)(void *context, const struct trace_round *round), void *context,
                  struct rondo_error *err) RONDO_MUST_CHECK;

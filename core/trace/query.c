@@ -4,6 +4,7 @@
 #include "core/trace/database.h"
 #include "core/trace/lists.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,6 +33,8 @@ int query_refuse(const struct trace_reader *reader, int rc, struct rondo_error *
     }
 }
 
+/* ---- asking ------------------------------------------------------------------------------------------ */
+
 int query_ask(struct query *query, struct trace_reader *reader, const char *sql,
               struct reader_window window, struct rondo_error *err)
 {
@@ -39,11 +42,52 @@ int query_ask(struct query *query, struct trace_reader *reader, const char *sql,
     int rc = sqlite3_prepare_v2(reader->db, sql, -1, &query->row, NULL);
     if (rc != SQLITE_OK)
         return query_refuse(reader, rc, err);
-    if (sqlite3_bind_parameter_count(query->row) == 2) {
+    if (sqlite3_bind_parameter_count(query->row) >= 2) {
         sqlite3_bind_int64(query->row, 1, window.from);
         sqlite3_bind_int64(query->row, 2, window.to);
     }
     return RONDO_OK;
+}
+
+/* The SQL function of query_ask_taken: its first argument is the query, the others are the columns. */
+static void take_row(sqlite3_context *sql, int count, sqlite3_value **value)
+{
+    struct query *query = count > 1 ? sqlite3_value_pointer(value[0], "query") : NULL;
+    (void)sql;
+    if (!query)
+        return; /* the SQL of a file has no such pointer */
+    query->taken++;
+    if (!query->refused)
+        query->refused = query->take(query->context, value + 1);
+}
+
+int query_prepare(sqlite3 *db)
+{
+    return sqlite3_create_function(db, "take", -1, SQLITE_UTF8 | SQLITE_DIRECTONLY, NULL, take_row, NULL, NULL);
+}
+
+int query_ask_taken(struct query *query, struct trace_reader *reader, const char *columns, const char *table,
+                    struct reader_window window, int (*take)(void *context, sqlite3_value **value), void *context,
+                    struct rondo_error *err)
+{
+    char sql[1024];
+    const int length = snprintf(sql, sizeof sql, "SELECT take(?3, %s) FROM %s WHERE round BETWEEN ?1 AND ?2 ORDER BY round",
+                                columns, table);
+    assert(length > 0 && (size_t)length < sizeof sql);
+    int code = query_ask(query, reader, sql, window, err);
+    query->take = take;
+    query->context = context;
+    if (!code && sqlite3_bind_pointer(query->row, 3, query, "query", NULL) != SQLITE_OK)
+        code = query_refuse(reader, SQLITE_NOMEM, err);
+    return code;
+}
+
+/* A file whose rounds are no key has its rows taken before they are sorted: that is no trace. */
+static int check_taken(struct query *query)
+{
+    const int rc = query->refused ? query->refused : query->taken == 1 ? SQLITE_OK : SQLITE_CORRUPT;
+    query->taken = query->refused = 0;
+    return rc;
 }
 
 bool query_next(struct query *query, int *code, struct rondo_error *err)
@@ -51,6 +95,10 @@ bool query_next(struct query *query, int *code, struct rondo_error *err)
     if (*code)
         return false;
     int rc = sqlite3_step(query->row);
+    if (rc == SQLITE_ROW && query->take) {
+        const int taken = check_taken(query);
+        rc = taken == SQLITE_OK ? rc : taken;
+    }
     if (rc != SQLITE_ROW && rc != SQLITE_DONE)
         *code = query_refuse(query->reader, rc, err);
     return rc == SQLITE_ROW;
@@ -75,6 +123,8 @@ int query_has(struct trace_reader *reader, enum trace_level level, bool *has, st
     query_done(&query);
     return code;
 }
+
+/* ---- numbers and texts ----------------------------------------------------------------------------------- */
 
 int64_t query_whole(const struct query *query, int column)
 {
@@ -120,53 +170,64 @@ bool query_is_null(const struct query *query, int column)
     return sqlite3_column_type(query->row, column) == SQLITE_NULL;
 }
 
-static int damaged(const struct query *query, struct rondo_error *err)
+int32_t value_small(sqlite3_value *value)
 {
-    return query_refuse(query->reader, SQLITE_CORRUPT, err);
+    return query_int32(sqlite3_value_int64(value));
 }
 
-int query_list(const struct query *query, int column, int64_t count, bool even, int64_t *out,
-               struct rondo_error *err)
+int64_t value_ns(sqlite3_value *value)
 {
-    int type = sqlite3_column_type(query->row, column);
+    return query_bound_ns(sqlite3_value_int64(value));
+}
+
+double value_real(sqlite3_value *value)
+{
+    return sqlite3_value_type(value) == SQLITE_NULL ? (double)NAN : sqlite3_value_double(value);
+}
+
+/* ---- lists ----------------------------------------------------------------------------------------------- */
+
+int value_list(sqlite3_value *value, int64_t count, bool even, int64_t *out)
+{
+    const int type = sqlite3_value_type(value);
     if (type == SQLITE_INTEGER && even) {
-        int64_t value = sqlite3_column_int64(query->row, column);
+        const int64_t whole = sqlite3_value_int64(value);
         for (int64_t i = 0; out && i < count; i++)
-            out[i] = value;
-        return RONDO_OK;
+            out[i] = whole;
+        return SQLITE_OK;
     }
-    const void *in = type == SQLITE_BLOB ? sqlite3_column_blob(query->row, column) : NULL;
-    int width = in ? lists_width_of(count, sqlite3_column_bytes(query->row, column)) : 0;
+    const void *in = type == SQLITE_BLOB ? sqlite3_value_blob(value) : NULL;
+    const int width = in ? lists_width_of(count, sqlite3_value_bytes(value)) : 0;
     if (!width)
-        return damaged(query, err);
+        return SQLITE_CORRUPT;
     if (out)
         lists_unpack(in, count, width, out);
-    return RONDO_OK;
+    return SQLITE_OK;
 }
 
-int query_list_reals(const struct query *query, int column, int64_t count, double *out, struct rondo_error *err)
+int value_list_reals(sqlite3_value *value, int64_t count, double *out)
 {
-    int type = sqlite3_column_type(query->row, column);
+    const int type = sqlite3_value_type(value);
     if (type != SQLITE_BLOB && type != SQLITE_TEXT) {
-        double value = query_real(query, column);
+        const double real = value_real(value);
         for (int64_t i = 0; i < count; i++)
-            out[i] = value;
-        return RONDO_OK;
+            out[i] = real;
+        return SQLITE_OK;
     }
-    const void *in = type == SQLITE_BLOB ? sqlite3_column_blob(query->row, column) : NULL;
-    if (!in || sqlite3_column_bytes(query->row, column) != count * 8)
-        return damaged(query, err);
+    const void *in = type == SQLITE_BLOB ? sqlite3_value_blob(value) : NULL;
+    if (!in || sqlite3_value_bytes(value) != count * 8)
+        return SQLITE_CORRUPT;
     memcpy(out, in, (size_t)count * 8);
-    return RONDO_OK;
+    return SQLITE_OK;
 }
 
 int query_integers(const struct query *query, int column, int64_t count, struct rondo_buf *out,
                    struct rondo_error *err)
 {
-    int code = count == 0 ? RONDO_OK : query_list(query, column, count, false, NULL, err);
-    if (code || count == 0)
-        return code;
-    if (buf_reserve(out, (size_t)count * sizeof(int64_t)))
-        return query_refuse(query->reader, SQLITE_NOMEM, err);
-    return query_list(query, column, count, false, (int64_t *)(void *)out->data, err);
+    sqlite3_value *value = sqlite3_column_value(query->row, column);
+    int rc = count == 0 ? SQLITE_OK : value_list(value, count, false, NULL);
+    if (rc == SQLITE_OK && count > 0)
+        rc = buf_reserve(out, (size_t)count * sizeof(int64_t))
+                 ? SQLITE_NOMEM : value_list(value, count, false, (int64_t *)(void *)out->data);
+    return rc == SQLITE_OK ? RONDO_OK : query_refuse(query->reader, rc, err);
 }

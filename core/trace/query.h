@@ -22,6 +22,9 @@ struct trace_reader {
 struct query {
     struct trace_reader *reader;
     sqlite3_stmt *row;
+    int (*take)(void *context, sqlite3_value **value); /* NULL: rows are asked for column by column */
+    void *context;
+    int taken, refused; /* of one step: rows, and the code of a `take` that failed */
 };
 
 /* Says why SQLite's code rc ended the reading; returns RONDO_EINPUT or RONDO_ENOMEM. */
@@ -31,6 +34,14 @@ int query_refuse(const struct trace_reader *reader, int rc, struct rondo_error *
  * wants query_done. */
 int query_ask(struct query *query, struct trace_reader *reader, const char *sql,
               struct reader_window window, struct rondo_error *err) RONDO_MUST_CHECK;
+/* The window's rows of a table by round.  Each, its columns in their order, is given to `take` where SQLite has it, in the
+ * middle of a step: that costs half of asking for them one by one.  `take` answers SQLITE_OK or why it cannot be read; the
+ * query must not be moved. */
+int query_ask_taken(struct query *query, struct trace_reader *reader, const char *columns, const char *table,
+                    struct reader_window window, int (*take)(void *context, sqlite3_value **value), void *context,
+                    struct rondo_error *err) RONDO_MUST_CHECK;
+/* So that a database can be asked so.  SQLite's code. */
+int query_prepare(sqlite3 *db);
 /* Whether there is another row; false too where *code is set, or is set here: reading failed. */
 bool query_next(struct query *query, int *code, struct rondo_error *err);
 void query_done(struct query *query);
@@ -46,22 +57,21 @@ double query_real(const struct query *query, int column);
 const char *query_text(const struct query *query, int column);
 bool query_is_null(const struct query *query, int column);
 
-int64_t query_bound_ns(int64_t ns);                         /* what these two do to a number */
+/* The same of a value. */
+int32_t value_small(sqlite3_value *value);
+int64_t value_ns(sqlite3_value *value);
+double value_real(sqlite3_value *value);
+
+int64_t query_bound_ns(int64_t ns);                         /* what these do to a number */
 int32_t query_int32(int64_t value);
 
 /* A list of `count` > 0 numbers (lists.h) into out, which has room for them or is NULL: then it is looked at alone.
  * `even`: a plain number may stand for it, as for one of reals it always may, and NULL for what are no numbers.  All else
- * is damage. */
-int query_list(const struct query *query, int column, int64_t count, bool even, int64_t *out,
-               struct rondo_error *err) RONDO_MUST_CHECK;
-int query_list_reals(const struct query *query, int column, int64_t count, double *out,
-                     struct rondo_error *err) RONDO_MUST_CHECK;
-/* Likewise `count` >= 0 whole numbers of a blob, for which `out` is grown. */
+ * is SQLITE_CORRUPT. */
+int value_list(sqlite3_value *value, int64_t count, bool even, int64_t *out) RONDO_MUST_CHECK;
+int value_list_reals(sqlite3_value *value, int64_t count, double *out) RONDO_MUST_CHECK;
+/* Likewise of a column `count` >= 0 whole numbers of a blob, for which `out` is grown. */
 int query_integers(const struct query *query, int column, int64_t count, struct rondo_buf *out,
                    struct rondo_error *err) RONDO_MUST_CHECK;
-
-/* The question for a window's rounds, ascending, and its row; texts are borrowed until the next. */
-extern const char *const query_rounds;
-struct trace_round query_round(const struct query *query);
 
 #endif

@@ -3,6 +3,7 @@
 #include "core/base/mem.h"
 #include "core/trace/database.h"
 #include "core/trace/details.h"
+#include "core/trace/rounds.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -116,8 +117,10 @@ static int open_database(struct trace_reader *reader, struct rondo_error *err)
             sqlite3_progress_handler(reader->db, STEPS, is_over, reader);
         sqlite3_busy_timeout(reader->db, BUSY_MS);
         sqlite3_db_config(reader->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-        rc = sqlite3_exec(reader->db, "PRAGMA cell_size_check = ON; BEGIN", NULL, NULL, NULL);
+        rc = query_prepare(reader->db);
     }
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(reader->db, "PRAGMA cell_size_check = ON; BEGIN", NULL, NULL, NULL);
     int code = rc == SQLITE_OK ? identify(reader, err) : query_refuse(reader, rc, err);
     if (!code)
         code = check_tables(reader, err);
@@ -226,61 +229,15 @@ int reader_meta(struct trace_reader *reader,
     return code;
 }
 
-/* In the order of query_round. */
-const char *const query_rounds =
-    "SELECT"
-    " round, kind, phases, blocks, staleness, wanted, drawn, refused, taken,"
-    " joined, updates, pairs_needed, pairs_computed, coupled_pairs, weight_sum,"
-    " weight_taken, cost_max, cost_mean, objective, plan_ns, push_ns, commit_ns,"
-    " run_ns, pull_ns, network_ns, couple_ns, begin_ns, end_ns, note"
-    " FROM rounds WHERE round BETWEEN ?1 AND ?2 ORDER BY round";
-
-struct trace_round query_round(const struct query *query)
-{
-    return (struct trace_round){
-        .round = query_whole(query, 0),
-        .kind = query_text(query, 1),
-        .phases = query_small(query, 2),
-        .blocks = query_small(query, 3),
-        .staleness = query_small(query, 4),
-        .wanted = query_whole(query, 5),
-        .drawn = query_whole(query, 6),
-        .refused = query_whole(query, 7),
-        .taken = query_whole(query, 8),
-        .joined = query_whole(query, 9),
-        .updates = query_whole(query, 10),
-        .pairs_needed = query_whole(query, 11),
-        .pairs_computed = query_whole(query, 12),
-        .coupled_pairs = query_whole(query, 13),
-        .weight_sum = query_real(query, 14),
-        .weight_taken = query_real(query, 15),
-        .cost_max = query_real(query, 16),
-        .cost_mean = query_real(query, 17),
-        .objective = query_real(query, 18),
-        .plan_ns = query_ns(query, 19),
-        .push_ns = query_ns(query, 20),
-        .commit_ns = query_ns(query, 21),
-        .run_ns = query_ns(query, 22),
-        .pull_ns = query_ns(query, 23),
-        .network_ns = query_ns(query, 24),
-        .couple_ns = query_ns(query, 25),
-        .begin_ns = query_ns(query, 26),
-        .end_ns = query_ns(query, 27),
-        .note = query_text(query, 28),
-    };
-}
-
 int reader_rounds(struct trace_reader *reader, struct reader_window window,
                   int (*each)(void *context, const struct trace_round *round), void *context,
                   struct rondo_error *err)
 {
-    struct query query;
-    int code = query_ask(&query, reader, query_rounds, window, err);
-    while (query_next(&query, &code, err)) {
-        struct trace_round round = query_round(&query);
-        code = each(context, &round);
-    }
-    query_done(&query);
+    struct rounds rounds;
+    int code = rounds_open(&rounds, reader, window, false, err);
+    while (rounds_next(&rounds, &code, err))
+        code = each(context, &rounds.round);
+    rounds_close(&rounds);
     return code;
 }
 
@@ -353,15 +310,15 @@ int reader_blocks(struct trace_reader *reader, struct reader_window window,
                   struct rondo_error *err)
 {
     struct details details;
-    struct query query = { 0 };
+    struct rounds rounds = { 0 };
     struct blocks blocks = { 0 };
     int code = details_open(&details, reader, window, 1 << DETAILS_BLOCKS | 1 << DETAILS_TASKS, err);
     if (!code && reader_cells(reader, keep_cell, &blocks.cells, err))
         code = err && err->code ? err->code : query_refuse(reader, SQLITE_NOMEM, err);
     if (!code)
-        code = query_ask(&query, reader, query_rounds, window, err);
-    while (query_next(&query, &code, err)) {
-        struct trace_round round = query_round(&query);
+        code = rounds_open(&rounds, reader, window, false, err);
+    while (rounds_next(&rounds, &code, err)) {
+        struct trace_round round = rounds.round;
         code = details_take(&details, &round, err);
         blocks.list.size = 0;
         if (!code && strcmp(round.kind, "plan") == 0 && list_plan(&blocks, &round))
@@ -369,7 +326,7 @@ int reader_blocks(struct trace_reader *reader, struct reader_window window,
         if (!code)
             code = tell_blocks(&blocks, &round, each, context);
     }
-    query_done(&query);
+    rounds_close(&rounds);
     details_close(&details);
     buf_fini(&blocks.cells);
     buf_fini(&blocks.list);

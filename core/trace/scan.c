@@ -3,6 +3,7 @@
 #include "core/trace/details.h"
 
 #include "core/base/mem.h"
+#include "core/trace/rounds.h"
 
 #include <stdio.h>
 
@@ -10,17 +11,16 @@ int details_scan(struct trace_reader *reader, struct reader_window window, int k
                  int (*each)(void *context, const struct trace_round *round), void *context, struct rondo_error *err)
 {
     struct details details;
-    struct query query = { 0 };
+    struct rounds rounds = { 0 };
     int code = details_open(&details, reader, window, kinds, err);
     if (!code)
-        code = query_ask(&query, reader, query_rounds, window, err);
-    while (query_next(&query, &code, err)) {
-        struct trace_round round = query_round(&query);
-        code = details_take(&details, &round, err);
+        code = rounds_open(&rounds, reader, window, kinds & DETAILS_BARE, err);
+    while (rounds_next(&rounds, &code, err)) {
+        code = details_take(&details, &rounds.round, err);
         if (!code)
-            code = each(context, &round);
+            code = each(context, &rounds.round);
     }
-    query_done(&query);
+    rounds_close(&rounds);
     details_close(&details);
     return code;
 }
@@ -30,6 +30,13 @@ int reader_scan(struct trace_reader *reader, struct reader_window window,
                 struct rondo_error *err)
 {
     return details_scan(reader, window, DETAILS_ALL, each, context, err);
+}
+
+int reader_scan_bare(struct trace_reader *reader, struct reader_window window,
+                     int (*each)(void *context, const struct trace_round *round), void *context,
+                     struct rondo_error *err)
+{
+    return details_scan(reader, window, DETAILS_ALL | DETAILS_BARE, each, context, err);
 }
 
 /* ---- what is told once, and the lines of progress ---------------------------------------------------- */

@@ -335,5 +335,5 @@ Test(reader, any_allocation_may_fail)
             break;
         cr_assert_eq(code, RONDO_ENOMEM);
     }
-    cr_assert_eq(failures, 12);
+    cr_assert_eq(failures, 14);
 }

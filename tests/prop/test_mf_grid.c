@@ -161,7 +161,7 @@ static const char *balanced(const struct edge *edge, int32_t parts)
 /* Two workers have as many tiles each. */
 static const char *even(const struct problem *p, int32_t parts)
 {
-    return parts > 1 && parts % 2 && parts < p->users && parts < p->items ? "an odd number of parts" : NULL;
+    return parts > said.blocks && parts % 2 && parts < p->users && parts < p->items ? "an odd number of parts" : NULL;
 }
 
 static void forget(struct problem *p)

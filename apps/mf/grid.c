@@ -108,6 +108,7 @@ static int32_t parts_of(const struct problem *p, int64_t cols, int32_t stride)
     int64_t most = p->users < p->items ? p->users : p->items;
     int64_t cache = cols * ((int64_t)stride * (int64_t)sizeof(float) + (int64_t)sizeof(struct pace)) / p->tile_bytes + 1;
     int64_t asked = p->host->integer(p->job, "schedule.blocks"), worth = p->by_user.count / ROUND_LEAST;
+    cache += cache > asked && cache % 2; /* even, so that two workers have as many tiles each */
     asked = asked < worth ? asked : worth;
     int64_t parts = cache > asked ? cache : asked;
     parts = parts < PARTS_MOST ? parts : PARTS_MOST;

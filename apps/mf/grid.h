@@ -6,8 +6,8 @@
  *
  * Rows are users or items, of whichever there are more; columns the others.  Both are shuffled by the seed and
  * cut in P parts of about equal ratings; tile (b, s) has the ratings of column part b and row part s.  P follows
- * from the data and the spec: a part's columns fit tile_bytes, and there are as many as schedule.blocks asks for,
- * unless rounds would be too short to be worth it.
+ * from the data and the spec: a part's columns fit tile_bytes, and there are as many as schedule.blocks asks for, or
+ * an even number where that is too few, unless rounds would be too short to be worth it.
  */
 #ifndef MF_GRID_H
 #define MF_GRID_H

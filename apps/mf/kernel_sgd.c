@@ -131,6 +131,19 @@ INLINE reals sample(const reals *row)
     return sum;
 }
 
+/* The row of the run after next, which neither slot has opened yet; short ones come in time by themselves. */
+INLINE void prefetch_row(const struct work *work, const int vectors)
+{
+    if (vectors <= 2 * PARTS)
+        return;
+    const struct run *run = work->end - work->run > 1 ? work->run + 1 : work->end - 1;
+    const int some = vectors < MOST ? vectors : MOST;
+    UNROLL
+    for (int v = 0; v < some; v += PARTS)
+        __builtin_prefetch(work->rows->row + ((int64_t)run->row * vectors + v) * LANES, 1);
+    __builtin_prefetch(work->rows->pace + run->row, 1);
+}
+
 /* The next run of those left, its row less what lambda takes; false: none is left. */
 INLINE bool slot_open(struct slot *slot, struct work *work, const int vectors)
 {
@@ -143,6 +156,7 @@ INLINE bool slot_open(struct slot *slot, struct work *work, const int vectors)
     slot->entry = work->entry;
     slot->left = run->count;
     work->entry += run->count;
+    prefetch_row(work, vectors);
     float keep = 1 / (1 + (float)run->count * rates(slot->at, work->rate)[1] * work->lambda);
     reals *p = slot_row(slot, vectors), was = ((const reals *)slot->row)[0];
     p[0] = but_first(was) * keep + (was - but_first(was));

@@ -85,7 +85,9 @@ static int check_params(const struct problem *p, struct rondo_error *err)
         return mf_refuse(p, err, "params.solver", "implicit feedback is solved by als alone", NULL);
     if (p->implicit && p->biases)
         return mf_refuse(p, err, "params.biases", "a model of implicit feedback has no biases", NULL);
-    if (p->nonnegative && p->cg && p->solver == &mf_als)
+    if (p->cg && p->solver != &mf_als)
+        return mf_refuse(p, err, "params.method", "conjugate gradient is a method of als", "give \"solver\": \"als\" too");
+    if (p->nonnegative && p->cg)
         return mf_refuse(p, err, "params.method",
                          "steps of conjugate gradient end below 0 too, and the model is to be nonnegative",
                          "leave it out: each row is then solved exactly");

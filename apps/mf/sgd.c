@@ -3,8 +3,9 @@
  * a round visits P tiles, no two of which share a row or a column.  P rounds are an epoch.
  *
  *     round t      tiles (b, s) with b + s = t (mod P): every rating of theirs once
- *     its P-th, then    phases: the penalty; the test ratings, one such diagonal after the other; behind the last
- *                       epoch the training ratings too, since the last steps may have spoilt what they left
+ *     its P-th          the penalty too, each part's where it was visited last; then phases: the test ratings, one
+ *                       such diagonal after the other; behind the last epoch the training ratings too, since the
+ *                       last steps may have spoilt what they left
  *
  * A rate with which it diverges is found out by the sum of squares, halved, and the job begins again: from the first
  * rows, so that nothing of what diverged is left. */
@@ -16,7 +17,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-enum { VISIT, PENALTY = 1, TEST = 2, TRAIN = 4 }; /* of a task: visit, or look at some of the others */
+enum { VISIT, TEST = 1, TRAIN = 2 }; /* of a task: visit, or look at some of the others */
 
 enum { HALVINGS_MOST = 64, MORE_MOST = 10 }; /* more: epochs than asked for */
 
@@ -110,6 +111,12 @@ static double penalty_of(const struct problem *p, const struct sgd_rule *rule, c
     return grid_of(p)->kernel->penalty(rule, &part->side, edge->weight + edge->first[part->index], part->count);
 }
 
+/* Is it the last round of an epoch? */
+static bool ends_epoch(const struct problem *p, const struct common *common, int64_t round)
+{
+    return (round - common->begun) % grid_of(p)->parts == 0;
+}
+
 static int push(const void *context, const void *state, void *shard, void *block, void *scratch,
                 const struct rondo_task *task, struct rondo_buf *partial)
 {
@@ -128,13 +135,13 @@ static int push(const void *context, const void *state, void *shard, void *block
     if (task->tag == VISIT) {
         found.ratings = grid->train[tile].entries;
         found.squares = grid->kernel->visit(&rule, &grid->train[tile], &row->side, &col->side);
+        if (ends_epoch(p, common, task->round))
+            found.penalty = penalty_of(p, &rule, row) + penalty_of(p, &rule, col);
     }
     if (task->tag & TRAIN)
         found.left = grid->kernel->squares(&rule, &grid->train[tile], &row->side, &col->side);
     if (task->tag & TEST)
         found.test = grid->kernel->squares(&rule, &grid->test[tile], &row->side, &col->side);
-    if (task->tag & PENALTY)
-        found.penalty = penalty_of(p, &rule, row) + penalty_of(p, &rule, col);
     return rondo_append(p->host, partial, &found, sizeof found);
 }
 
@@ -291,25 +298,10 @@ static bool last_epoch(const struct head *head)
     return head->figures.epochs + 1 >= head->problem->epochs;
 }
 
-/* What is looked at in the phase of diagonal `turn` behind an epoch's last visits. */
-static uint32_t looks(const struct head *head, int32_t turn)
+/* What is looked at behind an epoch's last visits. */
+static uint32_t looks(const struct head *head)
 {
-    return (turn ? 0 : PENALTY) | (head_evaluates(head) ? TEST : 0) | (last_epoch(head) ? TRAIN : 0);
-}
-
-static int visited(struct head *head, int64_t round, int64_t ratings, struct rondo_order *order)
-{
-    const struct problem *p = head->problem;
-    struct model *model = &((struct sgd *)head->model)->model;
-    bool ends = (round - model->common.begun) % grid_of(p)->parts == 0;
-    order->updates = model->ratings = ratings;
-    model->exact = 0;
-    if (diverged(p, model))
-        return begin_again(head, round, order);
-    if (!ends)
-        return rest(head->model, order);
-    order_diagonal(head, 0, looks(head, 0), order);
-    return RONDO_OK;
+    return (head_evaluates(head) ? TEST : 0) | (last_epoch(head) ? TRAIN : 0);
 }
 
 /* NAN of none. */
@@ -331,14 +323,12 @@ static bool spoilt(const struct problem *p, const struct found *found)
     return !(found->left < limit_of(p)) && !(found->left < found->squares);
 }
 
-static int end_epoch(struct head *head, int64_t round, struct rondo_order *order)
+static int end_epoch(struct head *head, struct rondo_order *order)
 {
     const struct problem *p = head->problem;
     struct figures *figures = &head->figures;
     struct model *model = &((struct sgd *)head->model)->model;
     const struct found found = model->epoch;
-    if (diverged(p, model)) /* of rows that the last steps have spoilt */
-        return begin_again(head, round, order);
     bool last = last_epoch(head), more = last && figures->epochs < p->epochs + MORE_MOST && spoilt(p, &found);
     tell(p, last ? found.left : found.squares, found.penalty, figures);
     figures->test_rmse = head_evaluates(head) ? rmse_of(p, found.test, p->test.count) : (double)NAN;
@@ -361,14 +351,20 @@ static int settle(struct head *head, struct rondo_head_link *link, int64_t round
     int code = add_up(p, results, count, &model->epoch);
     if (code)
         return code;
-    if (!phase)
-        return visited(head, round, model->epoch.ratings - before, order);
-    if (phase < grid_of(p)->parts && looks(head, phase)) {
-        order_diagonal(head, phase, looks(head, phase), order);
-        return RONDO_OK;
+    if (!phase) {
+        model->ratings = model->epoch.ratings - before;
+        model->exact = 0;
     }
     order->updates = model->ratings;
-    return end_epoch(head, round, order);
+    if (!phase && diverged(p, model))
+        return begin_again(head, round, order);
+    if (!phase && !ends_epoch(p, &model->common, round))
+        return rest(head->model, order);
+    if (phase < grid_of(p)->parts && looks(head)) {
+        order_diagonal(head, phase, looks(head), order);
+        return RONDO_OK;
+    }
+    return end_epoch(head, order);
 }
 
 static int apply(const void *problem, void *common, void *shard, void *scratch, int64_t round,

@@ -105,6 +105,8 @@ class Params(Refused):
         self.spec_refused("/params/holdout", test=GOOD, params={"holdout": 0.1})
         for solver in ("sgd", "ccd"):
             self.spec_refused("/params/solver", "implicit", params={"implicit": True, "solver": solver})
+            self.spec_refused("/params/method", "als", params={"method": "cg", "solver": solver})
+        self.spec_refused("/params/method", "als", params={"method": "cg"})
         self.spec_refused("/params/biases", "implicit", params={"implicit": True, "biases": True})
         for more in ({"solver": "als"}, {"implicit": True}):
             self.spec_refused("/params/method", "nonnegative", params={"method": "cg", "nonnegative": True, **more})

@@ -158,6 +158,12 @@ static const char *balanced(const struct edge *edge, int32_t parts)
     return NULL;
 }
 
+/* Two workers have as many tiles each. */
+static const char *even(const struct problem *p, int32_t parts)
+{
+    return parts > said.blocks && parts % 2 && parts < p->users && parts < p->items ? "an odd number of parts" : NULL;
+}
+
 static void forget(struct problem *p)
 {
     cells_free(p, &p->test);
@@ -193,6 +199,7 @@ Test(mf_grid, has_each_rating_once_and_no_two_tiles_of_a_round_share_a_row_or_a_
         const struct grid *grid = p.own;
         const char *wrong = play(&p, &seen);
         wrong = wrong ? wrong : all_once(&p, &seen);
+        wrong = wrong ? wrong : even(&p, grid->parts);
         wrong = wrong ? wrong : balanced(&grid->row, grid->parts);
         wrong = wrong ? wrong : balanced(&grid->col, grid->parts);
         cut += grid->parts > 1;

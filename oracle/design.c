@@ -38,8 +38,7 @@ void design_add(const struct design *design, double a, int64_t j, double *to)
         for (int64_t i = 0; i < design->n; i++)
             to[i] += a * value[rondo_genotype_at(packed, i)];
     } else if (x) {
-        for (int64_t i = 0; i < design->n; i++)
-            to[i] += a * (x[i] - m);
+        design->wide->add(a, x, m, to, design->n);
     } else {
         for (int64_t e = design->x->colptr[j]; e < design->x->colptr[j + 1]; e++)
             to[design->x->rowidx[e]] += a * design->x->values[e];
@@ -136,19 +135,6 @@ static void lay_out(struct design *design, int64_t j)
     design_add(design, 1, j, design->row);
 }
 
-/* (a - ma)'(b - mb), in eight sums, so that no addition waits for the one before. */
-static double dense_product(const double *a, double ma, const double *b, double mb, int64_t n)
-{
-    const int64_t even = n - n % 8;
-    double sum[8] = { 0 };
-    for (int64_t i = 0; i < even; i += 8)
-        for (int k = 0; k < 8; k++)
-            sum[k] += (a[i + k] - ma) * (b[i + k] - mb);
-    for (int64_t i = even; i < n; i++)
-        sum[0] += (a[i] - ma) * (b[i] - mb);
-    return (sum[0] + sum[1]) + (sum[2] + sum[3]) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
-}
-
 /* (x_j - m_j)'(x_k - m_k), x_j being laid out: of sparse x the same as x_j'x_k - n m_j m_k. */
 static double product(const struct design *design, int64_t j, int64_t k)
 {
@@ -163,7 +149,7 @@ static double product(const struct design *design, int64_t j, int64_t k)
         return sum;
     }
     if (x)
-        return dense_product(row, 0, x, m, design->n);
+        return design->wide->product(row, 0, x, m, design->n);
     for (int64_t e = design->x->colptr[k]; e < design->x->colptr[k + 1]; e++)
         sum += row[design->x->rowidx[e]] * design->x->values[e];
     return sum - (double)design->n * design->mean[j] * m;
@@ -200,7 +186,7 @@ double design_coupling(struct design *design, int64_t j, int64_t k)
     const double *a = short_column(design, j), *b = short_column(design, k);
     if (a && b) {
         const double scale = design->scale[j] * design->scale[k];
-        return scale > 0 ? dense_product(a, design->mean[j], b, design->mean[k], design->n) / scale : 0;
+        return scale > 0 ? design->wide->product(a, design->mean[j], b, design->mean[k], design->n) / scale : 0;
     }
     const int64_t low = j < k ? j : k, high = j < k ? k : j;
     const uint64_t key = 1 + (uint64_t)low * (uint64_t)design->p + (uint64_t)high;
@@ -218,7 +204,7 @@ int design_open(struct design *design, const struct subject *subject, struct ron
 {
     const struct rondo_host *host = &subject->host;
     *design = (struct design){ .x = host->matrix(subject->job, "x"), .side = host->matrix(subject->job, "covariates"),
-                               .window = host->real(subject->job, "params.ld_window"), .laid = -1 };
+                               .window = host->real(subject->job, "params.ld_window"), .laid = -1, .wide = wide_best() };
     if (!design->x)
         return rondo_error_set(err, RONDO_EINPUT, "/data/x", NULL, "there is no x");
     design->n = design->x->rows;

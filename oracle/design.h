@@ -15,6 +15,7 @@
 #define DESIGN_H
 
 #include "oracle/subject.h"
+#include "oracle/wide.h"
 
 enum { DESIGN_CACHE = 1 << 20, DESIGN_SHORT = 1024 };
 
@@ -31,6 +32,7 @@ struct design {
     double *row;           /* [n] the column that is laid out, x_j - m_j 1; of sparse x zeros but for x_j */
     int64_t laid;          /* that column; -1: none */
     double window;
+    const struct wide *wide;
     struct design_pair *cache;
     int64_t computed;      /* couplings */
 };

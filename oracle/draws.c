@@ -370,7 +370,8 @@ static int64_t judge_forest(struct draws *draws, const struct trace_round *round
                 (void)unite(all, i, k);
                 pairs++;
             }
-    compare_trees(draws, flight, all, joined);
+    if (pairs) /* else nothing is to be held together */
+        compare_trees(draws, flight, all, joined);
     return pairs;
 }
 

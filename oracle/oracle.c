@@ -1,8 +1,8 @@
 #include "oracle/oracle.h"
 
+#include "core/trace/relay.h"
 #include "oracle/draws.h"
 #include "oracle/plans.h"
-#include "oracle/relay.h"
 #include "oracle/replay.h"
 #include "oracle/whole.h"
 
@@ -15,7 +15,6 @@ struct checks {
     const struct oracle_request *request;
     struct subject subject;
     struct verdict *verdict;
-    struct verdict beside; /* what flights and draws find, by the relay's thread */
     struct relay relay;
     bool lasso, plans;
     struct whole whole;
@@ -27,25 +26,27 @@ struct checks {
     int64_t last_round;
 };
 
-/* Couplings take as long as all else: they have a thread of their own. */
-static int each_beside(void *context, const struct trace_round *round)
+/* By the relay's thread, while this one reads on: a check looks at nothing but the round and what is its own. */
+static int judge_round(void *context, const struct trace_round *round)
 {
     struct checks *checks = context;
-    int code = flights_round(&checks->flights, round);
-    return code ? code : draws_round(&checks->draws, round);
+    int code = RONDO_OK;
+    if (checks->lasso)
+        code = flights_round(&checks->flights, round);
+    if (!code && checks->lasso)
+        code = draws_round(&checks->draws, round);
+    whole_round(&checks->whole, round);
+    if (!code && checks->lasso)
+        code = replay_round(&checks->replay, round);
+    if (!code && checks->plans)
+        code = plans_round(&checks->plan, round);
+    return code;
 }
 
 static int each_round(void *context, const struct trace_round *round)
 {
     struct checks *checks = context;
-    int code = RONDO_OK;
-    whole_round(&checks->whole, round);
-    if (checks->lasso)
-        code = relay_give(&checks->relay, round);
-    if (!code && checks->lasso)
-        code = replay_round(&checks->replay, round);
-    if (!code && checks->plans)
-        code = plans_round(&checks->plan, round);
+    const int code = relay_give(&checks->relay, round);
     if (checks->request->progress)
         checks->request->progress(checks->request->context, round->round, checks->last_round);
     return code;
@@ -79,8 +80,8 @@ static int open_checks(struct checks *checks, struct rondo_error *err)
     if (checks->lasso) {
         code = design_open(&checks->design, &checks->subject, err);
         code = code ? code : check_shape(checks, err);
-        code = code ? code : flights_open(&checks->flights, &checks->subject, &checks->design, &checks->beside, err);
-        code = code ? code : draws_open(&checks->draws, &checks->subject, &checks->flights, &checks->beside, err);
+        code = code ? code : flights_open(&checks->flights, &checks->subject, &checks->design, checks->verdict, err);
+        code = code ? code : draws_open(&checks->draws, &checks->subject, &checks->flights, checks->verdict, err);
         code = code ? code : replay_open(&checks->replay, &checks->subject, &checks->design, checks->verdict, err);
     }
     if (!code && checks->plans)
@@ -91,8 +92,6 @@ static int open_checks(struct checks *checks, struct rondo_error *err)
 static void end_checks(struct checks *checks)
 {
     struct verdict *verdict = checks->verdict;
-    verdict_merge(verdict, &checks->beside);
-    checks->flights.verdict = checks->draws.verdict = verdict;
     whole_end(&checks->whole, checks->plans ? TRACE_BLOCKS : TRACE_ALL);
     if (checks->lasso) {
         flights_end(&checks->flights);
@@ -111,7 +110,7 @@ int oracle_check(const struct oracle_request *request, struct verdict *verdict, 
     struct checks checks = { .request = request, .verdict = verdict };
     struct reader_window window, last;
     *verdict = (struct verdict){ 0 };
-    relay_open(&checks.relay, each_beside, &checks);
+    relay_open(&checks.relay, judge_round, &checks);
     int code = subject_open(&checks.subject, request->path, request->overrides, request->count, request->apps, err);
     if (!code)
         code = open_checks(&checks, err);

@@ -1,7 +1,7 @@
 /* oracle.h - holds a trace against the data of its job.  START HERE.
  *
  * Place:   oracle, floor 3: above apps (a job's data) and core/trace; used by tools/trace_check.c.
- * Threads: the caller's, and for the lasso's couplings one that lives for the call (relay.h).
+ * Threads: the caller's, which reads, and one that judges what was read and lives for the call (core/trace/relay.h).
  * Memory:  the job's data, and what design.h, replay.h and plans.h say.
  *
  * Nothing that the scheduler or an app has computed is believed, and none of their code is used: couplings,

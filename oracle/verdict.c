@@ -23,26 +23,6 @@ void verdict_find(struct verdict *verdict, struct finding finding, const char *f
     verdict->finding[verdict->found - 1] = finding;
 }
 
-static int64_t kept(const struct verdict *verdict)
-{
-    return verdict->found < VERDICT_FINDINGS ? verdict->found : VERDICT_FINDINGS;
-}
-
-void verdict_merge(struct verdict *verdict, const struct verdict *from)
-{
-    struct finding both[VERDICT_FINDINGS];
-    const int64_t own = kept(verdict), others = kept(from);
-    int64_t i = 0, k = 0, count = 0;
-    for (; count < VERDICT_FINDINGS && (i < own || k < others); count++) {
-        const bool first = k == others || (i < own && verdict->finding[i].round < from->finding[k].round);
-        both[count] = first ? verdict->finding[i++] : from->finding[k++];
-    }
-    for (i = 0; i < count; i++)
-        verdict->finding[i] = both[i];
-    verdict->found += from->found;
-    verdict->failed |= from->failed;
-}
-
 void verdict_say(struct verdict *verdict, struct lines *to, const char *format, ...)
 {
     char text[VERDICT_WORDS];

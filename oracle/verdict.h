@@ -43,8 +43,6 @@ struct verdict {
 struct finding finding_of(const char *kind, int64_t round);
 /* Its words are made of the format. */
 void verdict_find(struct verdict *verdict, struct finding finding, const char *format, ...) RONDO_PRINTF(3, 4);
-/* Takes the findings of `from` in, by round, its own last. */
-void verdict_merge(struct verdict *verdict, const struct verdict *from);
 void verdict_say(struct verdict *verdict, struct lines *to, const char *format, ...) RONDO_PRINTF(3, 4);
 void verdict_fini(struct verdict *verdict);
 

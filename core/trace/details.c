@@ -39,10 +39,10 @@ static int count_of(sqlite3_value *value, int64_t most, int64_t *count)
  * us do is bounded by its size. */
 static int unpack(sqlite3_value **value, int lists, int64_t count, struct rondo_buf *out)
 {
-    int rc = value_list(value[0], count, false, NULL);
-    int64_t *list = rc ? NULL : room(out, count * lists, sizeof *list);
-    if (!rc && !list)
-        rc = SQLITE_NOMEM;
+    if (sqlite3_value_bytes(value[0]) < count)
+        return SQLITE_CORRUPT;
+    int64_t *list = room(out, count * lists, sizeof *list);
+    int rc = list ? SQLITE_OK : SQLITE_NOMEM;
     for (int k = 0; k < lists && !rc; k++)
         rc = value_list(value[k], count, k > 0, list + k * count);
     return rc;

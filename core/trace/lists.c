@@ -19,9 +19,10 @@ int lists_width_of(int64_t count, int64_t bytes)
 {
     if (count <= 0 || count > bytes)
         return 0;
-    int64_t width = bytes / count;
-    bool known = width == 1 || width == 2 || width == 4 || width == 8;
-    return known && bytes == count * width ? (int)width : 0;
+    for (int width = 1; width <= 8; width *= 2) /* a division takes longer */
+        if (bytes % width == 0 && bytes / width == count)
+            return width;
+    return 0;
 }
 
 #define PACK(type)                                          \

@@ -1,4 +1,4 @@
-#include "oracle/relay.h"
+#include "core/trace/relay.h"
 
 #include "core/base/each.h"
 

@@ -1,6 +1,6 @@
 /* relay.h - rounds handed on to a thread beside, in their order.
  *
- * Place:   oracle, floor 3; used by oracle.c, so that a round is judged while the next ones are read.
+ * Place:   core/trace, floor 1; used by who reads a long trace, so that a round is looked at while the next ones are read.
  * Threads: relay_give and relay_end belong to the thread that opened it; `each` is called by another, or by that one where
  *          there is no processor for two, no thread to be had, or so little that it is all there at the end.
  * Memory:  two batches of RELAY_BYTES, or of one round where that is more.

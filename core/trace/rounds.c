@@ -9,6 +9,10 @@ static const char columns[] =
     "round, phases, blocks, staleness, wanted, drawn, refused, taken, joined, updates, pairs_needed, pairs_computed,"
     " coupled_pairs, weight_sum, weight_taken, cost_max, cost_mean, objective, plan_ns, push_ns, commit_ns, run_ns,"
     " pull_ns, network_ns, couple_ns, begin_ns, end_ns, kind, note";
+static const char brief_columns[] =
+    "round, 0, 0, 0, wanted, 0, refused, taken, joined, updates, pairs_needed, pairs_computed,"
+    " 0, weight_sum, weight_taken, cost_max, cost_mean, objective, plan_ns, push_ns, commit_ns, run_ns,"
+    " pull_ns, network_ns, couple_ns, begin_ns, end_ns, '', ''";
 
 /* Copied: the next is read over them.  A text that is NULL is "". */
 static int take_words(struct rounds *rounds, sqlite3_value *kind, sqlite3_value *note)
@@ -60,10 +64,11 @@ static int take(void *context, sqlite3_value **value)
     return take_words(rounds, value[27], value[28]);
 }
 
-int rounds_open(struct rounds *rounds, struct trace_reader *reader, struct reader_window window, struct rondo_error *err)
+int rounds_open(struct rounds *rounds, struct trace_reader *reader, struct reader_window window, bool brief,
+                struct rondo_error *err)
 {
     *rounds = (struct rounds){ 0 };
-    return query_ask_taken(&rounds->query, reader, columns, "rounds", window, take, rounds, err);
+    return query_ask_taken(&rounds->query, reader, brief ? brief_columns : columns, "rounds", window, take, rounds, err);
 }
 
 bool rounds_next(struct rounds *rounds, int *code, struct rondo_error *err)

@@ -14,7 +14,7 @@ int details_scan(struct trace_reader *reader, struct reader_window window, int k
     struct rounds rounds = { 0 };
     int code = details_open(&details, reader, window, kinds, err);
     if (!code)
-        code = rounds_open(&rounds, reader, window, err);
+        code = rounds_open(&rounds, reader, window, kinds & DETAILS_BRIEF, err);
     while (rounds_next(&rounds, &code, err)) {
         struct trace_round round = rounds.round;
         code = details_take(&details, &round, err);

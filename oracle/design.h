@@ -2,7 +2,8 @@
  *
  * Place:   oracle, floor 3; nothing of apps/lasso is used.
  * Threads: one.
- * Memory:  3 numbers a column, 2 a row, and a cache of couplings of DESIGN_CACHE entries.
+ * Memory:  3 numbers a column, 2 a row, a cache of couplings of DESIGN_CACHE entries, and of short dense columns up
+ *          to DESIGN_UNITS bytes of units.
  *
  *     x_j - m_j 1,  m_j = mean of x_j where there is an intercept, else 0
  *     scale_j  = |x_j - m_j 1|
@@ -17,7 +18,7 @@
 #include "oracle/subject.h"
 #include "oracle/wide.h"
 
-enum { DESIGN_CACHE = 1 << 20, DESIGN_SHORT = 1024 };
+enum { DESIGN_CACHE = 1 << 20, DESIGN_SHORT = 1024, DESIGN_UNITS = 64 << 20 };
 
 struct design_pair {
     uint64_t key; /* 1 + j p + k, j < k; 0: none */
@@ -33,6 +34,7 @@ struct design {
     int64_t laid;          /* that column; -1: none */
     double window;
     const struct wide *wide;
+    float *unit;           /* [n x p] (x_j - m_j 1) / scale_j; NULL: they are no short dense columns, or too many */
     struct design_pair *cache;
     int64_t computed;      /* couplings */
 };
@@ -43,6 +45,8 @@ void design_close(struct design *design); /* of a zeroed one too */
 
 /* Two different columns. */
 double design_coupling(struct design *design, int64_t j, int64_t k);
+/* Whether |coupling| <= bound for certain; false: it is to be computed.  That is seen for less. */
+bool design_apart(const struct design *design, int64_t j, int64_t k, double bound);
 /* to[n] += a (x_j - m_j 1) */
 void design_add(const struct design *design, double a, int64_t j, double *to);
 

@@ -76,6 +76,8 @@ static bool is_variable(const struct draws *draws, int64_t j)
 /* Not one that another sum may put on either side of the threshold: those are counted. */
 static bool is_coupled(struct draws *draws, int64_t j, int64_t k)
 {
+    if (flights_apart(draws->flights, j, k))
+        return false;
     const double beyond = fabs(design_coupling(draws->flights->design, j, k)) - draws->flights->threshold;
     draws->edges += fabs(beyond) <= FLIGHTS_EDGE;
     return beyond > FLIGHTS_EDGE;

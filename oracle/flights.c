@@ -47,6 +47,11 @@ static void find_pair(struct flights *flights, const struct flight *a, int64_t i
                  coupling, flights->threshold);
 }
 
+bool flights_apart(const struct flights *flights, int64_t j, int64_t k)
+{
+    return design_apart(flights->design, j, k, flights->threshold - 2 * FLIGHTS_EDGE);
+}
+
 static bool is_coupled(const struct flights *flights, double coupling)
 {
     return !(fabs(coupling) <= flights->threshold + FLIGHTS_EDGE);
@@ -65,6 +70,8 @@ static void meet(struct flights *flights, const struct flight *a, int64_t i, con
         return;
     }
     flights->pairs++;
+    if (flights_apart(flights, j, other))
+        return;
     const double coupling = design_coupling(flights->design, j, other);
     if (is_coupled(flights, coupling))
         find_pair(flights, a, i, b, k, coupling);

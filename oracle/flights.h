@@ -51,6 +51,8 @@ int flights_open(struct flights *flights, const struct subject *subject, struct 
                  struct verdict *verdict, struct rondo_error *err) RONDO_MUST_CHECK;
 /* Rounds ascending.  RONDO_ENOMEM. */
 int flights_round(struct flights *flights, const struct trace_round *round) RONDO_MUST_CHECK;
+/* Whether the coupling of two variables is below the threshold for certain, by more than the edge. */
+bool flights_apart(const struct flights *flights, int64_t j, int64_t k);
 /* Says what was proved. */
 void flights_end(struct flights *flights);
 void flights_close(struct flights *flights);

@@ -121,7 +121,7 @@ int oracle_check(const struct oracle_request *request, struct verdict *verdict, 
     if (!code)
         code = reader_rounds(checks.subject.reader, last, find_last, &checks.last_round, err);
     if (!code)
-        code = reader_scan(checks.subject.reader, window, each_round, &checks, err);
+        code = reader_scan_bare(checks.subject.reader, window, each_round, &checks, err);
     const int ended = relay_end(&checks.relay);
     code = code ? code : ended;
     if (!code)

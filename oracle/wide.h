@@ -14,6 +14,8 @@
 struct wide {
     /* (a - ma)'(b - mb) */
     double (*product)(const double *a, double ma, const double *b, double mb, int64_t n);
+    /* a'b, of half the bytes */
+    float (*rough)(const float *a, const float *b, int64_t n);
     /* to[n] += c (x - m) */
     void (*add)(double c, const double *x, double m, double *to, int64_t n);
 };

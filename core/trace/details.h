@@ -20,8 +20,8 @@ enum { CONFLICT_CANDIDATE, CONFLICT_OTHER, CONFLICT_BACK, CONFLICT_JOINED, CONFL
 
 enum details_kind { DETAILS_BLOCKS, DETAILS_TASKS, DETAILS_CONFLICTS, DETAILS_DRAWS, DETAILS_MOVES, DETAILS_KINDS };
 enum { DETAILS_ALL = (1 << DETAILS_KINDS) - 1 };
-/* Beside kinds: what a digest does not look at is 0 or "", for each column that is not read saves some time. */
-enum { DETAILS_BRIEF = 1 << DETAILS_KINDS };
+/* Beside kinds: of rounds nothing that was measured; of both what a digest looks at, and 0 or "" for the rest. */
+enum { DETAILS_BARE = 1 << DETAILS_KINDS, DETAILS_BRIEF = 2 << DETAILS_KINDS };
 
 struct details {
     struct query query;
@@ -41,7 +41,7 @@ bool details_next(struct details *details, struct trace_round *round, int *code,
 int details_take(struct details *details, struct trace_round *round, struct rondo_error *err) RONDO_MUST_CHECK;
 void details_close(struct details *details);
 
-/* reader_scan with these kinds alone.  In scan.c. */
+/* reader_scan with these kinds alone, and with DETAILS_BARE reader_scan_bare.  In scan.c. */
 int details_scan(struct trace_reader *reader, struct reader_window window, int kinds,
                  int (*each)(void *context, const struct trace_round *round), void *context,
                  struct rondo_error *err) RONDO_MUST_CHECK;

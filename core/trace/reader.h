@@ -83,6 +83,10 @@ int reader_conflicts(struct trace_reader *reader, struct reader_window window,
 int reader_scan(struct trace_reader *reader, struct reader_window window,
                 int (*each)(void *context, const struct trace_round *round), void *context,
                 struct rondo_error *err) RONDO_MUST_CHECK;
+/* The same, but of the rounds themselves nothing that was measured: their times and costs are 0. */
+int reader_scan_bare(struct trace_reader *reader, struct reader_window window,
+                     int (*each)(void *context, const struct trace_round *round), void *context,
+                     struct rondo_error *err) RONDO_MUST_CHECK;
 int reader_parts(struct trace_reader *reader,
                  int (*each)(void *context, const struct trace_part *part), void *context,
                  struct rondo_error *err) RONDO_MUST_CHECK;

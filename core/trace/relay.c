@@ -122,11 +122,10 @@ int relay_give(struct relay *relay, const struct trace_round *round)
     batch = &relay->batch[relay->filling];
     if (!code && batch->rounds.size == 0)
         code = buf_reserve(&batch->lists, bytes > RELAY_BYTES ? bytes : RELAY_BYTES);
-    struct trace_round own = *round;
-    if (code)
-        return code;
-    keep_lists(&batch->lists, &own);
-    return buf_append(&batch->rounds, &own, sizeof own);
+    code = code ? code : buf_append(&batch->rounds, round, sizeof *round);
+    if (!code)
+        keep_lists(&batch->lists, (struct trace_round *)(void *)(batch->rounds.data + batch->rounds.size) - 1);
+    return code;
 }
 
 /* ---- the end ------------------------------------------------------------------------------------------- */

@@ -4,15 +4,15 @@
 
 #include <string.h>
 
-/* In the order of take. */
-static const char columns[] =
-    "round, phases, blocks, staleness, wanted, drawn, refused, taken, joined, updates, pairs_needed, pairs_computed,"
-    " coupled_pairs, weight_sum, weight_taken, cost_max, cost_mean, objective, plan_ns, push_ns, commit_ns, run_ns,"
-    " pull_ns, network_ns, couple_ns, begin_ns, end_ns, kind, note";
-static const char brief_columns[] =
-    "round, 0, 0, 0, wanted, 0, refused, taken, joined, updates, pairs_needed, pairs_computed,"
-    " 0, weight_sum, weight_taken, cost_max, cost_mean, objective, plan_ns, push_ns, commit_ns, run_ns,"
-    " pull_ns, network_ns, couple_ns, begin_ns, end_ns, '', ''";
+/* In the order of take_bare, and behind them in that of take. */
+#define BARE                                                                                                      \
+    "round, phases, blocks, staleness, wanted, drawn, refused, taken, joined, updates, pairs_needed, pairs_computed," \
+    " coupled_pairs, weight_sum, weight_taken, objective, kind, note"
+#define BRIEF                                                                                                     \
+    "round, 0, 0, 0, wanted, 0, refused, taken, joined, updates, pairs_needed, pairs_computed,"                       \
+    " 0, weight_sum, weight_taken, objective, '', ''"
+#define MEASURED                                                                                          \
+    ", cost_max, cost_mean, plan_ns, push_ns, commit_ns, run_ns, pull_ns, network_ns, couple_ns, begin_ns, end_ns"
 
 /* Copied: the next is read over them.  A text that is NULL is "". */
 static int take_words(struct rounds *rounds, sqlite3_value *kind, sqlite3_value *note)
@@ -29,7 +29,7 @@ static int take_words(struct rounds *rounds, sqlite3_value *kind, sqlite3_value 
     return SQLITE_OK;
 }
 
-static int take(void *context, sqlite3_value **value)
+static int take_bare(void *context, sqlite3_value **value)
 {
     struct rounds *rounds = context;
     rounds->round = (struct trace_round){
@@ -48,27 +48,40 @@ static int take(void *context, sqlite3_value **value)
         .coupled_pairs = sqlite3_value_int64(value[12]),
         .weight_sum = value_real(value[13]),
         .weight_taken = value_real(value[14]),
-        .cost_max = value_real(value[15]),
-        .cost_mean = value_real(value[16]),
-        .objective = value_real(value[17]),
-        .plan_ns = value_ns(value[18]),
-        .push_ns = value_ns(value[19]),
-        .commit_ns = value_ns(value[20]),
-        .run_ns = value_ns(value[21]),
-        .pull_ns = value_ns(value[22]),
-        .network_ns = value_ns(value[23]),
-        .couple_ns = value_ns(value[24]),
-        .begin_ns = value_ns(value[25]),
-        .end_ns = value_ns(value[26]),
+        .objective = value_real(value[15]),
     };
-    return take_words(rounds, value[27], value[28]);
+    return take_words(rounds, value[16], value[17]);
 }
 
-int rounds_open(struct rounds *rounds, struct trace_reader *reader, struct reader_window window, bool brief,
-                struct rondo_error *err)
+static int take(void *context, sqlite3_value **value)
 {
+    struct rounds *rounds = context;
+    struct trace_round *round = &rounds->round;
+    const int rc = take_bare(context, value);
+    value += 18;
+    round->cost_max = value_real(value[0]);
+    round->cost_mean = value_real(value[1]);
+    round->plan_ns = value_ns(value[2]);
+    round->push_ns = value_ns(value[3]);
+    round->commit_ns = value_ns(value[4]);
+    round->run_ns = value_ns(value[5]);
+    round->pull_ns = value_ns(value[6]);
+    round->network_ns = value_ns(value[7]);
+    round->couple_ns = value_ns(value[8]);
+    round->begin_ns = value_ns(value[9]);
+    round->end_ns = value_ns(value[10]);
+    return rc;
+}
+
+int rounds_open(struct rounds *rounds, struct trace_reader *reader, struct reader_window window,
+                enum rounds_columns columns, struct rondo_error *err)
+{
+    static const char *const text[] = {
+        [ROUNDS_WHOLE] = BARE MEASURED, [ROUNDS_BARE] = BARE, [ROUNDS_BRIEF] = BRIEF MEASURED
+    };
     *rounds = (struct rounds){ 0 };
-    return query_ask_taken(&rounds->query, reader, brief ? brief_columns : columns, "rounds", window, take, rounds, err);
+    return query_ask_taken(&rounds->query, reader, text[columns], "rounds", window,
+                           columns == ROUNDS_BARE ? take_bare : take, rounds, err);
 }
 
 bool rounds_next(struct rounds *rounds, int *code, struct rondo_error *err)

@@ -14,12 +14,15 @@ int details_scan(struct trace_reader *reader, struct reader_window window, int k
     struct rounds rounds = { 0 };
     int code = details_open(&details, reader, window, kinds, err);
     if (!code)
-        code = rounds_open(&rounds, reader, window, kinds & DETAILS_BRIEF, err);
+        code = rounds_open(&rounds, reader, window,
+                           kinds & DETAILS_BARE    ? ROUNDS_BARE
+                           : kinds & DETAILS_BRIEF ? ROUNDS_BRIEF
+                                                   : ROUNDS_WHOLE,
+                           err);
     while (rounds_next(&rounds, &code, err)) {
-        struct trace_round round = rounds.round;
-        code = details_take(&details, &round, err);
+        code = details_take(&details, &rounds.round, err);
         if (!code)
-            code = each(context, &round);
+            code = each(context, &rounds.round);
     }
     rounds_close(&rounds);
     details_close(&details);
@@ -31,6 +34,13 @@ int reader_scan(struct trace_reader *reader, struct reader_window window,
                 struct rondo_error *err)
 {
     return details_scan(reader, window, DETAILS_ALL, each, context, err);
+}
+
+int reader_scan_bare(struct trace_reader *reader, struct reader_window window,
+                     int (*each)(void *context, const struct trace_round *round), void *context,
+                     struct rondo_error *err)
+{
+    return details_scan(reader, window, DETAILS_ALL | DETAILS_BARE, each, context, err);
 }
 
 /* ---- what is told once, and the lines of progress ---------------------------------------------------- */

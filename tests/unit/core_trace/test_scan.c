@@ -75,6 +75,30 @@ Test(scan, rounds_come_back_with_the_details_that_the_level_keeps)
     }
 }
 
+static int check_bare(void *context, const struct trace_round *got)
+{
+    int64_t *number = context;
+    const struct trace_round *put = sample_round(++*number);
+    cr_assert_eq(got->round, *number);
+    cr_assert_str_eq(got->kind, put->kind);
+    cr_assert_str_eq(got->note, put->note);
+    cr_assert(got->taken == put->taken && got->updates == put->updates && got->coupled_pairs == put->coupled_pairs);
+    cr_assert_float_eq(got->weight_taken, put->weight_taken, 0);
+    cr_assert(got->end_ns == 0 && got->push_ns == 0 && got->cost_max <= 0);
+    check_lists(got, put, TRACE_ALL);
+    return 0;
+}
+
+Test(scan, bare_rounds_lack_what_was_measured_alone)
+{
+    int64_t number = 0;
+    sample_trace(TRACE_ALL, 20);
+    struct trace_reader *reader = sample_reader();
+    cr_assert_eq(reader_scan_bare(reader, sample_all, check_bare, &number, NULL), RONDO_OK);
+    cr_assert_eq(number, 20);
+    reader_close(reader);
+}
+
 static void run_sql(const char *sql)
 {
     sqlite3 *db = NULL;

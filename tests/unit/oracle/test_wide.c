@@ -28,6 +28,16 @@ Test(wide, every_width_gives_the_same_bits)
         }
         const double plain = wide_plain()->product(a, 0.25, b, -0.5, n), best = wide_best()->product(a, 0.25, b, -0.5, n);
         cr_assert_eq(memcmp(&plain, &best, sizeof plain), 0, "%d rows: %a and %a", (int)n, plain, best);
+        float c[LONGEST], d[LONGEST];
+        long double rough = 0;
+        for (int64_t i = 0; i < n; i++) {
+            c[i] = (float)a[i];
+            d[i] = (float)b[i];
+            rough += (long double)c[i] * (long double)d[i];
+        }
+        const float halves[] = { wide_plain()->rough(c, d, n), wide_best()->rough(c, d, n) };
+        cr_assert_eq(memcmp(&halves[0], &halves[1], sizeof *halves), 0, "%d rows", (int)n);
+        cr_assert(fabsl((long double)halves[0] - rough) <= 1e-5L * size + 1e-5L, "%d rows", (int)n);
         cr_assert(fabsl((long double)plain - sum) <= 1e-14L * size, "%d rows", (int)n);
         wide_plain()->add(0.1, a, 0.25, to[0], n);
         wide_best()->add(0.1, a, 0.25, to[1], n);

@@ -14,6 +14,14 @@ static const char *const columns_of[DETAILS_KINDS] = {
     [DETAILS_DRAWS] = ", draws, draw_variable, draw_weight",
     [DETAILS_MOVES] = ", moves, move_variable, move_delta",
 };
+/* A number stands for a list of such. */
+static const char *const brief_columns_of[DETAILS_KINDS] = {
+    [DETAILS_BLOCKS] = ", blocks, block_number, block_count, block_first, 0, variables, variable",
+    [DETAILS_TASKS] = ", tasks, task_sent, task_took, task_run, task_phase, 0, task_work, task_block, 0, task_worker",
+    [DETAILS_CONFLICTS] = ", conflicts, conflict_candidate, 0, 0, conflict_joined, conflict_coupling",
+    [DETAILS_DRAWS] = ", draws, draw_variable, 0",
+    [DETAILS_MOVES] = ", moves, move_variable, 0",
+};
 static const int columns[DETAILS_KINDS] = { BLOCK_LISTS + 4, TASK_LISTS + 1, CONFLICT_LISTS + 2, 3, 3 };
 
 /* Where the list of a block without variables begins. */
@@ -197,7 +205,7 @@ int details_open(struct details *details, struct trace_reader *reader, struct re
     *details = (struct details){ 0 };
     for (int k = 0; k < DETAILS_KINDS; k++)
         if (kinds & 1 << k) {
-            strcat(list, columns_of[k]);
+            strcat(list, (kinds & DETAILS_BRIEF ? brief_columns_of : columns_of)[k]);
             details->column[k] = next;
             next += columns[k];
         }

@@ -19,7 +19,9 @@ enum {
 enum { CONFLICT_CANDIDATE, CONFLICT_OTHER, CONFLICT_BACK, CONFLICT_JOINED, CONFLICT_LISTS };
 
 enum details_kind { DETAILS_BLOCKS, DETAILS_TASKS, DETAILS_CONFLICTS, DETAILS_DRAWS, DETAILS_MOVES, DETAILS_KINDS };
-enum { DETAILS_ALL = (1 << DETAILS_KINDS) - 1, DETAILS_BARE = 1 << DETAILS_KINDS };
+enum { DETAILS_ALL = (1 << DETAILS_KINDS) - 1 };
+/* Beside kinds: of rounds nothing that was measured; of both what a digest looks at, and 0 or "" for the rest. */
+enum { DETAILS_BARE = 1 << DETAILS_KINDS, DETAILS_BRIEF = 2 << DETAILS_KINDS };
 
 struct details {
     struct query query;
@@ -30,7 +32,7 @@ struct details {
     struct rondo_buf blocks, variables, tasks, conflicts, draw, weight, move, delta;
 };
 
-/* kinds: the sum of 1 << kind.  Failed or not, it wants details_close. */
+/* kinds: the sum of 1 << kind, and DETAILS_BRIEF or not.  Failed or not, it wants details_close. */
 int details_open(struct details *details, struct trace_reader *reader, struct reader_window window, int kinds,
                  struct rondo_error *err) RONDO_MUST_CHECK;
 /* Fills in the next round that has a row: its number and these kinds.  False where *code is set, or is set here, too. */

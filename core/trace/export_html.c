@@ -8,6 +8,7 @@
 #include "core/trace/details.h"
 #include "core/trace/digest.h"
 #include "core/trace/listing.h"
+#include "core/trace/relay.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -50,6 +51,11 @@ static int each_round(void *digest, const struct trace_round *round)
     return RONDO_OK;
 }
 
+static int hand_on(void *relay, const struct trace_round *round)
+{
+    return relay_give(relay, round);
+}
+
 static int each_report(void *digest, const struct trace_report *report)
 {
     digest_report(digest, report);
@@ -74,9 +80,23 @@ static int read_meta(struct page *page, struct facts *facts, struct rondo_error 
     return code;
 }
 
+/* Rounds are read by this thread and digested by another. */
+static int read_rounds(struct trace_reader *reader, struct digest *digest, struct rondo_error *err)
+{
+    const int kinds = 1 << DETAILS_BLOCKS | 1 << DETAILS_TASKS | 1 << DETAILS_CONFLICTS | DETAILS_BRIEF;
+    struct relay relay;
+    relay_open(&relay, each_round, digest);
+    int code = details_scan(reader, everything, kinds, hand_on, &relay, err);
+    const int ended = relay_end(&relay);
+    relay_close(&relay);
+    code = code ? code : ended;
+    if (code == RONDO_ENOMEM && err && !err->code)
+        rondo_error_set(err, code, reader_path(reader), NULL, "out of memory");
+    return code;
+}
+
 static int read_digest(struct page *page, struct rondo_error *err)
 {
-    const int kinds = 1 << DETAILS_BLOCKS | 1 << DETAILS_TASKS | 1 << DETAILS_CONFLICTS; /* that a digest looks at */
     struct digest *digest = NULL;
     struct facts facts = { 0 };
     int code = read_meta(page, &facts, err);
@@ -85,7 +105,7 @@ static int read_digest(struct page *page, struct rondo_error *err)
     if (code)
         return code;
     digest_job(digest, facts.app, reader_level(page->reader), facts.variables);
-    code = details_scan(page->reader, everything, kinds, each_round, digest, err);
+    code = read_rounds(page->reader, digest, err);
     if (!code)
         code = reader_reports(page->reader, everything, each_report, digest, err);
     if (!code && digest_json(digest, &page->digest))

@@ -230,31 +230,36 @@ static void name_all(const struct thermometer *meter)
 
 /* ---- the weight over time ---------------------------------------------------------------------------- */
 
-static void add_to_stretch(struct heat *heat, int at, const struct query *query)
+static const char columns[] = "round, weight_sum, weight_taken, updates, kind = 'sampled'";
+
+/* A row of `columns` to its stretch: they are as long in numbers of rounds as they can be alike. */
+static int take_weight(void *context, sqlite3_value **value)
 {
-    struct heat_stretch *stretch = &heat->stretch[at];
-    double sum = query_real(query, 1), ratio = query_real(query, 2) / sum;
-    stretch->from = stretch->rounds++ ? stretch->from : query_whole(query, 0);
-    stretch->to = query_whole(query, 0);
-    stretch->updates += query_whole(query, 3);
+    struct heat *heat = context;
+    const int64_t round = sqlite3_value_int64(value[0]);
+    const double span = (double)heat->extent.to - (double)heat->extent.from + 1;
+    const double at = ((double)round - (double)heat->extent.from) / span * HEAT_STRETCHES;
+    if (!sqlite3_value_int(value[4]))
+        return SQLITE_OK;
+    struct heat_stretch *stretch = &heat->stretch[at < 0 ? 0 : at >= HEAT_STRETCHES ? HEAT_STRETCHES - 1 : (int)at];
+    const double sum = value_real(value[1]), ratio = value_real(value[2]) / sum;
+    stretch->from = stretch->rounds++ ? stretch->from : round;
+    stretch->to = round;
+    stretch->updates += sqlite3_value_int64(value[3]);
     stretch->weight_sum = sum;
     if (isfinite(ratio))
         stretch->weight_ratio += (ratio - stretch->weight_ratio) / (double)++stretch->weighed;
+    return SQLITE_OK;
 }
 
-/* Stretches are as long in numbers of rounds as they can be alike; those without a sampled round are left out. */
+/* Stretches without a sampled round are left out. */
 static int read_stretches(struct heat *heat, struct trace_reader *reader, struct reader_window window,
                           struct rondo_error *err)
 {
     struct query query;
-    const double span = (double)heat->extent.to - (double)heat->extent.from + 1;
-    const char *sql = "SELECT round, weight_sum, weight_taken, updates FROM rounds"
-                      " WHERE round BETWEEN ?1 AND ?2 AND kind = 'sampled' ORDER BY round";
-    int code = query_ask(&query, reader, sql, window, err);
-    while (query_next(&query, &code, err)) {
-        double at = ((double)query_whole(&query, 0) - (double)heat->extent.from) / span * HEAT_STRETCHES;
-        add_to_stretch(heat, at < 0 ? 0 : at >= HEAT_STRETCHES ? HEAT_STRETCHES - 1 : (int)at, &query);
-    }
+    int code = query_ask_taken(&query, reader, columns, "rounds", window, take_weight, heat, err);
+    while (query_next(&query, &code, err))
+        ;
     query_done(&query);
     for (int i = 0; i < HEAT_STRETCHES; i++)
         if (heat->stretch[i].rounds) {

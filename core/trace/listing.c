@@ -2,8 +2,32 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 /* ---- cells --------------------------------------------------------------------------------- */
+
+/* A whole number and the 0 behind it: a long listing is made of them, and printf takes ten times as long. */
+static void plain_whole(char *out, size_t size, int64_t value)
+{
+    char digits[24], *at = digits + sizeof digits - 1;
+    uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    *at = 0;
+    do
+        *--at = (char)('0' + left % 10);
+    while (left /= 10);
+    if (value < 0)
+        *--at = '-';
+    const size_t length = (size_t)(digits + sizeof digits - at);
+    if (length <= size)
+        memcpy(out, at, length);
+}
+
+static void json_whole(FILE *out, int64_t value)
+{
+    char text[24];
+    plain_whole(text, sizeof text, value);
+    fputs(text, out);
+}
 
 /* Bytes of the UTF-8 character at `at`; 0 where there is none. */
 static size_t utf8_size(const unsigned char *at)
@@ -48,8 +72,10 @@ static void json_variables(FILE *out, const struct listing_variables *variables)
         return;
     }
     putc('[', out);
-    for (int64_t i = 0; i < variables->count; i++)
-        fprintf(out, "%s%" PRId64, i ? "," : "", variables->list[i]);
+    for (int64_t i = 0; i < variables->count; i++) {
+        fputs(i ? "," : "", out);
+        json_whole(out, variables->list[i]);
+    }
     putc(']', out);
 }
 
@@ -78,11 +104,11 @@ void listing_json_reals(FILE *out, const double *value, int64_t count)
 static void json_cell(FILE *out, enum listing_cell cell, const void *at)
 {
     if (cell == LISTING_INT32)
-        fprintf(out, "%" PRId32, *(const int32_t *)at);
+        json_whole(out, *(const int32_t *)at);
     else if (cell == LISTING_INT64 || cell == LISTING_NS)
-        fprintf(out, "%" PRId64, *(const int64_t *)at);
+        json_whole(out, *(const int64_t *)at);
     else if (cell == LISTING_COUNT && *(const int64_t *)at >= 0)
-        fprintf(out, "%" PRId64, *(const int64_t *)at);
+        json_whole(out, *(const int64_t *)at);
     else if (cell == LISTING_COUNT)
         fputs("null", out);
     else if (cell == LISTING_FLAG)
@@ -101,7 +127,10 @@ void listing_json_members(FILE *out, const struct listing_column *column, const 
     for (; column->key; column++) {
         if (!column->key[0])
             continue;
-        fprintf(out, "%s\"%s\":", gap, column->key);
+        fputs(gap, out);
+        putc('"', out);
+        fputs(column->key, out);
+        fputs("\":", out);
         json_cell(out, column->cell, (const char *)row + column->offset);
         gap = ",";
     }
@@ -142,11 +171,11 @@ void listing_plain_real(char *out, size_t size, enum listing_cell cell, double v
 static void plain_cell(char *out, size_t size, enum listing_cell cell, const void *at)
 {
     if (cell == LISTING_INT32)
-        snprintf(out, size, "%" PRId32, *(const int32_t *)at);
+        plain_whole(out, size, *(const int32_t *)at);
     else if (cell == LISTING_COUNT && *(const int64_t *)at < 0)
         snprintf(out, size, "-");
     else if (cell == LISTING_INT64 || cell == LISTING_COUNT)
-        snprintf(out, size, "%" PRId64, *(const int64_t *)at);
+        plain_whole(out, size, *(const int64_t *)at);
     else if (cell == LISTING_NS)
         snprintf(out, size, "%.3f", (double)*(const int64_t *)at / 1e6);
     else if (cell == LISTING_FLAG)
@@ -183,6 +212,17 @@ struct listing_word listing_grouped(int64_t value)
 
 /* ---- listings ------------------------------------------------------------------------------ */
 
+/* At the width's end, or its begin where that is negative; what is longer stays whole. */
+static void plain_padded(FILE *out, const char *text, int width)
+{
+    const int length = (int)strlen(text);
+    for (int i = length; i < width; i++)
+        putc(' ', out);
+    fputs(text, out);
+    for (int i = length; i < -width; i++)
+        putc(' ', out);
+}
+
 /* The line of headings, or, with a row, of its cells. */
 static void plain_line(const struct listing *listing, const void *row)
 {
@@ -193,7 +233,8 @@ static void plain_line(const struct listing *listing, const void *row)
             continue;
         if (row)
             plain_cell(cell, sizeof cell, column->cell, (const char *)row + column->offset);
-        fprintf(listing->out, "%s%*s", gap, column->width, row ? cell : column->heading);
+        fputs(gap, listing->out);
+        plain_padded(listing->out, row ? cell : column->heading, column->width);
         gap = "  ";
     }
     putc('\n', listing->out);

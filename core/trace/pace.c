@@ -34,6 +34,8 @@ struct pace {
     /* the round's */
     int64_t first_tasks, first_longest_ns, first_sum_ns; /* of the first phase's pushes */
     int64_t last_ns, last_place, last_block, last_shard; /* the task that ended last */
+    struct pace_round round;
+    struct rondo_buf kind; /* its word */
     struct pace_totals totals;
 };
 
@@ -49,7 +51,7 @@ static void settle(struct busy *busy, int count)
     memmove(busy->end, busy->end + count, (size_t)busy->count * sizeof *busy->end);
 }
 
-/* Adds [begin, end) to the union. */
+/* Adds [begin, end) to the union.  Most spans touch the last one, or stand behind it: nothing is moved. */
 static void add_span(struct busy *busy, int64_t begin, int64_t end)
 {
     if (busy->count == SPANS)
@@ -67,8 +69,10 @@ static void add_span(struct busy *busy, int64_t begin, int64_t end)
         end = busy->end[from] > end ? busy->end[from] : end;
     }
     size_t behind = (size_t)(busy->count - after) * sizeof(int64_t);
-    memmove(busy->begin + from + 1, busy->begin + after, behind);
-    memmove(busy->end + from + 1, busy->end + after, behind);
+    if (behind && after != from + 1) {
+        memmove(busy->begin + from + 1, busy->begin + after, behind);
+        memmove(busy->end + from + 1, busy->end + after, behind);
+    }
     busy->begin[from] = begin;
     busy->end[from] = end;
     busy->count += from + 1 - after;
@@ -217,17 +221,27 @@ static void end_round(struct pace *pace, struct pace_round *round)
 
 /* ---- all ------------------------------------------------------------------------------------------------ */
 
-static struct pace_round round_of(struct pace *pace, const struct query *query)
+static const char columns[] = "round, blocks, cost_max, cost_mean, plan_ns, push_ns, commit_ns, begin_ns, end_ns, kind";
+
+/* A row of `columns`. */
+static int take_round(void *context, sqlite3_value **value)
 {
+    struct pace *pace = context;
     struct pace_totals *totals = &pace->totals;
-    int64_t push_ns = query_ns(query, 6), begin_ns = query_ns(query, 8), end_ns = query_ns(query, 9);
+    const int64_t push_ns = value_ns(value[5]), begin_ns = value_ns(value[7]), end_ns = value_ns(value[8]);
+    const void *kind = sqlite3_value_text(value[9]);
+    kind = kind ? kind : "";
+    pace->kind.size = 0;
+    if (buf_append(&pace->kind, kind, strlen(kind) + 1))
+        return SQLITE_NOMEM;
     totals->first_ns = totals->rounds == 0 || begin_ns < totals->first_ns ? begin_ns : totals->first_ns;
     totals->last_ns = totals->rounds == 0 || end_ns > totals->last_ns ? end_ns : totals->last_ns;
-    return (struct pace_round){
-        .round = query_whole(query, 0), .kind = query_text(query, 1), .blocks = query_small(query, 2),
-        .imbalance_ratio = ratio(query_real(query, 3), query_real(query, 4)), .push_ns = push_ns,
-        .path_ns = query_ns(query, 5) + push_ns + query_ns(query, 7),
+    pace->round = (struct pace_round){
+        .round = sqlite3_value_int64(value[0]), .kind = (const char *)pace->kind.data, .blocks = value_small(value[1]),
+        .imbalance_ratio = ratio(value_real(value[2]), value_real(value[3])), .push_ns = push_ns,
+        .path_ns = value_ns(value[4]) + push_ns + value_ns(value[6]),
     };
+    return SQLITE_OK;
 }
 
 static int walk(struct pace *pace, struct query *rounds, struct details *details,
@@ -236,15 +250,14 @@ static int walk(struct pace *pace, struct query *rounds, struct details *details
 {
     int code = RONDO_OK;
     while (query_next(rounds, &code, err)) {
-        struct pace_round round = round_of(pace, rounds);
-        struct trace_round tasks = { .round = round.round };
+        struct trace_round tasks = { .round = pace->round.round };
         code = details_take(details, &tasks, err);
         for (int32_t i = 0; i < tasks.tasks && !code; i++)
-            if (take_task(pace, round.round, &tasks.task[i]))
+            if (take_task(pace, tasks.round, &tasks.task[i]))
                 code = query_refuse(rounds->reader, SQLITE_NOMEM, err);
-        end_round(pace, &round);
+        end_round(pace, &pace->round);
         if (!code && each)
-            code = each(context, &round);
+            code = each(context, &pace->round);
     }
     return code;
 }
@@ -287,10 +300,7 @@ int pace_read(struct trace_reader *reader, struct reader_window window,
     struct details details;
     int code = details_open(&details, reader, window, 1 << DETAILS_TASKS, err);
     if (!code)
-        code = query_ask(&rounds, reader,
-                         "SELECT round, kind, blocks, cost_max, cost_mean, plan_ns, push_ns, commit_ns,"
-                         " begin_ns, end_ns FROM rounds WHERE round BETWEEN ?1 AND ?2 ORDER BY round",
-                         window, err);
+        code = query_ask_taken(&rounds, reader, columns, "rounds", window, take_round, &pace, err);
     if (!code)
         code = walk(&pace, &rounds, &details, each, context, err);
     if (!code && totals)
@@ -301,6 +311,7 @@ int pace_read(struct trace_reader *reader, struct reader_window window,
         mem_free(pace.member[i].busy);
     mem_free(pace.member);
     mem_free(pace.present);
+    buf_fini(&pace.kind);
     roll_fini(&pace.numbers);
     return code;
 }

@@ -131,17 +131,6 @@ int64_t query_whole(const struct query *query, int column)
     return sqlite3_column_int64(query->row, column);
 }
 
-int32_t query_int32(int64_t value)
-{
-    return value > INT32_MAX ? INT32_MAX : value < INT32_MIN ? INT32_MIN : (int32_t)value;
-}
-
-int64_t query_bound_ns(int64_t ns)
-{
-    const int64_t most = (int64_t)1 << 53;
-    return ns > most ? most : ns < -most ? -most : ns;
-}
-
 int32_t query_small(const struct query *query, int column)
 {
     return query_int32(sqlite3_column_int64(query->row, column));

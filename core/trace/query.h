@@ -62,8 +62,17 @@ int32_t value_small(sqlite3_value *value);
 int64_t value_ns(sqlite3_value *value);
 double value_real(sqlite3_value *value);
 
-int64_t query_bound_ns(int64_t ns);                         /* what these do to a number */
-int32_t query_int32(int64_t value);
+/* What these do to a number. */
+static inline int32_t query_int32(int64_t value)
+{
+    return value > INT32_MAX ? INT32_MAX : value < INT32_MIN ? INT32_MIN : (int32_t)value;
+}
+
+static inline int64_t query_bound_ns(int64_t ns)
+{
+    const int64_t most = (int64_t)1 << 53;
+    return ns > most ? most : ns < -most ? -most : ns;
+}
 
 /* A list of `count` > 0 numbers (lists.h) into out, which has room for them or is NULL: then it is looked at alone.
  * `even`: a plain number may stand for it, as for one of reals it always may, and NULL for what are no numbers.  All else

@@ -234,7 +234,7 @@ int reader_rounds(struct trace_reader *reader, struct reader_window window,
                   struct rondo_error *err)
 {
     struct rounds rounds;
-    int code = rounds_open(&rounds, reader, window, false, err);
+    int code = rounds_open(&rounds, reader, window, ROUNDS_WHOLE, err);
     while (rounds_next(&rounds, &code, err))
         code = each(context, &rounds.round);
     rounds_close(&rounds);
@@ -316,7 +316,7 @@ int reader_blocks(struct trace_reader *reader, struct reader_window window,
     if (!code && reader_cells(reader, keep_cell, &blocks.cells, err))
         code = err && err->code ? err->code : query_refuse(reader, SQLITE_NOMEM, err);
     if (!code)
-        code = rounds_open(&rounds, reader, window, false, err);
+        code = rounds_open(&rounds, reader, window, ROUNDS_WHOLE, err);
     while (rounds_next(&rounds, &code, err)) {
         struct trace_round round = rounds.round;
         code = details_take(&details, &round, err);

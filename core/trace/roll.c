@@ -4,16 +4,12 @@
 
 enum { FIRST_ROOM = 16 };
 
-/* Two rounds of the finaliser of SplitMix64 (Steele, Lea, Flood 2014). */
+/* Steps 2^64 / phi and a prime of the finaliser of SplitMix64 (Steele, Lea, Flood 2014); the high bits are the mixed ones. */
 static uint64_t mix(uint64_t a, uint64_t b)
 {
-    uint64_t z = a * 0x9E3779B97F4A7C15u + b;
-    for (int i = 0; i < 2; i++) {
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-        z ^= z >> 31;
-    }
-    return z;
+    uint64_t z = (a ^ (b << 32 | b >> 32)) * 0x9E3779B97F4A7C15u;
+    z = (z ^ z >> 32) * 0xBF58476D1CE4E5B9u;
+    return z ^ z >> 32;
 }
 
 /* Where (a, b) stands, or the free slot where it would. */

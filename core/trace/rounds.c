@@ -8,6 +8,9 @@
 #define BARE                                                                                                      \
     "round, phases, blocks, staleness, wanted, drawn, refused, taken, joined, updates, pairs_needed, pairs_computed," \
     " coupled_pairs, weight_sum, weight_taken, objective, kind, note"
+#define BRIEF                                                                                                     \
+    "round, 0, 0, 0, wanted, 0, refused, taken, joined, updates, pairs_needed, pairs_computed,"                       \
+    " 0, weight_sum, weight_taken, objective, '', ''"
 #define MEASURED                                                                                          \
     ", cost_max, cost_mean, plan_ns, push_ns, commit_ns, run_ns, pull_ns, network_ns, couple_ns, begin_ns, end_ns"
 
@@ -70,12 +73,15 @@ static int take(void *context, sqlite3_value **value)
     return rc;
 }
 
-int rounds_open(struct rounds *rounds, struct trace_reader *reader, struct reader_window window, bool bare,
-                struct rondo_error *err)
+int rounds_open(struct rounds *rounds, struct trace_reader *reader, struct reader_window window,
+                enum rounds_columns columns, struct rondo_error *err)
 {
+    static const char *const text[] = {
+        [ROUNDS_WHOLE] = BARE MEASURED, [ROUNDS_BARE] = BARE, [ROUNDS_BRIEF] = BRIEF MEASURED
+    };
     *rounds = (struct rounds){ 0 };
-    return query_ask_taken(&rounds->query, reader, bare ? BARE : BARE MEASURED, "rounds", window, bare ? take_bare : take,
-                           rounds, err);
+    return query_ask_taken(&rounds->query, reader, text[columns], "rounds", window,
+                           columns == ROUNDS_BARE ? take_bare : take, rounds, err);
 }
 
 bool rounds_next(struct rounds *rounds, int *code, struct rondo_error *err)

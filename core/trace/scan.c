@@ -14,7 +14,11 @@ int details_scan(struct trace_reader *reader, struct reader_window window, int k
     struct rounds rounds = { 0 };
     int code = details_open(&details, reader, window, kinds, err);
     if (!code)
-        code = rounds_open(&rounds, reader, window, kinds & DETAILS_BARE, err);
+        code = rounds_open(&rounds, reader, window,
+                           kinds & DETAILS_BARE    ? ROUNDS_BARE
+                           : kinds & DETAILS_BRIEF ? ROUNDS_BRIEF
+                                                   : ROUNDS_WHOLE,
+                           err);
     while (rounds_next(&rounds, &code, err)) {
         code = details_take(&details, &rounds.round, err);
         if (!code)

@@ -325,3 +325,23 @@ Test(views, plain_text_cannot_command_the_terminal)
     listing_plain_text(out, sizeof out, "a\x1b[2Jbcdefgh");
     cr_assert_str_eq(out, "a?[2Jbc");
 }
+
+Test(views, whole_numbers_are_written_to_the_last_digit)
+{
+    static const int64_t number[] = { INT64_MIN, -1234567890, -10, -1, 0, 9, 10, 4294967296, INT64_MAX };
+    static const struct listing_column columns[] = { { "n", "n", LISTING_INT64, 0, 0 }, { 0 } };
+    for (int json = 0; json < 2; json++) {
+        char *text = NULL, want[512] = "";
+        size_t size = 0, used = (size_t)snprintf(want, sizeof want, json ? "\"list\":[" : "n\n");
+        FILE *out = open_memstream(&text, &size);
+        struct listing listing = { .out = out, .name = "list", .json = json, .columns = columns };
+        for (size_t i = 0; i < sizeof number / sizeof *number; i++) {
+            cr_assert_eq(listing_row(&listing, &number[i]), RONDO_OK);
+            used += (size_t)snprintf(want + used, sizeof want - used, json ? "%s\n{\"n\":%lld}" : "%s%lld\n",
+                                     json && i ? "," : "", (long long)number[i]);
+        }
+        cr_assert_eq(fclose(out), 0);
+        cr_assert_str_eq(text, want);
+        free(text);
+    }
+}

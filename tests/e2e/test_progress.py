@@ -169,7 +169,7 @@ class Run(Case):
 
     def test_widths(self):
         terminal = self.terminal("run", self.slow(), "--out", self.path("out"), columns=120)
-        terminal.until(lambda: "gap" in terminal.line())
+        terminal.until(lambda: "gap" in terminal.line() and "rounds/s" in terminal.line())  # which takes two reports
         for columns in (45, 12, 4, 160, 80):
             terminal.resize(columns)
             self.assertLessEqual(len(terminal.screen.shown()), 1, terminal.screen.lines)

@@ -2,6 +2,7 @@
 
 #include "core/base/each.h"
 
+#include <signal.h>
 #include <string.h>
 
 void relay_open(struct relay *relay, int (*each)(void *context, const struct trace_round *round), void *context)
@@ -46,12 +47,24 @@ static void *work(void *context)
     return NULL;
 }
 
+static bool start(struct relay *relay)
+{
+    sigset_t all, old;
+    if (each_threads() == 1)
+        return false;
+    sigfillset(&all);
+    sigdelset(&all, SIGBUS); /* of its own reads: core/data/mapping.h */
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    const bool started = pthread_create(&relay->thread, NULL, work, relay) == 0;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return started;
+}
+
 /* The batch that is full changes hands, and the other one has come back. */
 static int turn(struct relay *relay)
 {
     struct relay_batch *batch = &relay->batch[relay->filling];
-    if (!relay->running && !relay->ended && each_threads() > 1)
-        relay->running = pthread_create(&relay->thread, NULL, work, relay) == 0;
+    relay->running = relay->running || start(relay);
     if (!relay->running)
         return relay->code = work_off(relay, batch, relay->code);
     relay->filling = 1 - relay->filling;
@@ -72,6 +85,7 @@ static size_t padded(size_t bytes)
     return (bytes + 7) & ~(size_t)7;
 }
 
+/* Of its lists. */
 static size_t bytes_of(const struct trace_round *round)
 {
     size_t bytes = padded(strlen(round->kind) + 1) + padded(strlen(round->note) + 1);
@@ -117,7 +131,7 @@ int relay_give(struct relay *relay, const struct trace_round *round)
     struct relay_batch *batch = &relay->batch[relay->filling];
     const size_t bytes = bytes_of(round);
     int code = RONDO_OK;
-    if (batch->rounds.size && batch->lists.size + bytes > RELAY_BYTES)
+    if (batch->rounds.size && batch->rounds.size + sizeof *round + batch->lists.size + bytes > RELAY_BYTES)
         code = turn(relay);
     batch = &relay->batch[relay->filling];
     if (!code && batch->rounds.size == 0)

@@ -2,8 +2,9 @@
  *
  * Place:   core/trace, floor 1; used by who reads a long trace, so that a round is looked at while the next ones are read.
  * Threads: relay_give and relay_end belong to the thread that opened it; `each` is called by another, or by that one where
- *          there is no processor for two, no thread to be had, or so little that it is all there at the end.
- * Memory:  two batches of RELAY_BYTES, or of one round where that is more.
+ *          there is no processor for two, no thread to be had, or so little that it is all there at the end.  Signals
+ *          stay the opener's.
+ * Memory:  two batches of RELAY_BYTES, rounds and lists, or of one round where that is more; their buffers may be twice that.
  */
 #ifndef RELAY_H
 #define RELAY_H

@@ -2,7 +2,9 @@
 #include "core/trace/relay.h"
 #include "tests/unit/core_trace/sample.h"
 
-enum { MANY = 500 }; /* some batches */
+#include <signal.h>
+
+enum { MANY = 500, BARE = 20000 }; /* some batches, with lists and without */
 
 struct seen {
     int64_t rounds, stop_at; /* the last that came; the one that is refused */
@@ -84,6 +86,38 @@ Test(relay, the_first_that_is_refused_ends_it)
         cr_assert_eq(give(&seen, MANY, print), 7);
         cr_assert_eq(seen.rounds, stops[i] - 1);
     }
+}
+
+struct watch {
+    pthread_t opener;
+    int64_t rounds, loose; /* loose: on a thread that a signal may come to */
+};
+
+static int look_at_thread(void *context, const struct trace_round *round)
+{
+    struct watch *watch = context;
+    sigset_t blocked;
+    watch->rounds += round->round > 0;
+    pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+    watch->loose += !pthread_equal(pthread_self(), watch->opener)
+                    && (!sigismember(&blocked, SIGINT) || sigismember(&blocked, SIGBUS));
+    return RONDO_OK;
+}
+
+Test(relay, rounds_without_lists_fill_a_batch_and_signals_stay_the_openers)
+{
+    struct watch watch = { .opener = pthread_self() };
+    struct relay relay;
+    relay_open(&relay, look_at_thread, &watch);
+    for (int64_t i = 1; i <= BARE; i++) {
+        cr_assert_eq(relay_give(&relay, &(struct trace_round){ .round = i, .kind = "", .note = "" }), RONDO_OK);
+        const struct relay_batch *batch = &relay.batch[relay.filling];
+        cr_assert_leq(batch->rounds.size + batch->lists.size, (size_t)RELAY_BYTES);
+    }
+    cr_assert_eq(relay_end(&relay), RONDO_OK);
+    relay_close(&relay);
+    cr_assert_eq(watch.rounds, BARE);
+    cr_assert_eq(watch.loose, 0);
 }
 
 Test(relay, any_allocation_may_fail)

@@ -245,7 +245,7 @@ static int take_weight(void *context, sqlite3_value **value)
     const double sum = value_real(value[1]), ratio = value_real(value[2]) / sum;
     stretch->from = stretch->rounds++ ? stretch->from : round;
     stretch->to = round;
-    stretch->updates += sqlite3_value_int64(value[3]);
+    query_add(&stretch->updates, sqlite3_value_int64(value[3]));
     stretch->weight_sum = sum;
     if (isfinite(ratio))
         stretch->weight_ratio += (ratio - stretch->weight_ratio) / (double)++stretch->weighed;

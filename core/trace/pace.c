@@ -132,7 +132,7 @@ static void count_task(struct member *member, const struct trace_task *task)
     out->last_ns = out->tasks == 0 || task->done_ns > out->last_ns ? task->done_ns : out->last_ns;
     out->longest_ns = out->tasks == 0 || took > out->longest_ns ? took : out->longest_ns;
     out->tasks++;
-    out->run_ns += task->run_ns;
+    query_add(&out->run_ns, task->run_ns);
     member->task_ns += (double)took;
     add_span(member->busy, task->sent_ns, task->done_ns);
 }
@@ -164,7 +164,7 @@ static int take_task(struct pace *pace, int64_t round, const struct trace_task *
     }
     if (task->phase == 0 && task->work != TRACE_PULL) {
         pace->first_tasks++;
-        pace->first_sum_ns += task->run_ns;
+        query_add(&pace->first_sum_ns, task->run_ns);
         pace->first_longest_ns = task->run_ns > pace->first_longest_ns ? task->run_ns : pace->first_longest_ns;
     }
     return RONDO_OK;
@@ -178,9 +178,9 @@ static double ratio(double part, double all)
 static void add_to_totals(struct pace_totals *totals, const struct pace_round *round)
 {
     totals->rounds++;
-    totals->straggle_ns += round->straggle_ns;
-    totals->push_ns += round->push_ns;
-    totals->path_ns += round->path_ns;
+    query_add(&totals->straggle_ns, round->straggle_ns);
+    query_add(&totals->push_ns, round->push_ns);
+    query_add(&totals->path_ns, round->path_ns);
     if (isfinite(round->imbalance_ratio)) {
         totals->balanced++;
         totals->imbalance_sum += round->imbalance_ratio;

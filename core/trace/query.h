@@ -30,7 +30,7 @@ struct query {
 /* Says why SQLite's code rc ended the reading; returns RONDO_EINPUT or RONDO_ENOMEM. */
 int query_refuse(const struct trace_reader *reader, int rc, struct rondo_error *err);
 
-/* The window's ends are the parameters ?1 and ?2, where the text has two.  Failed or not, the query
+/* The window's ends are the parameters ?1 and ?2, where the text has two or more.  Failed or not, the query
  * wants query_done. */
 int query_ask(struct query *query, struct trace_reader *reader, const char *sql,
               struct reader_window window, struct rondo_error *err) RONDO_MUST_CHECK;
@@ -61,6 +61,13 @@ bool query_is_null(const struct query *query, int column);
 int32_t value_small(sqlite3_value *value);
 int64_t value_ns(sqlite3_value *value);
 double value_real(sqlite3_value *value);
+
+/* A sum that stays where it is when no number could hold it: only damage comes to so much. */
+static inline void query_add(int64_t *sum, int64_t value)
+{
+    if (__builtin_add_overflow(*sum, value, sum))
+        *sum = value > 0 ? INT64_MAX : INT64_MIN;
+}
 
 /* What these do to a number. */
 static inline int32_t query_int32(int64_t value)

@@ -34,13 +34,6 @@ static double ratio(double part, double all)
     return all > 0 ? part / all : (double)NAN;
 }
 
-/* A sum that stays where it is when no number could hold it: only damage comes to so much. */
-static void add(int64_t *sum, int64_t value)
-{
-    if (__builtin_add_overflow(*sum, value, sum))
-        *sum = value > 0 ? INT64_MAX : INT64_MIN;
-}
-
 struct adder {
     struct reader_summary *out;
     int64_t balanced;           /* rounds that have an imbalance */
@@ -50,22 +43,22 @@ struct adder {
 
 static void add_sampled(struct reader_summary *out, const struct trace_round *round)
 {
-    add(&out->wanted, round->wanted);
-    add(&out->drawn, round->drawn);
-    add(&out->refused, round->refused);
-    add(&out->taken, round->taken);
-    add(&out->joined, round->joined);
+    query_add(&out->wanted, round->wanted);
+    query_add(&out->drawn, round->drawn);
+    query_add(&out->refused, round->refused);
+    query_add(&out->taken, round->taken);
+    query_add(&out->joined, round->joined);
 }
 
 static void add_times(struct reader_summary *out, const struct trace_round *round)
 {
-    add(&out->plan_ns, round->plan_ns);
-    add(&out->push_ns, round->push_ns);
-    add(&out->commit_ns, round->commit_ns);
-    add(&out->run_ns, round->run_ns);
-    add(&out->pull_ns, round->pull_ns);
-    add(&out->network_ns, round->network_ns);
-    add(&out->couple_ns, round->couple_ns);
+    query_add(&out->plan_ns, round->plan_ns);
+    query_add(&out->push_ns, round->push_ns);
+    query_add(&out->commit_ns, round->commit_ns);
+    query_add(&out->run_ns, round->run_ns);
+    query_add(&out->pull_ns, round->pull_ns);
+    query_add(&out->network_ns, round->network_ns);
+    query_add(&out->couple_ns, round->couple_ns);
 }
 
 static void add_imbalance(struct adder *adder, const struct trace_round *round)
@@ -115,10 +108,10 @@ static int add_round(void *context, const struct trace_round *round)
     adder->end_ns = first || round->end_ns > adder->end_ns ? round->end_ns : adder->end_ns;
     if (strcmp(round->kind, "sampled") == 0)
         add_sampled(out, round);
-    add(&out->updates, round->updates);
-    add(&out->pairs_needed, round->pairs_needed);
-    add(&out->pairs_computed, round->pairs_computed);
-    add(&out->coupled_pairs, round->coupled_pairs);
+    query_add(&out->updates, round->updates);
+    query_add(&out->pairs_needed, round->pairs_needed);
+    query_add(&out->pairs_computed, round->pairs_computed);
+    query_add(&out->coupled_pairs, round->coupled_pairs);
     out->staleness_max = round->staleness > out->staleness_max ? round->staleness : out->staleness_max;
     add_times(out, round);
     add_word(out->kind, &out->kinds, READER_KINDS, &adder->kind, round->kind);

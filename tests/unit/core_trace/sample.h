@@ -13,6 +13,7 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <math.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,6 +121,15 @@ static inline void sample_trace(enum trace_level level, int64_t rounds)
     struct trace_writer *writer = sample_writer(level, -1);
     sample_put(writer, 1, rounds);
     cr_assert_eq(trace_close(writer, NULL), RONDO_OK);
+}
+
+/* What another program does to the file. */
+static inline void sample_sql(const char *sql)
+{
+    sqlite3 *db = NULL;
+    cr_assert_eq(sqlite3_open(sample_file, &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK, "%s", sqlite3_errmsg(db));
+    sqlite3_close(db);
 }
 
 static inline struct trace_reader *sample_reader(void)

@@ -1,8 +1,6 @@
 /* reader_scan and the lists that are told once: what was written comes back, each detail at its round. */
 #include "tests/unit/core_trace/sample.h"
 
-#include <sqlite3.h>
-
 TestSuite(scan, .init = sample_setup, .fini = sample_teardown);
 
 struct seen {
@@ -99,14 +97,6 @@ Test(scan, bare_rounds_lack_what_was_measured_alone)
     reader_close(reader);
 }
 
-static void run_sql(const char *sql)
-{
-    sqlite3 *db = NULL;
-    cr_assert_eq(sqlite3_open(sample_file, &db), SQLITE_OK);
-    cr_assert_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK, "%s", sqlite3_errmsg(db));
-    sqlite3_close(db);
-}
-
 static int check_gap(void *context, const struct trace_round *got)
 {
     struct seen *seen = context;
@@ -118,7 +108,7 @@ Test(scan, details_of_a_round_that_is_not_there_are_passed)
 {
     struct seen seen = { 1, TRACE_ALL };
     sample_trace(TRACE_ALL, 10);
-    run_sql("DELETE FROM rounds WHERE round = 4");
+    sample_sql("DELETE FROM rounds WHERE round = 4");
     struct trace_reader *reader = sample_reader();
     cr_assert_eq(reader_scan(reader, sample_all, check_gap, &seen, NULL), RONDO_OK);
     cr_assert_eq(seen.next, 11);
@@ -142,7 +132,7 @@ Test(scan, a_list_of_another_length_or_type_is_damage)
         struct rondo_error err = { 0 };
         sample_trace(TRACE_ALL, 5);
         snprintf(sql, sizeof sql, "UPDATE details SET %s WHERE round = 3", wrongs[i]);
-        run_sql(sql);
+        sample_sql(sql);
         struct trace_reader *reader = sample_reader();
         cr_assert_eq(reader_scan(reader, sample_all, sample_count_round, &rounds, &err), RONDO_EINPUT, "%s", wrongs[i]);
         cr_assert(strstr(err.what, "damaged"), "%s", err.what);
@@ -162,13 +152,24 @@ Test(scan, rows_without_their_key_are_damage)
         sample_trace(TRACE_ALL, 5);
         snprintf(sql, sizeof sql, "CREATE TABLE other AS SELECT * FROM %s; DROP TABLE %s; CREATE TABLE %s AS SELECT * FROM other",
                  tables[i], tables[i], tables[i]);
-        run_sql(sql);
+        sample_sql(sql);
         struct trace_reader *reader = sample_reader();
         cr_assert_eq(reader_scan(reader, sample_all, sample_count_round, &rounds, &err), RONDO_EINPUT, "%s", tables[i]);
         cr_assert(strstr(err.what, "damaged"), "%s", err.what);
         cr_assert_eq(rounds, 0);
         reader_close(reader);
     }
+}
+
+/* The function that takes rows is ours alone: a file's views may not call it. */
+Test(scan, a_file_that_calls_take_is_refused)
+{
+    struct trace_reader *reader = NULL;
+    struct rondo_error err = { 0 };
+    sample_trace(TRACE_ALL, 5);
+    sample_sql("ALTER TABLE details RENAME TO other; CREATE VIEW details AS SELECT * FROM other WHERE take(1, round) IS NULL");
+    cr_assert_eq(reader_open(sample_dir, &reader, &err), RONDO_EINPUT);
+    cr_assert(strstr(err.what, "unsafe use of take()"), "%s", err.what);
 }
 
 static int stop_at_two(void *context, const struct trace_round *round)

@@ -345,3 +345,19 @@ Test(views, whole_numbers_are_written_to_the_last_digit)
         free(text);
     }
 }
+
+/* Of damage: a sum stays at the largest number. */
+Test(views, sums_of_damage_are_numbers)
+{
+    static const char *const views[] = { "priority", "workers", "blocks" };
+    static const char *const sums[] = { "\"updates\":9223372036854775807", "\"run_ns\":9223372036854775807",
+                                        "\"straggle_ns\":" };
+    sample_trace(TRACE_ALL, 1100);
+    sample_sql("UPDATE rounds SET updates = 9223372036854775807, push_ns = 9223372036854775807;"
+               "UPDATE details SET task_run = 9223372036854775807");
+    for (size_t i = 0; i < sizeof views / sizeof *views; i++) {
+        char *text = listed(views[i], true, 0, RONDO_OK, NULL);
+        cr_assert(strstr(text, sums[i]), "%s: %s", views[i], text);
+        free(text);
+    }
+}

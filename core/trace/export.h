@@ -1,7 +1,7 @@
 /* export.h - a trace in the formats of others.
  *
  * Place:   core/trace, floor 1; used by tools/trace_export.c.
- * Threads: the reader's.
+ * Threads: the reader's; that of a page has one more while it lives (relay.h), which digests what is read.
  * Memory:  bounded, whatever the trace's length.
  *
  * docs/formats/trace.md describes what is written.  RONDO_EINPUT where the trace cannot be read, or (with a
@@ -25,7 +25,8 @@ int export_csv(struct trace_reader *reader, const char *table, struct reader_win
                struct rondo_error *err) RONDO_MUST_CHECK;
 extern const char export_csv_tables[]; /* "rounds, blocks, ..." */
 
-/* One page with everything in it: the digest, the plots and their script. */
+/* One page with everything in it: the digest, the plots and their script.  What it shows nothing of is not read, damaged
+ * or not. */
 int export_html(struct trace_reader *reader, FILE *out, struct rondo_error *err) RONDO_MUST_CHECK;
 
 #endif

@@ -41,7 +41,7 @@ struct pace_totals {
 };
 
 /* Rounds ascending, then the totals; either callback may be NULL, the context is the same.  Cost: one pass over
- * the window's rounds and tasks, about 0.7 us for each. */
+ * the window's rounds and tasks, 0.7 us for a round of four. */
 int pace_read(struct trace_reader *reader, struct reader_window window,
               int (*each)(void *context, const struct pace_round *round),
               int (*totals)(void *context, const struct pace_totals *totals), void *context,

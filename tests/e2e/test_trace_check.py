@@ -283,6 +283,8 @@ class Draws(Checked):
                      "UPDATE rounds SET coupled_pairs = coupled_pairs + 1 WHERE round = 3")
         self.planted("solve", "updates", "round 3: it has [0-9]+ update", "UPDATE rounds SET updates = updates + 1 WHERE round = 3",
                      "UPDATE rounds SET updates = updates - 1 WHERE round = 2")
+        self.planted("drop", "updates", "it has 1 update, and the trace says 0", "UPDATE rounds SET note = 'worst' WHERE round ="
+                     " (SELECT min(round) FROM rounds WHERE kind = 'sweep' AND updates = 0)")
 
 
 class Certificates(Checked):

@@ -302,7 +302,7 @@ class Html(Jobs):
             path = self.write("page.html", self.export("--format", "html"))
             done = subprocess.run([chromium, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
                                    "--user-data-dir=" + self.path("browser"), "--virtual-time-budget=2000",
-                                   "--dump-dom", "file://" + path], capture_output=True, text=True, timeout=1200)
+                                   "--dump-dom", "file://" + path], capture_output=True, text=True, timeout=600)
             self.assertNotIn("CONSOLE", done.stderr)
             self.assertEqual(done.stdout.count('class="plot plot-none"'), empty)
             self.assertGreater(done.stdout.count("<canvas"), 4)

@@ -45,7 +45,7 @@ def install():
     for name in ("package.json", "package-lock.json", ".npmrc", "dashboard.test.js"):
         shutil.copy(os.path.join(HERE, name), FOLDER)
     if not done:
-        said = subprocess.run([npm, "ci"], cwd=FOLDER, capture_output=True, text=True, timeout=1200)
+        said = subprocess.run([npm, "ci"], cwd=FOLDER, capture_output=True, text=True, timeout=600)
         if said.returncode:
             shutil.rmtree(modules, ignore_errors=True)
             raise NotHere("npm ci failed: " + (said.stderr.strip().splitlines() or ["?"])[-1])
@@ -140,7 +140,7 @@ class Stage(support.Case):
                      **self.open_one(), **self.secret_one(), **self.full_one()}
         where["RONDO_CHROMIUM"] = chromium
         return subprocess.run([node, "--test", "--test-reporter=tap", *words, "dashboard.test.js"], cwd=FOLDER,
-                              capture_output=True, text=True, timeout=1800, env=dict(os.environ, **where))
+                              capture_output=True, text=True, timeout=800, env=dict(os.environ, **where))
 
 
 class Seen(unittest.TestCase):

@@ -22,7 +22,7 @@ WARNINGS = ["-Wall", "-Wextra", "-Werror"]
 def tool(*words, env=None, cwd=None):
     """Runs a tool of the build and shows what it said where it failed."""
     done = subprocess.run(list(map(str, words)), capture_output=True, text=True, cwd=cwd,
-                          timeout=1200, env=dict(os.environ, **(env or {})))
+                          timeout=600, env=dict(os.environ, **(env or {})))
     if done.returncode:
         raise AssertionError("%s\n%s%s" % (" ".join(map(str, words)), done.stdout, done.stderr))
     return done.stdout
@@ -74,7 +74,7 @@ class Case(support.Case):
         """Runs the installed command with this RONDO_APP_PATH."""
         env = dict(os.environ, **(env or {}), RONDO_APP_PATH=apps or "")
         return subprocess.run([self.installed("bin", "rondo"), *map(str, words)], text=True,
-                              capture_output=True, timeout=1200, cwd=cwd, env=env)
+                              capture_output=True, timeout=600, cwd=cwd, env=env)
 
     def said(self, done):
         """The one line of an error, without its first word."""

@@ -23,7 +23,7 @@ class Client:
         begin = time.monotonic()
         try:
             if not self.connection:
-                self.connection = http.client.HTTPConnection(self.place, timeout=1200)
+                self.connection = http.client.HTTPConnection(self.place, timeout=600)
             headers = {} if self.keep else {"Connection": "close"}
             self.connection.request(method, path, body, headers)
             answer = self.connection.getresponse()

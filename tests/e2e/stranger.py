@@ -55,7 +55,7 @@ class Line:
             peer.connect(url[len("ipc://"):])
             return cls(peer, **more)
         host, port = url.rsplit("/", 1)[1].rsplit(":", 1)
-        return cls(socket.create_connection((host, int(port)), timeout=1200), **more)
+        return cls(socket.create_connection((host, int(port)), timeout=600), **more)
 
     def close(self):
         self.peer.close()

@@ -30,7 +30,7 @@ def shared(name):
     return os.path.join(SHARED, name)
 
 
-def call(*words, env=None, cwd=None, timeout=1200):
+def call(*words, env=None, cwd=None, timeout=600):
     """Runs rondo; the answer has returncode, stdout, stderr."""
     return subprocess.run([RONDO, *map(str, words)], capture_output=True, text=True, cwd=cwd,
                           timeout=timeout, env=dict(os.environ, **(env or {})))

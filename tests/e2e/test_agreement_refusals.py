@@ -11,7 +11,7 @@ import support
 from support import call, read_json
 
 N, P = 30, 6
-EDGE_SECONDS = 1200 if support.SANITIZED else 300
+EDGE_SECONDS = 600 if support.SANITIZED else 300
 
 
 class Refusals(support.Case):

@@ -203,7 +203,7 @@ class Strangers(Attacked):
         slow.close()
         wait_for("the slow one is counted", 5, lambda: self.malformed() > before)
         before = self.refused() + self.malformed()
-        many = [socket.create_connection((host, int(port)), timeout=1200) for _ in range(1100)]
+        many = [socket.create_connection((host, int(port)), timeout=600) for _ in range(1100)]
         wait_for("they are counted", 20, lambda: self.refused() + self.malformed() >= before + 1100)
         self.assertIn("too many do not greet", self.coordinator.said())
         warned = len(re.findall(r"^.* level=warning .* peer=", self.coordinator.said(), re.M))
@@ -501,7 +501,7 @@ class Web(Attacked):
                 self.assertNotIn(b"{", body)
         self.assertGreater(self.counted("rondo_http_malformed_total"), before + 3)
         host, port = self.coordinator.http.rsplit("/", 1)[1].rsplit(":", 1)
-        many = [socket.create_connection((host, int(port)), timeout=1200) for _ in range(600)]
+        many = [socket.create_connection((host, int(port)), timeout=600) for _ in range(600)]
         for peer in many[::2]:
             try:
                 peer.send(b"GET / HT")

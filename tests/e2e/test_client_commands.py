@@ -95,7 +95,7 @@ class Served(support.Case):
     def ask(self, *words, expect=0, env=None):
         """Every command is told the address by the environment."""
         done = call(*words, env={"RONDO_COORDINATOR": self.url, "TZ": "UTC", **(env or {})},
-                    timeout=1200)
+                    timeout=600)
         self.assertEqual(done.returncode, expect, (words, done.stdout, done.stderr))
         return done
 
@@ -377,7 +377,7 @@ class Watch(Served):
     def test_a_closed_stdout_ends_the_watch(self):
         with open("/dev/full", "w", encoding="utf-8") as full:
             done = subprocess.run([RONDO, "watch", "17", "--json"], stdout=full,
-                                  stderr=subprocess.PIPE, text=True, timeout=1200,
+                                  stderr=subprocess.PIPE, text=True, timeout=600,
                                   env=dict(os.environ, RONDO_COORDINATOR=self.url))
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn("standard output", done.stderr)
@@ -421,7 +421,7 @@ class Watch(Served):
         self.server = start(port)
         self.server.routes.update({("GET", "/v1/jobs/17"): self.routes["GET", "/v1/jobs/17"],
                                    ("GET", "/v1/jobs/17/progress?follow=1"): self.follow})
-        out, err = watch.communicate(timeout=1200)
+        out, err = watch.communicate(timeout=600)
         self.assertEqual((watch.returncode, out.splitlines()), (0, LINES), err)
         self.assertIn("trying again for 30 s", err)
         self.assertIn("is back", err)
@@ -453,7 +453,7 @@ class Watch(Served):
         self.assertTrue(reached.wait(300))
         time.sleep(0.3)
         watch.send_signal(signal.SIGINT)
-        _, err = watch.communicate(timeout=1200)
+        _, err = watch.communicate(timeout=600)
         self.assertEqual(watch.returncode, 130, err)
         self.assertIn("job 17 goes on; watch it again with: rondo watch 17 --coordinator "
                       + self.url, err.splitlines()[-1])
@@ -564,7 +564,7 @@ class Tls(support.Case):
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
 
     def workers(self, address, *words, expect=0, says="", env=None):
-        done = call("workers", "--coordinator", address % self.port, *words, env=env, timeout=1200)
+        done = call("workers", "--coordinator", address % self.port, *words, env=env, timeout=600)
         self.assertEqual(done.returncode, expect, done.stderr)
         self.assertEqual(done.stderr.count("\n"), 1 if expect else 0, done.stderr)
         self.assertIn(says, done.stderr)
@@ -618,7 +618,7 @@ class Gone(support.Case):
     def gone(self, address, words, *says):
         for _ in range(5):  # what a busy machine takes besides it takes now and then
             before = time.monotonic()
-            done = call(*words, "--coordinator", address, cwd=self.dir, timeout=1200)
+            done = call(*words, "--coordinator", address, cwd=self.dir, timeout=600)
             spent = time.monotonic() - before
             self.assertEqual(done.returncode, 3, done.stderr)
             self.assertEqual((done.stdout, done.stderr.count("\n")), ("", 1), done.stderr)

@@ -48,7 +48,7 @@ class Raw(support.Case):
         """(status, head, body) of a reply to these bytes; the other side closes."""
         host, port = self.coordinator.http.rsplit("/", 1)[1].rsplit(":", 1)
         got = b""
-        with socket.create_connection((host, int(port)), timeout=1200) as peer:
+        with socket.create_connection((host, int(port)), timeout=600) as peer:
             peer.sendall(data)
             while more := peer.recv(65536):
                 got += more
@@ -162,7 +162,7 @@ class Raw(support.Case):
     def test_who_goes_while_he_is_answered_is_no_trouble(self):
         host, port = self.coordinator.http.rsplit("/", 1)[1].rsplit(":", 1)
         for path in ("/v1/events", "/v1/jobs/%s/events" % self.number) * 20:
-            with socket.create_connection((host, int(port)), timeout=1200) as peer:
+            with socket.create_connection((host, int(port)), timeout=600) as peer:
                 peer.sendall(b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % path.encode())
                 peer.recv(100)
 

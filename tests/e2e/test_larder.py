@@ -114,7 +114,7 @@ class Larder(support.Case):
             os.chmod(self.path("open", *name), 0o777)
         for words in (("coordinator", "--http", "127.0.0.1:0", "--state", self.path("s")),
                       ("worker", "--coordinator", "tcp://127.0.0.1:9")):
-            done = support.call(*words, "--cache", self.path("open"), timeout=1200)
+            done = support.call(*words, "--cache", self.path("open"), timeout=600)
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn("others", done.stderr)
         # A volume of everybody's will do, if our part of it is ours.

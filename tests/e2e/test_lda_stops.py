@@ -123,7 +123,7 @@ class Stops(lda_jobs.Case):
         wait_for("the job begins", 30, lambda: self.files_of(out) or run.poll() is not None, 0.001)
         time.sleep(chance.uniform(0, most))
         run.send_signal(signal.SIGINT)
-        said = run.communicate(timeout=1200)[1]
+        said = run.communicate(timeout=600)[1]
         self.assertIn(run.returncode, (0, 130, -signal.SIGINT), said)
         if run.returncode == 130:
             self.assertRegex(said.rstrip("\n").split("\n")[-1], "rondo: interrupted after round .*--resume")

@@ -171,7 +171,7 @@ class Stops(Made):
         wait_for("a checkpoint", 30, lambda: made() != old or run.poll() is not None, 0.001)
         time.sleep(wait)
         run.send_signal(number)
-        said = run.communicate(timeout=1200)[1]
+        said = run.communicate(timeout=600)[1]
         ends = {signal.SIGINT: (0, 130, -signal.SIGINT), signal.SIGKILL: (0, -signal.SIGKILL)}[number]
         self.assertIn(run.returncode, ends, said)
         if run.returncode == 130:

@@ -124,7 +124,7 @@ class OutOfCore(support.Case):
         self.assertIsNone(process.poll())
         os.truncate(x, 4096)
         try:
-            _, said = process.communicate(timeout=1200)
+            _, said = process.communicate(timeout=600)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             raise

@@ -102,7 +102,7 @@ class Partition(support.Case):
     def ask(self, *words):
         done = subprocess.run([*self.net.at("coordinator"), support.RONDO, *words, "--coordinator",
                                self.coordinator.http, *self.words], capture_output=True, text=True,
-                              timeout=1200)
+                              timeout=600)
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout
 

@@ -501,7 +501,7 @@ class Refusals(Predictions):
             time.sleep(0.02)
         time.sleep(0.1)
         run.send_signal(signal.SIGINT)
-        run.communicate(timeout=1200)
+        run.communicate(timeout=600)
         if run.returncode != 130:
             self.skipTest("the job was done before it could be interrupted")
         self.refused("out", x_path, "the job is interrupted, not completed")
@@ -515,7 +515,7 @@ class Whole(Predictions):
         while not glob.glob(self.path("p.txt.tmp.*")) and run.poll() is None:
             time.sleep(0.005)
         run.send_signal(number)
-        _, said = run.communicate(timeout=1200)
+        _, said = run.communicate(timeout=600)
         return run.returncode, said
 
     def test_an_interruption_leaves_nothing(self):
@@ -557,7 +557,7 @@ class Whole(Predictions):
                 "sys.exit(done.returncode)\n")
         done = subprocess.run(["/usr/bin/env", "python3", "-c", code, RONDO, "predict", "--quiet",
                                "--model", self.path("path"), "--data", data, "--out",
-                               self.path("p.npy")], capture_output=True, text=True, timeout=1200)
+                               self.path("p.npy")], capture_output=True, text=True, timeout=600)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertGreater(os.path.getsize(self.path("p.npy")), 239e6)
         self.assertLess(int(done.stdout) * 1024, 60e6)

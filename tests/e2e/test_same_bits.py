@@ -51,7 +51,7 @@ class Bits(support.Case):
         first = process.stderr.readline()
         time.sleep(seconds)
         process.send_signal(number)
-        rest = process.communicate(timeout=1200)[1]
+        rest = process.communicate(timeout=600)[1]
         return process.returncode, first + rest
 
     def interrupted(self, spec, out, seed, most, stops=3, number=signal.SIGINT):
@@ -165,7 +165,7 @@ class Made(Bits):
             with open(name, "wb") as file:
                 file.write(bad)
             done = subprocess.run([RONDO, "run", spec, "--out", self.path("cut"), "--resume"],
-                                  capture_output=True, text=True, timeout=1200)
+                                  capture_output=True, text=True, timeout=600)
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn("checkpoint.rondo", done.stderr)
 

@@ -95,7 +95,7 @@ class Service(support.Case):
     def test_a_second_coordinator_on_the_same_state_is_refused(self):
         coordinator = Coordinator(self)
         done = support.call("coordinator", "--state", coordinator.state, "--http", "127.0.0.1:0",
-                            timeout=1200)
+                            timeout=600)
         self.assertEqual(done.returncode, 2)
         self.assertIn(coordinator.state, done.stderr)
 
@@ -106,13 +106,13 @@ class Service(support.Case):
                             (("--http", "foo:80"), '--http: "foo:80" is not HOST:PORT'),
                             (("--state", ""), "--state: it names no folder"),
                             (("--config", config), "a number from 1 to 256 is wanted")):
-            done = support.call("coordinator", "--http", "127.0.0.1:0", *words, timeout=1200)
+            done = support.call("coordinator", "--http", "127.0.0.1:0", *words, timeout=600)
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn(said, done.stderr)
 
     def test_beyond_loopback_it_wants_a_token_and_tls(self):
         for words in (("--listen", "tcp://0.0.0.0:0"), ("--http", "0.0.0.0:0")):
-            done = support.call("coordinator", *words, "--state", self.path("s"), timeout=1200)
+            done = support.call("coordinator", *words, "--state", self.path("s"), timeout=600)
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn("token", done.stderr)
             self.assertFalse(os.path.exists(self.path("s")))

@@ -32,7 +32,7 @@ class Tls(support.Case):
             (script,) = re.findall(r"```sh\n(# certificates.*?)```", stream.read(), re.S)
         folder = os.path.join(cls.shop, folder)
         os.mkdir(folder)
-        subprocess.run(["sh", "-ec", script], cwd=folder, capture_output=True, timeout=1200, check=True)
+        subprocess.run(["sh", "-ec", script], cwd=folder, capture_output=True, timeout=600, check=True)
         return folder
 
     def words(self, folder, name):
@@ -128,7 +128,7 @@ class Tls(support.Case):
                       ["--listen", "tcp://localhost.example.org:0"], ["--http", "192.0.2.1:0", *token],
                       ["--listen", "tcp://[::]:0"], ["--listen", secure, *tls[:4], *token]):
             with self.subTest(words):
-                done = support.call("coordinator", "--state", self.path("s"), *words, timeout=1200)
+                done = support.call("coordinator", "--state", self.path("s"), *words, timeout=600)
                 self.assertEqual(done.returncode, 2, done.stderr)
                 self.assertRegex(done.stderr, r"^rondo: --(listen|http|tls-cert): [^\n]*\n$")
                 self.assertFalse(os.path.exists(self.path("s")))
@@ -139,7 +139,7 @@ class Tls(support.Case):
         for words in ([*tls, *token], ["--insecure"]):  # accepted: it gets as far as the bad address
             listen = "tls+tcp://192.0.2.1:0" if "--insecure" not in words else "tcp://192.0.2.1:0"
             done = support.call("coordinator", "--state", self.path("t"), "--http", "192.0.2.1:0",
-                                "--listen", listen, *words, timeout=1200)
+                                "--listen", listen, *words, timeout=600)
             self.assertIn("cannot listen", done.stderr)
             self.assertEqual(done.returncode, 3)
 

@@ -437,7 +437,7 @@ class Damage(Tools):
             path = self.changed(sql)
             for view in VIEWS:
                 with self.subTest(sql=sql, view=view):
-                    done = call("trace", view, path, "--json", timeout=1200)
+                    done = call("trace", view, path, "--json", timeout=600)
                     self.assertIn(done.returncode, (code,) if code is not None and view in views else (0, 2), done.stderr)
                     if done.returncode == 0:
                         json.loads(done.stdout, parse_constant=self.fail)
@@ -450,7 +450,7 @@ class Damage(Tools):
                 broken[at] = rng.integers(256)
             path = self.put(bytes(broken))
             for view in VIEWS:
-                done = call("trace", view, path, "--json", timeout=1200)
+                done = call("trace", view, path, "--json", timeout=600)
                 self.assertIn(done.returncode, (0, 1, 2), (view, done.stderr))
                 self.assertLessEqual(len(done.stderr.splitlines()), 1, done.stderr)
 

@@ -31,7 +31,7 @@ class WriteAnApp(installed.Case):
             os.chmod(cc, 0o755)
             env["PATH"] = self.dir + ":" + env["PATH"]
         return subprocess.run(["sh", "-e", "-c", commands], cwd=self.path("empty"), env=env,
-                              capture_output=True, text=True, timeout=1200)
+                              capture_output=True, text=True, timeout=600)
 
     def test_it_has_a_hundred_lines(self):
         self.assertLessEqual(self.blocks()[0].count("\n"), 100)

@@ -177,26 +177,38 @@ static double now_s(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+/* Seconds until he is closed who sends part of a request, and then a byte now and then, or none. */
+static double closed_after(bool bytes)
+{
+    const struct timespec pause = { 0, 500000000 };
+    int line = ask_dial();
+    double begin = now_s();
+    bool open = ask_send(line, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ", 43);
+    while (bytes && open && now_s() - begin < 60) {
+        nanosleep(&pause, NULL);
+        open = ask_send(line, "x", 1);
+    }
+    cr_expect(bytes ? !open : ask_read(line, 60000));
+    close(line);
+    return now_s() - begin;
+}
+
+static void closed_soon(bool bytes)
+{
+    double seconds = closed_after(bytes);
+    for (int i = 0; i < 4 && seconds >= 8; i++) /* more may be the machine's */
+        seconds = closed_after(bytes);
+    cr_expect(seconds < 8, "%.1f s", seconds);
+}
+
 Test(follow, who_sends_nothing_is_closed)
 {
-    int line = ask_dial();
-    cr_assert(ask_send(line, "GET /v1/jo", 10));
-    cr_expect(ask_read(line, 60000));
-    close(line);
+    closed_soon(false);
 }
 
 Test(follow, who_sends_a_byte_now_and_then_is_closed_too)
 {
-    int line = ask_dial();
-    const struct timespec pause = { 0, 500000000 };
-    bool open = ask_send(line, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ", 43);
-    double begin = now_s();
-    while (open && now_s() - begin < 60) {
-        nanosleep(&pause, NULL);
-        open = ask_send(line, "x", 1);
-    }
-    cr_expect(!open);
-    close(line);
+    closed_soon(true);
 }
 
 /* ---- TLS -------------------------------------------------------------------------------------- */

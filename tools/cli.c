@@ -141,9 +141,13 @@ static void on_interruption(int number)
 
 void cli_writes(void)
 {
-    struct sigaction action = { .sa_handler = on_interruption };
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    static const int number[] = { SIGINT, SIGTERM };
+    for (int i = 0; i < 2; i++) {
+        struct sigaction action = { .sa_handler = on_interruption }, before;
+        sigaction(number[i], NULL, &before);
+        if (before.sa_handler != SIG_IGN) /* a script's background goes on */
+            sigaction(number[i], &action, NULL);
+    }
 }
 
 void cli_serve(void (*on_signal)(int number))

@@ -21,8 +21,8 @@ enum { LINE_MOST = 512, FIRST = 2, METRICS = FIRST + 1, NAME_MOST = 32, DRAW_NS 
        CELLS_MOST = 30 };
 
 /* Where the terminal is narrow the parts of the highest ranks stay. */
-enum rank { RANK_DETAIL, RANK_CLOCK, RANK_ROUND, RANK_COUNT, RANK_WORKERS, RANK_UPDATES, RANK_BAR, RANK_RATE,
-            RANK_OBJECTIVE, RANK_LEFT, RANK_MEASURE, RANK_SHARE, RANKS };
+enum rank { RANK_DETAIL, RANK_CLOCK, RANK_ROUND, RANK_COUNT, RANK_WORKERS, RANK_UPDATES, RANK_BAR, RANK_OBJECTIVE,
+            RANK_RATE, RANK_LEFT, RANK_MEASURE, RANK_SHARE, RANKS };
 
 struct parts {
     double share; /* that the bar shows */

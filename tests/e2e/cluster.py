@@ -157,6 +157,18 @@ class Coordinator(Process):
             return job if job["state"] in ("completed", "failed", "cancelled") else None
         return wait_for("job %s ends" % number, seconds, ended, 0.05)
 
+    def lose_a_worker(self, spec):
+        """Runs a job, which completes, and kills a second worker behind its first report: (the id, whether it ran then)."""
+        victim = self.worker("victim")
+        self.wait_workers(2)
+        number = self.submit(spec)
+        self.wait_progress(number)
+        running = self.job(number)["state"] == "running"
+        victim.kill()
+        self.case.assertEqual(self.wait_job(number)["state"], "completed")
+        self.wait_workers(1)
+        return number, running
+
     def wait_progress(self, number, seconds=60):
         """Until it has reported once; the job."""
         def reported():

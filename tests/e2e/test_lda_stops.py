@@ -175,17 +175,10 @@ class Service(lda_jobs.Case):
         """False: the job was over before a worker was killed."""
         spec = self.job(corpus, 300, 6, iterations, params={"sampler": "exact"}, checkpoint={"snapshot_rounds": 40})
         self.run_job(spec, "here", "--force", "--workers", 2)
-        victim = coordinator.worker("victim%d" % iterations)
-        coordinator.wait_workers(2)
-        number = coordinator.submit(spec)
-        coordinator.wait_progress(number)
-        running = coordinator.job(number)["state"] == "running"
-        victim.kill()
-        self.assertEqual(coordinator.wait_job(number)["state"], "completed")
+        number, running = coordinator.lose_a_worker(spec)
         there = os.path.join("state", "jobs", number)
         self.assertEqual(self.bits(there), self.bits("here"))
         self.agrees(there, corpus)
-        coordinator.wait_workers(1)
         return running
 
     def test_a_worker_is_killed_in_the_middle(self):

@@ -210,16 +210,8 @@ class Service(mf_jobs.Case):
     def killed_in_the_middle(self, coordinator, spec):
         """False: the job was over before a worker was killed."""
         self.run_job(spec, "here", "--force")
-        self.victims = getattr(self, "victims", 0) + 1
-        victim = coordinator.worker("victim%d" % self.victims)
-        coordinator.wait_workers(2)
-        number = coordinator.submit(spec)
-        coordinator.wait_progress(number)
-        running = coordinator.job(number)["state"] == "running"
-        victim.kill()
-        self.assertEqual(coordinator.wait_job(number)["state"], "completed")
+        number, running = coordinator.lose_a_worker(spec)
         self.assertEqual(self.bits(os.path.join("state", "jobs", number)), self.bits("here"))
-        coordinator.wait_workers(1)
         return running
 
     def test_a_worker_is_killed_in_the_middle(self):

@@ -41,9 +41,10 @@ static void on_frame(void *context, struct conn *conn, const struct frame *frame
 
 static void on_closed(void *context, struct conn *conn, const char *why)
 {
-    struct conn_events events = peer_events(&((struct pair *)context)->dial_peer);
-    events.closed(events.context, conn, why);
-    atomic_store(&((struct pair *)context)->closed, 1);
+    struct pair *pair = context;
+    struct conn_events events = peer_events(&pair->dial_peer);
+    atomic_store(&pair->closed, 1);
+    events.closed(events.context, conn, why); /* last: whoever waits for it takes the pair away */
 }
 
 static void open_pair(struct pair *pair, const char *kind, size_t queue_limit)

@@ -20,6 +20,7 @@ enum {
     BEFORE_CONCLUDE = offsetof(struct rondo_app, conclude),
     BEFORE_MODEL_IDS = offsetof(struct rondo_app, model_ids),
     BEFORE_PARTS = offsetof(struct rondo_app, parts),
+    BEFORE_ASSUME = offsetof(struct rondo_app, assume),
 };
 
 /* What is checked: the app, and where its errors stand. */
@@ -43,7 +44,7 @@ static int check_build(const struct check *check)
                                RONDO_APP_ABI);
     uint32_t size = check->app->size;
     if (size == sizeof *check->app || size == BEFORE_PREDICT || size == BEFORE_PREVIEW
-        || size == BEFORE_CONCLUDE || size == BEFORE_MODEL_IDS || size == BEFORE_PARTS)
+        || size == BEFORE_CONCLUDE || size == BEFORE_MODEL_IDS || size == BEFORE_PARTS || size == BEFORE_ASSUME)
         return RONDO_OK;
     return rondo_error_set(check->err, RONDO_EAPP, check->where, REBUILD,
                            "the app has %" PRIu32 " bytes and ABI %u has %zu", check->app->size, abi,

@@ -67,16 +67,13 @@ static struct scheduler_config schedule_of(const struct rondo_job *job)
         .check = (enum dependency_check)pick(job, "schedule.dependency.check", checks),
         .coupled = (enum coupled_mode)pick(job, "schedule.dependency.coupled", modes),
         .threshold = job_real(job, "schedule.dependency.threshold"),
+        .eta = job_real(job, "schedule.priority.eta"),
         .pipeline = (int32_t)job_integer(job, "schedule.pipeline"),
         .seed = (uint64_t)job_integer(job, "seed"),
         .record = trace_of(job) == TRACE_ALL,
         .cache_bytes = (size_t)job_memory_bytes(job),
         .team = host_team(job),
     };
-    if (job_given(job, "schedule.priority.eta"))
-        config.eta = job_real(job, "schedule.priority.eta");
-    else
-        config.eta = config.rule == RULE_DELTA ? 1e-6 : 0;
     return config;
 }
 

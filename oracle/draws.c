@@ -26,9 +26,7 @@ int draws_open(struct draws *draws, const struct subject *subject, struct flight
         .weighted = strcmp(rule, "uniform") != 0 && strcmp(rule, "cyclic") != 0,
         .cuts = job_integer(job, "schedule.blocks") > 1,
         .candidates = job_integer(job, "schedule.candidates"),
-        .eta = job_given(job, "schedule.priority.eta") ? job_real(job, "schedule.priority.eta")
-               : strcmp(rule, "delta") == 0            ? 1e-6
-                                                       : 0,
+        .eta = job_real(job, "schedule.priority.eta"),
         .place = mem_calloc((size_t)flights->design->p + 1, sizeof *draws->place),
     };
     return draws->place ? RONDO_OK : rondo_error_set(err, RONDO_ENOMEM, NULL, NULL, "no memory for what was drawn");

@@ -15,6 +15,8 @@ enum {
     FRESH_ROUNDS = 4096,  /* rounds between two fresh residuals */
 };
 
+static const double RATIO_DEFAULT = 0.1; /* of lambda_max */
+
 static const struct rondo_param params[] = {
     { "loss", RONDO_CHOICE, "\"squared\"", NAN, NAN, false, "squared|logistic|huber|poisson", "",
       "of y and x's prediction: least squares; two classes; least squares with outliers; counts" },
@@ -69,6 +71,22 @@ int lasso_refuse(const struct lasso *lasso, struct rondo_error *err, const char 
     return rondo_error_set(err, RONDO_EINPUT, where, hint, "%s", what);
 }
 
+/* One lambda, a path of them or folds, which go along a path.  The path's end follows from the shape of x. */
+static void assume(const struct rondo_host *host, const struct rondo_job *job, const char *key,
+                   struct rondo_value *value)
+{
+    bool folds = host->given(job, "params.cv.folds");
+    bool path = folds || host->given(job, "params.path.count") || host->given(job, "params.path.min_ratio");
+    if (strcmp(key, "params.lambda_ratio") == 0)
+        *value = (struct rondo_value){ .given = !path && !host->given(job, "params.lambda")
+                                                && host->real(job, "params.l1_ratio") > 0,
+                                       .real = RATIO_DEFAULT };
+    else if (strcmp(key, "params.path.count") == 0)
+        *value = (struct rondo_value){ .given = path, .integer = POINTS_DEFAULT };
+    else if (strcmp(key, "params.cv.rule") == 0)
+        *value = (struct rondo_value){ .given = folds, .text = "min" };
+}
+
 int lasso_read_params(struct lasso *lasso, struct rondo_error *err)
 {
     const struct rondo_host *host = lasso->host;
@@ -91,15 +109,13 @@ int lasso_read_params(struct lasso *lasso, struct rondo_error *err)
     lasso->one_se = strcmp(host->text(job, "params.cv.rule"), "1se") == 0;
     lasso->standardize = host->flag(job, "params.standardize");
     lasso->nonnegative = host->flag(job, "params.nonnegative");
-    lasso->points = !path                                    ? 1
-                    : host->given(job, "params.path.count") ? host->integer(job, "params.path.count")
-                                                             : POINTS_DEFAULT;
+    lasso->points = path ? host->integer(job, "params.path.count") : 1;
     lasso->least_ratio = host->given(job, "params.path.min_ratio")
                              ? host->real(job, "params.path.min_ratio") : 0;
     if (lasso->least_ratio >= 1)
         return lasso_refuse(lasso, err, "params.path.min_ratio", "must be below 1", NULL);
     lasso->lambda = absolute ? host->real(job, "params.lambda") : -1;
-    lasso->lambda_ratio = ratio ? host->real(job, "params.lambda_ratio") : 0.1;
+    lasso->lambda_ratio = host->real(job, "params.lambda_ratio");
     lasso->l1_ratio = host->real(job, "params.l1_ratio");
     if (!absolute && lasso->l1_ratio == 0)
         return lasso_refuse(lasso, err, ratio ? "params.lambda_ratio" : "params.l1_ratio",
@@ -347,4 +363,5 @@ const struct rondo_app lasso_app = {
     .predict = lasso_predict,
     .preview = lasso_preview,
     .coefficients = lasso_list,
+    .assume = assume,
 };

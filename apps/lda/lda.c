@@ -66,6 +66,13 @@ static int refuse(const struct problem *p, struct rondo_error *err, const char *
     return rondo_error_set(err, RONDO_EINPUT, where, hint, "%s", what);
 }
 
+static void assume(const struct rondo_host *host, const struct rondo_job *job, const char *key,
+                   struct rondo_value *value)
+{
+    if (strcmp(key, "params.alpha") == 0 && !host->given(job, "params.alphas"))
+        *value = (struct rondo_value){ .given = true, .real = 50.0 / (double)host->integer(job, "params.topics") };
+}
+
 static int read_params(struct problem *p, struct rondo_error *err)
 {
     const struct rondo_host *host = p->host;
@@ -74,7 +81,7 @@ static int read_params(struct problem *p, struct rondo_error *err)
     p->topics = (int32_t)host->integer(job, "params.topics");
     p->row = (p->topics + 31) / 32 * 32;
     p->wide_words = p->topics > LDA_NARROW_MOST;
-    p->alpha_given = host->given(job, "params.alpha") ? host->real(job, "params.alpha") : 50.0 / p->topics;
+    p->alpha_given = host->real(job, "params.alpha");
     p->beta = host->real(job, "params.beta");
     p->mh = strcmp(sampler, "mh") == 0 || (strcmp(sampler, "auto") == 0 && p->topics >= MH_TOPICS);
     p->random_start = strcmp(host->text(job, "params.start"), "random") == 0;
@@ -288,4 +295,5 @@ const struct rondo_app lda_app = {
     .preview = preview,
     .conclude = lda_conclude,
     .parts = parts,
+    .assume = assume,
 };

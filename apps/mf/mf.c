@@ -70,6 +70,7 @@ int mf_refuse(const struct problem *p, struct rondo_error *err, const char *key,
     return rondo_error_set(err, RONDO_EINPUT, where, hint, "%s", what);
 }
 
+/* "": the default, which follows from the kind of feedback. */
 static const struct solver *solver_of(const char *name, bool implicit)
 {
     static const struct solver *const all[] = { &mf_sgd, &mf_als, &mf_ccd };
@@ -77,6 +78,18 @@ static const struct solver *solver_of(const char *name, bool implicit)
         if (strcmp(all[i]->name, name) == 0)
             return all[i];
     return implicit ? &mf_als : &mf_sgd;
+}
+
+static void assume(const struct rondo_host *host, const struct rondo_job *job, const char *key,
+                   struct rondo_value *value)
+{
+    bool implicit = host->flag(job, "params.implicit");
+    const struct solver *solver = solver_of(host->text(job, "params.solver"), implicit);
+    if (strcmp(key, "params.solver") == 0)
+        *value = (struct rondo_value){ .given = true, .text = solver->name };
+    else if (strcmp(key, "params.lambda") == 0)
+        *value = (struct rondo_value){ .given = true,
+                                       .real = implicit ? 0.2 : solver == &mf_sgd ? 0.05 : 0.07 };
 }
 
 static int check_params(const struct problem *p, struct rondo_error *err)
@@ -108,10 +121,7 @@ static int read_params(struct problem *p, struct rondo_error *err)
     p->implicit = host->flag(job, "params.implicit");
     p->solver = solver_of(host->text(job, "params.solver"), p->implicit);
     p->rank = (int32_t)host->integer(job, "params.rank");
-    p->lambda = host->given(job, "params.lambda") ? host->real(job, "params.lambda")
-                : p->implicit                     ? 0.2
-                : p->solver == &mf_sgd            ? 0.05
-                                                  : 0.07;
+    p->lambda = host->real(job, "params.lambda");
     p->weighted = host->flag(job, "params.weighted_lambda");
     p->biases = host->flag(job, "params.biases");
     p->nonnegative = host->flag(job, "params.nonnegative");
@@ -353,4 +363,5 @@ const struct rondo_app mf_app = {
     .conclude = mf_conclude,
     .model_ids = model_ids,
     .parts = parts,
+    .assume = assume,
 };

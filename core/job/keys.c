@@ -28,7 +28,7 @@ static const struct rondo_param keys[] = {
       "gradient|delta|uniform|cyclic", "",
       "how variables are weighed: violation of optimality, last change squared, evenly, in turn" },
     { "schedule.priority.eta", RONDO_REAL, NULL, 0, NAN, false, NULL, "",
-      "added to each weight; when absent 0 for gradient, 1e-6 for delta" },
+      "added to each weight; when absent 1e-6 for delta, else 0" },
     { "schedule.dependency.check", RONDO_CHOICE, "correlation", NAN, NAN, false, "correlation|none",
       "", "how two variables are found to be coupled" },
     { "schedule.dependency.threshold", RONDO_REAL, "0.1", 0, 1, false, NULL, "",

@@ -1,7 +1,8 @@
 /* From a spec's text to a job: read the tree, apply --set, find the app, walk the tree once with
- * the key's table in hand, fill in the defaults, ask for what is missing. */
+ * the key's table in hand, fill in the defaults, ask for what is missing, settle what follows. */
 #include "core/base/file.h"
 #include "core/base/mem.h"
+#include "core/job/assume.h"
 #include "core/job/document.h"
 #include "core/job/field.h"
 #include "core/job/keys.h"
@@ -329,7 +330,8 @@ static int read_tree(struct parse *parse, json_t *root, const char *base)
     if (!code && !json_object_get(root, "data"))
         code = missing(parse, "data", "the files of the job: \"data\": { ... }");
     code = code ? code : fill(parse);
-    return code ? code : paths_absolute(parse->job, base, parse->err);
+    code = code ? code : paths_absolute(parse->job, base, parse->err);
+    return code ? code : assume_defaults(parse->job, parse->err);
 }
 
 int job_parse(const char *text, size_t size, const char *origin, const char *base,

@@ -5,8 +5,8 @@
  * Threads: open, close, head and schedule, settle, report and save: one thread at a time, the
  *          coordinator's (conclude too).  push, pull, couple, apply: many at once, each with its own
  *          scratch and its own common or shard; the problem is immutable and shared.
- *          A service has many jobs: any callback may run beside any of another job, and check
- *          beside its own, so an app keeps nothing that changes outside its problem and states.
+ *          A service has many jobs: any callback may run beside any of another job, check and assume
+ *          beside their own, so an app keeps nothing that changes outside its problem and states.
  *          predict: one thread for one call; calls and other callbacks may run beside it.
  * Memory:  the app allocates by host->alloc and frees by host->free.  What a callback receives is
  *          borrowed until it returns, unless a word says otherwise.
@@ -58,7 +58,7 @@ enum rondo_type { RONDO_REAL, RONDO_INTEGER, RONDO_BOOL, RONDO_CHOICE, RONDO_TEX
 struct rondo_param {
     const char *key;      /* under /params, or "stop.gap" for a bound of the app's own */
     enum rondo_type type;
-    const char *fallback; /* as it would stand in JSON; NULL: absent unless given */
+    const char *fallback; /* as it would stand in JSON; NULL: absent unless given, or assume has one */
     double least, most;   /* numbers: the closed range; NAN: no bound on that side */
     bool above_least;     /* the lower bound is excluded */
     const char *choices;  /* RONDO_CHOICE: "squared|logistic" */
@@ -220,7 +220,7 @@ struct rondo_report {
 
 struct rondo_model; /* Rondo's end of a finished job's model, passed back with upcalls */
 
-/* An option of the person who predicts, as a row of predict_options has it. */
+/* The value of a row: of predict_options, as the person who predicts has it; of params, as assume answers. */
 struct rondo_value {
     bool given;       /* stands there, or has a default; else the others are zero */
     double real;      /* RONDO_REAL */
@@ -468,6 +468,14 @@ struct rondo_app {
      * (words that are treated as totals) is not told.  Called where a trace of blocks is kept.  NULL: tasks
      * own variables alone, or nothing. */
     int (*parts)(const void *problem, int (*tell)(void *context, const struct rondo_part *part), void *context);
+
+    /* A default that follows from other keys: `value` of `key` ("params.lambda"), which the spec leaves out and
+     * whose row has no fallback.  It comes zeroed; an answer sets given and the member of the row's type, within
+     * the row's range, text constant.  From the spec alone, and the same whichever of these keys are settled
+     * already: called once for each when a spec is read, before check; from then on the key is given, and stands
+     * in result.json.  Of host there are given, real, integer, flag and text.  NULL: nothing follows. */
+    void (*assume)(const struct rondo_host *host, const struct rondo_job *job, const char *key,
+                   struct rondo_value *value);
 };
 
 /* ---- a plug-in ------------------------------------------------------------------------------ */

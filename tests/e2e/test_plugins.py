@@ -148,7 +148,8 @@ class Plugins(installed.Case):
         for edit in ("(void)0", "app.size = offsetof(struct rondo_app, predict_options); "
                      "app.predict = (void *)1; app.predict_options = (void *)1",
                      "app.size = offsetof(struct rondo_app, conclude); app.conclude = (void *)1",
-                     "app.size = offsetof(struct rondo_app, model_ids); app.model_ids = (void *)1"):
+                     "app.size = offsetof(struct rondo_app, model_ids); app.model_ids = (void *)1",
+                     "app.size = offsetof(struct rondo_app, assume); app.assume = (void *)1"):
             with self.subTest(edit=edit):
                 folder = self.path("older%d" % len(edit))
                 self.build(os.path.join(folder, "older.so"), "gather", edit)

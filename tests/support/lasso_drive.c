@@ -217,7 +217,7 @@ static bool host_given(const struct rondo_job *job, const char *key)
     bool folds = spec->folds > 0 || spec->fold_of.matrix.rows > 0, path = folds || spec->points > 0;
     return strcmp(key, "params.lambda") == 0           ? !path && spec->lambda > 0
            : strcmp(key, "params.lambda_ratio") == 0   ? !path && !(spec->lambda > 0)
-           : strcmp(key, "params.path.count") == 0     ? spec->points > 0
+           : strcmp(key, "params.path.count") == 0     ? path
            : strcmp(key, "params.path.min_ratio") == 0 ? spec->min_ratio > 0
            : strcmp(key, "params.cv.folds") == 0       ? folds
            : strcmp(key, "params.cv.rule") == 0        ? folds
@@ -243,7 +243,7 @@ static int64_t host_integer(const struct rondo_job *job, const char *key)
            : strcmp(key, "schedule.block_size") == 0 ? spec->block_size
            : strcmp(key, "schedule.pipeline") == 0   ? spec->pipeline
            : strcmp(key, "params.row_shards") == 0   ? spec->row_shards
-           : strcmp(key, "params.path.count") == 0   ? spec->points
+           : strcmp(key, "params.path.count") == 0   ? (spec->points > 0 ? spec->points : 100)
            : strcmp(key, "params.cv.folds") == 0     ? spec->folds
            : strcmp(key, "seed") == 0                ? (int64_t)spec->seed
                                                      : 0;

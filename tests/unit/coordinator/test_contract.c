@@ -441,6 +441,8 @@ Test(contract, an_app_ends_where_its_size_says)
     app.size = offsetof(struct rondo_app, parts);
     cr_expect_eq(contract_check(&app, NULL, &err), RONDO_OK, "%s", err.what);
     cr_expect_eq(contract_model_ids(&app), ids);
+    app.size = offsetof(struct rondo_app, assume);
+    cr_expect_eq(contract_check(&app, NULL, &err), RONDO_OK, "%s", err.what);
     static const int wrong[] = { -16, -8, 8, 24 };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         app.size = (uint32_t)((int)offsetof(struct rondo_app, predict_options) + wrong[i]);

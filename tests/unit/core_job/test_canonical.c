@@ -22,7 +22,7 @@ Test(canonical, is_sorted_and_has_every_default)
         "\"loss\":\"squared\",\"tiny\":3},\"queue\":{\"priority\":0},"
         "\"schedule\":{\"block_size\":1024,\"blocks\":8,"
         "\"candidates\":4096,\"dependency\":{\"check\":\"correlation\",\"coupled\":\"solve\","
-        "\"threshold\":0.1},\"pipeline\":1,\"priority\":{\"rule\":\"gradient\"},\"staleness\":0,"
+        "\"threshold\":0.1},\"pipeline\":1,\"priority\":{\"eta\":0,\"rule\":\"gradient\"},\"staleness\":0,"
         "\"sync\":\"bsp\"},\"seed\":1,\"stop\":{\"gap\":1e-06,\"rounds\":1000000},"
         "\"trace\":\"rounds\",\"version\":1,\"workers\":{\"device\":\"cpu\",\"isa\":\"auto\","
         "\"threads\":1}}");

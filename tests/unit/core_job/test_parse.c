@@ -64,8 +64,7 @@ Test(parse, defaults_are_filled_in_and_absent_keys_are_zero)
     cr_expect_str_eq(job_text(job, "params.label"), "a \"word\"");
     cr_expect(job_flag(job, "params.intercept"));
     cr_expect(job_given(job, "seed") && job_given(job, "params.lambda_ratio"));
-    static const char *const absent[] = { "name", "schedule.priority.eta", "workers.count",
-                                          "stop.seconds", "params.lambda", "data.y" };
+    static const char *const absent[] = { "name", "workers.count", "stop.seconds", "params.lambda", "data.y" };
     for (size_t i = 0; i < sizeof absent / sizeof absent[0]; i++)
         cr_expect(!job_given(job, absent[i]), "%s", absent[i]);
     cr_expect(job_real(job, "params.lambda") == 0.0);
@@ -125,7 +124,7 @@ Test(parse, overrides_replace_add_and_take_away)
     cr_expect(job_real(job, "params.lambda") == 0.25);
     cr_expect_str_eq(job_text(job, "name"), "plain words");
     cr_expect_str_eq(job_text(job, "schedule.priority.rule"), "cyclic");
-    cr_expect(!job_given(job, "schedule.priority.eta"));
+    cr_expect(job_real(job, "schedule.priority.eta") == 0);
     cr_expect(!job_given(job, "stop.seconds"));
     cr_expect(job_integer(job, "workers.count") == 3);
     cr_expect_str_eq(job_text(job, "params.label"), "a=b");

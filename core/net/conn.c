@@ -102,7 +102,7 @@ bool conn_await(struct conn *conn, int64_t until_ns)
 
 void conn_settle(struct conn *conn)
 {
-    if (conn->closing && !conn->receiving && !conn->sending && !conn->ticking) {
+    if (conn->closing && !conn->receiving && !conn->sending && !conn->accused && !conn->ticking) {
         conn->ticking = true;
         nng_sleep_aio(0, conn->tick);
     }
@@ -134,6 +134,7 @@ void conn_reject(struct conn *conn, const char *why)
     pthread_mutex_lock(&conn->lock);
     bool first = !conn->closing && !conn->rejected;
     conn->rejected = true;
+    conn->accused = conn->accused || first; /* whoever calls may be no operation, and the gate about to close */
     pthread_mutex_unlock(&conn->lock);
     if (!first)
         return; /* who closed it, or will */
@@ -141,6 +142,10 @@ void conn_reject(struct conn *conn, const char *why)
     if (conn->gate)
         gate_complain(conn->gate, conn->peer, "not a worker of this version", why);
     conn_refuse(conn, why);
+    pthread_mutex_lock(&conn->lock);
+    conn->accused = false;
+    conn_settle(conn);
+    pthread_mutex_unlock(&conn->lock);
 }
 
 void conn_broken(struct conn *conn, int result)
@@ -307,7 +312,7 @@ static void on_tick(void *context)
     struct conn *conn = context;
     look(conn);
     pthread_mutex_lock(&conn->lock);
-    bool over = conn->closing && !conn->receiving && !conn->sending;
+    bool over = conn->closing && !conn->receiving && !conn->sending && !conn->accused;
     if (conn->closing)
         conn->ticking = over; /* else whoever comes back last begins it again */
     else

@@ -4,7 +4,8 @@
  * Threads: as each field says.  Locks in order: the gate's, a connection's `lock`, its `io`.
  * Memory:  see conn.h.
  *
- * Three operations may be under way: receiving, sending, and a clock that ticks.  Each belongs to who
+ * Three operations may be under way: receiving, sending, and a clock that ticks; a fourth is whoever accuses the
+ * peer, on any thread, of what it said (conn_reject), and tells the gate.  Each belongs to who
  * started it, and each may end the connection: conn_fail marks it as closing and shuts the stream,
  * upon which the operations come back and are not begun again.  The clock comes back last, tells
  * `closed`, and drops the transport's hold, of a plain socket by way of the watching thread, which may be about
@@ -79,7 +80,8 @@ struct conn {
     bool closing;                /* and why: */
     char why[192];
     bool refused;                /* for good */
-    bool rejected;               /* counted, and about to close */
+    bool rejected;               /* counted, and about to close; ... */
+    bool accused;                /* ... the gate is being told, and cannot go meanwhile */
     bool answered;               /* dialled: the challenge was */
     int waiting;                 /* for room */
     bool leaving;                /* conn_close was called; at the latest ... */

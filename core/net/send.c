@@ -209,6 +209,8 @@ static int speak_whole(struct conn *conn, const struct frame *frame,
         code = buf_append(&whole, parts[i].data, parts[i].size);
     pthread_mutex_lock(&conn->lock);
     struct rondo_bytes one = { whole.data, whole.size };
+    if (!code && conn->closing) /* it may have come to its end meanwhile, and its gate with it */
+        code = RONDO_EIO;
     if (code)
         pthread_mutex_unlock(&conn->lock);
     else
@@ -315,5 +317,9 @@ int conn_post(struct conn *conn, enum frame_type type, uint16_t seat, struct ron
 {
     struct frame frame = { .type = (uint8_t)type, .seat = seat };
     pthread_mutex_lock(&conn->lock);
+    if (conn->closing) { /* as in speak_whole: conn_close has let go of the lock */
+        pthread_mutex_unlock(&conn->lock);
+        return RONDO_EIO;
+    }
     return speak(conn, &frame, &body, 1, body.size);
 }

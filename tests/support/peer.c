@@ -113,7 +113,8 @@ bool peer_await_closed(struct peer *peer, int count)
 
 struct conn_options peer_options(struct peer *peer, const char *url)
 {
-    return (struct conn_options){ .url = url, .token = "a token", .events = peer_events(peer) };
+    return (struct conn_options){ .url = url, .token = "a token", .events = peer_events(peer),
+                                  .lease_ms = 60000 };
 }
 
 struct frame_who peer_who(void)

@@ -37,7 +37,8 @@ bool peer_await_arrived(struct peer *peer, int count);
 bool peer_await_frames(struct peer *peer, int count);
 bool peer_await_closed(struct peer *peer, int count);
 
-/* Options with this peer's events, and a worker to introduce. */
+/* Options with this peer's events, and with a lease of a minute: a raw socket does not beat, and a machine with
+ * much to do keeps beats back for seconds.  A worker to introduce. */
 struct conn_options peer_options(struct peer *peer, const char *url);
 struct frame_who peer_who(void);
 

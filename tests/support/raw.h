@@ -24,11 +24,11 @@ void raw_close(struct raw *raw);
 void raw_send(struct raw *raw, const void *bytes, size_t size);
 /* A frame in turn. */
 void raw_frame(struct raw *raw, struct frame frame, const void *body);
-/* Reads one frame, its body into body[room]; false: the peer closed first, or nothing came for 10 s. */
+/* Reads one frame, its body into body[room]; false: the peer closed first, or nothing came for a minute. */
 bool raw_hear(struct raw *raw, struct frame *frame, unsigned char *body, size_t room);
 /* Greets as a worker does; false: it was not welcome. */
 bool raw_greet(struct raw *raw, const char *token);
-/* Reads until the peer closes; milliseconds that took, -1: not within 10 s. */
+/* Reads until the peer closes; milliseconds that took, -1: not within a minute. */
 int64_t raw_await_close(struct raw *raw);
 
 #endif

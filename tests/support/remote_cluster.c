@@ -136,7 +136,7 @@ int remote_cluster_start(const struct remote_cluster_options *options,
     struct remote_cluster *cluster = mem_calloc(1, sizeof *cluster);
     if (!cluster)
         return RONDO_ENOMEM;
-    struct conn_options gate = { .url = options->url, .token = "cluster",
+    struct conn_options gate = { .url = options->url, .token = "cluster", .lease_ms = 60000, /* it is not lost by itself */
                                  .events = { cluster, gate_arrived, gate_frame, gate_closed } };
     cluster->seats = options->seats ? options->seats : 1;
     cluster->processes = (options->workers + cluster->seats - 1) / cluster->seats;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-static const double hasty_s = 0.5;
+static const double hasty_s = 0.5, patient_s = 60; /* where there will be silence, and where there must be none */
 
 struct talk {
     struct fake fake;
@@ -49,12 +49,14 @@ static void talk_fini(struct talk *talk)
 
 static int get(struct talk *talk)
 {
-    struct client_request request = { .method = "GET", .path = "/x", .patience_s = hasty_s };
+    struct client_request request = { .method = "GET", .path = "/x",
+                                      .patience_s = talk->fake.hold ? hasty_s : patient_s };
     memset(&talk->err, 0, sizeof talk->err);
     return client_request(talk->client, &request, &talk->answer, &talk->err);
 }
 
-/* One request to a server that sends `fake`; the error's code, and a word in what it says. */
+/* One request to a server that sends `fake`; the error's code, and a word in what it says.  Only who is silent
+ * behind it is given up: the machine may keep the others back. */
 static void expect_refused(struct fake fake, int code, const char *says)
 {
     struct talk talk;
@@ -99,10 +101,13 @@ Test(client, nobody_there_is_told_at_once_with_the_address)
 {
     struct talk talk;
     char url[64];
-    talk_init(&talk, (struct fake){ .reply = "" });
-    client_close(talk.client);
-    fake_stop(&talk.fake);
-    talk.client = open_at(talk.fake.port);
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof address;
+    union { struct sockaddr_in in; struct sockaddr any; } at = { .in = address };
+    int taken = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); /* it listens not, and nobody else can */
+    cr_assert(bind(taken, &at.any, size) == 0 && getsockname(taken, &at.any, &size) == 0);
+    memset(&talk, 0, sizeof talk);
+    talk.client = open_at(ntohs(at.in.sin_port));
     bool soon = false;
     for (int i = 0; i < 5 && !soon; i++) { /* more may be the machine's */
         int64_t before = clock_now_ns();
@@ -110,9 +115,10 @@ Test(client, nobody_there_is_told_at_once_with_the_address)
         soon = clock_now_ns() - before < 1000000000;
     }
     cr_expect(soon);
-    snprintf(url, sizeof url, "http://127.0.0.1:%d", talk.fake.port);
+    snprintf(url, sizeof url, "http://127.0.0.1:%d", ntohs(at.in.sin_port));
     cr_expect_str_eq(talk.err.where, url);
     cr_expect_str_eq(talk.err.what, "no coordinator answers: connection refused");
+    close(taken);
     client_close(talk.client);
     buf_fini(&talk.answer);
 }
@@ -133,9 +139,8 @@ Test(client, who_sends_a_byte_now_and_then_is_given_up)
     memset(reply + strlen(reply), 'x', sizeof reply - 1 - strlen(reply));
     talk_init(&talk, (struct fake){ .reply = reply, .drip = true });
     struct client_request request = { .method = "GET", .path = "/x", .patience_s = 0.2 };
-    int64_t before = clock_now_ns();
     cr_expect_eq(client_request(talk.client, &request, &talk.answer, &talk.err), RONDO_EREFUSED);
-    cr_expect_lt(clock_now_ns() - before, 20000000000);
+    cr_expect_not_null(strstr(talk.err.what, "nothing was heard"), "%s", talk.err.what); /* and not that it is cut */
     talk_fini(&talk);
 }
 
@@ -218,13 +223,18 @@ static int hear(void *context, const char *line)
     return heard->code;
 }
 
-static int stream(struct fake fake, struct heard *heard, struct rondo_error *err)
+static int stream_for(double seconds, struct fake fake, struct heard *heard, struct rondo_error *err)
 {
     struct talk talk;
     talk_init(&talk, fake);
-    int code = client_stream(talk.client, "/x", hasty_s, hear, heard, err);
+    int code = client_stream(talk.client, "/x", seconds, hear, heard, err);
     talk_fini(&talk);
     return code;
+}
+
+static int stream(struct fake fake, struct heard *heard, struct rondo_error *err)
+{
+    return stream_for(patient_s, fake, heard, err);
 }
 
 Test(client, a_stream_is_cut_into_lines)
@@ -241,8 +251,10 @@ Test(client, a_stream_that_is_silent_says_so_and_is_no_error)
 {
     struct heard heard = { .lines = 0 };
     struct rondo_error err = { 0 };
-    cr_expect_eq(stream((struct fake){ .reply = "HTTP/1.1 200 OK\r\n\r\none\n", .hold = true },
-                        &heard, &err), 1);
+    double seconds = hasty_s; /* the machine may be silent before anybody has spoken */
+    for (int i = 0; i < 8 && !heard.lines; i++, seconds *= 2)
+        cr_expect_eq(stream_for(seconds, (struct fake){ .reply = "HTTP/1.1 200 OK\r\n\r\none\n", .hold = true },
+                                &heard, &err), 1);
     cr_expect_str_eq(heard.text, "one|");
     cr_expect_eq(err.code, 0);
 }
@@ -328,7 +340,8 @@ static void on_signal(int number)
     interrupted = 1;
 }
 
-Test(client, an_interruption_ends_what_is_under_way)
+/* Else it goes on for an hour. */
+Test(client, an_interruption_ends_what_is_under_way, .timeout = 600)
 {
     struct fake fake = { .reply = "", .hold = true };
     struct rondo_error err = { 0 };
@@ -342,10 +355,8 @@ Test(client, an_interruption_ends_what_is_under_way)
     struct client_options options = { .address = address, .interrupted = &interrupted };
     cr_assert_eq(client_open(&options, &client, &err), RONDO_OK);
     cr_assert_eq(pthread_create(&thread, NULL, interrupt_soon, NULL), 0);
-    int64_t before = clock_now_ns();
-    struct client_request request = { .method = "GET", .path = "/x", .patience_s = 20 };
+    struct client_request request = { .method = "GET", .path = "/x", .patience_s = 3600 };
     cr_expect_eq(client_request(client, &request, &answer, &err), RONDO_ECANCELED);
-    cr_expect_lt(clock_now_ns() - before, 15000000000);
     pthread_join(thread, NULL);
     client_close(client);
     buf_fini(&answer);

@@ -68,7 +68,7 @@ Test(rotate, gives_out_a_plan_in_its_order)
     drive_job_fini(&end);
 }
 
-enum { TASKS = 8, ROUNDS = 6, LONG_NS = 60000000, LONGER = 50 };
+enum { TASKS = 8, ROUNDS = 6, LONG_NS = 60000000, LONGER = 1000 };
 static _Atomic int others[ROUNDS + 1]; /* tasks that ended while the long one ran */
 static _Atomic int64_t running;        /* the round whose long task runs */
 static _Atomic bool seen;              /* in one round behind the first */

@@ -5,7 +5,9 @@
 #include "tests/support/raw.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <rondo/rng.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -24,6 +26,7 @@ static void sleep_ms(long ms)
     nanosleep(&rest, NULL);
 }
 
+/* lease_ms 0: a minute. */
 static void post_init(struct post *post, uint32_t lease_ms)
 {
     struct rondo_error err = { 0 };
@@ -31,7 +34,7 @@ static void post_init(struct post *post, uint32_t lease_ms)
     log_set_level(LOG_ERROR);
     peer_init(&post->peer);
     struct conn_options options = peer_options(&post->peer, "tcp://127.0.0.1:0");
-    options.lease_ms = lease_ms;
+    options.lease_ms = lease_ms ? lease_ms : options.lease_ms;
     options.queue_limit = 1 << 20;
     cr_assert_eq(gate_open(&options, &post->gate, &err), RONDO_OK, "%s", err.what);
 }
@@ -43,12 +46,22 @@ static void post_fini(struct post *post)
     peer_fini(&post->peer);
 }
 
+/* Who has greeted, in time: whom the machine keeps waiting for a lease comes again. */
+static struct raw greeted(struct post *post)
+{
+    struct raw raw = raw_dial(gate_url(post->gate));
+    for (int i = 0; i < 20 && !raw_greet(&raw, "a token"); i++) {
+        raw_close(&raw);
+        raw = raw_dial(gate_url(post->gate));
+    }
+    return raw;
+}
+
 /* It is as it was: a worker comes in. */
 static void expect_well(struct post *post)
 {
     int before = post->peer.arrived;
-    struct raw raw = raw_dial(gate_url(post->gate));
-    cr_expect(raw_greet(&raw, "a token"));
+    struct raw raw = greeted(post);
     cr_expect(peer_await_arrived(&post->peer, before + 1));
     raw_close(&raw);
     cr_expect(peer_await_closed(&post->peer, before + 1));
@@ -268,17 +281,6 @@ Test(gate, strangers_cannot_fill_it)
     post_fini(&post);
 }
 
-/* Who has greeted, in time: whom the machine keeps waiting for a lease comes again. */
-static struct raw greeted(struct post *post)
-{
-    struct raw raw = raw_dial(gate_url(post->gate));
-    for (int i = 0; i < 20 && !raw_greet(&raw, "a token"); i++) {
-        raw_close(&raw);
-        raw = raw_dial(gate_url(post->gate));
-    }
-    return raw;
-}
-
 /* ---- the sick -------------------------------------------------------------------------------- */
 
 /* In milliseconds. */
@@ -407,6 +409,105 @@ Test(gate, a_peer_that_stops_reading_is_gone_after_the_lease)
     cr_expect(read);
 }
 
+/* ---- who speaks while it closes ------------------------------------------------------------------- */
+
+struct closer {
+    struct gate *gate;
+    pthread_t thread;
+    _Atomic bool done;
+};
+
+static void *close_gate(void *context)
+{
+    struct closer *closer = context;
+    gate_close(closer->gate);
+    atomic_store(&closer->done, true);
+    return NULL;
+}
+
+static void *accuse(void *conn)
+{
+    conn_reject(conn, "it asks for more than it reads");
+    return NULL;
+}
+
+/* Who writes to the end that is returned waits until somebody reads the other. */
+static int full_pipe(int *other)
+{
+    static const char bytes[4096];
+    int ends[2];
+    cr_assert_eq(pipe(ends), 0);
+    cr_assert_eq(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
+    for (size_t size = sizeof bytes; size > 0; size /= 2)
+        while (write(ends[1], bytes, size) > 0)
+            continue;
+    cr_assert_eq(fcntl(ends[1], F_SETFL, 0), 0);
+    *other = ends[0];
+    return ends[1];
+}
+
+/* Its line in the log cannot be written yet: a gate that went would go under the accuser's feet. */
+Test(gate, closes_behind_whoever_accuses_a_peer)
+{
+    struct post post;
+    char bytes[1 << 16];
+    pthread_t accuser;
+    int other, full = full_pipe(&other), mine = dup(2);
+    post_init(&post, 0);
+    log_set_level(LOG_WARNING);
+    struct raw raw = greeted(&post);
+    cr_assert(peer_await_arrived(&post.peer, 1));
+    cr_assert_eq(dup2(full, 2), 2);
+    cr_assert_eq(pthread_create(&accuser, NULL, accuse, post.peer.conn[0]), 0);
+    expect_malformed(&post, 1); /* it has begun */
+    raw_close(&raw);
+    struct closer closer = { .gate = post.gate };
+    cr_assert_eq(pthread_create(&closer.thread, NULL, close_gate, &closer), 0);
+    for (int i = 0; i < 50 && !atomic_load(&closer.done); i++)
+        sleep_ms(10);
+    cr_expect(!atomic_load(&closer.done));
+    cr_assert_eq(dup2(mine, 2), 2);
+    cr_expect_gt(read(other, bytes, sizeof bytes), 0);
+    pthread_join(accuser, NULL);
+    pthread_join(closer.thread, NULL);
+    cr_expect_eq(post.peer.closed, 1);
+    peer_fini(&post.peer);
+    close(mine);
+    close(full);
+    close(other);
+}
+
+static void *speak_long(void *conn)
+{
+    enum { PART = 8 << 20, PARTS = 16 };
+    struct rondo_bytes parts[PARTS];
+    struct frame frame = { .type = FRAME_MESSAGE };
+    void *bytes = mem_calloc(1, PART);
+    for (int i = 0; i < PARTS; i++)
+        parts[i] = (struct rondo_bytes){ bytes, PART };
+    int code = conn_send(conn, &frame, parts, PARTS);
+    cr_expect(code == RONDO_OK || code == RONDO_EIO, "%d", code);
+    mem_free(bytes);
+    return NULL;
+}
+
+/* Many parts are made one, which takes a while: the connection may be over by then.  The sanitizers see it. */
+Test(gate, closes_while_a_long_frame_is_put_together)
+{
+    struct post post;
+    pthread_t speaker;
+    post_init(&post, 0);
+    struct raw raw = greeted(&post);
+    cr_assert(peer_await_arrived(&post.peer, 1));
+    cr_assert_eq(pthread_create(&speaker, NULL, speak_long, post.peer.conn[0]), 0);
+    sleep_ms(10);
+    raw_close(&raw);
+    gate_close(post.gate);
+    pthread_join(speaker, NULL);
+    cr_expect_eq(post.peer.closed, 1);
+    peer_fini(&post.peer);
+}
+
 /* ---- a worker among strangers -------------------------------------------------------------------- */
 
 struct false_gate {
@@ -500,10 +601,8 @@ static void expect_dial(void (*play)(struct raw *), int code, const char *what)
     gate.listener = raw_listen(gate.url);
     struct conn_options options = peer_options(&peer, gate.url);
     cr_assert_eq(pthread_create(&gate.thread, NULL, play_gate, &gate), 0);
-    int64_t began = clock_now_ns();
-    double seconds = play == play_nothing ? 0.5 : 20;
+    double seconds = play == play_nothing ? 0.5 : 60; /* behind which `what` is another */
     cr_expect_eq(dial_open(&options, &who, seconds, &conn, &err), code, "%s", err.what);
-    cr_expect_lt((clock_now_ns() - began) / 1000000, 15000);
     cr_expect_str_eq(err.what, what);
     cr_expect_str_eq(err.where, gate.url);
     pthread_join(gate.thread, NULL);

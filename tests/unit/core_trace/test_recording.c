@@ -232,7 +232,8 @@ Test(recording, reports_parts_and_cells_come_out_too)
 
 /* ---- a digest -------------------------------------------------------------------------------------- */
 
-static void digest_of(const char *dir, enum trace_level level)
+/* False: the machine took so long that details are wanted again, and nothing is known of whether it was shown some. */
+static bool digest_once(const char *dir, enum trace_level level)
 {
     struct digest *digest = NULL;
     struct recording *recording = NULL;
@@ -240,15 +241,28 @@ static void digest_of(const char *dir, enum trace_level level)
     const struct recording_options options = { .dir = dir, .level = level, .after = -1, .digest = digest };
     cr_assert_eq(recording_open(&options, &recording, NULL), RONDO_OK);
     cr_assert_eq(recording_wants_details(recording), level >= TRACE_BLOCKS);
-    digest_watch(digest);
-    cr_assert(recording_wants_details(recording));
+    do
+        digest_watch(digest); /* it lasts for seconds */
+    while (!recording_wants_details(recording));
+    int64_t began_ns = clock_now_ns();
     put(recording, 1, 100);
     cr_assert_eq(recording_flush(recording, NULL), RONDO_OK);
+    bool wants = recording_wants_details(recording), in_time = clock_now_ns() - began_ns < DIGEST_PAUSE_NS;
+    cr_assert(!in_time || wants == (level >= TRACE_BLOCKS)); /* it has just been shown some */
     cr_assert_eq(digest_glance(digest).rounds, 100);
     cr_assert_eq(digest_glance(digest).updates, 100 * 70 + 5050);
-    cr_assert_eq(recording_wants_details(recording), level >= TRACE_BLOCKS); /* it has just been shown some */
     cr_assert_eq(recording_close(recording, NULL), RONDO_OK);
     digest_destroy(digest);
+    return in_time;
+}
+
+/* A disk may always be too slow; memory is not, if one tries again. */
+static void digest_of(const char *dir, enum trace_level level)
+{
+    bool in_time = false;
+    for (int i = 0; i < (dir && level > TRACE_OFF ? 5 : 1000) && !in_time; i++)
+        in_time = digest_once(dir, level);
+    cr_assert(in_time || (dir && level > TRACE_OFF));
 }
 
 Test(recording, a_digest_is_fed_beside_the_file_and_alone)
@@ -267,15 +281,29 @@ Test(recording, a_digest_is_fed_beside_the_file_and_alone)
 
 /* ---- when ------------------------------------------------------------------------------------------ */
 
-Test(recording, a_short_job_has_no_thread_and_no_file_before_its_end)
+/* Whether the machine let it be short: a second later there is a thread. */
+static bool short_job(void)
 {
     int before = threads();
+    int64_t began_ns = clock_now_ns();
     struct recording *recording = opened(TRACE_ROUNDS, -1, 0);
     put(recording, 1, 100);
-    cr_assert_eq(threads(), before);
-    cr_assert_eq(sample_size(sample_file), -1);
+    int now = threads();
+    int64_t size = sample_size(sample_file);
+    bool is_short = clock_now_ns() - began_ns < INT64_C(1000000000);
+    cr_assert(!is_short || (now == before && size == -1), "%d threads, then %d, and %d bytes", before, now, (int)size);
     cr_assert_eq(recording_close(recording, NULL), RONDO_OK);
     cr_assert_eq(sample_seen().rounds, 100);
+    unlink(sample_file);
+    return is_short;
+}
+
+Test(recording, a_short_job_has_no_thread_and_no_file_before_its_end)
+{
+    bool was_short = false;
+    for (int i = 0; i < 20 && !was_short; i++)
+        was_short = short_job();
+    cr_assert(was_short);
 }
 
 Test(recording, what_was_put_is_visible_after_a_flush)
@@ -354,10 +382,12 @@ static int64_t put_with_help(enum trace_level level, size_t bytes)
 
 Test(recording, whoever_helps_writes_what_the_thread_would_have_written)
 {
-    cr_expect_eq(put_with_help(TRACE_ALL, 2 * ROOM_FOR_FEW), whole_rounds());
+    int64_t rounds = put_with_help(TRACE_ALL, 2 * ROOM_FOR_FEW);
+    cr_expect_eq(whole_rounds(), rounds);
     sample_teardown();
     sample_setup();
-    cr_expect_eq(put_with_help(TRACE_ROUNDS, ROOM_FOR_FEW), sample_seen().rounds);
+    rounds = put_with_help(TRACE_ROUNDS, ROOM_FOR_FEW);
+    cr_expect_eq(sample_seen().rounds, rounds);
 }
 
 Test(recording, a_chore_opens_no_file_and_no_transaction_and_commits_nothing)

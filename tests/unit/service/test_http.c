@@ -322,7 +322,7 @@ Test(http, any_allocation_may_fail)
     survives("GET", "/metrics", NULL, 200, 60);
     survives("GET", "/v1/jobs/1/digest", NULL, 404, 60);
     survives("POST", "/v1/jobs", ask_spec(""), 201, 400);
-    for (int i = 0; i < 200 && mem_live() > live; i++)
+    for (int i = 0; i < 6000 && mem_live() > live; i++)
         poll(NULL, 0, 10); /* the last connection is being put away */
     cr_expect_leq(mem_live(), live);
 }

@@ -329,16 +329,16 @@ static void plant(struct draws *draws, const struct trace_round *round, int32_t 
 }
 
 /* all: who is coupled, pair by pair.  Those of one block, all of them, must have been joined. */
-static void compare_trees(struct draws *draws, const struct flight *flight, int32_t *all, int32_t *joined)
+static void compare_trees(struct draws *draws, const struct flight *flight, int32_t *all, int32_t *joined, unsigned char *parted)
 {
     const int64_t *variable = variables_of(flight);
     const int32_t *block = (const int32_t *)(const void *)flight->blocks.data;
-    unsigned char *parted = mem_calloc((size_t)flight->count + 1, 1);
-    for (int32_t i = 0; parted && i < (int32_t)flight->count; i++)
+    memset(parted, 0, (size_t)flight->count);
+    for (int32_t i = 0; i < (int32_t)flight->count; i++)
         parted[root_of(all, i)] |= block[i] != block[root_of(all, i)];
-    for (int32_t i = 0; parted && i < (int32_t)flight->count; i++)
+    for (int32_t i = 0; i < (int32_t)flight->count; i++)
         draws->parted += parted[i];
-    for (int32_t i = 0; parted && i < (int32_t)flight->count; i++) {
+    for (int32_t i = 0; i < (int32_t)flight->count; i++) {
         const int32_t root = root_of(all, i);
         if (parted[root] || root_of(joined, i) == root_of(joined, root))
             continue;
@@ -347,8 +347,6 @@ static void compare_trees(struct draws *draws, const struct flight *flight, int3
                      "and no joined pairs hold them together", flight->round, variable[i], variable[root]);
         break;
     }
-    draws->verdict->failed |= !parted;
-    mem_free(parted);
 }
 
 /* Returns the coupled pairs of those taken; -1: no memory. */
@@ -358,7 +356,7 @@ static int64_t judge_forest(struct draws *draws, const struct trace_round *round
     const int64_t *variable = variables_of(flight);
     const int32_t count = (int32_t)flight->count;
     int64_t pairs = 0;
-    if (buf_reserve(&draws->tree, 2 * ((size_t)count + 1) * sizeof(int32_t)))
+    if (buf_reserve(&draws->tree, ((size_t)count + 1) * (2 * sizeof(int32_t) + 1)))
         return -1;
     int32_t *all = (int32_t *)(void *)draws->tree.data, *joined = all + count;
     for (int32_t i = 0; i < count; i++)
@@ -371,7 +369,7 @@ static int64_t judge_forest(struct draws *draws, const struct trace_round *round
                 pairs++;
             }
     if (pairs) /* else nothing is to be held together */
-        compare_trees(draws, flight, all, joined);
+        compare_trees(draws, flight, all, joined, (unsigned char *)(joined + count));
     return pairs;
 }
 

@@ -48,7 +48,7 @@ struct draws {
     bool cuts;                  /* solve: into more than one block */
     double eta;
     struct draws_place *place;  /* [p] */
-    struct rondo_buf tree;      /* int32_t [2 x taken]: who is coupled, who was joined */
+    struct rondo_buf tree;      /* int32_t [2 x taken]: who is coupled, who was joined; char [taken]: of several blocks */
     int64_t candidates;
     int64_t rounds, whole, drawn, refused, joined, updates;
     int64_t edges;              /* pairs of this round at the threshold */

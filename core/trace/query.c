@@ -49,21 +49,20 @@ int query_ask(struct query *query, struct trace_reader *reader, const char *sql,
     return RONDO_OK;
 }
 
-/* The SQL function of query_ask_taken: its first argument is the query, the others are the columns. */
+/* The SQL function of query_ask_taken: its arguments are the columns.  The SQL of a file may not call it. */
 static void take_row(sqlite3_context *sql, int count, sqlite3_value **value)
 {
-    struct query *query = count > 1 ? sqlite3_value_pointer(value[0], "query") : NULL;
-    (void)sql;
-    if (!query)
-        return; /* the SQL of a file has no such pointer */
+    const struct trace_reader *reader = sqlite3_user_data(sql);
+    struct query *query = reader->stepped;
+    (void)count;
     query->taken++;
     if (!query->refused)
-        query->refused = query->take(query->context, value + 1);
+        query->refused = query->take(query->context, value);
 }
 
-int query_prepare(sqlite3 *db)
+int query_prepare(struct trace_reader *reader)
 {
-    return sqlite3_create_function(db, "take", -1, SQLITE_UTF8 | SQLITE_DIRECTONLY, NULL, take_row, NULL, NULL);
+    return sqlite3_create_function(reader->db, "take", -1, SQLITE_UTF8 | SQLITE_DIRECTONLY, reader, take_row, NULL, NULL);
 }
 
 int query_ask_taken(struct query *query, struct trace_reader *reader, const char *columns, const char *table,
@@ -71,14 +70,12 @@ int query_ask_taken(struct query *query, struct trace_reader *reader, const char
                     struct rondo_error *err)
 {
     char sql[1024];
-    const int length = snprintf(sql, sizeof sql, "SELECT take(?3, %s) FROM %s WHERE round BETWEEN ?1 AND ?2 ORDER BY round",
+    const int length = snprintf(sql, sizeof sql, "SELECT take(%s) FROM %s WHERE round BETWEEN ?1 AND ?2 ORDER BY round",
                                 columns, table);
     assert(length > 0 && (size_t)length < sizeof sql);
-    int code = query_ask(query, reader, sql, window, err);
+    const int code = query_ask(query, reader, sql, window, err);
     query->take = take;
     query->context = context;
-    if (!code && sqlite3_bind_pointer(query->row, 3, query, "query", NULL) != SQLITE_OK)
-        code = query_refuse(reader, SQLITE_NOMEM, err);
     return code;
 }
 
@@ -94,6 +91,7 @@ bool query_next(struct query *query, int *code, struct rondo_error *err)
 {
     if (*code)
         return false;
+    query->reader->stepped = query;
     int rc = sqlite3_step(query->row);
     if (rc == SQLITE_ROW && query->take) {
         const int taken = check_taken(query);

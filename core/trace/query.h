@@ -16,6 +16,7 @@ struct trace_reader {
     enum trace_level level;
     bool (*over)(void *context); /* NULL: nobody watches */
     void *context;
+    struct query *stepped;       /* the one that SQLite is in a step of, where its rows are taken */
     char path[4096];
 };
 
@@ -40,8 +41,8 @@ int query_ask(struct query *query, struct trace_reader *reader, const char *sql,
 int query_ask_taken(struct query *query, struct trace_reader *reader, const char *columns, const char *table,
                     struct reader_window window, int (*take)(void *context, sqlite3_value **value), void *context,
                     struct rondo_error *err) RONDO_MUST_CHECK;
-/* So that a database can be asked so.  SQLite's code. */
-int query_prepare(sqlite3 *db);
+/* So that its database can be asked so.  SQLite's code. */
+int query_prepare(struct trace_reader *reader);
 /* Whether there is another row; false too where *code is set, or is set here: reading failed. */
 bool query_next(struct query *query, int *code, struct rondo_error *err);
 void query_done(struct query *query);

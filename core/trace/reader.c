@@ -117,7 +117,7 @@ static int open_database(struct trace_reader *reader, struct rondo_error *err)
             sqlite3_progress_handler(reader->db, STEPS, is_over, reader);
         sqlite3_busy_timeout(reader->db, BUSY_MS);
         sqlite3_db_config(reader->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-        rc = query_prepare(reader->db);
+        rc = query_prepare(reader);
     }
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(reader->db, "PRAGMA cell_size_check = ON; BEGIN", NULL, NULL, NULL);

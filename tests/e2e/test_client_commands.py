@@ -214,7 +214,7 @@ class Reading(Served):
                             (1.7e9, "2023-11-14 23:13:20"), ("soon", "soon"), ("", "-"),
                             ("2023-11-14T22:13:20+01:00", "2023-11-14T22:13:20+01:00")):
             self.routes["GET", "/v1/jobs/17"] = 200, job(started=text)
-            done = self.ask("status", "17", env={"TZ": "Europe/Berlin"})
+            done = self.ask("status", "17", env={"TZ": "CET-1CEST,M3.5.0,M10.5.0/3"})
             self.assertIn("started      %s\n" % shown, done.stdout)
 
     def test_missing_keys_are_dashes(self):

@@ -232,8 +232,9 @@ static void plain_sampling(const struct reader_summary *sum)
 static void plain_times(const struct summary_row *row)
 {
     const struct reader_summary *sum = &row->sum;
-    printf("time        %.3f s: plan %s %%, push %s %%, commit %s %%; couplings %s %%\n",
-           (double)sum->elapsed_ns / 1e9, percent(row->plan_ratio).text, percent(row->push_ratio).text,
+    const double seconds = (double)sum->elapsed_ns / 1e9;
+    printf("time        %.*f s: plan %s %%, push %s %%, commit %s %%; couplings %s %%\n",
+           seconds < 999.9 ? 3 : seconds < 99999 ? 1 : 0, seconds, percent(row->plan_ratio).text, percent(row->push_ratio).text,
            percent(row->commit_ratio).text, percent(row->couple_ratio).text);
     if (sum->run_ns + sum->pull_ns > 0)
         printf("push        %s %%: computing %s %%, pulling %s %%, travel and waiting %s %%\n",

@@ -168,6 +168,14 @@ void listing_plain_real(char *out, size_t size, enum listing_cell cell, double v
         snprintf(out, size, "%.6g", value);
 }
 
+/* In three places, fewer where that is longer than the narrowest column: ten seconds and more. */
+static void plain_ms(char *out, size_t size, int64_t ns)
+{
+    enum { WIDE = 8 };
+    for (int places = 3; snprintf(out, size, "%.*f", places, (double)ns / 1e6) > WIDE && places > 0;)
+        places--;
+}
+
 static void plain_cell(char *out, size_t size, enum listing_cell cell, const void *at)
 {
     if (cell == LISTING_INT32)
@@ -177,7 +185,7 @@ static void plain_cell(char *out, size_t size, enum listing_cell cell, const voi
     else if (cell == LISTING_INT64 || cell == LISTING_COUNT)
         plain_whole(out, size, *(const int64_t *)at);
     else if (cell == LISTING_NS)
-        snprintf(out, size, "%.3f", (double)*(const int64_t *)at / 1e6);
+        plain_ms(out, size, *(const int64_t *)at);
     else if (cell == LISTING_FLAG)
         snprintf(out, size, "%s", *(const bool *)at ? "yes" : "no");
     else if (cell == LISTING_TEXT)

@@ -21,7 +21,7 @@ enum listing_cell {         /* the member, and what people see */
     LISTING_REAL,           /* double, 6 digits */
     LISTING_TIMES,          /* double, 2 places */
     LISTING_PERCENT,        /* double, a ratio; times 100, 1 place */
-    LISTING_NS,             /* int64_t nanoseconds; milliseconds */
+    LISTING_NS,             /* int64_t nanoseconds; milliseconds, in 8 characters below 27 hours */
     LISTING_FLAG,           /* bool */
     LISTING_TEXT,           /* const char *, not NULL */
     LISTING_VARIABLES,      /* struct listing_variables; the first few */

@@ -135,7 +135,9 @@ class Coordinator(Process):
         request = urllib.request.Request(self.http + path, data=data, method=method,
                                          headers=self.headers)
         try:
-            with urllib.request.urlopen(request, timeout=PATIENCE, context=self.tls) as answer:
+            opener = urllib.request.build_opener(  # whatever proxy the environment has
+                urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=self.tls))
+            with opener.open(request, timeout=PATIENCE) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()

@@ -26,8 +26,9 @@ class Conclude(installed.Case):
             "checkpoint": {"snapshot_rounds": 7}}))
 
     def lines(self, out):
+        """Those that are whole: the last may be on its way."""
         with open(self.path(out, "progress.jsonl"), encoding="utf-8") as stream:
-            return [json.loads(line) for line in stream]
+            return [json.loads(line) for line in stream if line.endswith("\n")]
 
     def ended(self, out, status="completed"):
         """The model's files, where its last line is the result's report, and concluded once."""
@@ -76,10 +77,10 @@ class Conclude(installed.Case):
 
     def interrupted(self, out):
         """Some rounds on, by a signal.  False: it was over before; then it is anew where seconds stopped it."""
+        before = self.result(out)["rounds"]  # the file goes as soon as the job goes on
         run = subprocess.Popen([self.installed("bin", "rondo"), "run", self.path("job.json"), "--out",
                                 self.path(out), "--resume", "--quiet", "--workers", "2"],
                                env=dict(os.environ, RONDO_APP_PATH=self.apps))
-        before = self.result(out)["rounds"]
         wait_for("some rounds", 20, lambda: run.poll() is not None or self.lines(out)[-1]["round"] > before + 100)
         run.send_signal(signal.SIGINT)
         status = run.wait(300)

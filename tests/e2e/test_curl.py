@@ -53,7 +53,8 @@ class Curl(support.Case):
         """(status, body) of the command, run by a shell in this test's folder."""
         script = re.sub(r"\bcurl ", r"curl -sS -w '\\n%{http_code}' ", command, count=1)
         done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, cwd=self.dir,
-                              env=dict(os.environ, **names), timeout=600, check=False)
+                              env=dict(os.environ, HOME=self.dir, no_proxy="*", NO_PROXY="*", **names), timeout=600,
+                              check=False)
         self.assertEqual(done.returncode, 0, command + "\n" + done.stderr)
         body, status = done.stdout.rsplit("\n", 1)
         return int(status), body

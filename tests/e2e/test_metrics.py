@@ -25,6 +25,7 @@ class Metrics(support.Case):
         self.endless = self.spec(x, y, name="endless.json", stop={"gap": 0, "rounds": 10 ** 9}, trace="off",
                                  schedule={"blocks": 1, "block_size": 1, "candidates": 1})
         self.short = self.spec(x, y, name="short.json", stop={"gap": 1e-3})
+        self.began = time.time()
         self.coordinator = Coordinator(self)
         self.coordinator.worker("one", "--threads", "2")
         self.coordinator.wait_workers(1)
@@ -92,7 +93,8 @@ class Metrics(support.Case):
                                 last["rondo_updates_total", none] + result["updates"])
         self.assertGreater(end["rondo_solve_seconds_total", none], 0)
         self.assertEqual(end["rondo_http_malformed_total", none], 0)
-        self.assertAlmostEqual(end["process_start_time_seconds", none], time.time(), delta=120 * cluster.SLOW)
+        began = end["process_start_time_seconds", none]  # by the machine's own start, which is known to a second or so
+        self.assertTrue(self.began - 5 < began < time.time() + 5, (self.began, began))
 
 
 if __name__ == "__main__":

@@ -191,8 +191,7 @@ class Service(support.Case):
         spec = self.make()
         coordinator = Coordinator(self)
         number = coordinator.submit(spec)
-        time.sleep(0.5)
-        job = coordinator.job(number)
+        job = wait_for("it waits", 20, lambda: coordinator.job(number).get("waiting") and coordinator.job(number))
         self.assertEqual((job["state"], job["waiting"]), ("queued", "for a worker"))
         self.assertRegex(coordinator.call("status", number).stdout, "waiting +for a worker")
         coordinator.signal(signal.SIGTERM)  # it waits for the next coordinator, too

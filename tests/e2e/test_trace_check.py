@@ -168,7 +168,7 @@ class Couplings(Checked):
     def test_tasks_of_two_rounds_at_once(self):
         out = self.trace_of("out", schedule=self.schedule("solve", 3))
         self.found(out, "overlap", "has not seen that round's commit",
-                   "UPDATE tasks SET done_ns = done_ns + 1000000000 WHERE work <> 3 AND round ="
+                   "UPDATE tasks SET done_ns = done_ns + 1000000000000 WHERE work <> 3 AND round ="
                    " (SELECT min(round) FROM tasks WHERE round > 2 AND work <> 3)")
 
 
@@ -469,7 +469,7 @@ class Parts(Checked):
                    " WHERE %s" % (tasks, tasks))
         self.found(out, "task", "two tasks own block", "UPDATE tasks SET block = (SELECT min(block) FROM tasks WHERE %s)"
                    " WHERE %s" % (tasks, tasks))
-        self.found(out, "task", "was with a task of round", "UPDATE tasks SET done_ns = done_ns + 1000000000 WHERE round = 3")
+        self.found(out, "task", "was with a task of round", "UPDATE tasks SET done_ns = done_ns + 1000000000000 WHERE round = 3")
         self.found(out, "cell", "and the data have", "UPDATE cells SET cost = cost - 1 WHERE block = 0 AND shard = 1")
         self.moved_updates(out)
         counts = "FROM tasks WHERE phase > 0"
@@ -513,7 +513,7 @@ class Parts(Checked):
         self.check(als)
         self.moved_updates(als)
         self.found(als, "chunk", "while those that they have in common",
-                   "UPDATE tasks SET done_ns = done_ns + 1000000000 WHERE round = 1")
+                   "UPDATE tasks SET done_ns = done_ns + 1000000000000 WHERE round = 1")
         ccd = self.ratings("ccd")
         self.check(ccd)
         self.moved_updates(ccd)

@@ -320,7 +320,8 @@ class Html(Jobs):
         for app, empty in (("lasso", 0), ("mf", 3)): # nothing is sampled there: no filling, priority, couplings
             self.page(app)
             path = self.write("page.html", self.export("--format", "html"))
-            done = subprocess.run([chromium, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
+            done = subprocess.run([chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                                   "--enable-logging=stderr",
                                    "--user-data-dir=" + self.path("browser"), "--virtual-time-budget=2000",
                                    "--dump-dom", "file://" + path], capture_output=True, text=True, timeout=600)
             self.assertNotIn("CONSOLE", done.stderr)

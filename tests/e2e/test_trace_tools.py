@@ -259,6 +259,19 @@ class Apps(Tools):
         self.assertGreater(said["joined"], 0)
         self.assertGreater(self.told("priority", "outall")["priority"]["longest_wait"]["rounds"], 1)
 
+    def test_long_times_stand_in_80_columns(self):
+        """Tasks and rounds of seconds, of minutes, of hours."""
+        self.solve(self.lasso(), "out", "--trace", "all")
+        for ns in (12345678901, 123456789012, 12345678901234):
+            with traced.edited(self.path("out", "trace.db")) as db:
+                columns = [row[1] for row in db.execute("PRAGMA table_info(rounds)") if row[1].endswith("_ns")]
+                db.execute("UPDATE main.rounds SET " + ", ".join("%s = round * %d" % (c, ns) for c in columns))
+                db.execute("UPDATE tasks SET done_ns = sent_ns + (1 + place %% 3) * %d, run_ns = %d" % (ns, ns // 2))
+            for view in VIEWS:
+                plain = call("trace", view, self.path("out"))
+                self.assertEqual((plain.returncode, plain.stderr), (0, ""))
+                self.assertLessEqual(max(map(len, plain.stdout.splitlines())), 80, plain.stdout)
+
     def test_lasso_that_drops_and_looks_ahead(self):
         self.solve(self.lasso(schedule={"pipeline": 2, "dependency": {"coupled": "drop"}}), "out", "--trace", "all")
         self.check_numbers("out")

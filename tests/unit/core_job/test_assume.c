@@ -246,6 +246,8 @@ Test(assume, a_value_that_breaks_its_own_rule_is_the_apps_mistake)
     a_rate = NAN;
     wrong("", "params.rate", "the app \"follows\" assumes a wrong value: expected a number, found null");
     a_rate = 0.5;
+    a_label = "\xff";
+    wrong("", "params.label", "the app \"follows\" assumes a wrong value: expected a text, found null");
     a_label = NULL;
     wrong("", "params.label", "the app \"follows\" assumes a wrong value: expected a text, found null");
 }

@@ -98,7 +98,7 @@ int lasso_read_params(struct lasso *lasso, struct rondo_error *err)
     bool folds = host->given(job, "params.cv.folds");
     if (!folds && host->given(job, "params.cv.rule"))
         return lasso_refuse(lasso, err, "params.cv.rule", "a rule is given and no folds to cross-validate by",
-                      "give params.cv.folds");
+                      "give params.cv.folds, or leave it out");
     bool path = folds || host->given(job, "params.path.count") || host->given(job, "params.path.min_ratio");
     if (path && (absolute || ratio))
         return lasso_refuse(lasso, err, absolute ? "params.lambda" : "params.lambda_ratio",
@@ -119,7 +119,7 @@ int lasso_read_params(struct lasso *lasso, struct rondo_error *err)
     lasso->l1_ratio = host->real(job, "params.l1_ratio");
     if (!absolute && lasso->l1_ratio == 0)
         return lasso_refuse(lasso, err, ratio ? "params.lambda_ratio" : "params.l1_ratio",
-                      "lambda_max is infinite where l1_ratio is 0", "give lambda");
+                      "lambda_max is infinite where l1_ratio is 0", ratio ? "give lambda instead" : "give lambda");
     lasso->intercept = host->flag(job, "params.intercept");
     lasso->gap = host->real(job, "stop.gap");
     const char *coupled = host->text(job, "schedule.dependency.coupled");

@@ -95,7 +95,7 @@ static void assume(const struct rondo_host *host, const struct rondo_job *job, c
 static int check_params(const struct problem *p, struct rondo_error *err)
 {
     if (p->implicit && p->solver != &mf_als)
-        return mf_refuse(p, err, "params.solver", "implicit feedback is solved by als alone", NULL);
+        return mf_refuse(p, err, "params.solver", "implicit feedback is solved by als alone", "leave it out, or use \"als\"");
     if (p->implicit && p->biases)
         return mf_refuse(p, err, "params.biases", "a model of implicit feedback has no biases", NULL);
     if (p->cg && p->solver != &mf_als)

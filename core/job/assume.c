@@ -1,5 +1,6 @@
 #include "core/job/assume.h"
 
+#include "core/job/jsonout.h"
 #include "core/job/keys.h"
 #include "core/job/rule.h"
 
@@ -13,6 +14,14 @@ static const struct rondo_host reader = {
     .integer = job_integer, .flag = job_flag, .text = job_text,
 };
 
+static bool is_text(const char *text)
+{
+    int count = 0;
+    while (text && *text && (count = jsonout_utf8(text)) > 0)
+        text += count;
+    return text && !*text;
+}
+
 /* As JSON; what is no number or no text is null, which no rule accepts. */
 static json_t *json_of(enum rondo_type type, const struct rondo_value *value)
 {
@@ -23,7 +32,7 @@ static json_t *json_of(enum rondo_type type, const struct rondo_value *value)
     case RONDO_CHOICE:
     case RONDO_TEXT: break;
     }
-    return value->text ? json_string(value->text) : json_null();
+    return is_text(value->text) ? json_string(value->text) : json_null();
 }
 
 static int settle(const struct rondo_job *job, struct field *field, const struct rondo_value *value,

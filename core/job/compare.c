@@ -72,16 +72,22 @@ static int differs(const struct field *was, const struct rondo_job *job, const s
                            is->role ? "the data file " : "", is->key, before, after);
 }
 
+/* Not said in the spec, nor the same in every one: it follows from what was said. */
+static bool follows(const struct field *field)
+{
+    return field->source == FIELD_DEFAULT && !field->rule->fallback;
+}
+
 int job_resumable(const struct rondo_job *saved, const struct rondo_job *now,
                   struct rondo_error *err)
 {
     if (strcmp(job_text(saved, "app"), job_text(now, "app")) != 0)
         return differs(field_find(saved, "app"), now, field_find(now, "app"), err);
-    for (int i = 0; i < now->count; i++) {
+    const struct field *other = NULL; /* the first; better one that does not follow from another */
+    for (int i = 0; i < now->count && (!other || follows(other)); i++) {
         const struct field *is = &now->fields[i];
-        const struct field *was = field_find(saved, is->key);
-        if (!may_change(is->key) && !same_value(was, is))
-            return differs(was, now, is, err);
+        if (!may_change(is->key) && !same_value(field_find(saved, is->key), is) && (!other || !follows(is)))
+            other = is;
     }
-    return RONDO_OK;
+    return other ? differs(field_find(saved, other->key), now, other, err) : RONDO_OK;
 }

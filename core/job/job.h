@@ -74,7 +74,8 @@ int64_t job_resident_bytes(const struct rondo_job *job);
 char *job_canonical(const struct rondo_job *job) RONDO_MUST_CHECK;
 
 /* Compares for --resume: 0 where b differs from a under /stop, /workers, /trace, /checkpoint,
- * /queue and /output alone; else RONDO_EINPUT naming the first other difference. */
+ * /queue and /output alone; else RONDO_EINPUT naming the first other difference: of a key that follows from
+ * others (assume.h) only where no other differs. */
 int job_resumable(const struct rondo_job *saved, const struct rondo_job *now,
                   struct rondo_error *err) RONDO_MUST_CHECK;
 

@@ -209,7 +209,7 @@ static int speak_whole(struct conn *conn, const struct frame *frame,
         code = buf_append(&whole, parts[i].data, parts[i].size);
     pthread_mutex_lock(&conn->lock);
     struct rondo_bytes one = { whole.data, whole.size };
-    if (!code && conn->closing) /* it may have come to its end meanwhile, and its gate with it */
+    if (!code && (conn->closing || conn->leaving)) /* it may have come to its end meanwhile, and its gate with it */
         code = RONDO_EIO;
     if (code)
         pthread_mutex_unlock(&conn->lock);

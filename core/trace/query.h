@@ -16,7 +16,7 @@ struct trace_reader {
     enum trace_level level;
     bool (*over)(void *context); /* NULL: nobody watches */
     void *context;
-    struct query *stepped;       /* the one that SQLite is in a step of, where its rows are taken */
+    struct query *stepped;       /* the one that SQLite was last asked to step */
     char path[4096];
 };
 

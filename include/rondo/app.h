@@ -469,11 +469,12 @@ struct rondo_app {
      * own variables alone, or nothing. */
     int (*parts)(const void *problem, int (*tell)(void *context, const struct rondo_part *part), void *context);
 
-    /* A default that follows from other keys: `value` of `key` ("params.lambda"), which the spec leaves out and
-     * whose row has no fallback.  It comes zeroed; an answer sets given and the member of the row's type, within
-     * the row's range, text constant.  From the spec alone, and the same whichever of these keys are settled
-     * already: called once for each when a spec is read, before check; from then on the key is given, and stands
-     * in result.json.  Of host there are given, real, integer, flag and text.  NULL: nothing follows. */
+    /* A default that follows from other keys: `value` of `key` ("params.lambda"), which the spec leaves out,
+     * whose row has no fallback and in whose place no file may stand.  It comes zeroed; an answer sets given and
+     * the member of the row's type, within the row's range, text constant and UTF-8.  From the spec alone, and
+     * the same whichever of these keys are settled already: called once for each when a spec is read, before
+     * check; from then on the key is given, and stands in result.json.  Of host there are given, real, integer,
+     * flag and text.  NULL: nothing follows. */
     void (*assume)(const struct rondo_host *host, const struct rondo_job *job, const char *key,
                    struct rondo_value *value);
 };

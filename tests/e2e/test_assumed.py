@@ -124,6 +124,16 @@ class Lasso(Assumed):
         found = self.solve(again, "out", "--set", "params.lambda=0.05", "--set", "params.lambda_ratio=null")
         self.has(found["spec"]["params"], {"lambda": 0.05, "lambda_ratio": None})
 
+    def test_what_followed_and_does_not_fit_says_what_to_do(self):
+        for params, edits, says in (
+                ({}, ["l1_ratio=0"], "(give lambda instead)"),
+                ({"cv": {"folds": 3}}, ["cv.folds=null"], "(give params.cv.folds, or leave it out)")):
+            told = json.loads(call("validate", self.spec(self.x, self.y, params=params), "--json").stdout)["spec"]
+            again = self.write("again.json", json.dumps(told))
+            done = call("validate", again, *[word for edit in edits for word in ("--set", "params." + edit)])
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(says, done.stderr)
+
     def test_an_output_from_before_goes_on(self):
         spec = self.spec(self.x, self.y, schedule={"priority": {"rule": "delta"}})
         self.goes_on_from_before(spec, {"lambda_ratio": 0.1})

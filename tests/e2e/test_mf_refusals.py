@@ -104,7 +104,7 @@ class Params(Refused):
         self.spec_refused("/stop/tolerance", "test", stop={"tolerance": 1e-3})
         self.spec_refused("/params/holdout", test=GOOD, params={"holdout": 0.1})
         for solver in ("sgd", "ccd"):
-            self.spec_refused("/params/solver", "implicit", params={"implicit": True, "solver": solver})
+            self.spec_refused("/params/solver", "implicit", "leave it out", params={"implicit": True, "solver": solver})
             self.spec_refused("/params/method", "als", params={"method": "cg", "solver": solver})
         self.spec_refused("/params/method", "als", params={"method": "cg"})
         self.spec_refused("/params/biases", "implicit", params={"implicit": True, "biases": True})

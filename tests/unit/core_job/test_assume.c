@@ -200,6 +200,33 @@ Test(assume, the_hosts_eta_follows_from_the_rule)
     }
 }
 
+/* What follows stands before it, or in its group. */
+Test(assume, what_differs_is_what_was_said_rather_than_what_follows)
+{
+    static const char *const rows[][2] = {
+        { "\"schedule\": {\"priority\": {\"rule\": \"delta\"}}",
+          "schedule.priority.rule was \"gradient\" when the job began and is \"delta\" now" },
+        { "\"schedule\": {\"priority\": {\"eta\": 0.5}}", "schedule.priority.eta was 0 when the job began and is 0.5 now" },
+        { "\"params\": {\"power\": 2}", "params.power was 1 when the job began and is 2 now" },
+        { "\"params\": {\"rate\": 0.25}", "params.rate was 0.5 when the job began and is 0.25 now" },
+    };
+    struct rondo_job *saved = job_of("");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct rondo_error err = { 0 };
+        struct rondo_job *now = job_of(rows[i][0]);
+        cr_expect_eq(job_resumable(saved, now, &err), RONDO_EINPUT);
+        cr_expect_str_eq(err.what, rows[i][1]);
+        job_free(now);
+    }
+    a_rate = 0.25; /* as by another version: nothing that was said differs */
+    struct rondo_error err = { 0 };
+    struct rondo_job *now = job_of("");
+    cr_expect_eq(job_resumable(saved, now, &err), RONDO_EINPUT);
+    cr_expect_str_eq(err.what, "params.rate was 0.5 when the job began and is 0.25 now");
+    job_free(now);
+    job_free(saved);
+}
+
 static void wrong(const char *more, const char *where, const char *what)
 {
     struct rondo_job *job;
@@ -219,6 +246,8 @@ Test(assume, a_value_that_breaks_its_own_rule_is_the_apps_mistake)
     a_rate = NAN;
     wrong("", "params.rate", "the app \"follows\" assumes a wrong value: expected a number, found null");
     a_rate = 0.5;
+    a_label = "\xff";
+    wrong("", "params.label", "the app \"follows\" assumes a wrong value: expected a text, found null");
     a_label = NULL;
     wrong("", "params.label", "the app \"follows\" assumes a wrong value: expected a text, found null");
 }

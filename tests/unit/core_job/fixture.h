@@ -1,4 +1,4 @@
-/* fixture.h - two made-up apps and a way to parse a text, for the tests of core/job.
+/* fixture.h - two made-up apps, or one of the test's own, and a way to parse a text, for the tests of core/job.
  *
  * Place: tests/unit/core_job, included once by each test.   Threads: one.
  * Memory: a parsed job is owned by the test.
@@ -45,8 +45,12 @@ static const struct rondo_app fixture_plain = { .abi = RONDO_APP_ABI,
                                                 .name = "plain",
                                                 .summary = "an app without a parameter" };
 
+static const struct rondo_app *fixture_own; /* NULL: the two */
+
 static const struct rondo_app *fixture_at(int index)
 {
+    if (fixture_own)
+        return index == 0 ? fixture_own : NULL;
     return index == 0 ? &fixture_lasso : index == 1 ? &fixture_plain : NULL;
 }
 

@@ -53,20 +53,9 @@ static void assume(const struct rondo_host *host, const struct rondo_job *job, c
 
 static struct rondo_app app;
 
-static const struct rondo_app *find(const char *name)
-{
-    return strcmp(name, app.name) == 0 ? &app : NULL;
-}
-
-static const struct rondo_app *at(int index)
-{
-    return index == 0 ? &app : NULL;
-}
-
-static const struct job_apps apps = { find, at, NULL };
-
 static void begin(void)
 {
+    fixture_own = &app;
     asked[0] = 0;
     a_rate = 0.5;
     a_label = "a \"word\"";
@@ -83,7 +72,7 @@ static int try(const char *more, struct rondo_job **job, struct rondo_error *err
              *more ? ", " : "", more);
     *err = (struct rondo_error){ 0 };
     *job = NULL;
-    return job_parse(text, strlen(text), "job.json", "/", NULL, 0, &apps, job, err);
+    return job_parse(text, strlen(text), "job.json", "/", NULL, 0, &fixture_apps, job, err);
 }
 
 static struct rondo_job *job_of(const char *more)
@@ -138,7 +127,7 @@ Test(assume, what_is_spelled_out_and_what_is_left_out_are_the_same_job)
     char *text = job_canonical(open), *other = job_canonical(full);
     cr_expect_str_eq(text, other);
     cr_expect_eq(job_resumable(open, full, &err), RONDO_OK, "%s", err.what);
-    cr_assert_eq(job_parse(text, strlen(text), "c", "/else", NULL, 0, &apps, &again, &err), RONDO_OK, "%s", err.what);
+    cr_assert_eq(job_parse(text, strlen(text), "c", "/else", NULL, 0, &fixture_apps, &again, &err), RONDO_OK, "%s", err.what);
     char *third = job_canonical(again);
     cr_expect_str_eq(text, third);
     mem_free(text);
@@ -160,7 +149,7 @@ Test(assume, what_was_saved_without_it_goes_on)
     app.assume = assume;
     struct rondo_job *saved, *now = job_of("\"params\": {\"power\": 4}");
     struct rondo_job *other = job_of("\"params\": {\"power\": 4, \"rate\": 0.5}");
-    cr_assert_eq(job_parse(text, strlen(text), "c", "/", NULL, 0, &apps, &saved, &err), RONDO_OK, "%s", err.what);
+    cr_assert_eq(job_parse(text, strlen(text), "c", "/", NULL, 0, &fixture_apps, &saved, &err), RONDO_OK, "%s", err.what);
     cr_expect_eq(job_resumable(saved, now, &err), RONDO_OK, "%s", err.what);
     cr_expect_eq(job_resumable(saved, other, &err), RONDO_EINPUT);
     cr_expect_str_eq(err.what, "params.rate was 0.125 when the job began and is 0.5 now");

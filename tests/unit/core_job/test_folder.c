@@ -22,20 +22,9 @@ static const struct rondo_role roles[] = {
 static const struct rondo_app app = { .abi = RONDO_APP_ABI, .size = sizeof(struct rondo_app), .name = "starts",
                                       .summary = "an app with a directory", .params = params, .roles = roles };
 
-static const struct rondo_app *find(const char *name)
-{
-    return strcmp(name, app.name) == 0 ? &app : NULL;
-}
-
-static const struct rondo_app *at(int index)
-{
-    return index == 0 ? &app : NULL;
-}
-
-static const struct job_apps apps = { find, at, NULL };
-
 static void begin(void)
 {
+    fixture_own = &app;
     scratch_begin();
     cr_assert_eq(mkdir(scratch_path(".old"), 0700), 0);
     scratch_text(".old/a.npz", "x");
@@ -57,7 +46,7 @@ static int try(const char *start, const char *set, struct rondo_job **job, struc
              "\"params\": {\"rank\": 2%s%s}}", start ? ", \"start\": " : "", start ? start : "");
     *err = (struct rondo_error){ 0 };
     *job = NULL;
-    return job_parse(text, strlen(text), "job.json", scratch_dir, set ? &set : NULL, set ? 1 : 0, &apps, job, err);
+    return job_parse(text, strlen(text), "job.json", scratch_dir, set ? &set : NULL, set ? 1 : 0, &fixture_apps, job, err);
 }
 
 static struct rondo_job *job_of(const char *start, const char *set)
@@ -119,7 +108,7 @@ Test(folder, its_key_stands_once)
     struct rondo_error err = { 0 };
     char *text = job_canonical(job);
     cr_assert(strstr(text, "\"start\":") && !strstr(text, "users.txt") && !strstr(text, "npz"), "%s", text);
-    cr_assert_eq(job_parse(text, strlen(text), "job.json", "/", NULL, 0, &apps, &again, &err), RONDO_OK);
+    cr_assert_eq(job_parse(text, strlen(text), "job.json", "/", NULL, 0, &fixture_apps, &again, &err), RONDO_OK);
     cr_expect_eq(job_resumable(job, again, &err), RONDO_OK, "%s", err.what);
     mem_free(text);
     job_free(again);
@@ -128,7 +117,7 @@ Test(folder, its_key_stands_once)
     cr_expect(strstr(err.what, "params.start was"), "%s", err.what);
     job_free(again);
     job_free(job);
-    text = job_schema_text(&apps);
+    text = job_schema_text(&fixture_apps);
     const char *first = strstr(text, "\"start\"");
     cr_assert(first && !strstr(first + 1, "\"start\"") && !strstr(text, "users.txt"), "%s", text);
     cr_expect_not_null(strstr(first, "an earlier job's output"));

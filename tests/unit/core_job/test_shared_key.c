@@ -21,17 +21,12 @@ static const struct rondo_role roles[] = {
 static const struct rondo_app app = { .abi = RONDO_APP_ABI, .size = sizeof(struct rondo_app), .name = "shares",
                                       .summary = "an app with a shared key", .params = params, .roles = roles };
 
-static const struct rondo_app *find(const char *name)
+static void begin(void)
 {
-    return strcmp(name, app.name) == 0 ? &app : NULL;
+    fixture_own = &app;
 }
 
-static const struct rondo_app *at(int index)
-{
-    return index == 0 ? &app : NULL;
-}
-
-static const struct job_apps apps = { find, at, NULL };
+TestSuite(shared_key, .init = begin);
 
 /* cv: what stands under /params/cv/folds; NULL: nothing does. */
 static int try(const char *cv, const char *set, struct rondo_job **job, struct rondo_error *err)
@@ -41,7 +36,7 @@ static int try(const char *cv, const char *set, struct rondo_job **job, struct r
              cv ? ", \"params\": {\"cv\": {\"folds\": " : "", cv ? cv : "", cv ? "}}" : "");
     *err = (struct rondo_error){ 0 };
     *job = NULL;
-    return job_parse(text, strlen(text), "job.json", "/here", set ? &set : NULL, set ? 1 : 0, &apps, job, err);
+    return job_parse(text, strlen(text), "job.json", "/here", set ? &set : NULL, set ? 1 : 0, &fixture_apps, job, err);
 }
 
 static struct rondo_job *job_of(const char *cv, const char *set)
@@ -146,7 +141,7 @@ Test(shared_key, its_canonical_text_says_the_same)
         struct rondo_job *job = job_of(both[i], NULL), *again;
         struct rondo_error err = { 0 };
         char *text = job_canonical(job);
-        cr_assert_eq(job_parse(text, strlen(text), "c", "/else", NULL, 0, &apps, &again, &err), 0, "%s", err.what);
+        cr_assert_eq(job_parse(text, strlen(text), "c", "/else", NULL, 0, &fixture_apps, &again, &err), 0, "%s", err.what);
         char *second = job_canonical(again);
         cr_expect_str_eq(text, second);
         cr_expect_not_null(strstr(text, i ? "\"folds\":\"/here/f.npy\"" : "\"folds\":6"), "%s", text);
@@ -175,7 +170,7 @@ Test(shared_key, a_job_goes_on_with_the_same_alone)
 
 Test(shared_key, the_schema_has_both_types)
 {
-    char *text = job_schema_text(&apps);
+    char *text = job_schema_text(&fixture_apps);
     json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
     cr_assert_not_null(root);
     const json_t *params_of = json_object_get(json_object_get(json_object_get(

@@ -291,6 +291,7 @@ static void trace_one(struct recorder *recorder, const struct engine_round *roun
     struct trace_round record = {
         .round = round->round, .kind = kind_name(round->kind), .phases = round->phases,
         .blocks = round->blocks, .staleness = round->staleness, .updates = round->own_updates,
+        .updates_before = round->updates - round->own_updates,
         .pairs_computed = round->pairs_computed, .note = round->note,
         .objective = round->report ? round->report->objective : (double)NAN,
         .end_ns = recorder->solved_ns,
@@ -504,6 +505,7 @@ void recorder_tell(struct recorder *recorder, const char *state, const struct ro
     if ((recorder->told > end && recording_cut(recorder->recording, end, &err))
         || recording_meta(recorder->recording, meta, &err))
         keep_error(recorder, &err);
+    digest_end(recorder->options.digest, end, updates);
 }
 
 int recorder_close(struct recorder *recorder, struct rondo_error *err)

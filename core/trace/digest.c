@@ -91,9 +91,10 @@ static int64_t sane(int64_t amount)
     return amount < 0 ? 0 : amount > most ? most : amount;
 }
 
-static int64_t time_of(int64_t ns)
+/* Of a job since its beginning: nanoseconds, updates. */
+static int64_t so_far(int64_t amount)
 {
-    return ns < 0 ? 0 : ns > INT64_MAX / 2 ? INT64_MAX / 2 : ns;
+    return amount < 0 ? 0 : amount > INT64_MAX / 2 ? INT64_MAX / 2 : amount;
 }
 
 static struct digest_point point_of(const struct trace_round *round, int64_t last)
@@ -106,7 +107,7 @@ static struct digest_point point_of(const struct trace_round *round, int64_t las
         .plan_ns = sane(round->plan_ns), .run_ns = sane(round->run_ns), .pull_ns = sane(round->pull_ns),
         .network_ns = sane(spent ? round->network_ns : round->push_ns), /* where nobody said what it was spent on */
         .commit_ns = sane(round->commit_ns), .couple_ns = sane(round->couple_ns),
-        .end_ns = time_of(round->end_ns), .objective = round->objective,
+        .end_ns = so_far(round->end_ns), .objective = round->objective,
     };
     mean_add(&point.imbalance, round->cost_max, round->cost_mean);
     mean_add(&point.fill, (double)round->taken, (double)round->wanted);
@@ -205,8 +206,8 @@ static void task_add(struct digest_state *state, int64_t round, const struct tra
     if (task->worker < 0 || task->worker >= DIGEST_WORKERS)
         return;
     struct digest_worker *worker = &state->worker[task->worker];
-    int64_t done = time_of(task->done_ns);
-    int64_t begin = task->run_ns > 0 ? done - sane(task->run_ns) : time_of(task->sent_ns);
+    int64_t done = so_far(task->done_ns);
+    int64_t begin = task->run_ns > 0 ? done - sane(task->run_ns) : so_far(task->sent_ns);
     if (begin < worker->done_ns && worker->done_ns < done)
         begin = worker->done_ns;
     worker->tasks++;
@@ -231,7 +232,7 @@ static void details_add(struct digest *digest, const struct trace_round *round)
 {
     struct digest_state *state = &digest->state;
     if (round->tasks > 0) {
-        int64_t begin = time_of(round->begin_ns);
+        int64_t begin = so_far(round->begin_ns);
         bar_add(state, (struct digest_bar){ .begin_ns = begin, .end_ns = begin + sane(round->plan_ns),
                                             .round = round->round, .worker = -1, .block = -1, .work = 4 });
         for (int32_t i = 0; i < round->tasks; i++)
@@ -253,6 +254,12 @@ static void details_add(struct digest *digest, const struct trace_round *round)
 
 /* ---- what is fed --------------------------------------------------------------------------- */
 
+/* What rounds that it was not told of have updated; none before the first. */
+static int64_t missed(const struct digest_state *state, int64_t updates)
+{
+    return state->points > 0 ? sane(so_far(updates) - state->updates_said) : 0;
+}
+
 void digest_round(struct digest *digest, const struct trace_round *round)
 {
     if (round->round < 1)
@@ -262,14 +269,16 @@ void digest_round(struct digest *digest, const struct trace_round *round)
     if (state->last >= round->round)
         roll_back(digest, round->round);
     if (state->last == 0)
-        rates_begin(digest, time_of(round->begin_ns), round->round - 1);
+        rates_begin(digest, so_far(round->begin_ns), round->round - 1);
     if (!digest->begun)
-        digest->begin_ns = time_of(round->begin_ns);
+        digest->begin_ns = so_far(round->begin_ns);
     digest->begun = true;
     struct digest_point point = point_of(round, state->last);
+    point.updates += missed(state, round->updates_before);
     points_add(state, &point);
     state->last = round->round;
     state->updates += point.updates;
+    state->updates_said = so_far(round->updates_before) + sane(round->updates);
     digest->end_ns = point.end_ns;
     if (!isnan(round->objective))
         digest->objective = round->objective;
@@ -327,6 +336,24 @@ void digest_report(struct digest *digest, const struct trace_report *report)
     if (!isnan(line.value[0]))
         digest->objective = line.value[0];
     lines_add(state, &line);
+    pthread_mutex_unlock(&digest->lock);
+}
+
+void digest_end(struct digest *digest, int64_t round, int64_t updates)
+{
+    if (!digest)
+        return;
+    pthread_mutex_lock(&digest->lock);
+    struct digest_state *state = &digest->state;
+    if (state->points > 0 && round > state->last) {
+        struct digest_point *run = &state->point[state->points - 1];
+        int64_t more = missed(state, updates);
+        run->dropped += sane(round - state->last);
+        run->last = state->last = round;
+        run->updates += more;
+        state->updates += more;
+        state->updates_said = so_far(updates);
+    }
     pthread_mutex_unlock(&digest->lock);
 }
 

@@ -29,6 +29,8 @@ void digest_job(struct digest *digest, const char *app, enum trace_level level, 
  * 5 ns a task, 2 ns a conflict. */
 void digest_round(struct digest *digest, const struct trace_round *round);
 void digest_report(struct digest *digest, const struct trace_report *report);
+/* The last round, and all updates up to it: those of rounds that it was not told of count too.  NULL allowed. */
+void digest_end(struct digest *digest, int64_t round, int64_t updates);
 
 /* Appends the digest as one JSON object, 100 KB at most for a dozen metrics or less.  RONDO_ENOMEM.  Cost: 1.4 ms,
  * of which whoever feeds waits for a copy of 270 KB. */

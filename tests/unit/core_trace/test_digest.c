@@ -135,6 +135,32 @@ Test(digest, rounds_that_were_not_told_are_counted)
     digest_destroy(digest);
 }
 
+/* Ten updates a round. */
+static void feed_one(struct digest *digest, int64_t t)
+{
+    struct trace_round round = round_of(t);
+    round.updates = 10;
+    round.updates_before = 10 * (t - 1);
+    digest_round(digest, &round);
+}
+
+Test(digest, updates_of_rounds_that_were_not_told_count)
+{
+    struct digest *digest = made(0);
+    const int64_t rounds[] = { 11, 12, 20, 21, 25, 13, 14, 30 }; /* resumed; from 13 on done again */
+    for (size_t i = 0; i < sizeof rounds / sizeof *rounds; i++)
+        feed_one(digest, rounds[i]);
+    cr_expect_eq(digest_glance(digest).updates, 200);
+    cr_expect_eq(digest_glance(digest).dropped, 15);
+    digest_end(digest, 33, 330);
+    digest_end(digest, 33, 330);
+    struct digest_glance glance = digest_glance(digest);
+    cr_expect_eq(glance.rounds, 33);
+    cr_expect_eq(glance.updates, 230);
+    cr_expect_eq(glance.dropped, 18);
+    digest_destroy(digest);
+}
+
 Test(digest, what_is_rolled_back_is_forgotten)
 {
     struct digest *digest = made(0);

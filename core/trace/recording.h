@@ -20,7 +20,7 @@
 #include "core/trace/digest.h"
 #include "core/trace/trace.h"
 
-enum { RECORDING_BYTES = 4 << 20 };
+enum { RECORDING_BYTES = 16 << 20 };
 
 struct recording;
 

@@ -5,12 +5,13 @@ A coordinator has 1000 jobs in its store and runs one of as many rounds a second
 variable a round, by one worker over a socket of the machine. Watchers follow `/v1/events` and the job's events,
 with its digest, each on two connections of its own, in another process that reads and counts bytes alone.
 Rounds are counted by `rondo_rounds_total` in windows of a second, in pairs: nobody, watchers, watchers, nobody,
-so that what drifts falls out. The loss is that of a pair of pairs; given are the median of all (8, or as
---turns says) and their quartiles. The same with no watcher in either window is the noise. All is on one
-machine: what the watchers' own process takes is part of the loss. What the service itself takes for them is the
-time on a processor of its HTTP threads, as the kernel counts it, and likewise what the watchers take to read:
-of all processors' time the two are the share that a job which keeps them all busy can lose by them, whatever
-else makes windows differ. Last, the digest is asked for, by GET, a new one each time.
+so that what drifts falls out, and so many watchers after the other in each turn. The loss is that of a pair of
+pairs; given are the median of all (8, or as --turns says) and their quartiles. The same with no watcher in
+either window is the noise. All is on one machine: what the watchers' own process takes is part of the loss.
+What the service itself takes for them is the time on a processor of its HTTP threads, as the kernel counts it,
+and likewise what the watchers take to read: of all processors' time the two are the share that a job which
+keeps them all busy can lose by them, whatever else makes windows differ. Last, the digest is asked for, by GET,
+a new one each time.
 """
 
 import json
@@ -149,16 +150,19 @@ def window(service, number, count):
     return (*rate, sent / max(count, 1), own)
 
 
-def compare(service, number, count, turns):
-    """(rounds a second with nobody, losses), and of a window with watchers what is behind the rounds"""
-    losses, rates, watched = [], [], []
+def compare(service, number, turns):
+    """Of each count of WATCHERS (rounds a second with nobody, losses), and of a window with watchers what is
+    behind the rounds."""
+    found = {count: ([], [], []) for count in WATCHERS}
     for _ in range(turns):
-        turn = [window(service, number, n) for n in (0, count, count, 0)]
-        alone, seen = turn[0][0] + turn[3][0], turn[1][0] + turn[2][0]
-        losses.append(1 - seen / alone)
-        rates.append(alone / 2)
-        watched += [turn[1][1:], turn[2][1:]]
-    return statistics.median(rates), sorted(losses), *map(statistics.median, zip(*watched))
+        for count, (rates, losses, watched) in found.items():
+            turn = [window(service, number, n) for n in (0, count, count, 0)]
+            alone, seen = turn[0][0] + turn[3][0], turn[1][0] + turn[2][0]
+            losses.append(1 - seen / alone)
+            rates.append(alone / 2)
+            watched += [turn[1][1:], turn[2][1:]]
+    return [(count, statistics.median(rates), sorted(losses), *map(statistics.median, zip(*watched)))
+            for count, (rates, losses, watched) in found.items()]
 
 
 def digests(service, number):
@@ -175,7 +179,7 @@ def measure(folder, turns):
     service = Service(folder)
     try:
         number = prepare(service, folder)
-        rows = [(count, *compare(service, number, count, turns)) for count in WATCHERS]
+        rows = compare(service, number, turns)
         seconds, size, digest = digests(service, number)
         state = json.loads(service.ask("GET", "/v1/jobs/" + number)[0])["state"]
         assert state == "running" and digest["timeline"]["bars"], state

@@ -29,7 +29,7 @@ class Load(support.Case):
         """The number is the job's name."""
         return self.spec_text.replace(b"{", b'{"name": "job %d", ' % number, 1)
 
-    def drain(self, coordinator, seconds=200):
+    def drain(self, coordinator, seconds=400):
         wait_for("all jobs end", seconds, lambda: not storm.unfinished(coordinator.http), 0.1)
 
     def check(self, coordinator, ids, starts=(1,)):

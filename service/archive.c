@@ -38,7 +38,7 @@ struct walk {
     const _Atomic bool *stop;
     int64_t until_ns; /* 0: there are no details any more */
     int64_t last_ns;  /* when it is given up */
-    int64_t next;     /* the round behind the last */
+    int64_t last;     /* round */
 };
 
 static bool is_over(void *context)
@@ -53,7 +53,7 @@ static int walk_round(void *context, const struct trace_round *round)
     if (is_over(walk))
         return RONDO_ESTATE;
     digest_round(walk->digest, round);
-    walk->next = round->round + 1;
+    walk->last = round->round;
     return walk->until_ns && clock_now_ns() > walk->until_ns ? TOO_LONG : RONDO_OK;
 }
 
@@ -75,12 +75,13 @@ static int walk_all(struct walk *walk, struct trace_reader *reader, struct rondo
 {
     struct reader_window window;
     int code = reader_first(reader, 0, &window, err);
-    walk->next = window.from;
     if (!code)
         code = reader_scan(reader, window, walk_round, walk, err);
     if (code == TOO_LONG) {
         walk->until_ns = 0;
-        code = reader_rounds(reader, (struct reader_window){ walk->next, window.to }, walk_round, walk, err);
+        code = RONDO_OK;
+        if (walk->last < window.to)
+            code = reader_rounds(reader, (struct reader_window){ walk->last + 1, window.to }, walk_round, walk, err);
     }
     return code ? code : reader_reports(reader, window, walk_report, walk, err);
 }

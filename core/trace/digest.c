@@ -257,7 +257,8 @@ static void details_add(struct digest *digest, const struct trace_round *round)
 /* What rounds that it was not told of have updated; none before the first. */
 static int64_t missed(const struct digest_state *state, int64_t updates)
 {
-    return state->points > 0 ? sane(so_far(updates) - state->updates_said) : 0;
+    int64_t all = so_far(updates) - state->updates_before;
+    return state->points > 0 && all > state->updates ? sane(all - state->updates) : 0;
 }
 
 void digest_round(struct digest *digest, const struct trace_round *round)
@@ -273,12 +274,13 @@ void digest_round(struct digest *digest, const struct trace_round *round)
     if (!digest->begun)
         digest->begin_ns = so_far(round->begin_ns);
     digest->begun = true;
+    if (state->points == 0)
+        state->updates_before = so_far(round->updates_before);
     struct digest_point point = point_of(round, state->last);
     point.updates += missed(state, round->updates_before);
     points_add(state, &point);
     state->last = round->round;
     state->updates += point.updates;
-    state->updates_said = so_far(round->updates_before) + sane(round->updates);
     digest->end_ns = point.end_ns;
     if (!isnan(round->objective))
         digest->objective = round->objective;
@@ -352,7 +354,6 @@ void digest_end(struct digest *digest, int64_t round, int64_t updates)
         run->last = state->last = round;
         run->updates += more;
         state->updates += more;
-        state->updates_said = so_far(updates);
     }
     pthread_mutex_unlock(&digest->lock);
 }

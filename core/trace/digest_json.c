@@ -69,7 +69,7 @@ static double updates_at(const struct digest_state *state, int64_t round, int *r
     if (*run == state->points)
         return (double)*before;
     const struct digest_point *point = &state->point[*run];
-    double part = (double)(round - point->first + 1) / (double)(point->last - point->first + 1);
+    double part = ((double)round - (double)point->first + 1.0) / (double)(point->last - point->first + 1);
     return part > 0.0 ? (double)*before + floor(part * (double)point->updates) : (double)*before;
 }
 

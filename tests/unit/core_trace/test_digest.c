@@ -152,6 +152,8 @@ Test(digest, updates_of_rounds_that_were_not_told_count)
         feed_one(digest, rounds[i]);
     cr_expect_eq(digest_glance(digest).updates, 200);
     cr_expect_eq(digest_glance(digest).dropped, 15);
+    feed_one(digest, 27); /* amid those that were not told */
+    cr_expect_eq(digest_glance(digest).updates, 170);
     digest_end(digest, 33, 330);
     digest_end(digest, 33, 330);
     struct digest_glance glance = digest_glance(digest);
@@ -332,11 +334,15 @@ Test(digest, takes_any_numbers)
         struct trace_task task = { .worker = (int32_t)a, .sent_ns = b, .done_ns = c, .run_ns = d };
         struct trace_conflict conflict = { .coupling = i % 2 ? (double)NAN : (double)a };
         struct trace_block block = { .count = 1, .variables = &e };
-        struct trace_round round = { .round = a, .kind = "", .updates = b, .refused = c, .joined = d, .taken = e,
+        struct trace_round round = { .round = a, .kind = "", .updates = b, .updates_before = c, .refused = c, .joined = d, .taken = e,
             .wanted = a, .pairs_needed = b, .pairs_computed = c, .plan_ns = d, .push_ns = e, .commit_ns = a, .run_ns = b,
             .pull_ns = c, .network_ns = d, .couple_ns = e, .begin_ns = a, .end_ns = b, .note = "", .block = &block,
             .blocks = 1, .task = &task, .tasks = 1, .conflict = &conflict, .conflicts = 1 };
         digest_round(digest, &round);
+        digest_report(digest, &(struct trace_report){ .round = d, .at_ns = e });
+        digest_end(digest, e, a);
+        if (i % 5 == 0)
+            json_decref(told(digest));
     }
     (void)digest_glance(digest);
     json_decref(told(digest));

@@ -209,6 +209,16 @@ Test(gallery, a_trace_without_end_holds_up_no_shutdown)
     cr_expect_lt(clock_now_ns() - begin, (ARCHIVE_MOST_SECONDS - 5) * INT64_C(1000000000)); /* when it ends of its own */
 }
 
+/* The sanitizers see an overflow. */
+Test(gallery, a_round_may_say_that_it_is_the_last_there_can_be)
+{
+    place_make("jobs/1");
+    make_trace("jobs/1/trace.db", "INSERT INTO rounds (round, kind) VALUES (1, 'sampled'), (9223372036854775807, 'plan')");
+    cr_expect_eq(take_ended(1), GALLERY_LATER);
+    wait_made(1);
+    cr_expect_eq(take_ended(1), GALLERY_THERE);
+}
+
 Test(gallery, a_trace_elsewhere_is_not_followed)
 {
     char path[4200];

@@ -197,6 +197,9 @@ int dispatch_requeue(struct engine *engine, int32_t worker); /* takes back what 
 void dispatch_reset(struct engine *engine);          /* forgets all queues */
 struct work *dispatch_find(struct engine *engine, int64_t ticket);
 
+/* No job gets there, and counting on cannot overflow. */
+#define COUNT_MOST (INT64_MAX / 2)
+
 /* ---- order.c: what an app may ask for; NULL, or what is wrong with it */
 const char *order_wrong(struct engine *engine, const struct rondo_order *order);
 const char *order_wrong_next(struct engine *engine, const struct rondo_order *order);

@@ -81,17 +81,19 @@ static const char *wrong_join(const struct engine *engine, const struct rondo_or
     return wrong_couplings(engine, order);
 }
 
-static const char *wrong_rest(const struct rondo_order *order)
+static const char *wrong_rest(const struct engine *engine, const struct rondo_order *order)
 {
     if (order->commit.size && !order->commit.data)
         return "settle's commit has a size and no bytes";
-    return order->updates < 0 ? "settle counts fewer than no updates" : NULL;
+    if (order->updates < 0)
+        return "settle counts fewer than no updates";
+    return order->updates > COUNT_MOST - engine->updates ? "settle counts more updates than any job has" : NULL;
 }
 
 const char *order_wrong_next(struct engine *engine, const struct rondo_order *order)
 {
     switch (order->kind) {
-    case RONDO_REST: return wrong_rest(order);
+    case RONDO_REST: return wrong_rest(engine, order);
     case RONDO_AGAIN:
     case RONDO_SWEEP: return NULL;
     case RONDO_PLAN: return order_wrong_plan(engine, order);

@@ -125,9 +125,6 @@ static int unpack_orders(struct engine *engine, struct cursor_reader *in)
     return RONDO_OK;
 }
 
-/* No job gets there, and counting on cannot overflow. */
-#define COUNT_MOST (INT64_MAX / 2)
-
 static int unpack_core(struct engine *engine, const struct rondo_buf *core)
 {
     struct cursor_reader in = cursor_reader(core->data, core->size);

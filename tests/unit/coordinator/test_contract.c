@@ -239,6 +239,8 @@ Test(contract, an_order_is_one_that_its_callback_may_give)
     expect_refused((struct rondo_order){ .kind = RONDO_JOIN, .variables = variables, .count = 2 },
                    true, true);
     expect_refused((struct rondo_order){ .kind = RONDO_REST }, true, false);
+    expect_refused((struct rondo_order){ .kind = RONDO_REST, .updates = -1 }, false, true);
+    expect_refused((struct rondo_order){ .kind = RONDO_REST, .updates = INT64_MAX }, false, true);
     expect_refused((struct rondo_order){ .kind = RONDO_AGAIN }, true, false);
     expect_refused((struct rondo_order){ .kind = (enum rondo_kind)99 }, true, true);
 }

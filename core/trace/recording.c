@@ -485,7 +485,8 @@ static int copy_meta(struct recording *recording, const char *const *meta)
 static int set_up(struct recording *recording, struct rondo_error *err)
 {
     struct recording_options *options = &recording->options;
-    size_t bytes = options->bytes ? options->bytes : RECORDING_BYTES;
+    size_t drops = options->level == TRACE_ROUNDS ? 4 : 1; /* what does not fit is lost: a job of half a second fits */
+    size_t bytes = options->bytes ? options->bytes : drops * RECORDING_BYTES;
     options->bytes = (bytes + RECORD_ALIGNMENT - 1) / RECORD_ALIGNMENT * RECORD_ALIGNMENT;
     recording->ring = mem_calloc(options->bytes, 1); /* untouched where it is not used */
     if (!recording->ring || copy_meta(recording, options->meta))

@@ -4,7 +4,7 @@
  * Threads: one thread puts records in (the job's); the writer's thread is the recording's own, and is
  *          started when there is something to write: a job that is over within a second has none, its
  *          records are written when it ends.  Threads that spin meanwhile may help (recording_chore).
- * Memory:  the ring, RECORDING_BYTES, and what trace.h says of a writer.  What is put in is copied.
+ * Memory:  the ring, RECORDING_BYTES or, at TRACE_ROUNDS, four times that, and what trace.h says of a writer.  What is put in is copied.
  *
  * A ring that is full: at TRACE_ROUNDS a round is dropped and counted (meta "dropped"), so that the solve
  * never waits, but for one that replaces others; at TRACE_BLOCKS and TRACE_ALL whoever puts waits, or makes
@@ -20,7 +20,7 @@
 #include "core/trace/digest.h"
 #include "core/trace/trace.h"
 
-enum { RECORDING_BYTES = 16 << 20 };
+enum { RECORDING_BYTES = 4 << 20 };
 
 struct recording;
 
@@ -29,7 +29,7 @@ struct recording_options {
     enum trace_level level;
     int64_t after;           /* as trace_create has it */
     const char *const *meta; /* copied */
-    size_t bytes;            /* of the ring; 0: RECORDING_BYTES */
+    size_t bytes;            /* of the ring; 0: as many as above */
     struct digest *digest;   /* fed with every record, by the writer's thread; NULL: none.  Borrowed for life */
 };
 

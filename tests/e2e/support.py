@@ -81,6 +81,12 @@ class Case(unittest.TestCase):
         spec = {"version": 1, "app": "lasso", "data": {"x": x, **({"y": y} if y else {})}}
         return self.write(name, json.dumps(merge(spec, more), indent=1) + "\n")
 
+    def endless(self, x, y, **more):
+        """A spec of a job that is stopped: by itself it takes minutes, of a sparse design of 300 x 2000 or larger."""
+        return self.spec(x, y, "endless.json", **merge({
+            "params": {"lambda_ratio": 0.001}, "stop": {"gap": 0, "rounds": 10 ** 9}, "schedule": {
+                "blocks": 1, "block_size": 1, "candidates": 1, "priority": {"rule": "uniform"}}}, more))
+
     def run_job(self, spec, out, *words, env=None, expect=0):
         done = call("run", spec, "--out", self.path(out), "--quiet", *words, env=env)
         self.assertEqual(done.returncode, expect, done.stderr)

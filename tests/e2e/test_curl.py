@@ -122,10 +122,8 @@ class Curl(support.Case):
 
     def cancel(self, coordinator, command):
         """A job of its own, which does not end by itself; one that has ended is refused."""
-        endless = self.spec(self.x, self.y, name="endless.json", stop={"gap": 0, "rounds": 10 ** 9},
-                            schedule={"blocks": 1, "block_size": 1, "candidates": 1,
-                                      "priority": {"rule": "uniform"}})
-        number = coordinator.submit(endless)
+        x, y = self.generate("wide", design="sparse", rows=300, cols=2000, density=0.02, seed=3)
+        number = coordinator.submit(self.endless(x, y))
         body = self.ask(command.replace("/17", "/" + number))
         self.assertEqual(coordinator.wait_job(number)["state"], "cancelled")
         refused = json.loads(self.ask(command.replace("/17", "/" + number), 409))

@@ -128,9 +128,7 @@ class Elastic(support.Case):
 
     def test_workers_are_shared_out_and_come_back(self):
         x, y = self.generate("d", design="sparse", rows=400, cols=3000, density=0.02, seed=3)
-        endless = self.spec(x, y, name="endless.json", stop={"gap": 0, "rounds": 10 ** 9},
-                            schedule={"blocks": 1, "block_size": 1, "candidates": 1,
-                                      "priority": {"rule": "uniform"}})
+        endless = self.endless(x, y)
         coordinator = Coordinator(self)
         for i in range(3):
             coordinator.worker("w%d" % i)

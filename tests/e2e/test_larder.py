@@ -54,10 +54,7 @@ class Larder(support.Case):
     def test_processes_share_one_copy(self):
         spec, _ = self.make()
         self.start()
-        endless = self.spec(*[self.path("data", name) for name in ("x.svm.gz", "y.npy")],
-                            name="endless.json", stop={"gap": 0, "rounds": 10 ** 9},
-                            schedule={"blocks": 1, "block_size": 1, "candidates": 1,
-                                      "priority": {"rule": "uniform"}})
+        endless = self.endless(*[self.path("data", name) for name in ("x.svm.gz", "y.npy")])
         number = self.cluster[0].submit(endless)
         self.cluster[0].wait_progress(number)  # one worker suffices for it
         wait_for("both take part", 60, lambda: self.cluster[0].job(number).get("workers") == 2)

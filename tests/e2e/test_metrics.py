@@ -22,8 +22,7 @@ class Metrics(support.Case):
     def setUp(self):
         super().setUp()
         x, y = self.generate("data", design="sparse", rows=300, cols=2000, density=0.02, seed=3)
-        self.endless = self.spec(x, y, name="endless.json", stop={"gap": 0, "rounds": 10 ** 9}, trace="off",
-                                 schedule={"blocks": 1, "block_size": 1, "candidates": 1})
+        self.long = self.endless(x, y, trace="off")
         self.short = self.spec(x, y, name="short.json", stop={"gap": 1e-3})
         self.began = time.time()
         self.coordinator = Coordinator(self)
@@ -66,7 +65,7 @@ class Metrics(support.Case):
 
     def test_they_say_what_goes_on(self):
         coordinator, before = self.coordinator, self.samples()
-        number = coordinator.submit(self.endless)
+        number = coordinator.submit(self.long)
         last, none = before, ()
         wait_for("rounds are counted", 20, lambda: self.samples()["rondo_updates_total", none])
         for _ in range(10):

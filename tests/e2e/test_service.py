@@ -13,9 +13,11 @@ from support import needs_shared, shared
 
 
 class Service(support.Case):
+    def data(self, name="small"):
+        return self.generate(name, design="sparse", rows=400, cols=3000, density=0.02, seed=3)
+
     def make(self, name="small", **more):
-        x, y = self.generate(name, design="sparse", rows=400, cols=3000, density=0.02, seed=3)
-        return self.spec(x, y, name=name + ".json", **more)
+        return self.spec(*self.data(name), name=name + ".json", **more)
 
     # ---- the same bits --------------------------------------------------------------------------
 
@@ -152,9 +154,7 @@ class Service(support.Case):
         self.assertEqual({job["state"] for job in jobs.values()}, {"completed"})
 
     def test_a_running_job_is_cancelled_and_follow_says_exit_4(self):
-        spec = self.make(stop={"gap": 0, "rounds": 10 ** 9},
-                         schedule={"blocks": 1, "block_size": 1, "candidates": 1,
-                                   "priority": {"rule": "uniform"}})
+        spec = self.endless(*self.data())
         coordinator = Coordinator(self)
         coordinator.worker("one")
         follower = cluster.Process(self, "follower", "submit", spec, "--follow", "--coordinator",
@@ -169,9 +169,7 @@ class Service(support.Case):
         self.assertIn("job 1: cancelled", [event["msg"] for event in coordinator.events()])
 
     def test_a_job_left_by_a_coordinator_is_cancelled_without_workers(self):
-        spec = self.make(stop={"gap": 0, "rounds": 10 ** 9},
-                         schedule={"blocks": 1, "block_size": 1, "candidates": 1,
-                                   "priority": {"rule": "uniform"}})
+        spec = self.endless(*self.data())
         coordinator = Coordinator(self)
         worker = coordinator.worker("one")
         number = coordinator.submit(spec)

@@ -470,9 +470,10 @@ class Damage(Tools):
 
 class Killed(Tools):
     def test_a_killed_job_is_read_to_its_last_commit(self):
-        spec = self.lasso(stop={"rounds": 10 ** 9, "gap": 1e-300}, checkpoint={"seconds": 3600})
-        job = subprocess.Popen([support.RONDO, "run", spec, "--out", self.path("out"), "--trace", "all", "--quiet",
-                                "--set", "schedule.dependency.coupled=drop"],
+        x, y = self.generate("wide", design="sparse", rows=300, cols=2000, density=0.02, seed=3)
+        spec = self.endless(x, y, trace="all", checkpoint={"seconds": 3600}, schedule={
+            "blocks": 2, "block_size": 2, "candidates": 60, "dependency": {"coupled": "drop"}})
+        job = subprocess.Popen([support.RONDO, "run", spec, "--out", self.path("out"), "--quiet"],
                                stderr=subprocess.DEVNULL)
         try:
             said = self.wait_for_rounds(job)

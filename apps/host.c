@@ -347,19 +347,20 @@ uint64_t host_fingerprint(const struct rondo_job *job)
     return loaded->fingerprint;
 }
 
+/* A worker asks after each task, of some microseconds: there is no word made but of what is wrong. */
 int host_intact(const struct rondo_job *job, struct rondo_error *err)
 {
     const struct loaded *loaded = job_bound(job);
-    const struct rondo_role *role = job_app(job)->roles;
-    for (int i = 0; i < ROLES_MOST && role[i].key; i++) {
-        char key[128];
-        keys_of_role(role[i].key, key, sizeof key);
-        if (!loaded->set[i] || !data_intact(loaded->set[i], job_text(job, key), err))
-            continue;
-        host_place(job, key, err);
-        return RONDO_EINPUT;
-    }
-    return RONDO_OK;
+    int i = 0;
+    while (i < ROLES_MOST && (!loaded->set[i] || !data_intact(loaded->set[i], NULL, NULL)))
+        i++;
+    if (i == ROLES_MOST)
+        return RONDO_OK;
+    char key[128];
+    keys_of_role(job_app(job)->roles[i].key, key, sizeof key);
+    int code = data_intact(loaded->set[i], job_text(job, key), err);
+    host_place(job, key, err);
+    return code;
 }
 
 /* ---- upcalls ------------------------------------------------------------------------------------------- */

@@ -41,5 +41,6 @@
         document.getElementById('spec').textContent = JSON.stringify(spec, null, 2);
         document.getElementById('spec-part').hidden = false;
     }
-    window.rondoPlots.render(document.getElementById('plots'), digest);
+    /* A page that nobody sees, in a tab behind or without a screen, has no frames. */
+    window.rondoPlots.render(document.getElementById('plots'), digest, (draw) => setTimeout(draw));
 })();

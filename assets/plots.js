@@ -6,7 +6,7 @@
  *
  * Wants figure.js before it, and plots.css.  A frame draws plots for SHARE_MS at most, then the next one goes on:
  * those in sight, and those that have shown nothing yet; what is out of sight waits until it comes into sight.
- * later(work) does work in the next frame; requestAnimationFrame where it is not given.
+ * later(work) does work in the next frame, or soon; requestAnimationFrame where it is not given.
  * What a digest says becomes text, never markup.  Each plot has a summary in words below it, can be reached by the
  * keyboard (arrows move along it), and says why where it has nothing to show.
  */

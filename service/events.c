@@ -192,7 +192,7 @@ static void forget(struct trail *trail)
 
 static void follow(struct exchange *exchange, int64_t id)
 {
-    static const struct trail_kind kind = { STREAM, give, forget };
+    static const struct trail_kind kind = { STREAM, false, give, forget };
     struct events *events = mem_calloc(1, sizeof *events);
     if (events)
         *events = (struct events){ .trail = { .kind = &kind, .id = id }, .changes = -1, .second = -1,
@@ -242,7 +242,7 @@ static void reply_sheet(struct exchange *exchange, const struct sheet *sheet)
 
 void events_serve_digest(struct exchange *exchange, const struct jobs_row *row)
 {
-    static const struct trail_kind kind = { "application/json", give_digest, forget };
+    static const struct trail_kind kind = { "application/json", false, give_digest, forget };
     struct events *events = mem_calloc(1, sizeof *events);
     if (!events) {
         trail_follow(exchange, NULL);

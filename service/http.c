@@ -394,6 +394,11 @@ const char *http_url(const struct http *http)
 
 void http_progress(struct http *http, int64_t id)
 {
+    trail_wake_lines(&http->trails, id);
+}
+
+void http_changed(struct http *http, int64_t id)
+{
     trail_wake(&http->trails, id);
 }
 

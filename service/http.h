@@ -46,8 +46,10 @@ struct http_options {
 int http_open(const struct http_options *options, struct http **http,
               struct rondo_error *err) RONDO_MUST_CHECK;
 const char *http_url(const struct http *http); /* "http://127.0.0.1:7420", with the port as bound */
-/* A job has made progress or ended, or its digest is there: whoever follows it is told. */
+/* A job has a line of progress more: whoever follows the lines is told. */
 void http_progress(struct http *http, int64_t id);
+/* A job has ended, or its digest is there: whoever follows it is told. */
+void http_changed(struct http *http, int64_t id);
 void http_close(struct http *http);
 
 #endif

@@ -72,7 +72,7 @@ static void serve_file(struct exchange *exchange, int64_t from)
 
 void progress_serve(struct exchange *exchange, int64_t from, bool follow)
 {
-    static const struct trail_kind kind = { LINES, give, forget };
+    static const struct trail_kind kind = { LINES, true, give, forget };
     if (!follow) {
         serve_file(exchange, from);
         return;

@@ -139,7 +139,7 @@ static void *run(void *context)
         keep_end(running, JOBS_CANCELLED, outcome.stop_reason);
     else if (strcmp(outcome.state, "interrupted") != 0)
         keep_end(running, JOBS_COMPLETED, outcome.stop_reason);
-    http_progress(service->http, running->row.id);
+    http_changed(service->http, running->row.id);
     atomic_store(&running->done, true);
     wake(service);
     return NULL;
@@ -216,7 +216,7 @@ static bool take(struct service *service)
               (long long)running->row.id, running->row.app, running->row.starts > 1 ? "goes on" : "begins");
     if (begin(running, &err)) {
         keep_end(running, JOBS_FAILED, err.what);
-        http_progress(service->http, running->row.id);
+        http_changed(service->http, running->row.id);
         running_free(running);
     }
     return true;
@@ -308,7 +308,7 @@ static int metrics(void *context, struct rondo_buf *out)
 
 static void digest_made(void *context, int64_t id)
 {
-    http_progress(((struct service *)context)->http, id);
+    http_changed(((struct service *)context)->http, id);
 }
 
 /* ---- opening --------------------------------------------------------------------------------------------- */

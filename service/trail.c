@@ -124,20 +124,30 @@ void trail_follow(struct exchange *exchange, struct trail *trail)
 }
 
 /* With the hub's mutex. */
-static void wake(struct trail_hub *hub, int64_t id)
+static void wake(struct trail_hub *hub, int64_t id, bool lines)
 {
-    hub->turn++;
-    for (struct trail *trail = hub->first; trail; trail = trail->next)
-        if (trail->asleep && (id == EVERYBODY || trail->id == id)) {
+    for (struct trail *trail = hub->first; trail; trail = trail->next) {
+        if ((id != EVERYBODY && trail->id != id) || (lines && !trail->kind->lines))
+            continue;
+        hub->turn++;
+        if (trail->asleep) {
             trail->asleep = false;
             MHD_resume_connection(trail->connection);
         }
+    }
 }
 
 void trail_wake(struct trail_hub *hub, int64_t id)
 {
     pthread_mutex_lock(&hub->mutex);
-    wake(hub, id);
+    wake(hub, id, false);
+    pthread_mutex_unlock(&hub->mutex);
+}
+
+void trail_wake_lines(struct trail_hub *hub, int64_t id)
+{
+    pthread_mutex_lock(&hub->mutex);
+    wake(hub, id, true);
     pthread_mutex_unlock(&hub->mutex);
 }
 
@@ -145,7 +155,7 @@ void trail_tick(struct trail_hub *hub)
 {
     pthread_mutex_lock(&hub->mutex);
     hub->second++;
-    wake(hub, EVERYBODY);
+    wake(hub, EVERYBODY, false);
     pthread_mutex_unlock(&hub->mutex);
 }
 
@@ -169,6 +179,6 @@ void trail_close(struct trail_hub *hub)
 {
     pthread_mutex_lock(&hub->mutex);
     hub->closing = true;
-    wake(hub, EVERYBODY);
+    wake(hub, EVERYBODY, false);
     pthread_mutex_unlock(&hub->mutex);
 }

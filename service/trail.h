@@ -20,6 +20,7 @@ struct trail;
 
 struct trail_kind {
     const char *type; /* Content-Type */
+    bool lines;       /* each line of progress is news */
     /* Puts what is new into bytes; 0: nothing, until the next wake.  *over: nothing will come behind it.
      * On libmicrohttpd's threads, one call at a time for a follower. */
     size_t (*give)(struct trail *trail, char *bytes, size_t size, bool *over);
@@ -40,7 +41,7 @@ struct trail_hub {
     pthread_mutex_t mutex;
     struct trail *first; /* guarded by mutex, as all below */
     int count;
-    uint64_t turn;       /* how often somebody was woken: what changed while a follower looked? */
+    uint64_t turn;       /* how often there was news for somebody: what changed while a follower looked? */
     int64_t second;      /* of the clock that wakes all */
     bool closing;
 };
@@ -50,8 +51,9 @@ void trail_fini(struct trail_hub *hub);
 /* Replies with what the follower is given; kind and id are set, the follower is moved.  NULL: there was
  * no memory for it. */
 void trail_follow(struct exchange *exchange, struct trail *trail);
-/* Those who follow the job look again. */
+/* Those who follow the job look again; trail_wake_lines: where a line of progress is news to them. */
 void trail_wake(struct trail_hub *hub, int64_t id);
+void trail_wake_lines(struct trail_hub *hub, int64_t id);
 /* A second has passed: all look again. */
 void trail_tick(struct trail_hub *hub);
 int64_t trail_second(struct trail_hub *hub);

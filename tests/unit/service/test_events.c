@@ -44,7 +44,7 @@ static void end(int64_t id)
 {
     gallery_end(ask_gallery, id, true);
     cr_assert_eq(jobs_end(ask_jobs, id, JOBS_COMPLETED, "gap", NULL), 0);
-    http_progress(ask_http, id);
+    http_changed(ask_http, id);
 }
 
 static void feed(struct digest *digest, int64_t round)
@@ -156,7 +156,7 @@ Test(events, who_follows_a_job_hears_of_it_to_its_end)
     struct digest *digest = begin();
     place_write("jobs/1/progress.jsonl", "{\"t\": 1, \"round\": 1}\n");
     feed(digest, 1);
-    http_progress(ask_http, 1);
+    http_changed(ask_http, 1);
     cr_expect(hears(line, "event: digest\ndata: {\"version\":1,\"app\":\"lasso\",\"level\":\"all\"", 60), "%s", ask_reply);
     cr_expect(hears(line, "\"progress\":{\"t\": 1, \"round\": 1}", 60), "%s", ask_reply);
     cr_expect(gets_hungry(digest), "details are wanted while somebody looks");
@@ -164,7 +164,7 @@ Test(events, who_follows_a_job_hears_of_it_to_its_end)
     int64_t begin_ns = clock_now_ns();
     for (int i = 2; i < 500; i++) { /* for a second, with more wakes than are events */
         feed(digest, i);
-        http_progress(ask_http, 1);
+        http_changed(ask_http, 1);
         poll(NULL, 0, 2);
     }
     feed(digest, 500);
@@ -176,6 +176,32 @@ Test(events, who_follows_a_job_hears_of_it_to_its_end)
     cr_assert_not_null(last);
     cr_expect(ask_says("\"rounds\":500,\"updates\":5000"), "the last digest has all");
     cr_expect(ask_says("\"stop_reason\":\"gap\""));
+    close(line);
+}
+
+/* For the one follower, beside that of each second. */
+static int64_t news(void)
+{
+    struct trail_hub *hub = &ask_http->trails;
+    pthread_mutex_lock(&hub->mutex);
+    int64_t count = (int64_t)hub->turn - hub->second;
+    pthread_mutex_unlock(&hub->mutex);
+    return count;
+}
+
+/* A job has thousands of them; each would take a processor from it for a moment. */
+Test(events, a_line_of_progress_wakes_nobody)
+{
+    submit("followed");
+    ask_reply[0] = 0;
+    int line = follow("/v1/jobs/1/events");
+    cr_assert(hears(line, "event: job", 60), "%s", ask_reply);
+    int64_t before = news();
+    for (int i = 0; i < 100; i++)
+        http_progress(ask_http, 1);
+    cr_expect_eq(news(), before);
+    http_changed(ask_http, 1);
+    cr_expect_eq(news(), before + 1);
     close(line);
 }
 
@@ -363,7 +389,7 @@ Test(events, what_becomes_of_other_jobs_is_no_news_of_this_one)
     for (int round = 1; round <= 20; round++) { /* for a second */
         feed(digest, round);
         submit("another");
-        http_progress(ask_http, id);
+        http_changed(ask_http, id);
         nanosleep(&pause, NULL);
     }
     hears(line, "nothing like it", 1);

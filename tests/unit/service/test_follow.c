@@ -45,7 +45,7 @@ static void end_job(void)
     cr_assert_eq(jobs_take(ask_jobs, &row, NULL), 1);
     jobs_row_fini(&row);
     cr_assert_eq(jobs_end(ask_jobs, 1, JOBS_COMPLETED, "gap", NULL), 0);
-    http_progress(ask_http, 1);
+    http_changed(ask_http, 1);
 }
 
 static int followers(void)

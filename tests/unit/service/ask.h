@@ -154,6 +154,23 @@ RONDO_UNUSED static bool ask_read(int line, int milliseconds)
     }
 }
 
+/* Reads on until the words have come, behind what is in ask_reply already. */
+RONDO_UNUSED static bool ask_hears(int line, const char *words, int seconds)
+{
+    size_t used = strlen(ask_reply);
+    for (int i = 0; i < seconds * 10 && !strstr(ask_reply, words); i++) {
+        struct pollfd one = { .fd = line, .events = POLLIN };
+        if (poll(&one, 1, 100) <= 0)
+            continue;
+        ssize_t got = recv(line, ask_reply + used, sizeof ask_reply - 1 - used, 0);
+        if (got <= 0)
+            break;
+        used += (size_t)got;
+        ask_reply[used] = 0;
+    }
+    return strstr(ask_reply, words) != NULL;
+}
+
 RONDO_UNUSED static int ask_status(void)
 {
     return strncmp(ask_reply, "HTTP/1.1 ", 9) == 0 ? atoi(ask_reply + 9) : -1;

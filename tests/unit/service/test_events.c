@@ -64,23 +64,6 @@ static int follow(const char *target)
     return line;
 }
 
-/* Reads on until the words have come, behind what is in ask_reply already. */
-static bool hears(int line, const char *words, int seconds)
-{
-    size_t used = strlen(ask_reply);
-    for (int i = 0; i < seconds * 10 && !strstr(ask_reply, words); i++) {
-        struct pollfd one = { .fd = line, .events = POLLIN };
-        if (poll(&one, 1, 100) <= 0)
-            continue;
-        ssize_t got = recv(line, ask_reply + used, sizeof ask_reply - 1 - used, 0);
-        if (got <= 0)
-            break;
-        used += (size_t)got;
-        ask_reply[used] = 0;
-    }
-    return strstr(ask_reply, words) != NULL;
-}
-
 static int times(const char *words)
 {
     int count = 0;
@@ -96,19 +79,19 @@ Test(events, who_follows_all_jobs_hears_of_those_that_run_and_those_that_change)
     submit("first");
     ask_reply[0] = 0;
     int line = follow("/v1/events");
-    cr_expect(hears(line, "event: workers\ndata: {\"workers\": [{\"name\": \"w1\"}]}\n\n", 60), "%s", ask_reply);
+    cr_expect(ask_hears(line, "event: workers\ndata: {\"workers\": [{\"name\": \"w1\"}]}\n\n", 60), "%s", ask_reply);
     cr_expect(ask_says("Content-Type: text/event-stream\r\n"), "%s", ask_reply);
     cr_expect(ask_says("event: jobs\ndata: {\"counts\":{\"queued\":1,\"running\":0,\"completed\":0,"
                        "\"failed\":0,\"cancelled\":0},\"total\":1,\"jobs\":[],\"more\":false}\n\n"), "%s", ask_reply);
     feed(begin(), 7);
     submit("second");
-    cr_expect(hears(line, "\"name\":\"second\"", 60), "%s", ask_reply);
+    cr_expect(ask_hears(line, "\"name\":\"second\"", 60), "%s", ask_reply);
     cr_expect(ask_says("\"queued\":1,\"running\":1"), "%s", ask_reply);
     cr_expect(ask_says("\"state\":\"running\"") && ask_says("\"glance\":{\"seconds\":7.9e-06,\"rounds\":7,"
                        "\"updates\":10,\"objective\":0.14285714285714285,"), "%s", ask_reply);
     end(1);
-    cr_expect(hears(line, "\"stop_reason\":\"gap\"", 60), "%s", ask_reply);
-    cr_expect(hears(line, ": nothing new\n\n", 60), "%s", ask_reply);
+    cr_expect(ask_hears(line, "\"stop_reason\":\"gap\"", 60), "%s", ask_reply);
+    cr_expect(ask_hears(line, ": nothing new\n\n", 60), "%s", ask_reply);
     cr_expect_eq(times("event: workers"), 1);
     cr_expect_leq(times("event: jobs"), 4);
     close(line);
@@ -151,14 +134,14 @@ Test(events, who_follows_a_job_hears_of_it_to_its_end)
     submit("followed");
     ask_reply[0] = 0;
     int line = follow("/v1/jobs/1/events");
-    cr_expect(hears(line, "event: job\ndata: {\"id\":\"1\",\"name\":\"followed\"", 60), "%s", ask_reply);
+    cr_expect(ask_hears(line, "event: job\ndata: {\"id\":\"1\",\"name\":\"followed\"", 60), "%s", ask_reply);
     cr_expect(!ask_says("event: digest"), "%s", ask_reply);
     struct digest *digest = begin();
     place_write("jobs/1/progress.jsonl", "{\"t\": 1, \"round\": 1}\n");
     feed(digest, 1);
     http_changed(ask_http, 1);
-    cr_expect(hears(line, "event: digest\ndata: {\"version\":1,\"app\":\"lasso\",\"level\":\"all\"", 60), "%s", ask_reply);
-    cr_expect(hears(line, "\"progress\":{\"t\": 1, \"round\": 1}", 60), "%s", ask_reply);
+    cr_expect(ask_hears(line, "event: digest\ndata: {\"version\":1,\"app\":\"lasso\",\"level\":\"all\"", 60), "%s", ask_reply);
+    cr_expect(ask_hears(line, "\"progress\":{\"t\": 1, \"round\": 1}", 60), "%s", ask_reply);
     cr_expect(gets_hungry(digest), "details are wanted while somebody looks");
     int before = times("event: digest");
     int64_t begin_ns = clock_now_ns();
@@ -169,7 +152,7 @@ Test(events, who_follows_a_job_hears_of_it_to_its_end)
     }
     feed(digest, 500);
     end(1);
-    cr_expect(hears(line, "event: end\ndata: {}\n\n\r\n0\r\n\r\n", 60), "%s", ask_reply);
+    cr_expect(ask_hears(line, "event: end\ndata: {}\n\n\r\n0\r\n\r\n", 60), "%s", ask_reply);
     int64_t seconds = (clock_now_ns() - begin_ns) / 1000000000; /* in each, one */
     cr_expect_leq(times("event: digest"), before + 2 + seconds);
     const char *last = strstr(ask_reply, "event: end");
@@ -195,7 +178,7 @@ Test(events, a_line_of_progress_wakes_nobody)
     submit("followed");
     ask_reply[0] = 0;
     int line = follow("/v1/jobs/1/events");
-    cr_assert(hears(line, "event: job", 60), "%s", ask_reply);
+    cr_assert(ask_hears(line, "event: job", 60), "%s", ask_reply);
     int64_t before = news();
     for (int i = 0; i < 100; i++)
         http_progress(ask_http, 1);
@@ -359,7 +342,7 @@ Test(events, a_service_that_ends_breaks_the_streams_off)
     submit("job");
     ask_reply[0] = 0;
     int line = follow("/v1/jobs/1/events"), all = follow("/v1/events");
-    cr_expect(hears(line, "event: job\n", 60));
+    cr_expect(ask_hears(line, "event: job\n", 60));
     gallery_stop(ask_gallery);
     http_close(ask_http);
     ask_http = NULL;
@@ -369,14 +352,6 @@ Test(events, a_service_that_ends_breaks_the_streams_off)
     close(all);
 }
 
-static int count_of(const char *words)
-{
-    int count = 0;
-    for (const char *at = ask_reply; (at = strstr(at, words)) != NULL; at++)
-        count++;
-    return count;
-}
-
 Test(events, what_becomes_of_other_jobs_is_no_news_of_this_one)
 {
     const struct timespec pause = { 0, 50000000 };
@@ -384,7 +359,7 @@ Test(events, what_becomes_of_other_jobs_is_no_news_of_this_one)
     struct digest *digest = begin();
     ask_reply[0] = 0;
     int line = follow("/v1/jobs/1/events");
-    cr_assert(hears(line, "event: digest", 60));
+    cr_assert(ask_hears(line, "event: digest", 60));
     int64_t begin_ns = clock_now_ns();
     for (int round = 1; round <= 20; round++) { /* for a second */
         feed(digest, round);
@@ -392,10 +367,10 @@ Test(events, what_becomes_of_other_jobs_is_no_news_of_this_one)
         http_changed(ask_http, id);
         nanosleep(&pause, NULL);
     }
-    hears(line, "nothing like it", 1);
+    ask_hears(line, "nothing like it", 1);
     int64_t seconds = (clock_now_ns() - begin_ns) / 1000000000; /* in each, it may have been told how far its own job is */
-    cr_expect_leq(count_of("event: job\n"), 2 + seconds, "%s", ask_reply);
+    cr_expect_leq(times("event: job\n"), 2 + seconds, "%s", ask_reply);
     end(id);
-    cr_expect(hears(line, "event: end", 60));
+    cr_expect(ask_hears(line, "event: end", 60));
     close(line);
 }

@@ -4,12 +4,13 @@
  * Threads: one thread puts records in (the job's); the writer's thread is the recording's own, and is
  *          started when there is something to write: a job that is over within a second has none, its
  *          records are written when it ends.  Threads that spin meanwhile may help (recording_chore).
- * Memory:  the ring, RECORDING_BYTES or, at TRACE_ROUNDS, four times that, and what trace.h says of a writer.  What is put in is copied.
+ * Memory:  the ring, RECORDING_BYTES or, at TRACE_ROUNDS, four times that, and what trace.h says of a writer.
+ *          What is put in is copied.
  *
- * A ring that is full: at TRACE_ROUNDS a round is dropped and counted (meta "dropped"), so that the solve
- * never waits, but for one that replaces others; at TRACE_BLOCKS and TRACE_ALL whoever puts waits, or makes
- * room by writing, and nothing is dropped.  A record larger
- * than the ring is written by whoever puts it, behind all that were before it.
+ * A ring that is full: at TRACE_ROUNDS, and where a digest alone is fed, a round is dropped and counted (meta
+ * "dropped"), so that the solve never waits, but for one that replaces others; at TRACE_BLOCKS and TRACE_ALL
+ * whoever puts waits, or makes room by writing, and nothing is dropped.  A record larger than the ring is
+ * written by whoever puts it, behind all that were before it.
  *
  * Failures of the writer are found by the next call, and stay.
  */

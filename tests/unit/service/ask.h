@@ -171,6 +171,16 @@ RONDO_UNUSED static bool ask_hears(int line, const char *words, int seconds)
     return strstr(ask_reply, words) != NULL;
 }
 
+/* How often there was something new for the one who follows, beside each second. */
+RONDO_UNUSED static int64_t ask_news(void)
+{
+    struct trail_hub *hub = &ask_http->trails;
+    pthread_mutex_lock(&hub->mutex);
+    int64_t count = (int64_t)hub->turn - hub->second;
+    pthread_mutex_unlock(&hub->mutex);
+    return count;
+}
+
 RONDO_UNUSED static int ask_status(void)
 {
     return strncmp(ask_reply, "HTTP/1.1 ", 9) == 0 ? atoi(ask_reply + 9) : -1;

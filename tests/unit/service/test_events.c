@@ -162,16 +162,6 @@ Test(events, who_follows_a_job_hears_of_it_to_its_end)
     close(line);
 }
 
-/* For the one follower, beside that of each second. */
-static int64_t news(void)
-{
-    struct trail_hub *hub = &ask_http->trails;
-    pthread_mutex_lock(&hub->mutex);
-    int64_t count = (int64_t)hub->turn - hub->second;
-    pthread_mutex_unlock(&hub->mutex);
-    return count;
-}
-
 /* A job has thousands of them; each would take a processor from it for a moment. */
 Test(events, a_line_of_progress_wakes_nobody)
 {
@@ -179,12 +169,12 @@ Test(events, a_line_of_progress_wakes_nobody)
     ask_reply[0] = 0;
     int line = follow("/v1/jobs/1/events");
     cr_assert(ask_hears(line, "event: job", 60), "%s", ask_reply);
-    int64_t before = news();
+    int64_t before = ask_news();
     for (int i = 0; i < 100; i++)
         http_progress(ask_http, 1);
-    cr_expect_eq(news(), before);
+    cr_expect_eq(ask_news(), before);
     http_changed(ask_http, 1);
-    cr_expect_eq(news(), before + 1);
+    cr_expect_eq(ask_news(), before + 1);
     close(line);
 }
 

@@ -93,6 +93,19 @@ Test(follow, fifty_follow_one_job_to_its_end_with_four_threads)
     await_followers(0);
 }
 
+Test(follow, each_line_is_news)
+{
+    append("{\"round\": 1}\n");
+    int line = follow();
+    ask_reply[0] = 0;
+    cr_assert(ask_hears(line, "{\"round\": 1}\n", 60), "%s", ask_reply);
+    int64_t before = ask_news();
+    for (int i = 0; i < 100; i++)
+        http_progress(ask_http, 1);
+    cr_expect_eq(ask_news(), before + 100);
+    close(line);
+}
+
 Test(follow, progress_is_given_as_it_is_and_from_a_byte_on)
 {
     cr_expect_eq(ask("GET", "/v1/jobs/1/progress", "", NULL), 200);

@@ -52,9 +52,9 @@ struct digest_worker {
 struct digest_state {
     char app[64];
     enum trace_level level;
-    int64_t last, updates; /* the last round; updates from the first one told on */
+    int64_t last, updates;  /* the last round; updates from the first one told on */
     int64_t updates_before; /* those before it, where somebody said so */
-    bool gaps;             /* a sampled round came without its blocks: waits are not known */
+    bool gaps;              /* a sampled round came without its blocks: waits are not known */
     int points, lines, metrics, workers; /* workers: the highest + 1 */
     int64_t point_rounds, line_reports;  /* what a full point, and a line, stands for */
     int64_t line_held;                   /* reports that the last line stands for */

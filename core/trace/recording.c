@@ -485,8 +485,9 @@ static int copy_meta(struct recording *recording, const char *const *meta)
 static int set_up(struct recording *recording, struct rondo_error *err)
 {
     struct recording_options *options = &recording->options;
-    size_t drops = options->level == TRACE_ROUNDS ? 4 : 1; /* what does not fit is lost: a job of half a second fits */
-    size_t bytes = options->bytes ? options->bytes : drops * RECORDING_BYTES;
+    /* At TRACE_ROUNDS what does not fit is lost. */
+    size_t usual = options->level == TRACE_ROUNDS ? 4 * RECORDING_BYTES : RECORDING_BYTES;
+    size_t bytes = options->bytes ? options->bytes : usual;
     options->bytes = (bytes + RECORD_ALIGNMENT - 1) / RECORD_ALIGNMENT * RECORD_ALIGNMENT;
     recording->ring = mem_calloc(options->bytes, 1); /* untouched where it is not used */
     if (!recording->ring || copy_meta(recording, options->meta))

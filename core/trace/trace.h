@@ -59,7 +59,7 @@ struct trace_round {
     int64_t wanted, drawn, refused, taken; /* drawn = refused + taken */
     int64_t joined;    /* of those taken, how many went to a block for a coupling */
     int64_t updates;   /* of this round, as the app counts them */
-    int64_t updates_before; /* of all rounds before it, for a digest: no table has it; 0: not said */
+    int64_t updates_before; /* of all rounds before it, for a digest: in no table; 0: not said */
     int64_t pairs_needed, pairs_computed, coupled_pairs;
     double weight_sum, weight_taken;
     double cost_max, cost_mean; /* over blocks; their ratio is the imbalance */

@@ -334,8 +334,8 @@ Test(digest, takes_any_numbers)
         struct trace_task task = { .worker = (int32_t)a, .sent_ns = b, .done_ns = c, .run_ns = d };
         struct trace_conflict conflict = { .coupling = i % 2 ? (double)NAN : (double)a };
         struct trace_block block = { .count = 1, .variables = &e };
-        struct trace_round round = { .round = a, .kind = "", .updates = b, .updates_before = c, .refused = c, .joined = d, .taken = e,
-            .wanted = a, .pairs_needed = b, .pairs_computed = c, .plan_ns = d, .push_ns = e, .commit_ns = a, .run_ns = b,
+        struct trace_round round = { .round = a, .kind = "", .updates = b, .updates_before = c, .refused = c,
+            .joined = d, .taken = e, .wanted = a, .pairs_needed = b, .pairs_computed = c, .plan_ns = d, .push_ns = e, .commit_ns = a, .run_ns = b,
             .pull_ns = c, .network_ns = d, .couple_ns = e, .begin_ns = a, .end_ns = b, .note = "", .block = &block,
             .blocks = 1, .task = &task, .tasks = 1, .conflict = &conflict, .conflicts = 1 };
         digest_round(digest, &round);

@@ -190,9 +190,14 @@ static int read_test(struct problem *p, const struct rondo_matrix *x, bool held,
     return RONDO_OK;
 }
 
-static void say_unseen(const struct problem *p)
+/* What is accepted and may be a mistake. */
+static void say_odd(const struct problem *p)
 {
     char line[200];
+    if (p->users == 1)
+        p->host->say(p->job, "all training ratings are of one user");
+    if (p->items == 1)
+        p->host->say(p->job, "all training ratings are of one item");
     if (p->holdout > 0 && !p->test.count)
         p->host->say(p->job, "params.holdout: no rating is left to measure by");
     if (!p->test_unseen)
@@ -221,7 +226,7 @@ int cells_read(struct problem *p, struct rondo_error *err)
         return code;
     if (test)
         p->host->release(p->job, "test");
-    say_unseen(p);
+    say_odd(p);
     if ((p->solver->by_user && cells_by_user(p, &p->by_user)) || (p->solver->by_item && fill_by_item(p, train)))
         return no_memory(err);
     return RONDO_OK;

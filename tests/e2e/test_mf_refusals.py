@@ -193,6 +193,9 @@ class Accepted(mf_jobs.Case):
         for train in (one, Ratings(one.item, one.user, one.value), Ratings([0], [0], [4])):
             for result, model in self.accepted(train):
                 self.assertEqual((len(model.users), len(model.items)), (len(set(train.user)), len(set(train.item))))
+                for side, ids in (("user", model.users), ("item", model.items)):
+                    said = "all training ratings are of one " + side in result["notes"]
+                    self.assertEqual(said, len(ids) == 1, result["notes"])
                 self.assertLess(result["metrics"]["rmse"], 2.5)
 
     def test_of_one_cell_the_latest_counts_else_the_last(self):
